@@ -1,0 +1,1 @@
+"""What is true: the pure science of fork-join reasoning."""

@@ -1,0 +1,341 @@
+"""What a policy may ask for, and what it is told in return. Imperative: an action is a wish, never a record.
+
+`Fork`, `Splice`, `Prune`, `Post`, `Cancel` and `Malformed` answer at once. `Think`, `Join`, `Score`, `Vote` and
+`Approve` wait. A policy ends by returning an `Answer`.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from anabranch.dag.decoding import Decoding, Finish, Tag
+from anabranch.dag.events import AnswerClass
+from anabranch.dag.ids import BranchId
+from anabranch.dag.text import Base, Message, Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a policy, or a branch, ends with."""
+
+    text: str
+    sources: tuple[BranchId, ...] = ()
+    """The branches that the answer was made from."""
+    flags: tuple[str, ...] = ()
+
+
+# -- children of a fork ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """A child that decodes once and returns what it wrote."""
+
+    messages: tuple[Message, ...] = ()
+    base: Base = Base.NOTHING
+    opening: Parts = ()
+    decoding: Decoding = Decoding()
+    returns: Callable[["Segment"], Answer] | None = None
+    """What the decoded segment amounts to; None returns its whole text."""
+    role: str = "branch"
+    label: str = ""
+    after: tuple[BranchId, ...] = ()
+    """Start when these have ended; their `Output`s may stand in messages and opening."""
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubPolicy:
+    """A child with a policy function of its own: several segments, forks of its own."""
+
+    run: Callable[[], "Policy"]
+    messages: tuple[Message, ...] = ()
+    base: Base = Base.NOTHING
+    opening: Parts = ()
+    role: str = "branch"
+    label: str = ""
+    after: tuple[BranchId, ...] = ()
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubJob:
+    """A child that is a catalogued policy: an organization within an organization."""
+
+    policy: str
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    role: str = "subjob"
+    label: str = ""
+    after: tuple[BranchId, ...] = ()
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A child that runs a function the operator has registered."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    role: str = "tool"
+    label: str = ""
+    after: tuple[BranchId, ...] = ()
+
+
+Child = Thought | SubPolicy | SubJob | ToolCall
+
+
+ASIDE = "aside"
+"""Flag of a value that is about other branches (a plan, a mark): it is never what a job answers when time is up."""
+
+
+def aside(segment: "Segment") -> Answer:
+    """For `Thought.returns`: the whole text, as a word to the policy alone."""
+    return Answer(text=segment.text.strip(), flags=(ASIDE,))
+
+
+# -- actions and their outcomes ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Think:
+    """Decode the next segment of this branch. While a stream is open (the last segment ended at a tag that does not
+    stop it) this waits for its next segment and `decoding` must not differ."""
+
+    decoding: Decoding = Decoding()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Outcome of Think."""
+
+    text: str
+    tokens: int
+    finish: Finish
+    tag: Tag | None = None
+    winding_down: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """Create children. With `capacity`, no more than that many children of this branch live at once: what is over is
+    rejected, or (overflow="queue") waits for a place."""
+
+    children: tuple[Child, ...]
+    capacity: int | None = None
+    overflow: str = "queue"
+    """queue or reject"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """Outcome of Fork: the ids of the children, in order; None where one was rejected."""
+
+    ids: tuple[BranchId | None, ...]
+    rejected: str = ""
+    """The reason, when any was."""
+    winding_down: bool = False
+
+    @property
+    def branches(self) -> tuple[BranchId, ...]:
+        """Those that were accepted."""
+        return tuple(branch for branch in self.ids if branch is not None)
+
+
+class Mode(StrEnum):
+    ALL = "all"
+    """Every target has ended. Results come in the order of `targets`, whatever the order of arrival."""
+    FIRST = "first"
+    """One target has ended, well or not. Results come in the order of arrival."""
+    FIRST_K = "first-k"
+    """`count` targets have returned a value (or all have ended)."""
+    DEADLINE = "deadline"
+    """All have ended, or `seconds` have passed since the join was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """Wait for children. Joining a branch a second time is legal and gives the same result again. A cancelled branch
+    is there once its engine has stopped, so that its text is all it wrote."""
+
+    targets: tuple[BranchId, ...]
+    mode: Mode = Mode.ALL
+    count: int = 0
+    seconds: float | None = None
+
+
+class Ended(StrEnum):
+    """How a branch ended."""
+
+    RETURNED = "returned"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a joined branch gives. A failed or cancelled one has no value, but keeps the text it wrote."""
+
+    branch: BranchId
+    ended: Ended
+    value: str
+    text: str
+    tokens: int
+    flags: tuple[str, ...] = ()
+    cause: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.ended is Ended.RETURNED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Outcome of Join."""
+
+    results: tuple[Result, ...]
+    pending: tuple[BranchId, ...] = ()
+    """Targets not among the results; for another Join, or to be cancelled."""
+    winding_down: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splice:
+    """Write runtime text into this branch's context before its next segment.
+
+    `messages` close the assistant's turn and open a new one behind them; a system message goes to the very front.
+    `text` then begins (or goes on with) the assistant's turn.
+    """
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    removes: int = 0
+    """Characters taken off the end of the branch's own text first (APR replaces its call span)."""
+    reads: tuple[BranchId, ...] = ()
+    """Branches whose posted text is in it: the next segment depends on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifier:
+    """A check that runs outside the policy, in a worker task."""
+
+    kind: str
+    """math, regex, json-schema, python-tests: see `workers/verifiers.py`."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Attach a number to branches: given by the policy (`scores`), or found by a verifier from their values."""
+
+    scores: Mapping[BranchId, float] = field(default_factory=dict)
+    targets: tuple[BranchId, ...] = ()
+    verifier: Verifier | None = None
+    by: str = "policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Outcome of Score."""
+
+    scores: Mapping[BranchId, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    branch: BranchId
+    answer: str | None
+    """None abstains: no answer was found in the branch."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """Count answers that mean the same as one. The running tally is recorded each time it is asked for."""
+
+    ballots: tuple[Ballot, ...]
+    outstanding: float = 0.0
+    """Weight of the votes still to come: the vote is decided when no other answer can overtake the leader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted:
+    """Outcome of Vote. Ties go to the class whose first ballot was cast first."""
+
+    classes: tuple[AnswerClass, ...]
+    winner: str | None
+    supporters: tuple[BranchId, ...]
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prune:
+    """Mark losers: those still running are cancelled, and their tokens are waste."""
+
+    branches: tuple[BranchId, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Fork a child that reads what `merged` returned and makes one of it. It starts when they have ended."""
+
+    merged: tuple[BranchId, ...]
+    child: Thought
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Write on the board shared by this branch and its siblings. Its outcome is a `Board`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What the siblings have posted since this branch last looked, in order."""
+
+    posts: tuple[tuple[BranchId, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Ask a person. The job parks and holds no replica. A gate that is the owner's to close (`job.GATES`) and is not
+    named in the job's approvals stands open: the outcome is at once that the subject is approved."""
+
+    gate: str
+    subject: str
+    timeout: float | None = None
+    default: str = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Outcome of Approve."""
+
+    decision: str
+    """approve, edit or reject"""
+    subject: str
+    """As asked, or as edited."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    branches: tuple[BranchId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """Record that the model wrote an action it may not take. The policy says how it goes on."""
+
+    problem: str
+    span: str = ""
+
+
+Action = Think | Fork | Join | Splice | Score | Vote | Prune | Merge | Post | Approve | Cancel | Malformed
+
+Policy = Generator[Action, Any, Answer]
+"""An organization policy at work: yields actions, is sent outcomes, returns its answer. It never looks at a clock."""

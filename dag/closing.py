@@ -1,0 +1,33 @@
+"""Ending a job that cannot be resumed: a journal that says why, without running the policy again."""
+
+from collections.abc import Sequence
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.ids import TRUNK, by_path
+from anabranch.dag.state import JobState, apply
+
+
+def closing(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, ...]:
+    """What to append so that every branch and the job have their terminal event. A job that had committed its answer
+    keeps it, and succeeds."""
+    state = JobState()
+    for record in records:
+        apply(state, record.event)
+    events: list[e.Event] = []
+    for branch in sorted(state.open_segments, key=by_path):
+        opened = state.branches[branch].open
+        assert opened is not None
+        lost = Decoded(text="", finish=Finish.ERROR, fault=Fault(cause="organizer-lost", retryable=False))
+        events.append(
+            e.SegmentFinished(branch=branch, segment=opened.segment, attempt=opened.attempt, decoded=lost)
+        )
+    deepest_first = sorted(state.live - {TRUNK}, key=lambda branch: (-branch.count("."), by_path(branch)))
+    events += (e.BranchCancelled(branch=branch, reason=failed.title, by="parent") for branch in deepest_first)
+    if state.answer is not None:
+        value = state.answer.text
+        events += [e.BranchReturned(value=value)] if TRUNK in state.live else []
+        return (*events, e.JobSucceeded())
+    if TRUNK in state.live:
+        events.append(e.BranchFailed(cause=failed.type, detail=failed.detail))
+    return (*events, failed)

@@ -1,0 +1,76 @@
+"""What the interpreter wants done outside. Each leads, sooner or later, to exactly one fact fed back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anabranch.dag.actions import Verifier
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.ids import BranchId
+from anabranch.dag.text import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decode:
+    """Decode a branch's segments from `segment` on. Answered by SegmentFinished, the last one with `open` False."""
+
+    branch: BranchId
+    segment: int
+    attempt: int
+    context: Context
+    decoding: Decoding
+    max_tokens: int
+    seed: int
+    model: str | None
+    affinity: str
+    """Branches with the same affinity share a prefix."""
+    delay: float = 0.0
+    """Seconds to wait before it is started (a retry's back-off)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abort:
+    """Stop the decode that began with `segment`; its last SegmentFinished still comes."""
+
+    branch: BranchId
+    segment: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTool:
+    """Run a registered function. Answered by SegmentFinished with the result as its text."""
+
+    branch: BranchId
+    segment: int
+    attempt: int
+    tool: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """Say which answers mean the same. Answered through `Interpreter.judged`."""
+
+    branch: BranchId
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """Score values with a verifier. Answered by BranchScored."""
+
+    branch: BranchId
+    verifier: Verifier
+    values: Mapping[BranchId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """Call `Interpreter.expired` for this join after so many seconds, unless it was satisfied."""
+
+    branch: BranchId
+    join: int
+    seconds: float
+
+
+Command = Decode | Abort | RunTool | Compare | Verify | Expire

@@ -1,0 +1,121 @@
+"""How one stretch of text is decoded, and what comes back: shared by policies, journal and engines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """A form that the decoded text must have, by structured decoding. Exactly one field is set."""
+
+    json_schema: Mapping[str, Any] | None = None
+    regex: str | None = None
+    choice: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """What a policy asks of one decode. None takes the job's own sampling."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    """Decoding ends when one of these is written; the stop string stays in the text."""
+    grammar: str | None = None
+    """Name of a tag grammar in `dag.protocols`: each of its tags ends a segment."""
+    structure: Structure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """One tag that a grammar's parser found in decoded text."""
+
+    kind: str
+    """fork, join, answer, return, plan, …: the grammar's module lists its kinds."""
+    ident: str = ""
+    """The number or name inside the tag, as written."""
+    body: str = ""
+    """The text between the opening and the closing tag."""
+    problem: str = ""
+    """Not empty when the tag is malformed; says how."""
+
+
+class Finish(StrEnum):
+    """Why a segment ended."""
+
+    STOP = "stop"
+    """A stop string was written."""
+    EOS = "eos"
+    """The model ended its turn."""
+    LENGTH = "length"
+    TAG = "tag"
+    """A tag of the grammar was closed; whether the stream goes on is in the segment."""
+    ABORT = "abort"
+    """Cancelled; the text so far is kept."""
+    ERROR = "error"
+    """The replica or the engine failed; the text that arrived is kept, and not read again."""
+    INTERRUPTED = "interrupted"
+    """The organizer was lost; decoding goes on from this checkpointed text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens, as the engine counted them."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt, found in the prefix cache."""
+    completion_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When one segment passed each stage: Unix seconds on the replica's clock; 0.0 is 'not reached'."""
+
+    submitted: float = 0.0
+    """The organizer handed it to the pool (for a later segment of one stream: the previous one's end)."""
+    admitted: float = 0.0
+    """The replica took it up."""
+    scheduled: float = 0.0
+    """The engine began its prefill."""
+    first_token: float = 0.0
+    finished: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a decode failed and whether trying elsewhere can help."""
+
+    cause: str
+    """replica-died, overloaded, timeout, prompt-too-long, refused, engine-error, …"""
+    detail: str = ""
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """One finished segment, as the pool reports it. This is a fact: it is journaled as SegmentFinished."""
+
+    text: str
+    finish: Finish
+    usage: Usage = Usage()
+    tag: Tag | None = None
+    open: bool = False
+    """The stream goes on: the next segment of this branch is already being decoded."""
+    fault: Fault | None = None
+    timing: Timing = Timing()
+    replica: str = ""
+    engine: str = ""
+    """vllm, openai or scripted: the journal says who decoded."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else the engine tells, e.g. cumulative_logprob."""

@@ -1,0 +1,350 @@
+"""What happened. The journal of these is the only truth; graph, metrics, audit, bill and spans are folds of it.
+
+Facts come from outside (a segment was decoded, a person decided). Consequences follow from the policy and the facts
+before them, so a replay computes them again and must find the same (see `dag/replay.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, get_args
+
+from anabranch.dag.decoding import Decoded
+from anabranch.dag.ids import TRUNK, BranchId, JobId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.limits import Limits
+from anabranch.dag.text import Message, Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    branch: BranchId = TRUNK
+    """Whose event it is: for a fork or a join, the parent's."""
+
+
+# -- the job ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSubmitted(_Event):
+    """Fact. The first event of every journal; the trunk exists from here on."""
+
+    spec: JobSpec
+    policy_version: str
+    """Digest of the policy's code: a resume under another version is refused."""
+    limits: Limits = Limits()
+    """The operator's, as they were: they decide what waits, so a replay needs them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobClaimed(_Event):
+    """Fact. An organizer took the job; all its appends carry this epoch."""
+
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCommitted(_Event):
+    text: str
+    sources: tuple[BranchId, ...] = ()
+    forced: bool = False
+    """Given because the deadline or a budget was near, from what there was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSucceeded(_Event):
+    """Terminal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed(_Event):
+    """Terminal."""
+
+    type: str
+    title: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCancelled(_Event):
+    """Terminal."""
+
+    reason: str
+
+
+# -- branches ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchForked(_Event):
+    """A child was created. `branch` is the parent."""
+
+    child: BranchId
+    role: str
+    """What it is for, in the policy's words: worker, sample, thread, judge, merge, …"""
+    reading: Reading | None = None
+    """None for a branch that does not decode itself (a tool, a nested policy)."""
+    after: tuple[BranchId, ...] = ()
+    """It starts when these have ended."""
+    policy: str | None = None
+    """Set when the child is a policy of its own (a nested organization)."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tool: str | None = None
+    model: str | None = None
+    label: str = ""
+    """A short human name: the sub-query, the outline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkRejected(_Event):
+    """A fork was refused; nothing was started for it."""
+
+    reason: str
+    """capacity, budget:tokens, budget:branches, budget:depth, budget:cost, deadline, approval, …"""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentStarted(_Event):
+    """A stretch of decoding was asked for (or, with `continues`, an open stream went on into its next segment)."""
+
+    segment: int
+    attempt: int = 1
+    continues: bool = False
+    inserted: str = ""
+    """Text the runtime wrote into the branch before this segment: never credited to the model."""
+    messages: tuple[Message, ...] = ()
+    """Messages the policy put behind the branch's turn so far (a system message: in front of all)."""
+    removed: int = 0
+    """Characters taken off the end of the branch's own text before `inserted` (APR's replacing splice)."""
+    max_tokens: int = 0
+    temperature: float | None = None
+    seed: int = 0
+    grammar: str | None = None
+    reads: tuple[BranchId, ...] = ()
+    """Branches whose posts are part of `inserted`."""
+    structured: bool = False
+    """Decoded under a regex, a schema or a choice: its form is the runtime's doing, not the model's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFinished(_Event):
+    """Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile."""
+
+    segment: int
+    attempt: int
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchReturned(_Event):
+    """Terminal. What this branch gives to whoever joins it."""
+
+    value: str
+    flags: tuple[str, ...] = ()
+    """no-return-tag, closed-by-runtime, truncated, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchFailed(_Event):
+    """Terminal. Its retries are used up, or retrying cannot help."""
+
+    cause: str
+    detail: str = ""
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchRetried(_Event):
+    attempt: int
+    """The attempt that begins now, from 2."""
+    cause: str
+    delay: float = 0.0
+    """Seconds to wait first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchCancelled(_Event):
+    """Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens."""
+
+    reason: str
+    by: str = "policy"
+    """policy, client, deadline, budget, parent, answer. `client` and `deadline` are facts."""
+
+
+# -- joins and what policies do with results ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRequested(_Event):
+    join: int
+    """Ordinal of this join on its branch, from 1."""
+    targets: tuple[BranchId, ...]
+    mode: str
+    """all, first, first-k, quorum, deadline"""
+    count: int = 0
+    """How many results satisfy it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchesJoined(_Event):
+    join: int
+    joined: tuple[BranchId, ...]
+    """In the order in which the results are rendered."""
+    pending: tuple[BranchId, ...] = ()
+    """Targets that were still running."""
+    failed: tuple[BranchId, ...] = ()
+    """Of `joined`: those that ended without a value."""
+    expired: bool = False
+    """Fact, when set: the time of a deadline join ran out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchScored(_Event):
+    """Fact where a verifier ran (`by` names it), consequence where the policy computed the numbers itself."""
+
+    scores: Mapping[BranchId, float]
+    by: str
+    details: Mapping[BranchId, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerClass:
+    """Answers that mean the same."""
+
+    answer: str
+    """As first written."""
+    branches: tuple[BranchId, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchesVoted(_Event):
+    """Equal answers form a class; the heaviest leads. Fact where equality had to be judged outside (a worker task)."""
+
+    classes: tuple[AnswerClass, ...]
+    abstained: tuple[BranchId, ...] = ()
+    """Branches in which no answer was found."""
+    winner: str | None = None
+    decided: bool = False
+    """No other answer can win any more."""
+    tie: str = ""
+    """The rule that broke a tie, if one had to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchesPruned(_Event):
+    pruned: tuple[BranchId, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchesMerged(_Event):
+    """`into` was forked to read what `merged` returned and to make one of it."""
+
+    into: BranchId
+    merged: tuple[BranchId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPosted(_Event):
+    """A branch wrote on the shared board; readers see it at their next segment."""
+
+    text: str
+
+
+# -- people, limits, malformed actions ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(_Event):
+    approval: int
+    """Ordinal within the job, from 1."""
+    gate: str
+    """plan, fork, join, answer, or what the policy calls it."""
+    subject: str
+    """What is to be approved, as text a person reads and may edit."""
+    timeout: float | None = None
+    """Seconds; None waits for ever."""
+    default: str = "reject"
+    """The decision at the timeout."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecided(_Event):
+    """Fact."""
+
+    approval: int
+    decision: str
+    """approve, edit or reject"""
+    edit: str | None = None
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionMalformed(_Event):
+    problem: str
+    """duplicate-id, unknown-id, unclosed-tag, no-answer, over-capacity, bad-plan, …"""
+    span: str = ""
+    """The raw text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetExceeded(_Event):
+    """Fact for `seconds`, which only a clock can tell; a consequence for the rest."""
+
+    resource: str
+    """tokens, seconds, branches, depth, cost"""
+    limit: float
+    spent: float
+
+
+Event = (
+    JobSubmitted
+    | JobClaimed
+    | AnswerCommitted
+    | JobSucceeded
+    | JobFailed
+    | JobCancelled
+    | BranchForked
+    | ForkRejected
+    | SegmentStarted
+    | SegmentFinished
+    | BranchReturned
+    | BranchFailed
+    | BranchRetried
+    | BranchCancelled
+    | JoinRequested
+    | BranchesJoined
+    | BranchScored
+    | BranchesVoted
+    | BranchesPruned
+    | BranchesMerged
+    | TextPosted
+    | ApprovalRequested
+    | ApprovalDecided
+    | ActionMalformed
+    | BudgetExceeded
+)
+KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+TERMINAL_OF_BRANCH = (BranchReturned, BranchFailed, BranchCancelled)
+TERMINAL_OF_JOB = (JobSucceeded, JobFailed, JobCancelled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An event as the journal keeps it."""
+
+    job: JobId
+    seq: int
+    """From 1, without gaps."""
+    epoch: int
+    """The claim under which it was written; 0 before the first claim."""
+    at: datetime
+    """UTC, when it was committed."""
+    event: Event
+    prev_hash: str
+    hash: str

@@ -1,0 +1,195 @@
+"""The reasoning DAG of a job: a fold of its journal. The only file that knows networkx.
+
+Nodes are segments ("0.2/1": the first segment of branch 0.2) and points that cost no token: "start", joins ("0/j1")
+and "answer". An edge says what had to be there first: `next` in the same branch, `fork` from the parent's last finished
+node, `join` from what a joined branch did last, `depends` from an input declared by the plan or read on the board.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import networkx as nx
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Finish
+from anabranch.dag.ids import TRUNK, BranchId
+
+START, ANSWER = "start", "answer"
+
+
+class NodeKind(StrEnum):
+    START = "start"
+    SEGMENT = "segment"
+    TOOL = "tool"
+    JOIN = "join"
+    ANSWER = "answer"
+
+
+class EdgeKind(StrEnum):
+    NEXT = "next"
+    FORK = "fork"
+    JOIN = "join"
+    DEPENDS = "depends"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One point of the graph. Times are Unix seconds; 0.0 is 'not yet'."""
+
+    id: str
+    branch: BranchId
+    kind: NodeKind
+    status: str = "running"
+    """running, finished, failed (its text is read by nobody) or aborted"""
+    tokens: int = 0
+    started_at: float = 0.0
+    first_token_at: float = 0.0
+    finished_at: float = 0.0
+    queued: float = 0.0
+    """Seconds between its hand-over and its prefill."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it was worked on, waiting left out."""
+        return max(0.0, self.finished_at - self.started_at - self.queued)
+
+
+Predecessor = tuple[str, EdgeKind]
+
+
+class ReasoningGraph:
+    """A job's graph, grown event by event."""
+
+    def __init__(self) -> None:
+        self.graph: nx.DiGraph[str] = nx.DiGraph()
+        self._tip: dict[BranchId, str] = {}
+        self._entry: dict[BranchId, list[Predecessor]] = {}
+        self._after: dict[BranchId, tuple[BranchId, ...]] = {}
+        self._reads: dict[BranchId, tuple[BranchId, ...]] = {}
+        self._tools: set[BranchId] = set()
+        self.pruned: set[BranchId] = set()
+        self.branches: list[BranchId] = []
+
+    def node(self, name: str) -> Node:
+        found: Node = self.graph.nodes[name]["node"]
+        return found
+
+    def nodes(self) -> Iterator[Node]:
+        return (data["node"] for _, data in self.graph.nodes(data=True))
+
+    def edges(self) -> Iterator[tuple[str, str, EdgeKind]]:
+        return ((source, target, data["kind"]) for source, target, data in self.graph.edges(data=True))
+
+    def predecessors(self, name: str) -> Iterator[str]:
+        return iter(self.graph.predecessors(name))
+
+    def in_order(self) -> list[str]:
+        """Node names, each behind all it depends on; of several, the one that was recorded first."""
+        place = {name: index for index, name in enumerate(self.graph)}
+        return list(nx.lexicographical_topological_sort(self.graph, key=place.__getitem__))
+
+    def leading_to(self, name: str) -> set[str]:
+        """The node and everything it depends on."""
+        return {name, *nx.ancestors(self.graph, name)}
+
+    @property
+    def end(self) -> str | None:
+        """Where the job's result stands: the answer, or as long as there is none, nothing."""
+        return ANSWER if ANSWER in self.graph else None
+
+    # -- growing ----------------------------------------------
+
+    def add(self, record: e.Record) -> None:
+        """Fold one record."""
+        at = record.at.timestamp()
+        match record.event:
+            case e.JobSubmitted():
+                self.branches.append(TRUNK)
+                self._point(START, TRUNK, NodeKind.START, at, [])
+            case e.BranchForked() as event:
+                self.branches.append(event.child)
+                self._entry[event.child] = [(name, EdgeKind.FORK) for name, _ in self._frontier(event.branch)]
+                self._after[event.child] = event.after
+                if event.tool is not None:
+                    self._tools.add(event.child)
+            case e.BranchesMerged() as event:
+                self._after[event.into] = event.merged
+            case e.SegmentStarted() as event:
+                self._started(event, at)
+            case e.SegmentFinished() as event:
+                self._finished(event, at)
+            case e.BranchesJoined() as event:
+                tips = (source for branch in event.joined for source, _ in self._frontier(branch))
+                sources = [*self._frontier(event.branch), *((name, EdgeKind.JOIN) for name in tips)]
+                self._point(f"{event.branch}/j{event.join}", event.branch, NodeKind.JOIN, at, sources)
+            case e.BranchesPruned() as event:
+                self.pruned.update(event.pruned)
+            case e.AnswerCommitted() as event:
+                self._point(ANSWER, TRUNK, NodeKind.ANSWER, at, self._frontier(TRUNK))
+            case _:
+                pass
+
+    def _frontier(self, branch: BranchId) -> list[Predecessor]:
+        """What the branch's next node depends on; of a branch that has done nothing itself, what started it."""
+        if branch in self._tip:
+            return [(self._tip[branch], EdgeKind.NEXT)]
+        inputs = (
+            (name, EdgeKind.DEPENDS)
+            for other in self._after.get(branch, ())
+            for name, _ in self._frontier(other)
+        )
+        return [*self._entry.get(branch, ()), *inputs]
+
+    def _put(self, node: Node, sources: Iterable[Predecessor]) -> None:
+        self.graph.add_node(node.id, node=node)
+        for source, kind in sources:
+            if not self.graph.has_edge(source, node.id):
+                self.graph.add_edge(source, node.id, kind=kind)
+
+    def _point(
+        self, name: str, branch: BranchId, kind: NodeKind, at: float, sources: Iterable[Predecessor]
+    ) -> None:
+        node = Node(id=name, branch=branch, kind=kind, status="finished", started_at=at, finished_at=at)
+        self._put(node, sources)
+        self._tip[branch] = name
+
+    def _started(self, event: e.SegmentStarted, at: float) -> None:
+        posted = [(name, EdgeKind.DEPENDS) for branch in event.reads for name, _ in self._frontier(branch)]
+        kind = NodeKind.TOOL if event.branch in self._tools else NodeKind.SEGMENT
+        node = Node(id=f"{event.branch}/{event.segment}", branch=event.branch, kind=kind, started_at=at)
+        self._put(node, [*self._frontier(event.branch), *posted])
+
+    def _finished(self, event: e.SegmentFinished, at: float) -> None:
+        name, decoded, timing = f"{event.branch}/{event.segment}", event.decoded, event.decoded.timing
+        finish = decoded.finish
+        status = {Finish.ERROR: "failed", Finish.ABORT: "aborted"}.get(finish, "finished")
+        begun = self.node(name).started_at
+        started = timing.submitted or begun
+        self.graph.nodes[name]["node"] = replace(
+            self.node(name),
+            status=status,
+            tokens=decoded.usage.completion_tokens,
+            started_at=started,
+            first_token_at=timing.first_token,
+            finished_at=timing.finished or at,
+            queued=max(0.0, timing.scheduled - started) if timing.scheduled else 0.0,
+        )
+        if status != "failed":
+            self._tip[event.branch] = name
+
+
+def build(records: Iterable[e.Record]) -> ReasoningGraph:
+    """The graph of a journal, or of the part of it that is there yet."""
+    graph = ReasoningGraph()
+    for record in records:
+        graph.add(record)
+    return graph
+
+
+def find_cycle(edges: Iterable[tuple[str, str]]) -> list[str] | None:
+    """The nodes of one cycle in a plan's dependencies, or None when it is a true DAG."""
+    try:
+        return [source for source, _ in nx.find_cycle(nx.DiGraph(list(edges)))]
+    except nx.NetworkXNoCycle:
+        return None

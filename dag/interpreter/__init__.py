@@ -1,0 +1,272 @@
+"""Runs one job's policy. Fed a fact, it says what to record and what to do; it does neither.
+
+The same class runs live jobs, replays, the simulator and tests. Its consequences depend on the facts and their order
+alone. All it knows is in the journal: fed the journal's facts after a crash, it is what it was.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from anabranch.dag import actions as a
+from anabranch.dag import events as e
+from anabranch.dag import voting
+from anabranch.dag.commands import Command
+from anabranch.dag.errors import PolicyBroken
+from anabranch.dag.ids import TRUNK, BranchId, by_path
+from anabranch.dag.interpreter import decodes, endings, forks, joins, questions
+from anabranch.dag.interpreter.routine import Routine, Waiting
+from anabranch.dag.interpreter.run import Run
+from anabranch.dag.job import Problem
+from anabranch.dag.policy import policy_named
+from anabranch.dag.state import TERMINAL, JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What follows from one fact."""
+
+    events: tuple[e.Event, ...] = ()
+    """To be appended together: the fact, then its consequences. Empty when the fact came too late to matter."""
+    commands: tuple[Command, ...] = ()
+    """To be carried out once the events are durable."""
+
+
+class Interpreter:
+    """`feed` is the way in; `state` may be read."""
+
+    def __init__(self) -> None:
+        self._run = Run()
+
+    @property
+    def state(self) -> JobState:
+        return self._run.state
+
+    @property
+    def over(self) -> bool:
+        return self.state.status in TERMINAL
+
+    def feed(self, fact: e.Event) -> Step:
+        """Take one fact. Raises InvalidTransition for one that could never have happened."""
+        if self.over or not self._take(fact):
+            return Step()
+        self._settle()
+        run = self._run
+        step = Step(events=tuple(run.events), commands=tuple(run.commands))
+        run.events, run.commands = [], []
+        return step
+
+    def judged(self, branch: BranchId, groups: tuple[tuple[int, ...], ...]) -> Step:
+        """The answer to a Compare: which of its answers mean the same, as a partition of their indices."""
+        waiting = self._waiting(branch)
+        if waiting is None or not isinstance(waiting.action, a.Vote):
+            return Step()
+        return self.feed(voting.count(branch, waiting.action, groups))
+
+    def expired(self, branch: BranchId, join: int) -> Step:
+        """The answer to an Expire."""
+        waiting = self._waiting(branch)
+        if (
+            waiting is None
+            or not isinstance(waiting.action, a.Join)
+            or self.state.branches[branch].joins != join
+        ):
+            return Step()
+        return self.feed(joins.joined_event(self._run, branch, waiting.action, expired=True))
+
+    def owed(self) -> tuple[Command, ...]:
+        """After a replay: what was asked of the outside and not answered; decodes apart, see `open_decodes`."""
+        waits = (self._waiting(branch) for branch in sorted(self.state.live, key=by_path))
+        return tuple(wait.command for wait in waits if wait is not None and wait.command is not None)
+
+    def open_decodes(self) -> tuple[e.SegmentStarted, ...]:
+        """After a replay: segments that nobody decodes any more. Each wants a SegmentFinished fact that says so."""
+        opened = (
+            self.state.branches[branch].open for branch in sorted(self.state.open_segments, key=by_path)
+        )
+        return tuple(segment for segment in opened if segment is not None)
+
+    # -- facts ----------------------------------------------
+
+    def _take(self, fact: e.Event) -> bool:
+        """Record the fact and note what it makes ready; False when it comes too late."""
+        match fact:
+            case e.JobSubmitted():
+                self._run.emit(fact)
+            case e.JobClaimed():
+                self._run.emit(fact)
+                if TRUNK not in self._run.routines and self._run.ending is None:
+                    self._start_trunk()
+            case e.SegmentFinished():
+                taken = decodes.segment_finished(self._run, fact)
+                if taken:
+                    endings.wake(self._run, fact.branch)
+                return taken
+            case e.BranchCancelled():
+                return endings.cancel_from_outside(self._run, fact)
+            case e.BudgetExceeded():
+                return self._time_is_up(fact)
+            case e.BranchScored() | e.BranchesVoted() | e.BranchesJoined() | e.ApprovalDecided():
+                return self._take_answer(fact)
+            case _:
+                raise TypeError(f"{type(fact).__name__} is a consequence; it cannot be fed")
+        return True
+
+    def _take_answer(
+        self, fact: e.BranchScored | e.BranchesVoted | e.BranchesJoined | e.ApprovalDecided
+    ) -> bool:
+        """An answer to what a routine waits for."""
+        waiting = self._waiting(fact.branch)
+        if waiting is None:
+            return False
+        routine = self._run.routines[fact.branch]
+        match fact, waiting.action:
+            case e.BranchScored(), a.Score():
+                outcome: Any = a.Scored(scores=fact.scores)
+            case e.BranchesVoted(), a.Vote():
+                outcome = voting.outcome(fact)
+            case e.BranchesJoined(), a.Join():
+                outcome = None
+            case e.ApprovalDecided(), _ if waiting.approval == fact.approval:
+                self._decide(routine, waiting, fact)
+                return True
+            case _:
+                return False
+        self._run.emit(fact)
+        routine.waiting = None
+        if isinstance(fact, e.BranchesJoined):
+            outcome = joins.outcome(self._run, fact)
+        self._run.ready.append((routine, outcome))
+        return True
+
+    def _decide(self, routine: Routine, waiting: Waiting, fact: e.ApprovalDecided) -> None:
+        """A person has decided about a parked action."""
+        run = self._run
+        decision = questions.decision(fact, self.state.approvals[fact.approval])
+        run.emit(fact)
+        routine.waiting = None
+        rejected = decision.decision == "reject"
+        match waiting.action:
+            case a.Answer() as answer if rejected:
+                endings.fail(
+                    run, routine, endings.Rejected(f"the answer {answer.text!r} was rejected: {fact.reason}")
+                )
+            case a.Answer() as answer:
+                endings.commit(
+                    run, a.Answer(text=decision.subject, sources=answer.sources, flags=answer.flags)
+                )
+            case a.Fork() | a.Merge() as action if rejected:
+                count = len(action.children) if isinstance(action, a.Fork) else 1
+                run.emit(e.ForkRejected(branch=routine.branch, reason="approval"))
+                run.ready.append((routine, a.Forked(ids=(None,) * count, rejected="approval")))
+            case a.Fork() as action if decision.decision == "edit":
+                children = questions.edited_children(action, decision.subject)
+                run.ready.append((routine, forks.fork_in_places(run, routine, action, children)))
+            case a.Fork() as action:
+                run.ready.append((routine, forks.fork(run, routine, action)))
+            case a.Merge() as action:
+                run.ready.append((routine, forks.merge(run, routine, action)))
+            case _:
+                run.ready.append((routine, decision))
+
+    def _time_is_up(self, fact: e.BudgetExceeded) -> bool:
+        """First word: children are stopped and the policy must wind up. Second word: what there is, is the answer."""
+        run = self._run
+        if run.ending is not None:
+            return False
+        final = fact.resource == "seconds" and fact.spent >= fact.limit
+        run.emit(fact)
+        endings.cancel(
+            run, tuple(b for b in sorted(self.state.live, key=by_path) if b != TRUNK), "deadline", "deadline"
+        )
+        if final:
+            endings.stop(run)
+        return True
+
+    # -- running ----------------------------------------------
+
+    def _settle(self) -> None:
+        """Let everything run that can, until all routines wait."""
+        run = self._run
+        while True:
+            while run.ready:
+                routine, outcome = run.ready.popleft()
+                if self.state.branches[routine.branch].live:
+                    self._advance(routine, outcome)
+            decodes.go_on_with_streams(run)
+            if not decodes.start_decodes(run):
+                break
+        if run.ending is not None and not self.state.open_segments and not self.over:
+            run.emit(run.ending)
+
+    def _waiting(self, branch: BranchId) -> Waiting | None:
+        routine = self._run.routines.get(branch)
+        return routine.waiting if routine is not None and self.state.branches[branch].live else None
+
+    def _start_trunk(self) -> None:
+        spec = self._run.spec
+        generator = policy_named(spec.policy).start(Problem.of(spec.messages, spec.seed), spec.params)
+        routine = self._run.routines[TRUNK] = Routine(branch=TRUNK, generator=generator)
+        self._run.ready.append((routine, None))
+
+    def _advance(self, routine: Routine, outcome: Any) -> None:
+        """Run a generator until it waits or ends."""
+        routine.waiting = None
+        while routine.waiting is None:
+            try:
+                if isinstance(outcome, Exception):
+                    action = routine.generator.throw(outcome)
+                else:
+                    action = routine.generator.send(outcome)
+                outcome = self._perform(routine, action)
+            except StopIteration as stop:
+                self._give_back(routine, stop.value)
+                return
+            except Exception as error:  # noqa: BLE001  # anyone's code: its fault ends its branch, in the journal
+                endings.fail(self._run, routine, error)
+                return
+
+    def _give_back(self, routine: Routine, answer: a.Answer) -> None:
+        if routine.branch == TRUNK and questions.gated(self._run, "answer"):
+            questions.ask(self._run, routine, answer, a.Approve(gate="answer", subject=answer.text))
+        else:
+            endings.give_back(self._run, routine, answer)
+
+    def _perform(self, routine: Routine, action: Any) -> Any:
+        """Do what can be done at once and give its outcome; otherwise set `routine.waiting`."""
+        run, branch = self._run, routine.branch
+        match action:
+            case a.Think():
+                return decodes.think(run, routine, action)
+            case a.ToolCall():
+                return decodes.run_tool(run, routine, action)
+            case a.Fork() | a.Merge() if questions.gated(run, "fork"):
+                return questions.ask(run, routine, action, questions.fork_request(action))
+            case a.Fork():
+                return forks.fork(run, routine, action)
+            case a.Merge():
+                return forks.merge(run, routine, action)
+            case a.Join():
+                return joins.join(run, routine, action)
+            case a.Vote():
+                return questions.vote(run, routine, action)
+            case a.Score():
+                return questions.score(run, routine, action)
+            case a.Approve() if questions.stands_open(run, action.gate):
+                return a.Decision(decision="approve", subject=action.subject)
+            case a.Approve():
+                return questions.ask(run, routine, action, action)
+            case a.Splice():
+                decodes.splice(run, routine, action)
+            case a.Post():
+                run.emit(e.TextPosted(branch=branch, text=action.text))
+                return questions.board(run, routine)
+            case a.Prune():
+                run.emit(e.BranchesPruned(branch=branch, pruned=action.branches, rule=action.rule))
+                endings.cancel(run, action.branches, f"pruned: {action.rule}", "policy")
+            case a.Cancel():
+                endings.cancel(run, action.branches, action.reason, "policy")
+            case a.Malformed():
+                run.emit(e.ActionMalformed(branch=branch, problem=action.problem, span=action.span))
+            case _:
+                raise PolicyBroken(f"{action!r} is no action")
+        return None

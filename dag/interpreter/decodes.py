@@ -1,0 +1,294 @@
+"""Think: waiting in line, starting within width and token budget, and what a finished segment leads to."""
+
+import hashlib
+from dataclasses import replace
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import Segment, Splice, Think, ToolCall
+from anabranch.dag.commands import Abort, Decode, RunTool
+from anabranch.dag.context import render
+from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.errors import DecodeFailed, PolicyBroken
+from anabranch.dag.ids import TRUNK, BranchId, parent_of
+from anabranch.dag.interpreter.routine import Routine, Waiting
+from anabranch.dag.interpreter.run import Run
+from anabranch.dag.text import Base
+
+NOT_THE_BRANCHS_FAULT = ("organizer-lost", "replica-died", "overloaded", "upstream-away")
+"""Causes that use up no attempt beyond the limit of claims: the decode would have gone well elsewhere."""
+DENIALS = 8
+"""Empty segments that a routine without budget is given before it is stopped."""
+PATIENCE = 4
+"""How often such causes may repeat for each attempt allowed."""
+
+
+def think(run: Run, routine: Routine, action: Think) -> Segment | None:
+    """A segment that is there already; otherwise the routine waits for the open stream, or in line for a new decode."""
+    if routine.inbox:
+        return routine.inbox.popleft()
+    routine.waiting = Waiting(action=action)
+    if run.state.branches[routine.branch].open is None and routine.branch not in run.streams:
+        _queue(run, routine)
+    return None
+
+
+def run_tool(run: Run, routine: Routine, call: ToolCall) -> None:
+    """Start a registered function in place of a decode."""
+    branch = run.state.branches[routine.branch]
+    started = e.SegmentStarted(branch=branch.id, segment=branch.segment + 1, attempt=branch.attempt)
+    run.emit(started)
+    routine.opened, routine.room = started, started.max_tokens
+    routine.waiting = Waiting(action=call)
+    run.commands.append(
+        RunTool(
+            branch=branch.id,
+            segment=started.segment,
+            attempt=started.attempt,
+            tool=call.tool,
+            arguments=call.arguments,
+        )
+    )
+
+
+def splice(run: Run, routine: Routine, action: Splice) -> None:
+    """Text for the next segment to begin with."""
+    if run.state.branches[routine.branch].open is not None or routine.branch in run.streams:
+        raise PolicyBroken(f"branch {routine.branch} splices into a stream that is open")
+    routine.inserted += action.text
+    routine.messages += action.messages
+    routine.removed += action.removes
+    routine.reads += action.reads
+
+
+def _queue(run: Run, routine: Routine) -> None:
+    if routine.branch == TRUNK:
+        run.line.appendleft(routine)
+    else:
+        run.line.append(routine)
+
+
+def start_decodes(run: Run) -> bool:
+    """Start what is in line while there is room. True when a routine became ready instead (its budget is spent)."""
+    while run.line and len(run.state.open_segments) < run.state.limits.width:
+        routine = run.line[0]
+        if not run.state.branches[routine.branch].live or routine.waiting is None:
+            run.line.popleft()
+            continue
+        room = tokens_left(run)
+        if room is not None and room <= 0:
+            if run.state.open_segments:
+                return False  # what they leave over of their reservation may be enough
+            run.line.popleft()
+            _spent(run, routine)
+            return True
+        run.line.popleft()
+        _start(run, routine, room)
+    return False
+
+
+def tokens_left(run: Run) -> int | None:
+    """Tokens that are neither spent nor reserved by an open segment, and can be paid for; None without a budget."""
+    budget, state = run.spec.budget, run.state
+    rooms: list[int] = []
+    if budget.tokens is not None:
+        rooms.append(budget.tokens - state.usage.completion_tokens - state.reserved)
+    if budget.cost is not None:
+        rooms += _affordable(run, budget.cost)
+    return min(rooms, default=None)
+
+
+def _affordable(run: Run, budget: float) -> list[int]:
+    """Tokens that the rest of the money buys. What prompts cost is known, and settled, once they are read."""
+    state, price = run.state, run.state.limits.completion_price
+    left = budget - state.cost - state.reserved * price
+    if price > 0:
+        return [int(left / price + 1e-6)]  # sums of cents are not exact
+    return [] if left > 0 or not state.limits.prompt_price else [0]
+
+
+def _spent(run: Run, routine: Routine) -> None:
+    """Nothing can be decoded any more: the policy gets an empty segment and must wind up."""
+    if not run.state.winding_down:
+        run.emit(_exceeded(run, routine.branch))
+    routine.denied += 1
+    if routine.denied > DENIALS:
+        routine.waiting = None
+        run.ready.append(
+            (routine, PolicyBroken("its budget is spent, and it asks for more instead of answering"))
+        )
+        return
+    _deliver(run, routine, Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True))
+
+
+def _exceeded(run: Run, branch: BranchId) -> e.BudgetExceeded:
+    """Which budget is used up."""
+    budget, state = run.spec.budget, run.state
+    tokens = state.usage.completion_tokens
+    if budget.tokens is not None and budget.tokens - tokens <= 0:
+        return e.BudgetExceeded(
+            branch=branch, resource="tokens", limit=float(budget.tokens), spent=float(tokens)
+        )
+    return e.BudgetExceeded(branch=branch, resource="cost", limit=budget.cost or 0.0, spent=state.cost)
+
+
+def _start(run: Run, routine: Routine, room: int | None) -> None:
+    waiting = routine.waiting
+    assert waiting is not None and isinstance(waiting.action, Think)
+    decoding, branch = waiting.action.decoding, run.state.branches[routine.branch]
+    wanted = (decoding.max_tokens or run.spec.sampling.max_tokens) - routine.partial_tokens
+    started = e.SegmentStarted(
+        branch=branch.id,
+        segment=branch.segment + 1,
+        attempt=branch.attempt,
+        inserted=routine.inserted,
+        messages=routine.messages,
+        removed=routine.removed,
+        reads=routine.reads,
+        max_tokens=max(1, wanted if room is None else min(wanted, room)),
+        temperature=decoding.temperature
+        if decoding.temperature is not None
+        else run.spec.sampling.temperature,
+        seed=_seed(run.spec.seed, branch.id),
+        grammar=decoding.grammar,
+        structured=decoding.structure is not None,
+    )
+    run.emit(started)
+    routine.inserted, routine.messages, routine.removed, routine.reads = "", (), 0, ()
+    routine.opened, routine.room = started, started.max_tokens
+    run.commands.append(
+        Decode(
+            branch=branch.id,
+            segment=started.segment,
+            attempt=started.attempt,
+            context=render(run.state, branch.id),
+            decoding=decoding,
+            max_tokens=started.max_tokens,
+            seed=started.seed,
+            model=branch.model or run.spec.model,
+            affinity=_affinity(run, branch.id),
+            delay=routine.delay,
+        )
+    )
+    routine.delay = 0.0
+
+
+def _seed(job_seed: int, branch: BranchId) -> int:
+    """The same for a retry, different for each branch: 31 bits of a digest."""
+    return int.from_bytes(hashlib.sha256(f"{job_seed}/{branch}".encode()).digest()[:4]) >> 1
+
+
+def _affinity(run: Run, branch: BranchId) -> str:
+    """Names the prefix this branch shares: its parent's text, the problem's, or its own."""
+    reading = run.state.branches[branch].reading
+    if reading is None or branch == TRUNK:
+        return branch
+    match reading.base:
+        case Base.PARENT:
+            return _affinity(run, parent_of(branch) or TRUNK)
+        case Base.PROBLEM:
+            return TRUNK
+        case Base.NOTHING:
+            return branch
+
+
+def go_on_with_streams(run: Run) -> None:
+    """Open the next segment of every stream that goes on, after the policy has had its say about the last one."""
+    for branch in sorted(run.streams):
+        state = run.state.branches[branch]
+        opened = run.routines[branch].opened
+        if state.open is None and opened is not None:
+            run.emit(
+                replace(
+                    opened,
+                    segment=state.segment + 1,
+                    continues=True,
+                    inserted="",
+                    messages=(),
+                    removed=0,
+                    reads=(),
+                    max_tokens=run.routines[branch].room,
+                )
+            )
+    run.streams.clear()
+
+
+def abort(run: Run, routine: Routine) -> None:
+    """Stop the decode of this branch, if one runs. Its last segment still comes, with its exact tokens."""
+    branch = routine.branch
+    running = run.state.branches[branch].open is not None or branch in run.streams
+    if running and routine.opened is not None:
+        run.commands.append(Abort(branch=branch, segment=routine.opened.segment))
+
+
+def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
+    """Take a finished segment. False when it is not the open one: a result of an older attempt."""
+    branch = run.state.branches.get(fact.branch)
+    if branch is None or branch.open is None:
+        return False
+    if (branch.open.segment, branch.open.attempt) != (fact.segment, fact.attempt):
+        return False
+    run.emit(fact)
+    decoded, routine = fact.decoded, run.routines[fact.branch]
+    routine.room = max(0, routine.room - decoded.usage.completion_tokens)
+    if decoded.open:
+        run.streams.add(fact.branch)
+    if branch.live:
+        _go_on(run, routine, decoded)
+    return True
+
+
+def _go_on(run: Run, routine: Routine, decoded: Decoded) -> None:
+    match decoded.finish:
+        case Finish.ERROR:
+            _retry_or_fail(run, routine, decoded.fault or Fault(cause="engine-error"))
+        case Finish.INTERRUPTED:
+            routine.partial += decoded.text
+            routine.partial_tokens += decoded.usage.completion_tokens
+            _again(run, routine)
+        case _:
+            segment = Segment(
+                text=routine.partial + decoded.text,
+                tokens=routine.partial_tokens + decoded.usage.completion_tokens,
+                finish=decoded.finish,
+                tag=decoded.tag,
+                winding_down=run.state.winding_down,
+            )
+            routine.partial, routine.partial_tokens = "", 0
+            _deliver(run, routine, segment)
+
+
+def _deliver(run: Run, routine: Routine, segment: Segment) -> None:
+    waiting = routine.waiting
+    if waiting is not None and isinstance(waiting.action, Think | ToolCall):
+        routine.waiting = None
+        run.ready.append((routine, segment))
+    else:
+        routine.inbox.append(segment)
+
+
+def _again(run: Run, routine: Routine) -> None:
+    waiting = routine.waiting
+    if waiting is not None and isinstance(waiting.action, ToolCall):
+        run_tool(run, routine, waiting.action)
+        return
+    if waiting is None or not isinstance(waiting.action, Think):
+        return  # the policy has not asked for more; it will, or will not, by itself
+    _queue(run, routine)
+
+
+def _retry_or_fail(run: Run, routine: Routine, fault: Fault) -> None:
+    branch = run.state.branches[routine.branch]
+    tries = run.state.limits.attempts * (PATIENCE if fault.cause in NOT_THE_BRANCHS_FAULT else 1)
+    if not fault.retryable or branch.attempt >= tries:
+        routine.waiting = None
+        run.ready.append((routine, DecodeFailed(fault.cause, fault.detail)))
+        return
+    delay = (
+        0.0
+        if fault.cause == "organizer-lost"
+        else min(run.state.limits.backoff * 2.0 ** (branch.attempt - 1), 10.0)
+    )
+    retried = e.BranchRetried(branch=branch.id, attempt=branch.attempt + 1, cause=fault.cause, delay=delay)
+    run.emit(retried)
+    routine.delay = delay
+    _again(run, routine)

@@ -1,0 +1,150 @@
+"""How branches and the job end: exactly one terminal event each, children before parents, the engine told."""
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import ASIDE, Answer, Join
+from anabranch.dag.errors import DecodeFailed, NoAnswer
+from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
+from anabranch.dag.interpreter import decodes, forks, joins
+from anabranch.dag.interpreter.routine import Routine
+from anabranch.dag.interpreter.run import Run
+
+
+class Rejected(Exception):
+    """A person refused the answer."""
+
+
+def give_back(run: Run, routine: Routine, answer: Answer) -> None:
+    """A routine is done: what still lives below it is cancelled, and its value goes to whoever joins it."""
+    branch = routine.branch
+    if branch == TRUNK:
+        commit(run, answer)
+        return
+    _cancel_below(run, branch, "its parent has returned", "parent")
+    decodes.abort(run, routine)
+    run.emit(e.BranchReturned(branch=branch, value=answer.text, flags=answer.flags))
+    _ended(run, branch)
+
+
+def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
+    """The trunk has its answer: the losers are cancelled, and the job ends when their last tokens are counted."""
+    run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced))
+    _cancel_below(run, TRUNK, "the job has its answer", "answer")
+    decodes.abort(run, run.routines[TRUNK])
+    run.emit(e.BranchReturned(branch=TRUNK, value=answer.text, flags=answer.flags))
+    run.ending = e.JobSucceeded()
+
+
+def fail(run: Run, routine: Routine, error: Exception) -> None:
+    """A routine raised. Its branch has failed; the trunk's failure is the job's, unless there is something to say
+    for a job that is being wound down."""
+    branch = routine.branch
+    if branch == TRUNK and run.state.winding_down:
+        forced = last_words(run)
+        if forced is not None:
+            commit(run, forced, forced=True)
+            return
+    _cancel_below(run, branch, "its parent has failed", "parent")
+    decodes.abort(run, routine)
+    cause, title, detail = _told(error)
+    run.emit(
+        e.BranchFailed(branch=branch, cause=cause, detail=detail, attempts=run.state.branches[branch].attempt)
+    )
+    if branch == TRUNK:
+        run.ending = e.JobFailed(type=cause, title=title, detail=detail)
+    else:
+        _ended(run, branch)
+
+
+def _told(error: Exception) -> tuple[str, str, str]:
+    """Cause, title and detail of a failure."""
+    match error:
+        case DecodeFailed():
+            return error.cause, "The trunk could not be decoded", error.detail
+        case NoAnswer():
+            return "no-answer", "The policy found no answer", str(error)
+        case Rejected():
+            return "rejected", "A person rejected the answer", str(error)
+        case _:
+            return "policy-error", f"The policy raised {type(error).__name__}", str(error)
+
+
+def stop(run: Run) -> None:
+    """The deadline has passed: whatever there is becomes the answer."""
+    routine = run.routines.get(TRUNK)
+    if routine is None or TRUNK not in run.state.live:
+        return
+    routine.generator.close()
+    routine.waiting = None
+    fail(run, routine, DecodeFailed("deadline", "nothing had been written when the time was up"))
+
+
+def last_words(run: Run) -> Answer | None:
+    """What can be said when there is no time to say more: the latest value a branch returned, else the trunk's text."""
+    for branch in sorted(run.rank, key=run.rank.__getitem__, reverse=True):
+        state = run.state.branches[branch]
+        if state.value and ASIDE not in state.flags:
+            return Answer(text=state.value, sources=(branch,))
+    own = run.state.branches[TRUNK].own.strip()
+    return Answer(text=own, sources=(TRUNK,)) if own else None
+
+
+def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: str) -> None:
+    """Cancel these and all below them; those that have ended stay as they are."""
+    for branch in branches:
+        if branch in run.state.live:
+            _cancel_one(run, branch, reason, by)
+            _cancel_below(run, branch, reason, "parent")
+
+
+def cancel_from_outside(run: Run, fact: e.BranchCancelled) -> bool:
+    """A client cancels a branch, or with the trunk the job. False when it has ended already."""
+    if fact.branch not in run.state.live or run.ending is not None:
+        return False
+    cancel(run, (fact.branch,), fact.reason, fact.by)
+    if fact.branch == TRUNK:
+        run.ending = e.JobCancelled(reason=fact.reason)
+    return True
+
+
+def _cancel_below(run: Run, branch: BranchId, reason: str, by: str) -> None:
+    if run.state.branches[branch].live_children == 0:
+        return
+    for other in sorted((b for b in run.state.live if b != branch and descends(b, branch)), key=by_path):
+        _cancel_one(run, other, reason, by)
+
+
+def _cancel_one(run: Run, branch: BranchId, reason: str, by: str) -> None:
+    routine = run.routines.get(branch)
+    run.emit(e.BranchCancelled(branch=branch, reason=reason, by=by))
+    if routine is not None:  # the trunk of a job that no organizer has claimed yet has none
+        routine.generator.close()
+        routine.waiting = None
+        decodes.abort(run, routine)
+        _ended(run, branch)
+
+
+def _ended(run: Run, branch: BranchId) -> None:
+    """Give its place to the next in line, and wake whoever waited for this branch."""
+    run.rank[branch] = len(run.rank)
+    if branch == TRUNK:
+        return
+    if run.routines[branch].started:
+        forks.next_in_line(run, run.routines[parent_of(branch) or TRUNK])
+    wake(run, branch)
+
+
+def wake(run: Run, branch: BranchId) -> None:
+    """Tell its parent's join and its dependents that this branch is settled; nothing, if it is not yet."""
+    if branch == TRUNK or not run.settled(branch):
+        return
+    parent = run.routines[parent_of(branch) or TRUNK]
+    waiting = parent.waiting
+    if waiting is not None and isinstance(waiting.action, Join) and branch in waiting.missing:
+        waiting.missing.discard(branch)
+        if run.state.branches[parent.branch].live and joins.satisfied(run, parent):
+            run.ready.append((parent, joins.complete(run, parent)))
+    for dependent in run.dependents.pop(branch, ()):
+        if dependent.waiting is not None and run.state.branches[dependent.branch].live:
+            dependent.waiting.missing.discard(branch)
+            if not dependent.waiting.missing:
+                forks.place(run, run.routines[parent_of(dependent.branch) or TRUNK], dependent)

@@ -1,0 +1,174 @@
+"""Fork and Merge: what may be created, what it reads, and when it starts."""
+
+from dataclasses import replace
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import Child, Fork, Forked, Merge, Policy, SubJob, SubPolicy, Thought, ToolCall
+from anabranch.dag.context import render
+from anabranch.dag.ids import BranchId, child_of, depth_of
+from anabranch.dag.interpreter.routine import Routine, Waiting, call_tool, think_once
+from anabranch.dag.interpreter.run import Run
+from anabranch.dag.job import Problem
+from anabranch.dag.policy import policy_named
+from anabranch.dag.text import Base, Message, Reading
+
+
+def fork(run: Run, parent: Routine, action: Fork) -> Forked:
+    """Create the children that may be created; start those that can."""
+    ids: list[BranchId | None] = []
+    refused: list[str] = []
+    reason = ""
+    cursor = _cursor(run, parent, action.children)
+    if action.capacity is not None and action.overflow == "queue":
+        parent.places = action.capacity
+    for child in action.children:
+        refusal = _refusal(run, parent, action)
+        if refusal:
+            reason = refusal
+            refused.append(child.label)
+            ids.append(None)
+        else:
+            ids.append(_create(run, parent, child, cursor))
+    if refused:
+        run.emit(e.ForkRejected(branch=parent.branch, reason=reason, labels=tuple(refused)))
+    return Forked(ids=tuple(ids), rejected=reason, winding_down=run.state.winding_down)
+
+
+def fork_in_places(run: Run, parent: Routine, action: Fork, children: tuple[Child | None, ...]) -> Forked:
+    """Fork what a person has left of a fork; the others' ids are None, so that each id keeps its place."""
+    forked = fork(run, parent, replace(action, children=tuple(child for child in children if child)))
+    ids = iter(forked.ids)
+    placed = tuple(next(ids) if child else None for child in children)
+    return replace(forked, ids=placed, rejected=forked.rejected or ("approval" if None in children else ""))
+
+
+def merge(run: Run, parent: Routine, action: Merge) -> Forked:
+    """Create the child that reads what `merged` returned."""
+    child = replace(action.child, after=action.merged)
+    forked = fork(run, parent, Fork(children=(child,)))
+    for into in forked.branches:
+        run.emit(e.BranchesMerged(branch=parent.branch, into=into, merged=action.merged))
+    return forked
+
+
+def _refusal(run: Run, parent: Routine, action: Fork) -> str:
+    """Why one more child may not be created; empty when it may."""
+    budget, state = run.spec.budget, run.state
+    if state.winding_down:
+        return "winding-down"
+    if budget.branches is not None and len(state.branches) - 1 >= budget.branches:
+        return "budget:branches"
+    if budget.depth is not None and depth_of(parent.branch) + 1 > budget.depth:
+        return "budget:depth"
+    full = action.capacity is not None and state.branches[parent.branch].live_children >= action.capacity
+    return "capacity" if full and action.overflow == "reject" else ""
+
+
+Cursor = tuple[int, int]
+"""How far into its parent a child reads: closed turns, characters of the open one."""
+
+
+def _cursor(run: Run, parent: Routine, children: tuple[Child, ...]) -> Cursor:
+    """Where the parent stands now."""
+    if any(isinstance(child, Thought | SubPolicy) and child.base is Base.PARENT for child in children):
+        turns = len(run.state.branches[parent.branch].turns)
+        return turns, len(render(run.state, parent.branch).continuation)
+    return 0, 0
+
+
+def _create(run: Run, parent: Routine, child: Child, cursor: Cursor) -> BranchId:
+    branch = child_of(parent.branch, run.state.branches[parent.branch].children + 1)
+    run.emit(_forked(parent.branch, branch, child, cursor))
+    routine = Routine(branch=branch, generator=_generator(run, child))
+    run.routines[branch] = routine
+    missing = {dependency for dependency in child.after if not run.settled(dependency)}
+    if missing:
+        routine.waiting = Waiting(action=None, missing=missing)
+        for dependency in missing:
+            run.dependents.setdefault(dependency, []).append(routine)
+    else:
+        place(run, parent, routine)
+    return branch
+
+
+def place(run: Run, parent: Routine, routine: Routine) -> None:
+    """Start a child whose inputs are there, or let it wait for a place beside its siblings."""
+    if parent.places is not None and parent.working >= parent.places:
+        routine.waiting = Waiting(action=None)
+        parent.in_line.append(routine)
+        return
+    parent.working += 1
+    routine.waiting = None
+    routine.started = True
+    run.ready.append((routine, None))
+
+
+def next_in_line(run: Run, parent: Routine) -> None:
+    """A working child has ended: its place goes to the next living one."""
+    parent.working -= 1
+    while parent.in_line:
+        routine = parent.in_line.popleft()
+        if run.state.branches[routine.branch].live:
+            place(run, parent, routine)
+            return
+
+
+def _generator(run: Run, child: Child) -> Policy:
+    match child:
+        case Thought():
+            return think_once(child)
+        case SubPolicy():
+            return child.run()
+        case ToolCall():
+            return call_tool(child)
+        case SubJob():
+            return policy_named(child.policy).start(_problem(run, child.messages), child.params)
+
+
+def _problem(run: Run, messages: tuple[Message, ...]) -> Problem:
+    """A nested problem. It must be literal text: its policy may look at the question before any branch has ended."""
+    return Problem.of(messages, run.spec.seed)
+
+
+def _forked(parent: BranchId, branch: BranchId, child: Child, cursor: Cursor) -> e.BranchForked:
+    match child:
+        case ToolCall():
+            return e.BranchForked(
+                branch=parent,
+                child=branch,
+                role=child.role,
+                label=child.label,
+                after=child.after,
+                tool=child.tool,
+                params=dict(child.arguments),
+            )
+        case SubJob():
+            return e.BranchForked(
+                branch=parent,
+                child=branch,
+                role=child.role,
+                label=child.label,
+                after=child.after,
+                reading=Reading(messages=child.messages),
+                policy=child.policy,
+                params=dict(child.params),
+                model=child.model,
+            )
+        case Thought() | SubPolicy():
+            inherits = child.base is Base.PARENT
+            reading = Reading(
+                base=child.base,
+                turns=cursor[0] if inherits else 0,
+                cursor=cursor[1] if inherits else 0,
+                messages=child.messages,
+                opening=child.opening,
+            )
+            return e.BranchForked(
+                branch=parent,
+                child=branch,
+                role=child.role,
+                label=child.label,
+                after=child.after,
+                reading=reading,
+                model=child.model,
+            )

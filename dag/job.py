@@ -1,0 +1,82 @@
+"""What a user asked for: the question, the policy, the budget. All that a replay needs besides the journal's facts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from anabranch.dag.text import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn. None leaves the choice to the model's own defaults."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int = 512
+    """Tokens one segment may decode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a job may spend. None is no limit."""
+
+    tokens: int | None = None
+    """Decoded tokens over all branches."""
+    seconds: float | None = None
+    """From claim to answer."""
+    branches: int | None = None
+    depth: int | None = None
+    cost: float | None = None
+    """In the currency of the operator's price table."""
+
+
+GATES = ("plan", "fork", "join", "answer")
+"""Where a job's owner may want a person to decide. Those that `JobSpec.approvals` does not name stand open."""
+
+
+def question_of(messages: tuple[Message, ...]) -> str:
+    """The literal text of the last user message."""
+    for message in reversed(messages):
+        if message.role == "user":
+            return "".join(part for part in message.parts if isinstance(part, str))
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """One reasoning request, as recorded in JobSubmitted."""
+
+    messages: tuple[Message, ...]
+    policy: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget = Budget()
+    sampling: Sampling = Sampling()
+    seed: int = 0
+    model: str | None = None
+    """None is the pool's own model."""
+    priority: int = 5
+    """0 (first) to 9 (last)."""
+    approvals: tuple[str, ...] = ()
+    """Those of GATES at which a person decides."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    """Set on an edited re-run: the job it comes from, the edited branch, its new output."""
+
+    @property
+    def question(self) -> str:
+        """The text of the last user message."""
+        return question_of(self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What a policy is given: the question and where to start. It never sees limits, clocks or other jobs."""
+
+    messages: tuple[Message, ...]
+    question: str
+    seed: int = 0
+
+    @classmethod
+    def of(cls, messages: tuple[Message, ...], seed: int) -> "Problem":
+        return cls(messages=messages, question=question_of(messages), seed=seed)

@@ -1,0 +1,80 @@
+"""Best-of-N (Stiennon et al., arXiv 2009.01325), with verifiers (Cobbe et al., arXiv 2110.14168)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from anabranch.dag import actions as a
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.errors import NoAnswer
+from anabranch.dag.ids import BranchId
+from anabranch.dag.job import Problem
+from anabranch.dag.judging import JUDGE, PROPOSED, judge, marked
+from anabranch.dag.policy import Param, policy
+from anabranch.dag.text import Base, Output
+
+
+@policy(
+    title="Best of N",
+    paper="Stiennon et al. 2020, arXiv 2009.01325; Cobbe et al. 2021, arXiv 2110.14168",
+    use_when="An answer is easier to check than to find: tests, a schema, a pattern, a known result, or a judge.\n"
+    "Costs n samples and their checks; stops at the first sample with full marks.",
+)
+def best_of_n(
+    problem: Problem,
+    *,
+    n: Annotated[int, Param("samples drawn", ge=1, le=1024)] = 8,
+    verifier: Annotated[
+        Literal["judge", "rule", "math", "regex", "json-schema", "python-tests"],
+        Param("who scores a sample: a judge branch, or a check in a worker task"),
+    ] = "judge",
+    spec: Annotated[
+        Mapping[str, Any] | None,
+        Param(
+            "rule: contains, lacks, equals, max_words; math: answer; regex: pattern; json-schema: schema; "
+            "python-tests: tests, seconds, memory_mb"
+        ),
+    ] = None,
+    prompt: Annotated[
+        str, Param("what a judge is asked behind question and answer; it gives 0 to 10")
+    ] = JUDGE,
+    stop: Annotated[
+        Literal["full-marks", "all"], Param("full-marks: once a sample has them; all: never early")
+    ] = ("full-marks"),
+    temperature: Annotated[float, Param("of the samples", ge=0.0, le=2.0)] = 0.8,
+) -> a.Policy:
+    """Draw n samples, score each as soon as it is there, answer with the best; what still runs then is cancelled.
+
+    T is the longest sample that was waited for, with its judge. Of equals the one scored first wins. If none has a
+    score (no judge gave a mark), the first sample that returned is the answer; it is flagged as unverified, and so is a
+    best one with the score 0.
+    """
+    sample = a.Thought(base=Base.PROBLEM, role="sample", decoding=Decoding(temperature=temperature))
+    drawn: a.Forked = yield a.Fork(children=(sample,) * n)
+    samples = pending = drawn.branches
+    judged: dict[BranchId, BranchId] = {}
+    if verifier == "judge":
+        judges = tuple(judge(PROPOSED, Output(branch=each), prompt=prompt) for each in samples)
+        asked: a.Forked = yield a.Fork(children=judges)
+        judged = {who: whom for who, whom in zip(asked.ids, samples, strict=False) if who is not None}
+        pending += asked.branches
+    values: dict[BranchId, str] = {}
+    scores: dict[BranchId, float] = {}
+    while pending and (stop == "all" or max(scores.values(), default=0.0) < 1.0):
+        joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
+        pending, result = joined.pending, joined.results[0]
+        if result.branch in judged:
+            scores |= yield from marked(result, judged[result.branch])
+        elif not result.ok:
+            idle = tuple(who for who, whom in judged.items() if whom == result.branch)
+            yield a.Cancel(branches=idle, reason="there is nothing to judge")
+        else:
+            values[result.branch] = result.value
+            if verifier != "judge":
+                check = a.Verifier(kind=verifier, spec=spec or {})
+                scored: a.Scored = yield a.Score(targets=(result.branch,), verifier=check)
+                scores |= scored.scores
+    if not values:
+        raise NoAnswer(f"none of {n} samples could be drawn")
+    best = max(scores, key=scores.__getitem__, default=next(iter(values)))
+    yield a.Prune(branches=tuple(each for each in samples if each != best), rule="best of n")
+    return a.Answer(text=values[best], sources=(best,), flags=() if scores.get(best) else ("unverified",))

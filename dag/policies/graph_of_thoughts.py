@@ -1,0 +1,53 @@
+"""Graph of Thoughts (Besta et al., arXiv 2308.09687): a static graph of operations, run with all its parallelism."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from anabranch.dag import actions as a
+from anabranch.dag.errors import NoAnswer
+from anabranch.dag.job import Problem
+from anabranch.dag.operations import USUAL, read_operations
+from anabranch.dag.policy import Param, policy
+from anabranch.dag.thoughts import Work, carry_out, take
+
+
+@policy(
+    title="Graph of Thoughts",
+    paper="Besta et al. 2023, arXiv 2308.09687",
+    use_when="The work falls into known operations: split, solve, score, keep the best, merge.\n"
+    "The graph is yours to draw; the usual one improves and merges the best of four drafts.",
+)
+def graph_of_thoughts(
+    problem: Problem,
+    *,
+    operations: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Param(
+            "the graph: objects with id, op, after, prompt, count, least, verifier, spec (dag/operations.py)"
+        ),
+    ] = USUAL,
+    temperature: Annotated[float, Param("of generated thoughts", ge=0.0, le=2.0)] = 0.8,
+) -> a.Policy:
+    """Run each operation as soon as its own inputs are there, and each thought of it as soon as its own input is.
+
+    T is the heaviest path through the graph (the reference code runs one operation after the other). Where the paper is
+    silent: a thought that failed is kept by no keep operation; the answer is the best scored thought of the last
+    operation, of equals the first; if that gives none, of the latest operation that gave one.
+    """
+    graph = read_operations(operations)
+    work, waiting = Work(), list(graph)
+    while waiting or work.pending:
+        for operation in tuple(waiting):  # in an order in which one pass begins all that can begin
+            if work.ready(operation):
+                waiting.remove(operation)
+                work.given[operation.id] = yield from carry_out(operation, work, temperature)
+        if work.pending:
+            joined: a.Joined = yield a.Join(targets=work.pending, mode=a.Mode.FIRST)
+            work.pending = joined.pending
+            yield from take(joined.results[0], work)
+    for operation in reversed(graph):
+        thoughts = [branch for branch in work.given[operation.id] if work.values.get(branch, "").strip()]
+        if thoughts:
+            best = max(thoughts, key=lambda branch: work.scores.get(branch, 0.0))
+            return a.Answer(text=work.values[best].strip(), sources=(best,))
+    raise NoAnswer("no operation gave a thought")

@@ -1,0 +1,69 @@
+"""Self-consistency (Wang et al., arXiv 2203.11171) with quorum stop, and short-m@k (arXiv 2505.17813)."""
+
+from typing import Annotated, Literal
+
+from anabranch.dag.actions import (
+    Answer,
+    Ballot,
+    Fork,
+    Forked,
+    Join,
+    Joined,
+    Mode,
+    Policy,
+    Thought,
+    Vote,
+    Voted,
+)
+from anabranch.dag.answers import extract_answer
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.errors import NoAnswer
+from anabranch.dag.job import Problem
+from anabranch.dag.policy import Param, policy
+from anabranch.dag.text import Base, say
+
+FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\boxed{}."
+
+
+@policy(
+    title="Self-consistency",
+    paper="Wang et al. 2022, arXiv 2203.11171; short-m@k: arXiv 2505.17813",
+    use_when="Answers can be compared (a number, a name) and chains of thought go wrong at random.\n"
+    "Costs n chains; stops as soon as no other answer can win.",
+)
+def self_consistency(
+    problem: Problem,
+    *,
+    n: Annotated[int, Param("samples drawn", ge=1, le=1024)] = 8,
+    stop: Annotated[
+        Literal["quorum", "all", "first"], Param("quorum: once decided; all: never early; first: short-m@k")
+    ] = "quorum",
+    m: Annotated[int, Param("stop='first': how many finished samples vote", ge=1, le=1024)] = 1,
+    ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
+    temperature: Annotated[float, Param("of the samples", ge=0.0, le=2.0)] = 0.8,
+) -> Policy:
+    """Sample n independent branches and answer with the majority; what still runs then is cancelled.
+
+    Answers that mean the same count as one. A sample without an answer abstains. Ties go to the answer that was found
+    first. T is the longest sample that was waited for.
+    """
+    sample = Thought(
+        base=Base.PROBLEM,
+        messages=(say("system", FORMAT),) if ask else (),
+        role="sample",
+        decoding=Decoding(temperature=temperature),
+    )
+    forked: Forked = yield Fork(children=(sample,) * n)
+    pending, ballots, tally = forked.branches, [], None
+    while pending and not (tally and tally.decided and stop != "all"):
+        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
+        pending = joined.pending
+        for result in joined.results:
+            answer = extract_answer(result.value) if result.ok else None
+            ballots.append(Ballot(branch=result.branch, answer=answer))
+        outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
+        voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
+        tally = voted
+    if tally is None or tally.winner is None:
+        raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
+    return Answer(text=tally.winner, sources=tally.supporters)

@@ -1,0 +1,81 @@
+"""The catalogue of policies. A policy is one function in one file of `dag/policies/`, marked with `@policy`."""
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from anabranch.dag.actions import Policy
+from anabranch.dag.errors import UnknownPolicy
+from anabranch.dag.job import Problem
+
+PolicyFunction = Callable[..., Policy]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """Says what a policy's parameter is for and which values it may take; stands in its `Annotated` type."""
+
+    doc: str
+    ge: float | None = None
+    le: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInfo:
+    """A catalogued policy. Its parameters are the keyword-only arguments of `function`."""
+
+    name: str
+    title: str
+    paper: str
+    use_when: str
+    function: PolicyFunction
+    version: str
+    """Digest of the module's source: changes whenever the policy's code does."""
+
+    def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
+        return self.function(problem, **params)
+
+
+_CATALOGUE: dict[str, PolicyInfo] = {}
+
+
+def policy(*, title: str, paper: str, use_when: str) -> Callable[[PolicyFunction], PolicyFunction]:
+    """Enter a policy function in the catalogue under its own name, with dashes."""
+
+    def enter(function: PolicyFunction) -> PolicyFunction:
+        name = function.__name__.replace("_", "-")
+        source = inspect.getsource(inspect.getmodule(function) or function)
+        version = hashlib.sha256(source.encode()).hexdigest()[:16]
+        _CATALOGUE[name] = PolicyInfo(
+            name=name, title=title, paper=paper, use_when=use_when, function=function, version=version
+        )
+        return function
+
+    return enter
+
+
+@cache
+def _import_all() -> None:
+    package = importlib.import_module("anabranch.dag.policies")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def catalogue() -> Mapping[str, PolicyInfo]:
+    """All policies by name."""
+    _import_all()
+    return _CATALOGUE
+
+
+def policy_named(name: str) -> PolicyInfo:
+    """Raises UnknownPolicy, naming those that exist."""
+    found = catalogue().get(name)
+    if found is None:
+        raise UnknownPolicy(f"there is no policy {name!r}; there are: {', '.join(sorted(catalogue()))}")
+    return found

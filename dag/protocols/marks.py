@@ -1,0 +1,53 @@
+"""How a mark, such as `<FORK-3>` or `</Outlines>`, may be spelled, and all the marks that the grammars have.
+
+In a template, `#` stands for an identifier and a blank for one or more blanks. Spellings are matched leniently: in any
+case, with blanks inside the brackets, around the slash and the hyphen. The strict reading compares with the template
+afterwards.
+"""
+
+import re
+
+NUMBER = "[0-9]{1,9}"
+"""What `#` stands for in decoded text. Digits only: a model that explains `<FORK-i>` forks nothing."""
+
+NAMES = (
+    "FORK-#",
+    "JOIN-#",
+    "ANSWER",
+    "RETURN",
+    "Parallel",
+    "Outlines",
+    "Outline",
+    "Thread",
+    "Conclusion",
+    "Goal",
+    "Path",
+    "Calling Sub Searches",
+    "Start Sub Search # at level #",
+    "End Calling Sub Searches",
+    "Sub Searches",
+    "Goal Reached in Sub Search # at level # at Node #",
+    "No Solution in Sub Search # at level # at Node #",
+    "End Sub Searches",
+    *(f"think{path}" for path in range(1, 9)),
+    "summary",
+)
+"""Every name in every vocabulary, whoever writes it: the model, or the runtime at a fork or a join."""
+
+_FLAGS = re.IGNORECASE | re.ASCII  # ASCII, or the Kelvin sign would pass for a k and ſ for an s
+_SPELLED = {" ": r"\s+", "<": r"<\s*", ">": r"\s*>", "/": r"/\s*", "-": r"\s*-\s*"}
+
+
+def spelling(template: str) -> re.Pattern[str]:
+    """All spellings of a mark given as a template like `</FORK-#>`."""
+    return re.compile(_source(template, NUMBER), _FLAGS)
+
+
+def any_mark(ident: str) -> re.Pattern[str]:
+    """All spellings of every mark, opening or closing; `ident` is the pattern that `#` stands for."""
+    names = "|".join(_source(name, ident) for name in NAMES)
+    return re.compile(rf"<\s*(?:/\s*)?(?:{names})\s*>", _FLAGS)
+
+
+def _source(template: str, ident: str) -> str:
+    return "".join(ident if letter == "#" else _SPELLED.get(letter, letter) for letter in template)

@@ -1,0 +1,204 @@
+"""A job in virtual time: the real interpreter, a writer in place of a model, a token clock in place of an engine.
+
+Used by tests and by capacity planning: no clock is read, nothing is awaited, so a run is a function of its inputs.
+"""
+
+import heapq
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from anabranch.dag import commands as c
+from anabranch.dag import events as e
+from anabranch.dag.answers import plainly_equal
+from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.interpreter import Interpreter, Step
+from anabranch.dag.job import JobSpec
+from anabranch.dag.limits import Limits
+from anabranch.dag.policy import policy_named
+from anabranch.dag.protocols import grammar_named
+
+Writer = Callable[[c.Decode], str | Fault]
+"""Stands for the model: what this decode would write if nothing stopped it."""
+
+TOKEN = re.compile(r"\s*\S+|\s+$")
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def tokens_of(text: str) -> list[str]:
+    """Text in tokens: a word with the white space before it is one."""
+    return TOKEN.findall(text)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One decode under way."""
+
+    command: c.Decode
+    segment: int
+    written: list[tuple[float, str]]
+    """Tokens with the time at which each is done."""
+    done: bool = False
+
+
+@dataclass(slots=True)
+class Simulation:
+    """Runs one job. `write` is asked for the text of each decode; a token takes `pace` seconds."""
+
+    spec: JobSpec
+    write: Writer
+    limits: Limits = field(default_factory=Limits)
+    pace: float = 1.0
+    pace_of: Callable[[c.Decode], float] | None = None
+    decide: Callable[[e.ApprovalRequested], e.ApprovalDecided] | None = None
+    verify: Callable[[c.Verify], e.BranchScored] | None = None
+    cancel_at: float | None = None
+    interpreter: Interpreter = field(init=False)
+    now: float = 0.0
+    records: list[e.Record] = field(default_factory=list)
+    _agenda: list[tuple[float, int, Callable[[], Step]]] = field(default_factory=list)
+    _streams: dict[tuple[BranchId, int], _Stream] = field(default_factory=dict)
+    _ticket: int = 0
+
+    def __post_init__(self) -> None:
+        self.interpreter = Interpreter()
+
+    def run(self) -> list[e.Record]:
+        """The whole journal. Raises RuntimeError when the job stands still for ever."""
+        version = policy_named(self.spec.policy).version
+        self._record(
+            self.interpreter.feed(e.JobSubmitted(spec=self.spec, policy_version=version, limits=self.limits))
+        )
+        self._record(self.interpreter.feed(e.JobClaimed(owner="simulator", attempt=1)))
+        if self.cancel_at is not None:
+            cancelled = e.BranchCancelled(reason="cancelled by the client", by="client")
+            self._at(self.cancel_at, lambda: self.interpreter.feed(cancelled))
+        while not self.interpreter.over:
+            if not self._agenda:
+                raise RuntimeError(f"the job stands still: {self.interpreter.state.live}")
+            self.now, _, happen = heapq.heappop(self._agenda)
+            self._record(happen())
+        return self.records
+
+    def _at(self, when: float, happen: Callable[[], Step]) -> None:
+        self._ticket += 1
+        heapq.heappush(self._agenda, (when, self._ticket, happen))
+
+    def _record(self, step: Step) -> None:
+        at = EPOCH + timedelta(seconds=self.now)
+        for event in step.events:
+            seq = len(self.records) + 1
+            record = e.Record(
+                job=JobId("simulated"), seq=seq, epoch=1, at=at, event=event, prev_hash="", hash=""
+            )
+            self.records.append(record)  # unchained: nobody stores it
+            if isinstance(event, e.ApprovalRequested) and self.decide is not None:
+                self._at(self.now, partial(self.interpreter.feed, self.decide(event)))
+        for command in step.commands:
+            self._carry_out(command)
+
+    def _carry_out(self, command: c.Command) -> None:
+        match command:
+            case c.Decode():
+                self._decode(command)
+            case c.Abort():
+                self._at(self.now, lambda: self._abort(command))
+            case c.Compare():
+                groups = _groups(command.answers)
+                self._at(self.now, lambda: self.interpreter.judged(command.branch, groups))
+            case c.Expire():
+                self._at(
+                    self.now + command.seconds, lambda: self.interpreter.expired(command.branch, command.join)
+                )
+            case c.Verify() if self.verify is not None:
+                self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
+            case c.Verify() | c.RunTool():
+                raise NotImplementedError(f"the simulator runs no {type(command).__name__}")
+
+    def _decode(self, command: c.Decode) -> None:
+        start = self.now + command.delay
+        stream = _Stream(command, command.segment, [])
+        self._streams[command.branch, command.segment] = stream
+        text = self.write(command)
+        if isinstance(text, Fault):
+            self._finish_at(
+                start, stream, Decoded(text="", finish=Finish.ERROR, fault=text, engine="simulator")
+            )
+            return
+        pace = self.pace_of(command) if self.pace_of is not None else self.pace
+        for count, decoded in segments_of(command.decoding, command.max_tokens, text):
+            self._finish_at(start + count * pace, stream, decoded)
+        stream.written = [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
+
+    def _finish_at(self, when: float, stream: _Stream, decoded: Decoded) -> None:
+        self._at(when, lambda: self._finish(stream, decoded))
+
+    def _finish(self, stream: _Stream, decoded: Decoded) -> Step:
+        if stream.done:
+            return Step()
+        stream.done = not decoded.open
+        while stream.written and stream.written[0][0] <= self.now:
+            stream.written.pop(0)
+        fact = e.SegmentFinished(
+            branch=stream.command.branch,
+            segment=stream.segment,
+            attempt=stream.command.attempt,
+            decoded=decoded,
+        )
+        stream.segment += 1
+        return self.interpreter.feed(fact)
+
+    def _abort(self, command: c.Abort) -> Step:
+        stream = self._streams[command.branch, command.segment]
+        so_far = [token for time, token in stream.written if time <= self.now]
+        return self._finish(stream, _decoded("".join(so_far), Finish.ABORT, len(so_far)))
+
+
+def segments_of(decoding: Decoding, max_tokens: int, text: str) -> Iterator[tuple[int, Decoded]]:
+    """How an engine and its parser would cut this text: each segment with the count of tokens at its end."""
+    parser = grammar_named(decoding.grammar).parser() if decoding.grammar else None
+    whole, base, counted, count = "", 0, 0, 0
+    for count, token in enumerate(tokens_of(text), start=1):
+        whole += token
+        for cut in parser.feed(token) if parser is not None else ():
+            part = whole[base : cut.offset]
+            yield count, _decoded(part, Finish.TAG, count - counted, tag=cut.tag, open=not cut.stops)
+            base, counted = cut.offset, count
+            if cut.stops:
+                return
+        stop = next((stop for stop in decoding.stop if stop in whole[base:]), None)
+        if stop is not None:
+            end = whole.index(stop, base) + len(stop)
+            yield count, _decoded(whole[base:end], Finish.STOP, count - counted)
+            return
+        if count >= max_tokens:
+            break
+    left = parser.close() if parser is not None else None
+    finish = Finish.LENGTH if count >= max_tokens else Finish.EOS
+    yield count, _decoded(whole[base:], finish, count - counted, tag=left)
+
+
+def _decoded(text: str, finish: Finish, tokens: int, **rest: object) -> Decoded:
+    return Decoded(
+        text=text,
+        finish=finish,
+        usage=Usage(completion_tokens=tokens),
+        engine="simulator",
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def _groups(answers: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Equality without algebra: what is not plainly equal is different."""
+    groups: list[list[int]] = []
+    for index, answer in enumerate(answers):
+        for group in groups:
+            if plainly_equal(answers[group[0]], answer):
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return tuple(map(tuple, groups))

@@ -1,0 +1,351 @@
+"""What is legal. The one transition table of a job: `apply(state, event)`.
+
+Two rules. Everything that decides whether an event may happen is here; this file does not know what any policy wants.
+An illegal event raises InvalidTransition with the story of its branch and changes nothing. The same table judges live
+runs, replays, imports and tests. A JobState is owned by whoever folds it: `apply` changes it in place, after all
+checks, so that a job of 10,000 branches costs no more per event than one of ten.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import Ended, Result
+from anabranch.dag.decoding import Finish, Usage
+from anabranch.dag.errors import InvalidTransition
+from anabranch.dag.ids import TRUNK, BranchId, parent_of
+from anabranch.dag.job import JobSpec
+from anabranch.dag.limits import COST, Limits
+from anabranch.dag.text import Base, Message, Reading
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """For a person: nothing is being decoded."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+@dataclass(slots=True, kw_only=True)
+class BranchState:
+    """One branch, as its events have made it."""
+
+    id: BranchId
+    reading: Reading | None
+    role: str = "trunk"
+    label: str = ""
+    after: tuple[BranchId, ...] = ()
+    model: str | None = None
+    policy: str | None = None
+    tool: str | None = None
+    turns: list[Message] = field(default_factory=list)
+    """Its closed turns: its own earlier text as assistant messages, and the messages put behind them."""
+    own: str = ""
+    """What it wrote and what the runtime inserted in the turn that is open, after its opening."""
+    segment: int = 0
+    """Segments started so far."""
+    open: e.SegmentStarted | None = None
+    attempt: int = 1
+    children: int = 0
+    live_children: int = 0
+    joins: int = 0
+    usage: Usage = Usage()
+    ended: Ended | None = None
+    value: str = ""
+    flags: tuple[str, ...] = ()
+    cause: str = ""
+    story: list[str] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        return self.ended is None
+
+    def result(self) -> Result:
+        """What a join of this branch gives. Only for a branch that has ended."""
+        if self.ended is None:
+            raise ValueError(f"branch {self.id} has not ended")
+        return Result(
+            branch=self.id,
+            ended=self.ended,
+            value=self.value,
+            text=self.own,
+            tokens=self.usage.completion_tokens,
+            flags=self.flags,
+            cause=self.cause,
+        )
+
+
+@dataclass(slots=True)
+class JobState:
+    """A job, folded from its journal."""
+
+    spec: JobSpec | None = None
+    policy_version: str = ""
+    limits: Limits = Limits()
+    status: JobStatus = JobStatus.QUEUED
+    claims: int = 0
+    branches: dict[BranchId, BranchState] = field(default_factory=dict)
+    live: set[BranchId] = field(default_factory=set)
+    open_segments: set[BranchId] = field(default_factory=set)
+    approvals: dict[int, e.ApprovalRequested] = field(default_factory=dict)
+    """Those that wait."""
+    approvals_asked: int = 0
+    answer: e.AnswerCommitted | None = None
+    usage: Usage = Usage()
+    cost: float = 0.0
+    """Money that finished segments have cost."""
+    reserved: int = 0
+    """Tokens that open segments may still decode."""
+    posts: list[tuple[BranchId, str]] = field(default_factory=list)
+    winding_down: bool = False
+
+
+def _demand(condition: bool, reason: str, event: e.Event, state: JobState) -> None:
+    if not condition:
+        branch = state.branches.get(event.branch)
+        raise InvalidTransition(reason, event, event.branch, tuple(branch.story) if branch else ())
+
+
+def _demand_branches(state: JobState, event: e.Event, named: Iterable[BranchId]) -> None:
+    for branch in named:
+        _demand(branch in state.branches, f"there is no branch {branch}", event, state)
+
+
+def apply(state: JobState, event: e.Event) -> JobState:
+    """Fold one event into the state. Raises InvalidTransition, having changed nothing."""
+    if isinstance(event, e.JobSubmitted):
+        _demand(state.spec is None, "the job was submitted already", event, state)
+        state.spec, state.policy_version, state.limits = event.spec, event.policy_version, event.limits
+        trunk = BranchState(id=TRUNK, reading=Reading(base=Base.PROBLEM), policy=event.spec.policy)
+        state.branches[TRUNK] = trunk
+        state.live.add(TRUNK)
+    else:
+        _demand(state.spec is not None, "the job was never submitted", event, state)
+        _demand(state.status not in TERMINAL, f"the job has {state.status}", event, state)
+        _demand(event.branch in state.branches, f"there is no branch {event.branch}", event, state)
+        _TABLE[type(event)](state, state.branches[event.branch], event)
+    state.branches[event.branch].story.append(type(event).__name__)
+    return state
+
+
+# -- the job ----------------------------------------------
+
+
+def _claimed(state: JobState, branch: BranchState, event: e.JobClaimed) -> None:
+    state.claims += 1
+    if state.status is JobStatus.QUEUED:
+        state.status = JobStatus.RUNNING
+
+
+def _answered(state: JobState, branch: BranchState, event: e.AnswerCommitted) -> None:
+    _demand(state.answer is None, "the job has its answer", event, state)
+    _demand(branch.id == TRUNK and branch.live, "only the living trunk can answer", event, state)
+    state.answer = event
+
+
+def _demand_over(state: JobState, event: e.Event) -> None:
+    _demand(not state.live, f"branches still live: {', '.join(sorted(state.live)[:5])}", event, state)
+    _demand(not state.open_segments, "segments still open", event, state)
+
+
+def _succeeded(state: JobState, branch: BranchState, event: e.JobSucceeded) -> None:
+    _demand(state.answer is not None, "there is no answer", event, state)
+    _demand_over(state, event)
+    state.status = JobStatus.SUCCEEDED
+
+
+def _failed(state: JobState, branch: BranchState, event: e.JobFailed) -> None:
+    _demand(state.answer is None, "the job has its answer", event, state)
+    _demand_over(state, event)
+    state.status = JobStatus.FAILED
+
+
+def _cancelled(state: JobState, branch: BranchState, event: e.JobCancelled) -> None:
+    _demand(state.answer is None, "the job has its answer", event, state)
+    _demand_over(state, event)
+    state.status = JobStatus.CANCELLED
+
+
+# -- branches ----------------------------------------------
+
+
+def _forked(state: JobState, parent: BranchState, event: e.BranchForked) -> None:
+    _demand(parent.live, f"a branch that has {parent.ended} cannot fork", event, state)
+    _demand(state.answer is None, "the job has its answer", event, state)
+    _demand(event.child not in state.branches, f"branch {event.child} exists already", event, state)
+    _demand(parent_of(event.child) == parent.id, f"{event.child} is no child of {parent.id}", event, state)
+    _demand_branches(state, event, event.after)
+    parent.children += 1
+    parent.live_children += 1
+    state.branches[event.child] = BranchState(
+        id=event.child,
+        reading=event.reading,
+        role=event.role,
+        label=event.label,
+        after=event.after,
+        model=event.model,
+        policy=event.policy,
+        tool=event.tool,
+        story=["BranchForked"],
+    )
+    state.live.add(event.child)
+
+
+def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStarted) -> None:
+    _demand(branch.live or event.continues, f"a branch that has {branch.ended} cannot decode", event, state)
+    _demand(branch.open is None, "its last segment is still open", event, state)
+    _demand(event.segment == branch.segment + 1, f"its next segment is {branch.segment + 1}", event, state)
+    _demand(event.attempt == branch.attempt, f"its attempt is {branch.attempt}", event, state)
+    _demand(event.removed <= len(branch.own), "more is removed than was written", event, state)
+    kept = branch.own[: len(branch.own) - event.removed] if event.removed else branch.own
+    if event.messages:
+        if kept:
+            branch.turns.append(Message("assistant", (kept,)))
+            kept = ""
+        branch.turns.extend(event.messages)
+    branch.own = kept + event.inserted
+    branch.segment, branch.open = event.segment, event
+    state.reserved += event.max_tokens
+    state.open_segments.add(branch.id)
+
+
+def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFinished) -> None:
+    started = branch.open
+    _demand(started is not None, "it has no open segment", event, state)
+    assert started is not None
+    _demand(event.segment == started.segment, f"its open segment is {started.segment}", event, state)
+    _demand(event.attempt == started.attempt, f"its open attempt is {started.attempt}", event, state)
+    branch.open = None
+    state.open_segments.discard(branch.id)
+    branch.usage += event.decoded.usage
+    state.usage += event.decoded.usage
+    state.cost += event.decoded.extra.get(COST, 0.0)
+    state.reserved -= started.max_tokens
+    if event.decoded.finish is not Finish.ERROR:
+        branch.own += event.decoded.text
+
+
+def _end(state: JobState, branch: BranchState, ended: Ended, event: e.Event) -> None:
+    _demand(branch.live, f"it has {branch.ended} already", event, state)
+    branch.ended = ended
+    state.live.discard(branch.id)
+    parent = parent_of(branch.id)
+    if parent is not None:
+        state.branches[parent].live_children -= 1
+
+
+def _returned(state: JobState, branch: BranchState, event: e.BranchReturned) -> None:
+    _demand(branch.live_children == 0, "its children still live", event, state)
+    _end(state, branch, Ended.RETURNED, event)
+    branch.value, branch.flags = event.value, event.flags
+
+
+def _branch_failed(state: JobState, branch: BranchState, event: e.BranchFailed) -> None:
+    _demand(branch.live_children == 0, "its children still live", event, state)
+    _end(state, branch, Ended.FAILED, event)
+    branch.cause = f"{event.cause}: {event.detail}" if event.detail else event.cause
+
+
+def _branch_cancelled(state: JobState, branch: BranchState, event: e.BranchCancelled) -> None:
+    # Before its children: the client's word is a fact, and comes first in the journal.
+    _end(state, branch, Ended.CANCELLED, event)
+    branch.cause = event.reason
+
+
+def _retried(state: JobState, branch: BranchState, event: e.BranchRetried) -> None:
+    _demand(branch.live and branch.open is None, "only a stopped living branch is retried", event, state)
+    _demand(event.attempt == branch.attempt + 1, f"its next attempt is {branch.attempt + 1}", event, state)
+    branch.attempt = event.attempt
+
+
+# -- joins, results, people, limits ----------------------------------------------
+
+
+def _join_requested(state: JobState, branch: BranchState, event: e.JoinRequested) -> None:
+    _demand(branch.live, "only a living branch can join", event, state)
+    _demand(event.join == branch.joins + 1, f"its next join is {branch.joins + 1}", event, state)
+    for target in event.targets:
+        _demand(target in state.branches, f"there is no branch {target}", event, state)
+        _demand(parent_of(target) == branch.id, f"{target} is no child of {branch.id}", event, state)
+    branch.joins = event.join
+
+
+def _joined(state: JobState, branch: BranchState, event: e.BranchesJoined) -> None:
+    _demand(branch.live, "only a living branch can join", event, state)
+    _demand(event.join == branch.joins, f"its open join is {branch.joins}", event, state)
+    _demand_branches(state, event, event.joined)
+    for target in event.joined:
+        _demand(not state.branches[target].live, f"{target} has not ended", event, state)
+
+
+def _posted(state: JobState, branch: BranchState, event: e.TextPosted) -> None:
+    _demand(branch.live, "only a living branch can post", event, state)
+    state.posts.append((branch.id, event.text))
+
+
+def _approval_requested(state: JobState, branch: BranchState, event: e.ApprovalRequested) -> None:
+    _demand(branch.live, "only a living branch can ask", event, state)
+    _demand(event.approval == state.approvals_asked + 1, "approvals are numbered in order", event, state)
+    state.approvals_asked = event.approval
+    state.approvals[event.approval] = event
+    if not state.open_segments:
+        state.status = JobStatus.WAITING
+
+
+def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDecided) -> None:
+    _demand(event.approval in state.approvals, "it was decided already, or never asked", event, state)
+    del state.approvals[event.approval]
+    if not state.approvals:
+        state.status = JobStatus.RUNNING
+
+
+def _budget_exceeded(state: JobState, branch: BranchState, event: e.BudgetExceeded) -> None:
+    state.winding_down = True
+
+
+def _named(state: JobState, branch: BranchState, event: e.BranchesPruned | e.BranchesMerged) -> None:
+    _demand_branches(state, event, event.pruned if isinstance(event, e.BranchesPruned) else event.merged)
+
+
+def _scored(state: JobState, branch: BranchState, event: e.BranchScored) -> None:
+    _demand_branches(state, event, event.scores)
+
+
+def _noted(state: JobState, branch: BranchState, event: e.Event) -> None:
+    """Events that only tell: they change no state."""
+
+
+_TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
+    e.JobClaimed: _claimed,
+    e.AnswerCommitted: _answered,
+    e.JobSucceeded: _succeeded,
+    e.JobFailed: _failed,
+    e.JobCancelled: _cancelled,
+    e.BranchForked: _forked,
+    e.SegmentStarted: _segment_started,
+    e.SegmentFinished: _segment_finished,
+    e.BranchReturned: _returned,
+    e.BranchFailed: _branch_failed,
+    e.BranchCancelled: _branch_cancelled,
+    e.BranchRetried: _retried,
+    e.JoinRequested: _join_requested,
+    e.BranchesJoined: _joined,
+    e.TextPosted: _posted,
+    e.ApprovalRequested: _approval_requested,
+    e.ApprovalDecided: _approval_decided,
+    e.BudgetExceeded: _budget_exceeded,
+    e.BranchesPruned: _named,
+    e.BranchesMerged: _named,
+    e.BranchScored: _scored,
+    e.ForkRejected: _noted,
+    e.BranchesVoted: _noted,
+    e.ActionMalformed: _noted,
+}

@@ -1,0 +1,68 @@
+"""What a branch reads: messages made of literal text and of other branches' outputs, resolved only when it starts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from anabranch.dag.ids import BranchId
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Stands for what a branch returned, so that the text is stored once, in that branch."""
+
+    branch: BranchId
+    limit: int | None = None
+    """Characters to keep; what is cut is marked. None keeps all."""
+
+
+Parts = tuple[str | Output, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    parts: Parts
+
+
+class Base(StrEnum):
+    """What a branch inherits before its own messages."""
+
+    NOTHING = "nothing"
+    """Isolated: it sees only what it was sent (AsyncThink, APR)."""
+    PROBLEM = "problem"
+    """The job's own messages (self-consistency, Best-of-N, the trunk)."""
+    PARENT = "parent"
+    """Everything its parent had read and written when it forked (ThreadWeaver, Multiverse)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A branch's context as the journal keeps it: a base by reference, then its own text."""
+
+    base: Base = Base.NOTHING
+    turns: int = 0
+    """Base.PARENT only: how many of the parent's closed turns are inherited."""
+    cursor: int = 0
+    """Base.PARENT only: how many characters of the parent's turn after those are inherited."""
+    messages: tuple[Message, ...] = ()
+    opening: Parts = ()
+    """How the assistant's turn begins: text the runtime wrote, which the model continues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A branch's context as an engine gets it: all references resolved.
+
+    With messages, `continuation` is the beginning of the assistant's turn. Without, it is a raw prompt.
+    """
+
+    messages: tuple[tuple[Role, str], ...]
+    continuation: str = ""
+
+
+def say(role: Role, *parts: str | Output) -> Message:
+    """A message from its parts."""
+    return Message(role, parts)

@@ -1,0 +1,60 @@
+"""Counting votes: abstentions counted, ties ruled, weights kept, and the moment from which nobody else can win."""
+
+from collections.abc import Iterable
+
+from anabranch.dag.actions import Vote, Voted
+from anabranch.dag.events import AnswerClass, BranchesVoted
+from anabranch.dag.ids import BranchId
+
+FIRST_CAST = "first ballot cast"
+
+
+def cast(vote: Vote) -> tuple[str, ...]:
+    """The answers of those that did not abstain, in the order of their ballots."""
+    return tuple(ballot.answer for ballot in vote.ballots if ballot.answer is not None)
+
+
+def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> BranchesVoted:
+    """The tally of a vote; `groups` partitions the indices of `cast(vote)` by meaning."""
+    ballots = [ballot for ballot in vote.ballots if ballot.answer is not None]
+    classes = [
+        AnswerClass(
+            answer=cast(vote)[group[0]],
+            branches=tuple(ballots[index].branch for index in group),
+            weight=sum(ballots[index].weight for index in group),
+        )
+        for group in sorted(groups, key=min)
+    ]
+    ranked = sorted(classes, key=lambda each: -each.weight)  # stable: of equals, the first cast leads
+    tied = len(ranked) > 1 and ranked[0].weight == ranked[1].weight
+    return BranchesVoted(
+        branch=branch,
+        classes=tuple(ranked),
+        abstained=tuple(ballot.branch for ballot in vote.ballots if ballot.answer is None),
+        winner=ranked[0].answer if ranked else None,
+        decided=bool(ranked) and _settled(ranked, classes, vote.outstanding),
+        tie=FIRST_CAST if tied else "",
+    )
+
+
+def _settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstanding: float) -> bool:
+    """Whether the leader stays the winner whatever the outstanding ballots say."""
+    leader = ranked[0]
+    if leader.weight < outstanding:
+        return False  # an answer not yet seen could take them all
+    for other in ranked[1:]:
+        reach = other.weight + outstanding
+        older = by_age.index(other) < by_age.index(leader)
+        if reach > leader.weight or (reach == leader.weight and older):
+            return False
+    return True
+
+
+def outcome(event: BranchesVoted) -> Voted:
+    """What the policy is told of a recorded vote."""
+    return Voted(
+        classes=event.classes,
+        winner=event.winner,
+        supporters=event.classes[0].branches if event.classes else (),
+        decided=event.decided,
+    )

@@ -1,0 +1,142 @@
+"""The transition table: what may follow what, and what an illegal event leaves behind (nothing)."""
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.errors import InvalidTransition
+from anabranch.dag.ids import BranchId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.state import JobState, apply
+from anabranch.dag.text import Reading, say
+
+SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential")
+SUBMITTED = e.JobSubmitted(spec=SPEC, policy_version="v")
+CLAIMED = e.JobClaimed(owner="o", attempt=1)
+
+
+def after(*events: e.Event) -> JobState:
+    state = JobState()
+    for event in (SUBMITTED, CLAIMED, *events):
+        apply(state, event)
+    return state
+
+
+def forked(child: str, parent: str = "0") -> e.BranchForked:
+    return e.BranchForked(branch=BranchId(parent), child=BranchId(child), role="x", reading=Reading())
+
+
+def started(branch: str = "0", segment: int = 1, **rest: Any) -> e.SegmentStarted:
+    return e.SegmentStarted(branch=BranchId(branch), segment=segment, **rest)
+
+
+def finished(branch: str = "0", segment: int = 1, text: str = "w") -> e.SegmentFinished:
+    decoded = Decoded(text=text, finish=Finish.EOS)
+    return e.SegmentFinished(branch=BranchId(branch), segment=segment, attempt=1, decoded=decoded)
+
+
+def returned(branch: str = "0") -> e.BranchReturned:
+    return e.BranchReturned(branch=BranchId(branch), value="v")
+
+
+def cancelled(branch: str = "0") -> e.BranchCancelled:
+    return e.BranchCancelled(branch=BranchId(branch), reason="r")
+
+
+ILLEGAL = {
+    "a second submission": ((), SUBMITTED),
+    "a branch that was never forked": ((), started("0.1")),
+    "a child of somebody else": ((), forked("0.1.1")),
+    "a child that exists": ((forked("0.1"),), forked("0.1")),
+    "a second open segment": ((started(),), started(segment=2)),
+    "a segment out of turn": ((), started(segment=2)),
+    "the end of a segment that is not open": ((), finished()),
+    "the end of another segment": ((started(),), finished(segment=2)),
+    "more removed than was written": ((started(), finished()), started(segment=2, removed=9)),
+    "a second terminal event": ((forked("0.1"), returned("0.1")), cancelled("0.1")),
+    "decoding after the end": ((forked("0.1"), returned("0.1")), started("0.1")),
+    "a return over living children": ((forked("0.1"), forked("0.1.1", "0.1")), returned("0.1")),
+    "a join of a grandchild": (
+        (forked("0.1"), forked("0.1.1", "0.1")),
+        e.JoinRequested(join=1, targets=(BranchId("0.1.1"),), mode="all"),
+    ),
+    "a join that was not asked for": ((), e.BranchesJoined(join=1, joined=())),
+    "a join of a branch that still runs": (
+        (forked("0.1"), e.JoinRequested(join=1, targets=(BranchId("0.1"),), mode="all")),
+        e.BranchesJoined(join=1, joined=(BranchId("0.1"),)),
+    ),
+    "success without an answer": ((returned(),), e.JobSucceeded()),
+    "success while a branch lives": ((forked("0.1"), e.AnswerCommitted(text="x")), e.JobSucceeded()),
+    "success while a segment is open": (
+        (started(), e.AnswerCommitted(text="x"), returned()),
+        e.JobSucceeded(),
+    ),
+    "a second answer": ((e.AnswerCommitted(text="x"),), e.AnswerCommitted(text="y")),
+    "a fork after the answer": ((e.AnswerCommitted(text="x"),), forked("0.1")),
+    "a decision about nothing": ((), e.ApprovalDecided(approval=1, decision="approve")),
+    "a retry out of turn": ((), e.BranchRetried(attempt=3, cause="c")),
+    "anything after the end": ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED),
+}
+
+
+@pytest.mark.parametrize(("history", "event"), ILLEGAL.values(), ids=ILLEGAL)
+def test_an_illegal_event_raises_with_the_story_and_changes_nothing(
+    history: tuple[e.Event, ...], event: e.Event
+) -> None:
+    state = after(*history)
+    before = copy.deepcopy(state)
+    with pytest.raises(InvalidTransition) as raised:
+        apply(state, event)
+    assert state == before
+    story = state.branches[event.branch].story if event.branch in state.branches else []
+    assert raised.value.story == tuple(story)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # Ray ships exceptions
+
+
+def test_nothing_happens_to_a_job_that_was_never_submitted() -> None:
+    with pytest.raises(InvalidTransition, match="never submitted"):
+        apply(JobState(), CLAIMED)
+
+
+def test_the_tokens_of_a_cancelled_branch_still_come() -> None:
+    state = after(forked("0.1"), started("0.1"), cancelled("0.1"), finished("0.1", text="late"))
+    assert state.branches[BranchId("0.1")].own == "late"
+    assert not state.open_segments
+
+
+def test_a_turn_is_closed_by_new_messages() -> None:
+    follow_up = say("user", "go on")
+    state = after(started(), finished(text="first"), started(segment=2, messages=(follow_up,)))
+    assert [turn.role for turn in state.branches[BranchId("0")].turns] == ["assistant", "user"]
+    assert state.branches[BranchId("0")].own == ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [event for history, event in ILLEGAL.values()]
+            + [event for history, _ in ILLEGAL.values() for event in history]
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_is_tried_a_refusal_changes_nothing_and_endings_stay_single(tried: list[e.Event]) -> None:
+    state = after()
+    endings: dict[str, int] = {}
+    for event in tried:
+        before = copy.deepcopy(state)
+        try:
+            apply(state, event)
+        except InvalidTransition:
+            assert state == before
+        else:
+            if isinstance(event, e.TERMINAL_OF_BRANCH):
+                endings[event.branch] = endings.get(event.branch, 0) + 1
+    assert all(count == 1 for count in endings.values())
