@@ -1,0 +1,117 @@
+"""The scripted engine obeys what any engine obeys, so that what runs on it also runs on a model."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.workers.engines.script import Line, Rule, Rules, reckon, script_from, script_of
+from anabranch.workers.engines.scripted import ScriptedEngine, tokens_of
+from anabranch.workers.errors import DecodeError
+
+
+async def recite(engine, request):
+    return [chunk async for chunk in engine.decode(request)]
+
+
+def saying(text, **line):
+    return Rules((Rule(line=Line(text=text, **line)),))
+
+
+async def test_recites_its_line_token_by_token(request_for):
+    chunks = await recite(ScriptedEngine(saying("one two three")), request_for(prompt="count"))
+
+    assert [chunk.text for chunk in chunks] == ["one ", "two ", "three"]
+    assert [chunk.tokens for chunk in chunks] == [1, 2, 3]
+    assert [chunk.finish for chunk in chunks] == [None, None, Finish.EOS]
+    assert chunks[-1].usage.completion_tokens == 3
+    assert chunks[0].usage.prompt_tokens == 2  # "user: ", "count\n"
+
+
+async def test_chunks_carry_as_many_tokens_as_asked(request_for):
+    chunks = await recite(ScriptedEngine(saying("a b c d e"), chunk_tokens=2), request_for())
+    assert [chunk.text for chunk in chunks] == ["a b ", "c d ", "e"]
+
+
+async def test_stops_at_the_first_stop_string_and_keeps_it(request_for):
+    request = request_for(stop=("</answer>", "END"))
+    (*_, last) = chunks = await recite(ScriptedEngine(saying("is 4</answer> or END not")), request)
+
+    assert "".join(chunk.text for chunk in chunks) == "is 4</answer>"
+    assert last.finish is Finish.STOP
+    assert last.tokens == 2
+
+
+@pytest.mark.parametrize(("limit", "finish"), [(2, Finish.LENGTH), (3, Finish.EOS)])
+async def test_decodes_no_more_than_max_tokens(request_for, limit, finish):
+    chunks = await recite(ScriptedEngine(saying("one two three")), request_for(max_tokens=limit))
+    assert (len(chunks), chunks[-1].finish) == (limit, finish)
+
+
+async def test_an_empty_line_still_ends(request_for):
+    (chunk,) = await recite(ScriptedEngine(saying("")), request_for())
+    assert (chunk.text, chunk.tokens, chunk.finish) == ("", 0, Finish.EOS)
+
+
+async def test_fails_on_command_after_so_many_tokens(request_for):
+    engine = ScriptedEngine(saying("one two three", fault=Fault(cause="engine-error"), after=2))
+    chunks = engine.decode(request_for())
+
+    assert [(await anext(chunks)).text, (await anext(chunks)).text] == ["one ", "two "]
+    with pytest.raises(DecodeError, match="engine-error"):
+        await anext(chunks)
+
+
+async def test_answers_with_one_of_the_choices(request_for):
+    choice = request_for(structure=Structure(choice=("yes", "no")))
+    (chunk,) = await recite(ScriptedEngine(saying("perhaps")), choice)
+    assert chunk.text in {"yes", "no"}
+
+    (chunk,) = await recite(ScriptedEngine(saying("no")), choice)
+    assert chunk.text == "no"
+
+
+async def test_refuses_a_prompt_that_is_too_long(request_for):
+    with pytest.raises(DecodeError) as refusal:
+        await recite(ScriptedEngine(max_model_len=3), request_for(prompt="far too many words"))
+    assert refusal.value.fault.cause == "prompt-too-long"
+    assert not refusal.value.fault.retryable
+
+
+def test_the_first_rule_that_holds_answers(request_for):
+    script = script_of(
+        {
+            "rules": [
+                {"branch": "0.2", "since": 1, "text": "second try"},
+                {"branch": "0.2", "fault": {"cause": "timeout"}, "after": 1, "text": "lost"},
+                {"branch": "0.*", "matches": "prime", "text": "a prime"},
+                {"branch": "0", "text": ["plan", "merge"]},
+            ]
+        }
+    )
+
+    assert script(request_for("0.2")).fault == Fault(cause="timeout")
+    assert script(request_for("0.2", segment=1)).text == "second try"
+    assert script(request_for("0.3", prompt="is 7 prime?")).text == "a prime"
+    assert script(request_for("0.3")) == reckon(request_for("0.3"))
+    assert [script(request_for("0", segment=n)).text for n in (0, 1, 5)] == ["plan", "merge", "merge"]
+
+
+def test_a_script_is_read_from_a_file(tmp_path, request_for):
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"rules": [{"text": "from a file"}]}))
+    assert script_from(path)(request_for()).text == "from a file"
+
+
+def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for):
+    script = Rules()
+    assert script(request_for("0.1", prompt="a")) == script(request_for("0.2", prompt="a"))
+    assert script(request_for(prompt="a")) != script(request_for(prompt="b"))
+    assert "\\boxed{" in script(request_for()).text
+
+
+@given(st.text(alphabet="ab \n<>", max_size=40))
+def test_tokens_joined_are_the_text(text):
+    assert "".join(tokens_of(text)) == text

@@ -1,0 +1,106 @@
+"""One decode on one engine, from admission to its last segment."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from anabranch.dag.decoding import Decoding, Fault, Finish
+from anabranch.dag.protocols import UnknownGrammar, grammar_named
+from anabranch.dag.protocols.grammar import Parser
+from anabranch.workers.admission import Admission
+from anabranch.workers.engine import Engine
+from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
+from anabranch.workers.segments import Segments
+
+logger = logging.getLogger(__name__)
+
+
+class Decode:
+    """Delivers the request's messages, exactly one last SegmentDone among them whatever happens; only a cancelled
+    `run` (nobody listens any more) delivers none."""
+
+    def __init__(
+        self,
+        request: DecodeRequest,
+        deliver: Callable[[Message], None],
+        *,
+        engine: Engine,
+        admission: Admission,
+        replica: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.request = request
+        self._deliver = deliver
+        self._engine = engine
+        self._admission = admission
+        self._clock = clock
+        self._segments = Segments(request=request, replica=replica, engine=engine.capabilities.name)
+        self._scope = asyncio.timeout(None)
+        self._running = False
+        self._aborted = False
+
+    def abort(self) -> None:
+        """Stop decoding; the last SegmentDone says ABORT and keeps the text. Idempotent."""
+        if self._running and not self._aborted:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+        self._aborted = True
+
+    async def run(self) -> None:
+        self._deliver(await self._last())
+
+    async def _last(self) -> SegmentDone:
+        if self._aborted:
+            return self._segments.end(Finish.ABORT, self._clock())
+        try:
+            async with self._scope:
+                self._running = True
+                return await self._read()
+        except DecodeError as error:
+            return self._segments.fail(error.fault, self._clock())
+        except Exception as error:
+            if self._scope.expired():
+                return self._segments.end(Finish.ABORT, self._clock())
+            logger.exception("decode of %s failed inside the engine", self.request.key)
+            fault = Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
+            return self._segments.fail(fault, self._clock())
+        finally:
+            self._running = False
+
+    async def _read(self) -> SegmentDone:
+        self._segments.parser = _parser_for(self.request.decoding)
+        async with self._admission.place(self.request.priority):
+            self._segments.admit(self._clock())
+            finish = await self._feed()
+            tokens = await self._overshoot_tokens()
+            return self._segments.end(finish, self._clock(), overshoot_tokens=tokens)
+
+    async def _feed(self) -> Finish:
+        """Cuts the engine's chunks into segments until the stream ends or a tag stops it."""
+        async with aclosing(self._engine.decode(self.request)) as chunks:
+            async for chunk in chunks:
+                for message in self._segments.feed(chunk, self._clock()):
+                    self._deliver(message)
+                if self._segments.stopped:
+                    return Finish.TAG
+                if chunk.finish is not None:
+                    return chunk.finish
+        fault = Fault(cause="engine-error", detail="the engine's stream ended without saying why")
+        raise DecodeError(fault)
+
+    async def _overshoot_tokens(self) -> int:
+        limit = self._segments.overshoot_limit
+        if not self._segments.overshoot or not limit:
+            return 0
+        return min(limit, await self._engine.count_tokens(self._segments.overshoot))
+
+
+def _parser_for(decoding: Decoding) -> Parser | None:
+    if decoding.grammar is None:
+        return None
+    try:
+        return grammar_named(decoding.grammar).parser()
+    except UnknownGrammar as error:
+        raise DecodeError(Fault(cause="refused", detail=str(error), retryable=False)) from error

@@ -1,0 +1,64 @@
+"""What anything that decodes must do. It is done in `engines/vllm.py`, `engines/openai.py`, `engines/scripted.py`."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from anabranch.dag.decoding import Finish, Usage
+from anabranch.workers.messages import DecodeRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What an engine yields: new text, and at the end why it ended and what it cost.
+
+    Stop strings are part of the text. `tokens` counts all tokens of this decode so far; it never decreases.
+    """
+
+    text: str
+    tokens: int
+    finish: Finish | None = None
+    """Set on the last chunk only: STOP, EOS, LENGTH or ABORT."""
+    usage: Usage | None = None
+    """The engine's own counts; set on the last chunk, and on the first where the engine knows the prompt's by then (a
+    decode that a tag stops never reaches its last chunk)."""
+    scheduled: float = 0.0
+    """Unix seconds at which the engine began this request's prefill; 0.0 while unknown."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a caller may ask of this engine."""
+
+    name: str
+    """vllm, openai or scripted."""
+    model: str
+    max_model_len: int
+    """Tokens of prompt and completion together."""
+    structured_output: bool
+    raw_prompts: bool
+    """Whether a context without messages is accepted."""
+
+
+class Engine(Protocol):
+    """One model, ready to decode many requests at once in one process."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        """Decode until a stop. Closing the iterator (aclose, or cancelling its consumer) aborts the request and frees
+        its place in the engine at once; what was decoded until then counts.
+
+        Raises DecodeError with a Fault: `prompt-too-long` and `refused` are never retryable.
+        """
+        ...
+
+    async def count_tokens(self, text: str) -> int: ...
+
+    async def check_health(self) -> None:
+        """Raises EngineDead when no further decode can succeed in this process."""
+        ...
+
+    async def close(self) -> None: ...

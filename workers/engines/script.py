@@ -1,0 +1,106 @@
+"""What the scripted engine says: programmed or recorded lines, found by what was asked. Written in Python or JSON."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from anabranch.dag.decoding import Fault
+from anabranch.dag.text import Context
+from anabranch.workers.messages import DecodeRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one decode is answered."""
+
+    text: str
+    fault: Fault | None = None
+    """Raised after `after` tokens."""
+    dies: bool = False
+    """The process ends after `after` tokens, as if the machine had gone."""
+    after: int = 0
+
+
+Script = Callable[[DecodeRequest], Line]
+"""Any picklable function will do; `Rules` is the one that can be written as JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Answers the decodes for which all its conditions hold."""
+
+    line: Line
+    branch: str = "*"
+    """Pattern of the branch id: `0`, `0.*`, `0.[12]`."""
+    since: int = 0
+    """First segment index of the decode: a retry, or the decode after a join, has a higher one."""
+    matches: str = ""
+    """Regular expression searched in the rendered context."""
+
+    def holds(self, request: DecodeRequest) -> bool:
+        return (
+            fnmatchcase(request.key.branch, self.branch)
+            and request.key.segment >= self.since
+            and re.search(self.matches, rendered(request.context)) is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The first rule that holds answers; without one, `reckon` does."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def __call__(self, request: DecodeRequest) -> Line:
+        for rule in self.rules:
+            if rule.holds(request):
+                return rule.line
+        return reckon(request)
+
+
+def reckon(request: DecodeRequest) -> Line:
+    """A short text with a boxed number, the same for the same context: for demonstrations without a model."""
+    digest = hashlib.sha256(rendered(request.context).encode()).digest()
+    first, second = digest[0] % 90 + 10, digest[1] % 90 + 10
+    return Line(
+        text=f"Scripted engine, no model. I take {first} and add {second}. "
+        f"That makes {first + second}. \\boxed{{{first + second}}}"
+    )
+
+
+def rendered(context: Context) -> str:
+    """A context as one text, as scripts see it: one line per message, then how the assistant's turn begins."""
+    lines = [f"{role}: {text}\n" for role, text in context.messages]
+    return "".join(lines) + context.continuation
+
+
+def script_of(data: Mapping[str, Any]) -> Rules:
+    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "fault", "dies", "after"}]}.
+
+    "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
+    """
+    rules: list[Rule] = []
+    for entry in data["rules"]:
+        rules += _rules_of(dict(entry))
+    return Rules(tuple(rules))
+
+
+def script_from(path: Path) -> Rules:
+    """A script from a JSON file."""
+    return script_of(json.loads(path.read_text()))
+
+
+def _rules_of(entry: dict[str, Any]) -> Sequence[Rule]:
+    conditions = {name: entry.pop(name) for name in ("branch", "matches") if name in entry}
+    since = entry.pop("since", 0)
+    text = entry.pop("text", "")
+    texts = [text] if isinstance(text, str) else text
+    fault = entry.pop("fault", None)
+    lines = [Line(text=one, fault=Fault(**fault) if fault else None, **entry) for one in texts]
+    rules = [Rule(line=line, since=since + index, **conditions) for index, line in enumerate(lines)]
+    return rules[::-1]

@@ -1,0 +1,136 @@
+"""An engine that recites: programmed or recorded outputs and a token clock. Every trace it appears in says so.
+
+Its token is a run of non-blank characters with the blanks after it (blanks at the very beginning are one token):
+"a  bc " is two.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import time
+from collections.abc import AsyncGenerator
+
+from anabranch.dag.decoding import Fault, Finish, Usage
+from anabranch.workers.engine import Capabilities, Chunk
+from anabranch.workers.engines.script import Line, Rules, Script, rendered
+from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest
+
+_TOKEN = re.compile(r"\s+|\S+\s*")
+
+
+def tokens_of(text: str) -> list[str]:
+    """The text cut into this engine's tokens; joined they are the text."""
+    return _TOKEN.findall(text)
+
+
+class ScriptedEngine:
+    """Recites its script. Honours stop strings, max_tokens and a structure's choices; other structures are the
+    script's to keep."""
+
+    def __init__(
+        self,
+        script: Script = Rules(),  # noqa: B008 - frozen
+        *,
+        tokens_per_second: float = 0.0,
+        chunk_tokens: int = 1,
+        max_model_len: int = 32768,
+        model: str = "scripted",
+    ) -> None:
+        """Speed is per decode, whatever runs beside it; 0 never waits, it only lets others run between chunks."""
+        self._script = script
+        self._tokens_per_second = tokens_per_second
+        self._chunk_tokens = chunk_tokens
+        self._capabilities = Capabilities(
+            name="scripted",
+            model=model,
+            max_model_len=max_model_len,
+            structured_output=True,
+            raw_prompts=True,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        prompt_tokens = self._prompt_tokens(request)
+        line = self._script(request)
+        tokens, finish = _recital(line, request)
+        recited = tokens[: line.after] if _breaks(line) else tokens
+        scheduled = time.time()
+        for start in range(0, len(recited), self._chunk_tokens):
+            piece = recited[start : start + self._chunk_tokens]
+            await self._wait(len(piece))
+            told = start + len(piece)
+            last = told == len(tokens) and not _breaks(line)
+            yield Chunk(
+                text="".join(piece),
+                tokens=told,
+                finish=finish if last else None,
+                usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=told),
+                scheduled=scheduled,
+            )
+        _break(line)
+        if not tokens:
+            await self._wait(0)
+            yield Chunk(text="", tokens=0, finish=finish, usage=Usage(prompt_tokens=prompt_tokens))
+
+    async def count_tokens(self, text: str) -> int:
+        return len(tokens_of(text))
+
+    async def check_health(self) -> None:
+        """A script never tires."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    async def _wait(self, tokens: int) -> None:
+        await asyncio.sleep(tokens / self._tokens_per_second if self._tokens_per_second else 0)
+
+    def _prompt_tokens(self, request: DecodeRequest) -> int:
+        tokens = len(tokens_of(rendered(request.context)))
+        limit = self._capabilities.max_model_len
+        if tokens < limit:
+            return tokens
+        detail = f"the prompt has {tokens} tokens, and the model reads and writes {limit} in all"
+        raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
+
+
+def _recital(line: Line, request: DecodeRequest) -> tuple[list[str], Finish]:
+    """What of the line is decoded, and why it ends there."""
+    decoding = request.decoding
+    text = _chosen(line, request)
+    end = _stop_in(text, decoding.stop)
+    tokens = tokens_of(text if end is None else text[:end])
+    limit = decoding.max_tokens or request.sampling.max_tokens
+    if len(tokens) > limit:
+        return tokens[:limit], Finish.LENGTH
+    return tokens, Finish.EOS if end is None else Finish.STOP
+
+
+def _chosen(line: Line, request: DecodeRequest) -> str:
+    """The line's text; where the decoding names choices and the line is none of them, one of them, by the context."""
+    structure = request.decoding.structure
+    if structure is None or not structure.choice or line.text in structure.choice:
+        return line.text
+    digest = hashlib.sha256(rendered(request.context).encode()).digest()
+    return structure.choice[digest[0] % len(structure.choice)]
+
+
+def _stop_in(text: str, stops: tuple[str, ...]) -> int | None:
+    """Where the first stop string to be completed ends."""
+    ends = [found + len(stop) for stop in stops if (found := text.find(stop)) >= 0]
+    return min(ends, default=None)
+
+
+def _breaks(line: Line) -> bool:
+    return line.dies or line.fault is not None
+
+
+def _break(line: Line) -> None:
+    if line.dies:
+        os._exit(1)
+    if line.fault:
+        raise DecodeError(line.fault)

@@ -1,0 +1,277 @@
+"""vLLM in this process. The only file that imports vllm, and only when an engine is made: `VllmSettings` is for all."""
+
+import itertools
+import os
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from anabranch.dag.decoding import Fault, Finish, Structure, Usage
+from anabranch.dag.text import Context
+from anabranch.workers import models
+from anabranch.workers.engine import Capabilities, Chunk
+from anabranch.workers.errors import DecodeError, EngineDead, ModelUnavailable
+from anabranch.workers.messages import DecodeRequest
+
+GIB = 1 << 30
+CPU_KV_CACHE_GIB = 2.0
+FIT_THE_CACHE = -1
+"""As `max_model_len`: what the model takes, or less if the KV cache cannot hold one such sequence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VllmSettings:
+    """What may be chosen; all else is vLLM's own default, or follows from the machine."""
+
+    model: str
+    """An embedded model's name, a folder, or a Hugging Face name."""
+    max_model_len: int | None = None
+    """Tokens of prompt and completion together. None: what the model takes and the KV cache holds."""
+    kv_cache_gib: float | None = None
+    """Memory for keys and values. None: 2 GiB on a CPU, on a GPU all that `gpu_memory_utilization` leaves."""
+    tensor_parallel: int = 1
+    """GPUs that share one copy of the model."""
+    gpu_memory_utilization: float | None = None
+    """Part of each GPU's memory that vLLM may use. None: vLLM's default."""
+
+
+class VllmEngine:
+    """An `Engine` on vLLM's AsyncLLM: continuous batching, prefix caching, scheduling by priority.
+
+    Making one blocks for 10 to 60 s (the first use of an embedded model: longer, see `models.resolve`). vLLM runs in a
+    process of its own that ends with this one. Raises ModelUnavailable.
+    """
+
+    def __init__(self, settings: VllmSettings) -> None:
+        self.model = models.resolve(settings.model)
+        self._names = {None, settings.model, self.model.name, self.model.location}
+        self._llm = _start(settings, self.model.location)
+        self._max_model_len: int = self._llm.model_config.max_model_len
+        self._sampling_defaults: dict[str, Any] = self._llm.model_config.get_diff_sampling_param()
+        self._sampling_defaults.pop("max_tokens", None)  # a request always says
+        self._numbers = itertools.count()
+        special = self._llm.get_tokenizer().all_special_tokens
+        self._control_tokens = tuple(token for token in special if len(token) > 1)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            name="vllm",
+            model=self.model.name,
+            max_model_len=self._max_model_len,
+            structured_output=True,
+            raw_prompts=True,
+        )
+
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.decode`. The last chunk's `extra` has cumulative_logprob, before temperature and truncation."""
+        with _vllm_errors_as_faults():
+            prompt = await self._prompt(request)
+            params = self._sampling_params(request, self._room_after(prompt))
+            key = request.key
+            name = f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}"
+            outputs = self._llm.generate(prompt, params, name, priority=request.priority)
+            tokens = 0
+            async with aclosing(outputs):  # closing it early is what aborts in vLLM
+                async for output in outputs:
+                    tokens += len(output.outputs[0].token_ids)
+                    yield self._chunk(output, tokens, keeps_special=not params.skip_special_tokens)
+
+    async def count_tokens(self, text: str) -> int:
+        return len((await self._tokenized(text, add_special_tokens=False))["prompt_token_ids"])
+
+    async def check_health(self) -> None:
+        if self._llm.errored:
+            raise EngineDead(f"the vLLM process of {self.model.name} has ended; its log says why")
+
+    async def close(self) -> None:
+        """Ends the vLLM process. Decodes must have been closed before."""
+        self._llm.shutdown()
+
+    async def _prompt(self, request: DecodeRequest) -> Any:
+        if request.model not in self._names:
+            raise _refused(f"this pool serves {self.model.name}, not {request.model}")
+        context = request.context
+        prompt = await self._tokenized(self._written(context), add_special_tokens=not context.messages)
+        if not prompt["prompt_token_ids"]:
+            raise _refused("the prompt is empty")
+        return prompt
+
+    def _written(self, context: Context) -> str:
+        """The whole prompt as text. The continuation follows the generation prompt to the letter, so that a branch
+        that goes on finds the tokens it wrote itself in the prefix cache; templates may trim or rewrite a message."""
+        if not context.messages:
+            return context.continuation
+        messages = [
+            {"role": role, "content": self._defused(text) if role == "user" else text}
+            for role, text in context.messages
+        ]
+        written: str = self._llm.get_tokenizer().apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        return written + context.continuation
+
+    def _defused(self, text: str) -> str:
+        """What users and workers wrote, without the model's control tokens: an `<|im_end|>` in it would end the turn.
+        An invisible word joiner behind its first character makes such a token ordinary text."""
+        for token in self._control_tokens:
+            text = text.replace(token, f"{token[0]}\u2060{token[1:]}")
+        return text
+
+    async def _tokenized(self, text: str, *, add_special_tokens: bool) -> Any:
+        from vllm.renderers.params import TokenizeParams
+
+        how = TokenizeParams(max_total_tokens=None, add_special_tokens=add_special_tokens)
+        (prompt,) = await self._llm.renderer.render_cmpl_async([{"prompt": text}], how)
+        return prompt
+
+    def _room_after(self, prompt: Mapping[str, Any]) -> int:
+        """Tokens that fit after the prompt; at least one."""
+        length = len(prompt["prompt_token_ids"])
+        if length >= self._max_model_len:
+            detail = f"the prompt has {length} tokens; {self._max_model_len} fit, the answer included"
+            raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
+        return self._max_model_len - length
+
+    def _sampling_params(self, request: DecodeRequest, room: int) -> Any:
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        decoding, sampling = request.decoding, request.sampling
+        chosen = self._sampling_defaults.copy()
+        chosen |= _said(temperature=sampling.temperature, top_p=sampling.top_p)
+        chosen |= _said(temperature=decoding.temperature, top_p=decoding.top_p)
+        max_tokens = sampling.max_tokens if decoding.max_tokens is None else decoding.max_tokens
+        return SamplingParams(
+            **chosen,
+            seed=request.seed & 0x7FFF_FFFF_FFFF_FFFF,  # vLLM takes -1 for "no seed"
+            max_tokens=min(max_tokens, room),
+            stop=list(decoding.stop),
+            include_stop_str_in_output=True,
+            structured_outputs=_structured(decoding.structure),
+            skip_special_tokens=decoding.grammar is None,  # Multiverse registers its tags as special tokens
+            logprobs=0,  # the sampled token's own: measured to cost nothing
+            output_kind=RequestOutputKind.DELTA,
+        )
+
+    def _chunk(self, output: Any, tokens: int, *, keeps_special: bool) -> Chunk:
+        completion = output.outputs[0]
+        scheduled = _unix_seconds(output.metrics.scheduled_ts)
+        finish = _finish(completion)
+        text = completion.text
+        if finish is Finish.EOS and keeps_special:
+            text = text.removesuffix(self._llm.get_tokenizer().decode(completion.token_ids[-1:]))
+        usage = Usage(
+            prompt_tokens=len(output.prompt_token_ids),
+            cached_tokens=output.num_cached_tokens or 0,
+            completion_tokens=tokens,
+        )
+        extra = {"cumulative_logprob": completion.cumulative_logprob} if finish else {}
+        return Chunk(text=text, tokens=tokens, finish=finish, usage=usage, scheduled=scheduled, extra=extra)
+
+
+def _start(settings: VllmSettings, location: str) -> Any:
+    # Statistics of its users are sent to vLLM's makers unless one says no; what runs here is nobody's business.
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    arguments: dict[str, Any] = {
+        "model": location,
+        "max_model_len": settings.max_model_len or FIT_THE_CACHE,
+        "tensor_parallel_size": settings.tensor_parallel,
+        "enable_prefix_caching": True,
+        "scheduling_policy": "priority",
+        # guidance knows every form; without whitespace a plan in JSON takes a third of the tokens, and no model can
+        # fill its whole length with blanks.
+        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+    }
+    arguments |= _said(gpu_memory_utilization=settings.gpu_memory_utilization)
+    kv_cache_gib = settings.kv_cache_gib
+    if current_platform.is_cpu():
+        arguments |= _for_cpu(settings)
+        kv_cache_gib = kv_cache_gib or CPU_KV_CACHE_GIB  # vLLM's default is a large part of all memory
+    if kv_cache_gib:
+        arguments["kv_cache_memory_bytes"] = int(kv_cache_gib * GIB)
+    try:
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+    except OSError as error:  # transformers: neither a folder nor to be had from the hub
+        raise ModelUnavailable(f"vLLM cannot load {location}: {error}") from error
+
+
+def _for_cpu(settings: VllmSettings) -> dict[str, Any]:
+    """What vLLM's CPU build needs to be said; the environment variables yield to those already set."""
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    # Ray's and this process's Python need a core: threads that lose theirs stop all others, at half the throughput.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # Several replicas on one machine would all be pinned to its first cores.
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    # Nothing is compiled (enforce_eager), but a helper for log-probabilities would be: 20 s at the first request.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+    arguments: dict[str, Any] = {
+        "dtype": "bfloat16",  # 1.5 times the speed of float32, the same answers
+        "enforce_eager": True,  # compiling takes minutes and gains a quarter
+        "block_size": 32,  # prefixes are shared in whole blocks, and the default of 128 is longer than many forks
+    }
+    if settings.tensor_parallel == 1:
+        # One process less, a third less memory, and a start of 6 s in place of 25 s; it needs the other variable.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        arguments["distributed_executor_backend"] = "uni"
+    return arguments
+
+
+def _said(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _structured(structure: Structure | None) -> Any:
+    from vllm.sampling_params import StructuredOutputsParams
+
+    if structure is None:
+        return None
+    return StructuredOutputsParams(
+        json=None if structure.json_schema is None else dict(structure.json_schema),
+        regex=structure.regex,
+        choice=None if structure.choice is None else list(structure.choice),
+    )
+
+
+def _finish(completion: Any) -> Finish | None:
+    match completion.finish_reason:
+        case None:
+            return None
+        case "stop":
+            return Finish.STOP if isinstance(completion.stop_reason, str) else Finish.EOS
+        case "length":
+            return Finish.LENGTH
+        case "abort":
+            return Finish.ABORT
+        case other:
+            raise DecodeError(Fault(cause="engine-error", detail=f"vLLM ended the sequence: {other}"))
+
+
+def _unix_seconds(monotonic: float) -> float:
+    """vLLM's processes stamp with the machine's monotonic clock; 0.0 is 'not yet'."""
+    return time.time() - time.monotonic() + monotonic if monotonic else 0.0
+
+
+def _refused(detail: str) -> DecodeError:
+    return DecodeError(Fault(cause="refused", detail=detail, retryable=False))
+
+
+@contextmanager
+def _vllm_errors_as_faults() -> Iterator[None]:
+    from jinja2 import TemplateError
+    from vllm.exceptions import VLLMClientError
+    from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+    try:
+        yield
+    except (VLLMClientError, TemplateError, ValueError) as error:
+        raise _refused(str(error)) from error
+    except EngineGenerateError as error:
+        raise DecodeError(Fault(cause="engine-error", detail=str(error.__cause__ or error))) from error
+    except EngineDeadError as error:
+        raise DecodeError(Fault(cause="replica-died", detail="the vLLM process has ended")) from error

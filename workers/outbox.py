@@ -1,0 +1,61 @@
+"""What many decodes have to say, gathered into few batches: a message per token would cost more than the token."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from anabranch.workers.messages import Key, Message, TextPiece
+
+
+class Outbox:
+    """Text leaves at most every `interval` seconds, joined per segment; an ended segment leaves at once, in order with
+    the text before it."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._messages: dict[tuple[Key, int, type], Message] = {}
+        self._filled = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._closed = False
+
+    def put(self, message: Message) -> None:
+        place = (message.key, message.segment, type(message))
+        if isinstance(message, TextPiece):
+            before = self._messages.get(place)
+            if isinstance(before, TextPiece):
+                message = replace(message, offset=before.offset, text=before.text + message.text)
+        else:
+            self._urgent.set()
+        self._messages[place] = message
+        self._filled.set()
+
+    def close(self) -> None:
+        """Nothing more will come: `batches` ends after what is left."""
+        self._closed = True
+        self._urgent.set()
+        self._filled.set()
+
+    async def batches(self) -> AsyncIterator[list[Message]]:
+        """For one consumer."""
+        while True:
+            await self._filled.wait()
+            batch = self._take()
+            if batch:
+                yield batch
+            elif self._closed:
+                return
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
+
+    def _take(self) -> list[Message]:
+        batch, self._messages = list(self._messages.values()), {}
+        if not self._closed:
+            self._urgent.clear()
+            self._filled.clear()
+        return batch

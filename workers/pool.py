@@ -1,0 +1,38 @@
+"""The worker pool as the organizer sees it: `serve_pool.py` is the real one, `local.py` one engine in this process."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from anabranch.workers.messages import DecodeRequest, Key, Message
+
+Deliver = Callable[[Message], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLoad:
+    """How busy the pool is, as last known."""
+
+    replicas: int
+    decoding: int
+    capacity: int
+    """Decodes that all replicas together take at once."""
+
+
+class Pool(Protocol):
+    """Decodes requests somewhere. Whatever happens, each request gets exactly one last SegmentDone (`open` False):
+    a replica that dies, a refused prompt or an abort is reported there, with what text and tokens are known."""
+
+    def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
+        """Returns at once; `deliver` is called on this event loop for every message. Requests given together travel
+        together: one call per replica they land on, one multiplexed stream back."""
+        ...
+
+    def abort(self, keys: Sequence[Key]) -> None:
+        """Ask that these decodes stop; each still gets its last SegmentDone (finish ABORT, or whatever came first).
+        Idempotent; unknown keys are ignored."""
+        ...
+
+    def load(self) -> PoolLoad: ...
+
+    async def close(self) -> None: ...

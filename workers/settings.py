@@ -1,0 +1,31 @@
+"""What a worker pool is made of. Plain data: it travels to each replica."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Which engine a replica hosts."""
+
+    name: str
+    """vllm, openai or scripted."""
+    model: str | None = None
+    """None is the engine's own default."""
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What else the engine's settings offer, by their names there. An upstream's key may be among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSettings:
+    """How many replicas of which engine."""
+
+    engine: EngineSettings
+    replicas: int = 1
+    gpus_per_replica: float = 0
+    """0 decodes on the CPU."""
+    max_decodes: int = 32
+    """Decodes that one replica takes at once; more wait there by priority."""
+    text_interval: float = 0.05
+    """Seconds between two batches of text of one call."""

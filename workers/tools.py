@@ -1,0 +1,42 @@
+"""Tools: typed Python functions that the operator registers, for branches to call."""
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from anabranch.dag.decoding import Fault
+from anabranch.workers.errors import DecodeError
+
+Tools = Mapping[str, str]
+"""A tool's name, and where its function is: `package.module:function`."""
+
+
+def call(tools: Tools, tool: str, arguments: Mapping[str, Any]) -> str:
+    """Run a registered tool; what it returns, as text (anything but text as JSON).
+
+    Raises DecodeError: for an unknown tool or arguments that do not fit it never retryable, for one that raised so.
+    """
+    function = _function(tools, tool)
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError as error:
+        raise DecodeError(Fault(cause="bad-arguments", detail=f"{tool}: {error}", retryable=False)) from error
+    try:
+        result = function(**arguments)
+    except Exception as error:  # the operator's code: its fault is its branch's
+        detail = f"{tool} raised {type(error).__name__}: {error}"
+        raise DecodeError(Fault(cause="tool-error", detail=detail)) from error
+    return result if isinstance(result, str) else json.dumps(result)
+
+
+def _function(tools: Tools, tool: str) -> Callable[..., Any]:
+    place = tools.get(tool)
+    if place is None:
+        known = ", ".join(sorted(tools)) or "none"
+        detail = f"no tool {tool!r} is registered; registered are: {known}"
+        raise DecodeError(Fault(cause="unknown-tool", detail=detail, retryable=False))
+    module, _, name = place.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
