@@ -1,0 +1,94 @@
+"""The REST surface as one ASGI app. It runs no jobs: it writes requests to the store and reads what became of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from anabranch.service.api import (
+    docs,
+    problems,
+    routes_chat,
+    routes_events,
+    routes_health,
+    routes_jobs,
+    routes_journals,
+    routes_people,
+    routes_stream,
+)
+from anabranch.service.api.backing import Backing
+from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
+from anabranch.service.api.listing import Listing
+from anabranch.service.api.load import Load
+from anabranch.service.api.measuring import Measuring, Meters
+from anabranch.service.api.static import Dashboard
+
+DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
+ROUTES = (
+    routes_jobs,
+    routes_events,
+    routes_journals,
+    routes_stream,
+    routes_people,
+    routes_chat,
+    routes_health,
+    docs,
+)
+
+
+def create_app(backing: Backing) -> FastAPI:
+    """The app over these parts. The store stays its caller's to close."""
+    app = FastAPI(
+        title="Anabranch",
+        version=version("anabranch"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.backing = backing
+    app.state.listing = Listing(backing)
+    app.state.load = Load(backing)
+    app.state.meters = Meters()
+    for routes in ROUTES:
+        app.include_router(routes.router)
+    app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
+    problems.install(app)
+    settings = backing.settings
+    hosts = (
+        (*LOOPBACK, *settings.allowed_hosts) if is_loopback(settings.host) else settings.allowed_hosts or None
+    )
+    app.add_middleware(Guards, hosts=hosts, max_bytes=settings.max_request_bytes)
+    app.add_middleware(Measuring, meters=app.state.meters)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.backing.feed.close()
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document; refusals under their own media type, which FastAPI cannot be told."""
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        for operation in (one for path in described["paths"].values() for one in path.values()):
+            for answer in operation["responses"].values():
+                content = answer.get("content", {})
+                if (
+                    content.get("application/json", {})
+                    .get("schema", {})
+                    .get("$ref", "")
+                    .endswith("/ProblemDetails")
+                ):
+                    content[problems.MEDIA_TYPE] = content.pop("application/json")
+        app.openapi_schema = described
+    return app.openapi_schema

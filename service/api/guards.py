@@ -1,0 +1,142 @@
+"""What every request passes: who may call, how much may be sent, and the headers that keep a browser safe.
+
+A service on loopback is reached by every page that the user's browser shows. So the Host header must name this
+machine (DNS rebinding), and a page of another origin may change nothing (cross-site requests).
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from anabranch.service.api.problems import Refusal
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+BROWSER_MARKS = ("origin", "sec-fetch-site")
+CUSTOM_HEADER = "x-anabranch"
+"""Any value: a page of another origin cannot send it without being asked first, and is refused then."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def is_loopback(host: str) -> bool:
+    return host.strip("[]") in LOOPBACK
+
+
+class Guards:
+    """ASGI middleware. `hosts` are the names a request may be addressed to; None takes any (behind a proxy)."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None, max_bytes: int) -> None:
+        self._app = app
+        self._hosts = None if hosts is None else {host.lower() for host in hosts}
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        guarded = _with_security_headers(send)
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        if refusal is not None:
+            await refusal.response()(scope, receive, guarded)
+        else:
+            await self._app(scope, _bounded(receive, self._max_bytes), guarded)
+
+    def _refusal(self, method: str, headers: Headers) -> Refusal | None:
+        return (
+            self._wrong_host(headers)
+            or _wrong_origin(method, headers)
+            or _wrong_content(method, headers)
+            or self._too_large(headers)
+        )
+
+    def _wrong_host(self, headers: Headers) -> Refusal | None:
+        name = _name_of(headers.get("host", ""))
+        if self._hosts is None or name in self._hosts:
+            return None
+        detail = (
+            f"This service does not answer to the name {name!r}. To allow it, set ANABRANCH_ALLOWED_HOSTS."
+        )
+        return Refusal(status=403, name="wrong-host", title="Unknown host name", detail=detail)
+
+    def _too_large(self, headers: Headers) -> Refusal | None:
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) <= self._max_bytes:
+            return None
+        return Refusal(
+            status=413, name="content-too-large", title="Too much", detail=_too_much(self._max_bytes)
+        )
+
+
+def _wrong_origin(method: str, headers: Headers) -> Refusal | None:
+    """A page of another origin asks. Reading is stopped by the browser itself: no answer allows it."""
+    if method in SAFE_METHODS:
+        return None
+    origin = headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    if not foreign and headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
+        return None
+    detail = f"A page of {origin or 'another site'} may not change anything here."
+    return Refusal(status=403, name="wrong-origin", title="Cross-origin request", detail=detail)
+
+
+def _wrong_content(method: str, headers: Headers) -> Refusal | None:
+    """A body must be declared as JSON; a browser must send that, or the custom header, even without a body."""
+    if method in SAFE_METHODS or CUSTOM_HEADER in headers:
+        return None
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    from_browser = any(mark in headers for mark in BROWSER_MARKS)
+    if kind == "application/json" or kind.endswith("+json") or not (has_body or from_browser or kind):
+        return None
+    detail = "Send application/json (or, without a body, the header X-Anabranch: 1)."
+    return Refusal(status=415, name="not-json", title="The content is not JSON", detail=detail)
+
+
+def _name_of(host: str) -> str:
+    """The Host header without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()
+
+
+def _too_much(limit: int) -> str:
+    return f"A request may have {limit} bytes (ANABRANCH_MAX_REQUEST_BYTES)."
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Stops reading a body at the limit, whatever its declared length was."""
+    got = 0
+
+    async def bounded() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > limit:
+            raise HTTPException(413, _too_much(limit))
+        return message
+
+    return bounded
+
+
+def _with_security_headers(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return guarded

@@ -1,0 +1,74 @@
+"""The composition root: the only place that picks implementations. Ray Serve with pool and organizer, and the REST
+surface in this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from anabranch.service.api.alone import serving
+from anabranch.service.settings import Settings
+from anabranch.workers import ray_env
+from anabranch.workers.settings import EngineSettings, PoolSettings
+
+POOL_APP = "anabranch-pool"
+ORGANIZER_APP = "anabranch-organizer"
+DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+"""Embedded: small enough for a laptop's CPU, good enough to answer."""
+
+Report = Callable[[str], None]
+"""Is told in words what is being waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A service in this process and its children."""
+
+    url: str
+    pool: PoolSettings
+
+    def wait_until_ready(self, report: Report, *, seconds: float = 600.0) -> None:
+        """Until a job can be answered. Raises NotReady when the pool fails, or has no replica in time."""
+        from anabranch.service import cluster
+
+        cluster.wait_for_pool(self.pool, POOL_APP, report, seconds)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[RunningService]:
+    """Starts everything but does not wait for the engine; stops it, with a clean hand-over, when the block ends.
+
+    The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback.
+    """
+    ray_env.prepare()
+    from anabranch.service import cluster
+
+    pool = pool_settings(settings)
+    with ExitStack() as stack:
+        stack.enter_context(ray_env.local_ray())
+        cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
+        address = (settings.host, settings.port)
+        connect = partial(cluster.ServeOrganizers, ORGANIZER_APP)
+        yield RunningService(stack.enter_context(serving(settings, connect, address)), pool)
+
+
+def pool_settings(settings: Settings) -> PoolSettings:
+    """What the worker pool is made of."""
+    options: dict[str, Any] = {}
+    match settings.engine:
+        case "openai":
+            options = {"base_url": settings.upstream_url, "api_key": _key(settings)}
+        case "scripted" if settings.script is not None:
+            options = {"script": str(settings.script)}
+    model = settings.model or (DEFAULT_MODEL if settings.engine == "vllm" else None)
+    return PoolSettings(
+        engine=EngineSettings(name=settings.engine, model=model, options=options),
+        replicas=settings.replicas,
+        gpus_per_replica=settings.gpus_per_replica,
+        max_decodes=settings.max_decodes,
+    )
+
+
+def _key(settings: Settings) -> str | None:
+    return settings.upstream_key.get_secret_value() if settings.upstream_key is not None else None

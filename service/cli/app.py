@@ -1,0 +1,59 @@
+"""All commands together, and how each of them ends: 0 done, 1 it failed, 2 it was asked for wrongly."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from anabranch.service.cli import database, jobs, journals, people, up
+from anabranch.service.cli.instance import CannotStart
+from anabranch.service.client import ServiceAway, ServiceRefused
+from anabranch.service.settings import BadSettings
+from anabranch.service.store.errors import StoreError
+
+BAD_USAGE = 2
+REFUSED_AS_WRONG = {400, 413, 415, 422}
+
+app = typer.Typer(
+    name="anabranch",
+    help="Reasoning jobs as durable fork-join DAGs on a pool of vLLM replicas.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(up.up)
+app.command()(jobs.run)
+app.command(name="jobs")(jobs.list_jobs)
+app.command()(jobs.show)
+app.command()(jobs.watch)
+app.command()(jobs.cancel)
+app.command()(people.approve)
+app.command()(people.policies)
+app.command()(journals.audit)
+app.command()(journals.replay)
+app.command()(journals.export)
+app.add_typer(database.app, name="db")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process. Errors are one line on stderr: what happened, what to do."""
+    asked = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        code = app(args=asked, prog_name="anabranch", standalone_mode=False)
+    except TyperException as error:
+        _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
+    except BadSettings as error:
+        _leave(str(error), BAD_USAGE)
+    except ServiceRefused as error:
+        _leave(str(error), BAD_USAGE if error.status in REFUSED_AS_WRONG else 1)
+    except (CannotStart, ServiceAway, StoreError) as error:
+        _leave(str(error), 1)
+    except (KeyboardInterrupt, BrokenPipeError):
+        _leave("stopped", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"anabranch: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

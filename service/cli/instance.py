@@ -1,0 +1,74 @@
+"""A service of this process: brought up, waited for, and taken down again."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from anabranch.service.settings import Settings
+
+if TYPE_CHECKING:
+    from anabranch.service.app import RunningService
+
+
+class CannotStart(Exception):
+    """The service did not come up. The message says why and what to do."""
+
+
+@contextmanager
+def instance(settings: Settings) -> Iterator[str]:
+    """Serves while the block runs; gives its URL once a job can be answered. What it waits for is told on stderr.
+
+    Raises CannotStart and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt, after which organizers hand
+    their jobs over.
+    """
+    from anabranch.service.api.alone import CannotListen
+
+    for name in ("ray._private.worker", "ray.serve"):  # Ray sets their levels, but leaves filters alone
+        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
+    signal.signal(signal.SIGTERM, _interrupt)
+    asyncio.run(prepare_store(settings))
+    from anabranch.service.app import running
+
+    try:
+        with redirect_stdout(sys.stderr), running(settings) as service:
+            signal.signal(signal.SIGTERM, _interrupt)  # Ray has put its own in place
+            _await_ready(service)
+            yield service.url
+    except CannotListen as error:
+        raise CannotStart(str(error)) from error
+
+
+async def prepare_store(settings: Settings) -> None:
+    """An embedded database is made and brought up to date; any other must be.
+
+    Raises SchemaBehind, which names the command, and StoreAway.
+    """
+    from anabranch.service.store import schema
+
+    if settings.database.startswith("sqlite"):
+        settings.make_state_folder()
+        await schema.upgrade(settings.database)
+    else:
+        await schema.check(settings.database)
+
+
+def _await_ready(service: "RunningService") -> None:
+    from anabranch.service.cluster import NotReady
+
+    try:
+        service.wait_until_ready(_report)
+    except NotReady as error:
+        raise CannotStart(str(error)) from error
+
+
+def _report(words: str) -> None:
+    print(f"waiting: {words}", file=sys.stderr, flush=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,161 @@
+"""Commands about jobs: run, jobs, show, watch, cancel."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+
+from anabranch.service.cli.connect import job_link, reading, running
+from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
+from anabranch.service.cli.tree import Growth
+from anabranch.service.client import Client, Json
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+
+
+def run(
+    question: Annotated[str, typer.Argument(help="What is asked.")],
+    policy: Annotated[str | None, typer.Option(help="See `anabranch policies`.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A policy parameter.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Left out: drawn, and recorded.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Decoded tokens over all branches.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds from claim to answer.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask one question, watch it branch, print the answer."""
+    request = job_request(question, policy, set_ or [], seed, budget_tokens, deadline)
+    with running() as client:
+        job = client.submit(request)["id"]
+        try:
+            ended = follow(client, job, quiet=as_json)
+        except KeyboardInterrupt:
+            client.cancel(job)
+            ended = client.wait(job)
+        _tell_ended(ended, as_json)
+
+
+def list_jobs(
+    status: Annotated[
+        str | None, typer.Option(help="queued, running, waiting, succeeded, failed, cancelled")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Only jobs of this policy.")] = None,
+    q: Annotated[str | None, typer.Option("--q", help="Only jobs whose question contains this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    with reading() as client:
+        found = list(client.jobs(limit=limit, status=status, policy=policy, q=q))
+    if as_json:
+        tell_json(found)
+    else:
+        columns = ("job", "status", "policy", "tokens", "T", "P", "created", "question")
+        tell_table(columns, (_row(job) for job in found))
+
+
+def show(job: JobArgument, as_json: AsJson = False) -> None:
+    """Show a job as it is now: its tree, its answer, what it cost."""
+    with reading() as client:
+        found = client.job(job)
+        if as_json:
+            tell_json(found)
+            return
+        growth = Growth()
+        for event in client.recorded(job):
+            growth.add(event)
+        console().print(growth.draw(critical_branches(client, job)))
+        tell_outcome(found, job_link(job))
+
+
+def watch(job: JobArgument, as_json: AsJson = False) -> None:
+    """Watch a job until it ends. Its exit code is the job's, as with run; stopping to watch leaves the job alone."""
+    with reading() as client:
+        if as_json:
+            for event in client.events(job):
+                tell_json(event, indent=None)
+            raise typer.Exit(0 if client.job(job)["status"] == "succeeded" else 1)
+        _tell_ended(follow(client, job), as_json)
+
+
+def cancel(job: JobArgument, as_json: AsJson = False) -> None:
+    """Cancel a job. What has ended stays as it is."""
+    with reading() as client:
+        found = client.cancel(job)
+    if as_json:
+        tell_json(found)
+    else:
+        tell(f"{job}: {found['status']}" + ("" if found["finished_at"] else ", will be cancelled"))
+
+
+def job_request(
+    question: str,
+    policy: str | None,
+    given: list[str],
+    seed: int | None,
+    tokens: int | None,
+    seconds: float | None,
+) -> Json:
+    """The body of POST /v1/jobs. Raises typer.BadParameter for a --set that is not KEY=VALUE."""
+    budget = {name: value for name, value in (("tokens", tokens), ("seconds", seconds)) if value is not None}
+    request: Json = {"question": question, "budget": budget}
+    if given and policy is None:
+        raise typer.BadParameter("--set needs --policy: parameters belong to a policy")
+    if policy is not None:
+        request["policy"] = {"name": policy, "params": dict(_pair(pair) for pair in given)}
+    if seed is not None:
+        request["seed"] = seed
+    return request
+
+
+def follow(client: Client, job: str, *, quiet: bool = False) -> Json:
+    """Draw the job's tree as it grows, and once more with the critical path lit; the job as it ended."""
+    growth, out = Growth(), console()
+    live = not quiet and out.is_terminal
+    with Live(console=out, auto_refresh=False, transient=True) as drawing:
+        for event in client.events(job):
+            growth.add(event)
+            if live:
+                drawing.update(growth.draw(), refresh=True)
+    if not quiet:
+        out.print(growth.draw(critical_branches(client, job)))
+    return client.wait(job)
+
+
+def critical_branches(client: Client, job: str) -> set[str]:
+    return {node["branch"] for node in client.graph(job)["nodes"] if node["critical"]}
+
+
+def _tell_ended(job: Json, as_json: bool) -> None:
+    if as_json:
+        tell_json(job)
+    else:
+        tell_outcome(job, job_link(job["id"]))
+    raise typer.Exit(0 if job["status"] == "succeeded" else 1)
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """KEY=VALUE, where the value is JSON if it can be read as JSON, and text otherwise."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise typer.BadParameter(f"--set {text}: give KEY=VALUE")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _row(job: Json) -> tuple[object, ...]:
+    metrics = job["metrics"]
+    return (
+        job["id"],
+        job["status"],
+        job["policy"]["name"],
+        job["usage"]["completion_tokens"],
+        metrics["critical_path_tokens"],
+        f"{metrics['parallelism']:.1f}",
+        job["created_at"][:19].replace("T", " "),
+        " ".join(job["question"].split())[:60],
+    )

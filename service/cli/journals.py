@@ -1,0 +1,104 @@
+"""Commands about a job's journal: audit, replay, export."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from anabranch.dag.errors import Diverged
+from anabranch.dag.replay import replay as replayed
+from anabranch.service.cli.connect import job_link, reading
+from anabranch.service.cli.jobs import JobArgument
+from anabranch.service.cli.output import AsJson, results, tell, tell_json
+from anabranch.service.client import Client, Json
+from anabranch.service.wire import record_of
+
+
+class Form(StrEnum):
+    JSONL = "jsonl"
+    PERFETTO = "perfetto"
+    OTLP = "otlp"
+
+
+def audit(job: JobArgument, as_json: AsJson = False) -> None:
+    """Verify that the journal is as it was written, and that the tables say what it says. Exit 1 where not."""
+    with reading() as client:
+        found = client.audit(job)
+    if as_json:
+        tell_json(found)
+    else:
+        tell(f"{job}: {_verdict(found)}")
+    raise typer.Exit(0 if found["ok"] else 1)
+
+
+def replay(
+    job: JobArgument,
+    branch: Annotated[str | None, typer.Option(help="The branch whose output is edited.")] = None,
+    edit: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its new output.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the policy against its journal, and tell where it would now act differently (exit 1).
+
+    With --branch and --edit: submit a new job in which that branch returned something else.
+    """
+    if (branch is None) != (edit is None):
+        raise typer.BadParameter("--branch and --edit go together")
+    with reading() as client:
+        if branch is not None and edit is not None:
+            _rerun(client, job, branch, edit.read_text(encoding="utf-8"), as_json)
+        else:
+            _compare(client, job, as_json)
+
+
+def export(
+    job: JobArgument,
+    form: Annotated[Form, typer.Option("--format", help="What the file is for.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Left out: standard output.")] = None,
+) -> None:
+    """Write the journal for another tool: JSON lines, a Perfetto trace, OTLP spans."""
+    with reading() as client:
+        pieces = client.export(job, form.value)
+        if output is None:
+            for piece in pieces:
+                results().write(piece)
+        else:
+            with output.open("w", encoding="utf-8") as file:
+                file.writelines(pieces)
+
+
+def _verdict(found: Json) -> str:
+    if found["broken"]:
+        return f"broken at seq {found['broken']['seq']}: {found['broken']['reason']}"
+    if found["differences"]:
+        first = found["differences"][0]
+        where = f"{first['table']} {'/'.join(first['key'])} {first['column']}".strip()
+        told = f"{where} holds {first['stored']}, the journal gives {first['folded']}"
+        return f"{told}; mend it with `anabranch db rebuild-projections`"
+    return f"sound, {found['events']} events, head {found['head_hash'][:16]}"
+
+
+def _rerun(client: Client, job: str, branch: str, output: str, as_json: bool) -> None:
+    made = client.replay(job, branch=branch, output=output)
+    if as_json:
+        tell_json(made)
+    else:
+        tell(f"{made['id']}\n{job_link(made['id'])}")
+
+
+def _compare(client: Client, job: str, as_json: bool) -> None:
+    records = [record_of(event) for event in client.recorded(job)]
+    try:
+        replayed(records)
+    except Diverged as error:
+        _tell_compared(job, {"job": job, "same": False, "seq": error.seq, "detail": str(error)}, as_json)
+        raise typer.Exit(1) from error
+    _tell_compared(job, {"job": job, "same": True, "events": len(records)}, as_json)
+
+
+def _tell_compared(job: str, told: Json, as_json: bool) -> None:
+    if as_json:
+        tell_json(told)
+    else:
+        same = f"the policy leads to the same {told.get('events')} events"
+        tell(f"{job}: {same if told['same'] else 'diverged ' + told['detail']}")

@@ -1,0 +1,70 @@
+"""How results are told: as JSON for programs, as text for people."""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from anabranch.service.cli.tree import printable
+
+Json = dict[str, Any]
+AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
+
+
+def results() -> TextIO:
+    """Standard output itself: a private instance turns `sys.stdout` away, because Ray prints there."""
+    return sys.__stdout__ or sys.stdout
+
+
+def console() -> Console:
+    """For results; markup in texts means nothing. Whoever reads a pipe wants whole lines."""
+    out = results()
+    return Console(file=out, width=None if out.isatty() else 200, markup=False, highlight=False, emoji=False)
+
+
+def tell(line: str) -> None:
+    print(line, file=results(), flush=True)
+
+
+def tell_json(value: Any, *, indent: int | None = 2) -> None:
+    tell(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def tell_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in row))
+    console().print(table)
+
+
+def tell_outcome(job: Json, link: str) -> None:
+    """The end of a job: its answer or its error, what it cost, where to look."""
+    out = console()
+    match job["status"]:
+        case "succeeded":
+            out.print(Text(f"\n{_lines(job['answer']['text'])}\n", style="bold"))
+        case "failed":
+            error = job["error"]
+            out.print(Text(_lines(f"\nfailed: {error['title']}. {error['detail']}\n"), style="red"))
+        case status:
+            out.print(Text(f"\n{status}\n", style="yellow"))
+    out.print(Text(measured(job["metrics"]), style="dim"))
+    out.print(Text(link, style="underline"), soft_wrap=True)
+
+
+def measured(metrics: Json) -> str:
+    """T, L, P and waste in one line."""
+    return (
+        f"critical path T {metrics['critical_path_tokens']} tokens · all L {metrics['total_tokens']} tokens · "
+        f"parallelism P {metrics['parallelism']:.2f} · waste {metrics['waste_tokens']} tokens · "
+        f"{metrics['wall_seconds']:.1f} s · {metrics['branches']} branches"
+    )
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())

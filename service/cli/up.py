@@ -1,0 +1,55 @@
+"""`anabranch up`: the whole service on this machine."""
+
+import signal
+from typing import Annotated
+
+import typer
+
+from anabranch.service.cli.instance import instance
+from anabranch.service.cli.jobs import follow
+from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
+from anabranch.service.client import Client
+from anabranch.service.settings import read_settings
+
+FIRST_JOB = {
+    "question": "Name the largest planet, the longest river and the highest mountain.",
+    "policy": {"name": "async-think", "params": {}},
+}
+"""Falls into parts that do not depend on each other, which even half a billion parameters can answer."""
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.  [default: 8000]")] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm, openai or scripted.  [default: vllm]")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A built-in model, a folder, or a Hugging Face name.")
+    ] = None,
+    database: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…")] = None,
+    replicas: Annotated[int | None, typer.Option(help="Engines in the worker pool.  [default: 1]")] = None,
+    first_job: Annotated[
+        bool, typer.Option("--first-job", help="Answer a first question, then serve on.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve until Ctrl-C: worker pool, organizers, REST and dashboard. Left-out options come from ANABRANCH_*."""
+    settings = read_settings(
+        host=host, port=port, engine=engine, model=model, database=database, replicas=replicas
+    )
+    try:
+        with instance(settings) as url:
+            if as_json:
+                tell_json({"url": url, "status": "ready"})
+            else:
+                tell(f"Anabranch is ready: {url}")
+            if first_job:
+                _answer_first_job(url)
+            signal.pause()
+    except KeyboardInterrupt:
+        return
+
+
+def _answer_first_job(url: str) -> None:
+    with Client(url) as client:
+        job = client.submit(FIRST_JOB)["id"]
+        tell_outcome(follow(client, job), f"{url}/jobs/{job}")

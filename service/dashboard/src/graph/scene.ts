@@ -1,0 +1,156 @@
+/** What the canvas is given to draw: the visible graph, where it stands, and how each node looks. */
+
+import type { VisibleGraph, VisibleNode } from "../model/fold";
+import type { Branch, GraphNode, ReasoningGraph } from "../model/graph";
+import type { Layout } from "../model/layout";
+import { durations, isWork, phaseAt, type Phase } from "../model/phases";
+import { counted, median, seconds, tokens } from "../model/words";
+
+export interface Scene {
+  graph: ReasoningGraph;
+  visible: VisibleGraph;
+  layout: Layout;
+  critical: ReadonlySet<string>;
+  /** "SOURCE>TARGET" of the visible edges on the critical path. */
+  lit: ReadonlySet<string>;
+  cards: Map<string, Card>;
+  /** The moment of the playhead, in Unix seconds; null shows how things stand. */
+  moment: number | null;
+}
+
+export type Tone = Phase | "done" | "failed" | "cancelled" | "person" | "ahead";
+
+/** The words and colours of one node. */
+export interface Card {
+  node: VisibleNode;
+  title: string;
+  detail: string;
+  right: string;
+  tone: Tone;
+  /** It is being worked on now. */
+  live: boolean;
+  critical: boolean;
+  /** Shares of the micro-bar at its foot, against the longest node: queue, prefill, decode, blocked. */
+  bar: [Phase, number][];
+}
+
+export function sceneOf(
+  graph: ReasoningGraph,
+  visible: VisibleGraph,
+  layout: Layout,
+  criticalPath: readonly string[],
+  moment: number | null,
+): Scene {
+  const critical = new Set(criticalPath);
+  const lit = new Set<string>();
+  for (let i = 1; i < criticalPath.length; i++) {
+    lit.add(`${visible.home.get(criticalPath[i - 1]!)}>${visible.home.get(criticalPath[i]!)}`);
+  }
+  let longest = 0;
+  for (const node of graph.nodes.values()) {
+    if (isWork(node)) longest = Math.max(longest, (node.ended ?? graph.lastAt) - node.ready);
+  }
+  const cards = new Map<string, Card>();
+  for (const node of visible.nodes) cards.set(node.id, cardOf(graph, node, critical, longest, moment));
+  return { graph, visible, layout, critical, lit, cards, moment };
+}
+
+function cardOf(
+  graph: ReasoningGraph,
+  node: VisibleNode,
+  critical: ReadonlySet<string>,
+  longest: number,
+  moment: number | null,
+): Card {
+  const card: Card = {
+    node,
+    title: "",
+    detail: "",
+    right: "",
+    tone: "done",
+    live: false,
+    critical: node.nodes.some((id) => critical.has(id)),
+    bar: [],
+  };
+  if (node.kind === "stack") return stackCard(graph, card, moment);
+  if (node.kind === "gate") return { ...card, title: "waits for a person", tone: "person", live: true };
+  const branch = graph.branches.get(node.branch);
+  const of = graph.nodes.get(node.nodes[0] ?? "");
+  card.title = titleOf(branch, of) || node.branch;
+  card.detail = node.id;
+  if (!of) return { ...card, tone: "ahead", right: branch && branch.after.length > 0 ? "waits" : "queued" };
+  if (node.kind === "join" && node.nodes.length > 1) card.right = `×${node.nodes.length}`;
+  Object.assign(card, standing(graph.nodes.get(node.nodes.at(-1)!) ?? of, moment));
+  if (node.kind === "segment" || node.kind === "tool") {
+    card.right = card.tone === "ahead" ? "" : card.live ? card.tone : `${tokens(of.tokens)} tok`;
+    card.bar = barOf(of, moment ?? graph.lastAt, longest);
+  }
+  return card;
+}
+
+/** A branch's first segment bears its label or role; the others begin as their text does. */
+function titleOf(branch: Branch | undefined, node: GraphNode | undefined): string {
+  const isFirst = node === undefined || branch?.nodes[0] === node.id;
+  const named = branch?.label || branch?.role || "";
+  if (isFirst && branch?.parent !== null) return named;
+  return node?.text.slice(0, 60).trim().replace(/\s+/g, " ") || named;
+}
+
+function barOf(node: GraphNode, moment: number, longest: number): [Phase, number][] {
+  if (longest <= 0 || moment < node.ready) return [];
+  const spent = durations(node.ended !== null && node.ended <= moment ? node : { ...node, ended: null }, moment);
+  return (["queue", "prefill", "decode"] as const).map((phase) => [phase, spent[phase] / longest]);
+}
+
+/** How a node stands at a moment: what it is doing, and whether it is doing it now. */
+function standing(node: GraphNode, moment: number | null): { tone: Tone; live: boolean } {
+  if (moment !== null) {
+    const phase = phaseAt(node, moment);
+    if (phase === null) return { tone: "ahead", live: false };
+    if (phase !== "done") return { tone: phase, live: true };
+  }
+  if (node.state === "failed") return { tone: "failed", live: false };
+  if (node.state === "cancelled") return { tone: "cancelled", live: false };
+  if (node.state === "blocked") return { tone: "blocked", live: true };
+  if (node.state === "running") return { tone: "decode", live: true };
+  return { tone: "done", live: false };
+}
+
+function stackCard(graph: ReasoningGraph, card: Card, moment: number | null): Card {
+  const { branches } = card.node;
+  const tally: Record<string, number> = {};
+  for (const id of card.node.nodes) {
+    const node = graph.nodes.get(id)!;
+    if (!isWork(node)) continue;
+    const { tone } = standing(node, moment);
+    tally[tone] = (tally[tone] ?? 0) + 1;
+  }
+  const sizes = branches.map((id) => graph.branches.get(id)?.tokens ?? 0);
+  const all = Object.values(tally).reduce((a, b) => a + b, 0);
+  const busy = (tally.decode ?? 0) + (tally.prefill ?? 0) + (tally.queue ?? 0);
+  card.title = `×${tokens(branches.length)}`;
+  card.detail = `median ${tokens(Math.round(median(sizes)))}`;
+  card.right = busy > 0 ? `${tokens(busy)} live` : "open";
+  card.tone = busy > 0 ? "decode" : (tally.ahead ?? 0) === all && all > 0 ? "ahead" : "done";
+  card.live = busy > 0;
+  card.bar = (["queue", "prefill", "decode"] as const).map((phase) => [phase, (tally[phase] ?? 0) / Math.max(1, all)]);
+  return card;
+}
+
+/** What a screen reader, a tooltip and a test are told about a node. */
+export function describe(scene: Scene, id: string): string {
+  const card = scene.cards.get(id);
+  if (!card) return "";
+  const { node } = card;
+  const path = card.critical ? ", on the critical path" : "";
+  if (node.kind === "stack") return `${counted(node.branches.length, "branch")} folded, ${card.detail} tokens${path}. Enter opens them.`;
+  if (node.kind === "gate") return "Waits for a person to decide";
+  if (node.kind === "start") return "Start";
+  if (node.kind === "answer") return `Answer${path}`;
+  if (node.kind === "join") {
+    return `${node.nodes.length > 1 ? counted(node.nodes.length, "join") : "Join"} of branch ${node.branch}${path}`;
+  }
+  const of = scene.graph.nodes.get(node.nodes[0] ?? "");
+  const took = of?.ended ? `, ${seconds(of.ended - of.ready)}` : "";
+  return `${card.title}, segment ${card.detail}, ${card.tone}, ${card.right}${took}${path}`;
+}

@@ -1,0 +1,91 @@
+import { useState } from "react";
+import { post, Problem } from "../data/api";
+import { useNow } from "../live";
+import { isOver } from "../model/graph";
+import { textOf } from "../model/events";
+import { ago } from "../model/words";
+import { Link } from "../parts/Link";
+import { CopyButton, ProblemNote, Status } from "../parts/small";
+import { useJob } from "./JobContext";
+
+const SHORT = 180;
+
+export function JobHeader() {
+  const { id, graph, job } = useJob();
+  const now = useNow();
+  const [open, setOpen] = useState(false);
+  const spec = graph.spec;
+  const question = job?.question ?? textOf(spec?.messages.at(-1)?.parts ?? []);
+  const isLong = question.length > SHORT;
+  const parent = spec?.lineage?.job;
+  return (
+    <header className="job-header">
+      <div className="row spread">
+        <div className="row job-facts">
+          <Status of={graph.status} />
+          <Link href={`/policies/${spec?.policy ?? ""}`}>{spec?.policy}</Link>
+          <code className="faint">{id}</code>
+          <time className="faint" dateTime={new Date(graph.submittedAt * 1000).toISOString()}>
+            {ago(new Date(graph.submittedAt * 1000).toISOString(), now)}
+          </time>
+          {typeof parent === "string" && (
+            <span className="faint">
+              re-run of <Link href={`/jobs/${parent}`}>{parent.slice(0, 8)}…</Link>, edited at {String(spec?.lineage?.branch ?? "")}
+            </span>
+          )}
+        </div>
+        <Actions />
+      </div>
+      <h1 className="text">
+        {isLong && !open ? `${question.slice(0, SHORT).replace(/\s+\S*$/, "")}… ` : `${question} `}
+        {isLong && (
+          <button type="button" className="link-button small" onClick={() => setOpen(!open)}>
+            {open ? "less" : "more"}
+          </button>
+        )}
+      </h1>
+    </header>
+  );
+}
+
+function Actions() {
+  const { id, graph } = useJob();
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [asked, setAsked] = useState(false);
+  const cancel = async (): Promise<void> => {
+    setAsked(true);
+    try {
+      await post(`/v1/jobs/${id}/cancel`);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setAsked(false);
+      setProblem(error);
+    }
+  };
+  return (
+    <div className="row">
+      {problem && <ProblemNote problem={problem} />}
+      {!isOver(graph.status) && (
+        <button type="button" className="button danger small-button" disabled={asked} onClick={() => void cancel()}>
+          {asked ? "Cancelling…" : "Cancel"}
+        </button>
+      )}
+      <Link className="button small-button" href={`/compare?a=${id}`}>
+        Compare
+      </Link>
+      <CopyButton label="Copy link" text={() => window.location.href} />
+      <details className="menu">
+        <summary className="button small-button">Export</summary>
+        <ul>
+          {["jsonl", "perfetto", "otlp"].map((format) => (
+            <li key={format}>
+              <a href={`/v1/jobs/${id}/export?format=${format}`} download={`${id}.${format}`}>
+                {format}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </div>
+  );
+}

@@ -1,0 +1,22 @@
+import { useMemo } from "react";
+import { explain } from "../model/explain";
+import { isOver } from "../model/graph";
+import { BranchLink } from "../parts/BranchLink";
+import { useJob } from "./JobContext";
+
+/** Why it took the time it took, in words. */
+export function Story() {
+  const { graph, version } = useJob();
+  const sentences = useMemo(() => explain(graph), [graph, version]);
+  return (
+    <div className="story" role={isOver(graph.status) ? "status" : undefined}>
+      {sentences.map((sentence, i) => (
+        <p key={i} className={i === 0 ? "story-first" : "quiet"}>
+          {sentence.map((part, k) =>
+            typeof part === "string" ? part : <BranchLink key={k} branch={part.branch} node={graph.branches.get(part.branch)?.nodes.at(-1)} />,
+          )}
+        </p>
+      ))}
+    </div>
+  );
+}

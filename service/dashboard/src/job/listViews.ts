@@ -1,0 +1,5 @@
+/** The views that are lists: one chunk with the list virtualiser, loaded behind the graph. */
+
+export { Journal } from "./Journal";
+export { Transcript } from "./Transcript";
+export { Waterfall } from "./Waterfall";

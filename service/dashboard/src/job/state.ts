@@ -1,0 +1,45 @@
+/** Everything the job page derives from the journal and the address, computed once per change. */
+
+import { useMemo } from "react";
+import type { Job } from "../data/types";
+import { useFeed, useFetched, useNow } from "../live";
+import { isOver, type ReasoningGraph } from "../model/graph";
+import { measure } from "../model/metrics";
+import { isWork, spansOf } from "../model/phases";
+import { rowsOf } from "../model/rows";
+import { search } from "../model/search";
+import { TimeScale } from "../model/timeScale";
+import type { JobState } from "./JobContext";
+import { useJobView, usePlayhead } from "./view";
+
+export function useJobState(id: string): JobState {
+  const { feed, version } = useFeed(id);
+  const { graph } = feed;
+  const view = useJobView();
+  const [playhead, seek] = usePlayhead();
+  const clock = useNow(isOver(graph.status) ? 3600 : 1);
+  // Behind the journal, which has all that is shown first.
+  const job = useFetched<Job>(feed.loaded ? `/v1/jobs/${id}` : null, graph.status).value;
+  const isFinished = isOver(graph.status);
+  // A clock that differs from the server's must not draw bars that end before they begin.
+  const now = isFinished ? Math.max(graph.endedAt ?? 0, graph.lastAt) : Math.max(graph.lastAt, clock);
+
+  const derived = useMemo(() => {
+    const metrics = measure(graph);
+    return { metrics, critical: new Set(metrics.critical_nodes) };
+  }, [graph, version]);
+  const rows = useMemo(() => rowsOf(graph, view.order), [graph, version, view.order]);
+  const hits = useMemo(() => search(graph, rows, view.find), [graph, rows, view.find]);
+  const scale = useMemo(() => scaleOf(graph, now), [graph, version, now]);
+  const moment = isFinished && playhead !== null ? graph.submittedAt + playhead : null;
+  return { id, job, feed, graph, version, ...derived, rows, hits, scale, view, moment, seek, now };
+}
+
+function scaleOf(graph: ReasoningGraph, now: number): TimeScale {
+  const busy = [];
+  for (const node of graph.nodes.values()) {
+    const spans = isWork(node) ? spansOf(node, now) : [];
+    if (spans.length > 0) busy.push({ from: spans[0]!.from, to: spans.at(-1)!.to });
+  }
+  return new TimeScale(busy, graph.submittedAt, now);
+}

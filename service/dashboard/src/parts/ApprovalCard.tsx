@@ -1,0 +1,87 @@
+import { useState } from "react";
+import { post, Problem } from "../data/api";
+import type { WaitingApproval } from "../data/types";
+import { useNow } from "../live";
+import { ago, seconds } from "../model/words";
+import { jobAddress } from "../router";
+import { Link } from "./Link";
+import { LongText } from "./LongText";
+import { ProblemNote } from "./small";
+
+interface Props {
+  approval: WaitingApproval;
+  decided: () => void;
+  /** In the inbox the card also says which job it is about. */
+  withJob?: boolean;
+}
+
+/** One gate: what is to be approved, and the three ways to decide. */
+export function ApprovalCard({ approval, decided, withJob }: Props) {
+  const now = useNow();
+  const [edit, setEdit] = useState<string | null>(null);
+  const [reason, setReason] = useState("");
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const decide = async (decision: "approve" | "edit" | "reject"): Promise<void> => {
+    setBusy(true);
+    try {
+      const body = decision === "edit" ? { decision, edit, reason } : { decision, reason };
+      await post(`/v1/approvals/${approval.id}`, body);
+      decided();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      setProblem(error);
+      if (error.status === 409) decided();
+    }
+    setBusy(false);
+  };
+  return (
+    <article className="approval card stack">
+      <header className="row spread">
+        <h2>Approve the {approval.gate}?</h2>
+        <span className="faint small">
+          asked {ago(approval.requested_at, now)}
+          {approval.timeout ? `; after ${seconds(approval.timeout)}: ${approval.default}` : ""}
+        </span>
+      </header>
+      {withJob && (
+        <p>
+          <Link href={jobAddress(approval.job)}>{approval.question || approval.job}</Link>
+        </p>
+      )}
+      {edit === null ? (
+        <div className="subject">
+          <LongText text={approval.subject} first={1500} />
+        </div>
+      ) : (
+        <textarea aria-label="Edited" rows={8} value={edit} onChange={(event) => setEdit(event.target.value)} />
+      )}
+      <input aria-label="Reason" placeholder="Reason (optional)" value={reason} onChange={(event) => setReason(event.target.value)} />
+      {problem && <ProblemNote problem={problem} />}
+      <div className="row">
+        {edit === null ? (
+          <>
+            <button type="button" className="button primary" disabled={busy} onClick={() => void decide("approve")}>
+              Approve
+            </button>
+            <button type="button" className="button" disabled={busy} onClick={() => setEdit(approval.subject)}>
+              Edit…
+            </button>
+            <button type="button" className="button danger" disabled={busy} onClick={() => void decide("reject")}>
+              Reject
+            </button>
+          </>
+        ) : (
+          <>
+            <button type="button" className="button primary" disabled={busy || edit === approval.subject} onClick={() => void decide("edit")}>
+              Approve as edited
+            </button>
+            <button type="button" className="button" onClick={() => setEdit(null)}>
+              Back
+            </button>
+          </>
+        )}
+      </div>
+    </article>
+  );
+}

@@ -1,0 +1,21 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// `npm run dev` serves the pages with hot reload and passes the API on to a running Anabranch.
+const api = process.env.ANABRANCH_URL ?? "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [react()],
+  base: "/",
+  build: {
+    outDir: "static",
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+    // Browsers that know light-dark(): since May 2024.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    // The service's content policy refuses data: in scripts and styles, so nothing is inlined.
+    assetsInlineLimit: 0,
+  },
+  server: { host: "127.0.0.1", proxy: { "/v1": api } },
+  test: { include: ["tests/**/*.test.ts"] },
+});

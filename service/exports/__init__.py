@@ -1,0 +1,1 @@
+"""A journal, finished or not, in other tools' forms: each is a fold of its records."""

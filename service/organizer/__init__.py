@@ -1,0 +1,1 @@
+"""The organizer: claims jobs, interprets their policies, appends what happens, hands decodes to the pool."""

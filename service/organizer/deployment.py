@@ -1,0 +1,79 @@
+"""The organizer as a Serve deployment."""
+
+import asyncio
+import logging
+import os
+import socket
+from typing import Any
+
+from ray import serve
+
+from anabranch.service.organizer.loop import Organizer
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.settings import Settings
+from anabranch.service.store import schema
+from anabranch.service.store.store import Store
+from anabranch.workers.pool import PoolLoad
+from anabranch.workers.ray_checks import RayChecks
+from anabranch.workers.serve_pool import ServePool
+
+NAME = "Organizer"
+logger = logging.getLogger(__name__)
+
+
+class OrganizerDeployment:
+    """One organizer in a process of its own. Serve asks after its health, and replaces it."""
+
+    async def __init__(self, settings: dict[str, Any], pool_app: str, model: str) -> None:  # type: ignore[misc]
+        # Serve awaits it: what it opens belongs to the replica's event loop.
+        chosen = Settings.model_validate(settings)
+        await schema.check(chosen.database)
+        self._store = Store(chosen.database)
+        self._pool = ServePool(pool_app)
+        self._traces = Traces(self._store, model)
+        self._organizer = Organizer(
+            self._store,
+            self._pool,
+            RayChecks(chosen.tools),
+            self._traces,
+            name=f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}",
+            lease_seconds=chosen.lease_seconds,
+            tenant_max_running=chosen.tenant_max_running,
+        )
+        self._working = asyncio.create_task(self._organizer.run(), name="organizer")
+
+    async def nudge(self) -> None:
+        """Something was written for some job."""
+        self._organizer.nudge()
+
+    async def load(self) -> PoolLoad:
+        return self._pool.load()
+
+    async def check_health(self) -> None:
+        """Raises what ended the loop, if anything did; Serve then replaces this replica."""
+        if self._working.done():
+            self._working.result()
+            raise RuntimeError("the organizer has stopped")
+
+    async def __del__(self) -> None:
+        """Serve awaits it when it stops the replica gracefully."""
+        await self._organizer.drain()
+        await self._working
+        await self._traces.close()
+        await self._pool.close()
+        await self._store.close()
+
+
+def organizer(settings: Settings, *, pool_app: str, model: str) -> serve.Application:
+    """The deployment, ready to be run."""
+    deployment = serve.deployment(
+        OrganizerDeployment,
+        name=NAME,
+        num_replicas=settings.organizers,
+        max_ongoing_requests=1000,
+        health_check_period_s=1,
+        health_check_timeout_s=5,
+        graceful_shutdown_timeout_s=10,
+        ray_actor_options={"num_cpus": 0},
+    )
+    return deployment.bind(settings.model_dump(), pool_app, model)

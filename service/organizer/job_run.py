@@ -1,0 +1,299 @@
+"""One job in the hands of one organizer: facts in, journal, then commands out. The walk of a job is this loop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from anabranch.dag import commands as c
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.graph import ReasoningGraph
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.interpreter import Interpreter, Step
+from anabranch.dag.metrics import Metrics, measure
+from anabranch.dag.recall import Recall
+from anabranch.service.organizer.deadlines import words
+from anabranch.service.organizer.drafts import Draft, Drafts
+from anabranch.service.organizer.requests import request_of
+from anabranch.service.store.rows import Checkpoint
+from anabranch.workers.checks import Checks
+from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
+from anabranch.workers.pool import Pool
+
+Fact = Callable[[Interpreter], Step]
+"""Something that happened, still to be told to the interpreter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a job run acts on."""
+
+    pool: Pool
+    checks: Checks
+    append: Callable[[Sequence[e.Event], Metrics | None], Awaitable[object]]
+    """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
+    now: Callable[[], float]
+    """Unix seconds."""
+    recall: Recall | None = None
+    """Outcomes of the job that this one was edited from."""
+
+
+_Recalled = tuple[int, BranchId, int, tuple[Decoded, ...]]
+"""When the origin had this outcome; branch, first segment, and the segments."""
+
+
+class JobRun:
+    """Runs a claimed job until it ends, parks, or is taken away."""
+
+    def __init__(
+        self,
+        job: JobId,
+        trace_id: str,
+        interpreter: Interpreter,
+        records: Sequence[e.Record],
+        around: Surroundings,
+    ) -> None:
+        self.job = job
+        self._trace_id = trace_id
+        self._interpreter = interpreter
+        self._around = around
+        self._records = list(records)
+        self._graph = ReasoningGraph()
+        for record in records:
+            self._graph.add(record)
+        self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
+        self._drafts = Drafts(asyncio.get_running_loop().time)
+        self._keys: dict[BranchId, Key] = {}
+        """The decode that each branch began last."""
+        self._delayed: dict[Key, asyncio.TimerHandle] = {}
+        self._tools: dict[Key, asyncio.Task[None]] = {}
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: BaseException | None = None
+
+    # -- in ----------------------------------------------
+
+    def tell(self, fact: e.Event) -> None:
+        """Something happened outside: a claim, a cancel, a decision, a deadline."""
+        self._inbox.put_nowait(lambda interpreter: interpreter.feed(fact))
+
+    def _deliver(self, message: Message) -> None:
+        if self._keys.get(message.key.branch) != message.key:
+            return  # of a decode that was given up
+        match message:
+            case TextPiece():
+                self._drafts.add(message)
+            case SegmentDone(key=key, segment=segment, decoded=decoded):
+                self._drafts.ended(key.branch, segment)
+                self._finish(key.branch, segment, decoded)
+
+    def _finish(self, branch: BranchId, segment: int, decoded: Decoded) -> None:
+        self._inbox.put_nowait(lambda interpreter: _finished(interpreter, branch, segment, decoded))
+
+    @property
+    def over(self) -> bool:
+        return self._interpreter.over
+
+    # -- the loop ----------------------------------------------
+
+    async def run(self) -> None:
+        """Until the job has ended or is parked. Raises Fenced when it belongs to another organizer by now; whatever is
+        raised, nothing of this job goes on here afterwards."""
+        self._watch_deadline()
+        try:
+            while not self._interpreter.over and not self._parked():
+                steps = [(await self._inbox.get())(self._interpreter)]
+                while not self._inbox.empty():
+                    steps.append(self._inbox.get_nowait()(self._interpreter))
+                if self._broken is not None:
+                    raise self._broken
+                await self._record([event for step in steps for event in step.events])
+                self._carry_out([command for step in steps for command in step.commands])
+        finally:
+            self._let_go()
+
+    def _parked(self) -> bool:
+        """Only people are waited for: no process is needed until one has decided."""
+        state = self._interpreter.state
+        waits_for_people = bool(state.approvals) and not state.open_segments
+        return waits_for_people and not self._tasks and not self._timers and self._inbox.empty()
+
+    async def _record(self, events: Sequence[e.Event]) -> None:
+        """Make events durable. Metrics go with the last ones, so that an ended job always has them."""
+        if not events:
+            return
+        at = datetime.fromtimestamp(self._around.now(), UTC)
+        for seq, event in enumerate(events, start=len(self._records) + 1):
+            record = e.Record(job=self.job, seq=seq, epoch=0, at=at, event=event, prev_hash="", hash="")
+            self._records.append(record)
+            self._graph.add(record)
+        metrics = measure(self._records, self._graph) if self._interpreter.over else None
+        await self._around.append(events, metrics)
+
+    # -- out ----------------------------------------------
+
+    def _carry_out(self, commands: Sequence[c.Command]) -> None:
+        """Do what was decided. Decodes that were decided together travel together."""
+        together: list[DecodeRequest] = []
+        recalled: list[_Recalled] = []
+        for command in commands:
+            match command:
+                case c.Decode() if (known := self._recalled(command)) is not None:
+                    recalled.append(known)
+                case c.Decode() if command.delay > 0:
+                    request = self._request(command)
+                    self._delayed[request.key] = self._later(command.delay, partial(self._start, [request]))
+                case c.Decode():
+                    together.append(self._request(command))
+                case c.Abort():
+                    self._abort(command)
+                case c.Expire():
+                    expired = partial(Interpreter.expired, branch=command.branch, join=command.join)
+                    self._later(command.seconds, partial(self._inbox.put_nowait, expired))
+                case c.Compare():
+                    self._spawn(self._compare(command))
+                case c.Verify():
+                    self._spawn(self._verify(command))
+                case c.RunTool():
+                    self._run_tool(command)
+        self._start(together)
+        for _, branch, first, segments in sorted(recalled, key=lambda known: known[0]):
+            for segment, decoded in enumerate(segments, start=first):
+                self._finish(branch, segment, decoded)
+
+    def resume(self, commands: Sequence[c.Command]) -> None:
+        """Ask again for what was owed when the last organizer was lost."""
+        self._carry_out(commands)
+
+    def _start(self, requests: Sequence[DecodeRequest]) -> None:
+        for request in requests:
+            self._delayed.pop(request.key, None)
+        if requests:
+            self._around.pool.start(requests, self._deliver)
+
+    def _recalled(self, command: c.Decode) -> _Recalled | None:
+        """What the job that this one was edited from was answered, when it asked the same."""
+        recall = self._around.recall
+        segments = recall.of_decode(command) if recall is not None else ()
+        if recall is None or not segments:
+            return None
+        return recall.order(command), command.branch, command.segment, segments
+
+    def _abort(self, command: c.Abort) -> None:
+        """Stop what decodes; what the pool does not have yet, or never gets, ends here."""
+        key = self._key(command.branch, command.segment)
+        delayed, tool = self._delayed.pop(key, None), self._tools.pop(key, None)
+        if delayed is not None:
+            delayed.cancel()
+            self._timers.discard(delayed)
+        if tool is not None:
+            tool.cancel()
+        if delayed is None and tool is None:
+            self._around.pool.abort([key])
+        else:
+            self._finish(command.branch, command.segment, Decoded(text="", finish=Finish.ABORT))
+
+    def _key(self, branch: BranchId, segment: int) -> Key:
+        return Key(job=self.job, branch=branch, segment=segment)
+
+    def _request(self, command: c.Decode) -> DecodeRequest:
+        spec = self._interpreter.state.spec
+        assert spec is not None
+        request = request_of(command, self.job, spec, self._trace_id, self._around.now())
+        self._keys[command.branch] = request.key
+        return request
+
+    async def _compare(self, command: c.Compare) -> None:
+        groups = await self._around.checks.compare(command.answers)
+        self._inbox.put_nowait(lambda interpreter: interpreter.judged(command.branch, groups))
+
+    async def _verify(self, command: c.Verify) -> None:
+        scores, details = await self._around.checks.verify(command.verifier, command.values)
+        self.tell(
+            e.BranchScored(branch=command.branch, scores=scores, by=command.verifier.kind, details=details)
+        )
+
+    def _run_tool(self, command: c.RunTool) -> None:
+        recall = self._around.recall
+        known = recall.of_tool(command) if recall is not None else None
+        if known is not None:
+            self._finish(command.branch, command.segment, known)
+        else:
+            self._tools[self._key(command.branch, command.segment)] = self._spawn(self._use_tool(command))
+
+    async def _use_tool(self, command: c.RunTool) -> None:
+        try:
+            text = await self._around.checks.run_tool(command.tool, command.arguments)
+            decoded = Decoded(text=text, finish=Finish.EOS, engine=f"tool:{command.tool}")
+        except DecodeError as error:
+            decoded = Decoded(text="", finish=Finish.ERROR, fault=error.fault, engine=f"tool:{command.tool}")
+        self._tools.pop(self._key(command.branch, command.segment), None)
+        self._finish(command.branch, command.segment, decoded)
+
+    # -- beside the loop ----------------------------------------------
+
+    def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
+        """Text to be saved now; for a clean hand-over, all that is not saved yet."""
+        drafts = self._drafts.all_changed() if everything else self._drafts.due()
+        return tuple(map(self._checkpoint, drafts))
+
+    def _checkpoint(self, draft: Draft) -> Checkpoint:
+        return Checkpoint(
+            branch=draft.branch,
+            segment=draft.segment,
+            attempt=self._interpreter.state.branches[draft.branch].attempt,
+            text=draft.text,
+            tokens=draft.tokens,
+        )
+
+    def _watch_deadline(self) -> None:
+        """Two words when time runs short: wind up, then stop."""
+        spec = self._interpreter.state.spec
+        seconds = spec.budget.seconds if spec is not None else None
+        if seconds is not None:
+            for due, fact in words(seconds, self._records, self._around.now()):
+                self._later(max(0.0, due - self._around.now()), partial(self.tell, fact))
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        def due() -> None:
+            self._timers.discard(handle)
+            call()
+
+        handle = asyncio.get_running_loop().call_later(seconds, due)
+        self._timers.add(handle)
+        return handle
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._worked)
+        return task
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """A check that broke breaks the run, which is then taken up again from the journal."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken = error
+            self._inbox.put_nowait(lambda _: Step())
+
+    def _let_go(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        still_open = [self._keys[b] for b in self._interpreter.state.open_segments if b in self._keys]
+        if still_open:
+            self._around.pool.abort(still_open)
+
+
+def _finished(interpreter: Interpreter, branch: BranchId, segment: int, decoded: Decoded) -> Step:
+    """The fact, with what it cost at the prices that the job was submitted under."""
+    state = interpreter.state
+    attempt = state.branches[branch].attempt
+    priced = state.limits.priced(decoded)
+    return interpreter.feed(
+        e.SegmentFinished(branch=branch, segment=segment, attempt=attempt, decoded=priced)
+    )

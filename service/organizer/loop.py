@@ -1,0 +1,288 @@
+"""The organizer: claims jobs and keeps them, each in a JobRun of its own, until they end, park, or are taken away."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import cast
+
+from anabranch.dag import events as e
+from anabranch.dag.closing import closing
+from anabranch.dag.ids import TRUNK, JobId
+from anabranch.dag.metrics import Metrics
+from anabranch.service.organizer.job_run import JobRun, Surroundings
+from anabranch.service.organizer.recalling import recall_of
+from anabranch.service.organizer.resume import CannotGoOn, resumed, taken_up
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
+from anabranch.service.store.inbox import Decision
+from anabranch.service.store.rows import ApprovalRow, Claim, Held
+from anabranch.service.store.store import Store
+from anabranch.workers.checks import Checks
+from anabranch.workers.pool import Pool
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""How soon work is found that no nudge told of."""
+PAUSE_SECONDS = 1.0
+"""Before a job that broke here is claimed again, by whoever comes first; and between two looks at the approvals."""
+
+
+@dataclass(slots=True, eq=False)
+class _InHand:
+    """A job in this organizer's hands."""
+
+    claim: Claim
+    run: JobRun | None = None
+    task: asyncio.Task[None] | None = None
+
+    def drop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+class Organizer:
+    """One process's share of the work. Any number of them may share a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool,
+        checks: Checks,
+        traces: Traces,
+        *,
+        name: str,
+        lease_seconds: float,
+        max_jobs: int = 256,
+        tenant_max_running: int | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`name` must be no other process's. `now` tells Unix seconds."""
+        self._store = store
+        self._pool = pool
+        self._checks = checks
+        self._traces = traces
+        self._name = name
+        self._lease = lease_seconds
+        self._max_jobs = max_jobs
+        self._tenant_max_running = tenant_max_running
+        self._now = now
+        self._held: dict[JobId, _InHand] = {}
+        self._strays: set[tuple[JobId, int]] = set()
+        """Claims under this name that nothing here works on, as of the last heartbeat."""
+        self._kept_at = float("-inf")
+        self._bells = tuple(asyncio.Event() for _ in range(4))
+        """One for each errand of `run`, in its order."""
+        self._draining = False
+        self._stopped = asyncio.Event()
+
+    def nudge(self) -> None:
+        """There is something to claim, or something happened to a job that is held here."""
+        for bell in self._bells[:2]:
+            bell.set()
+
+    async def run(self) -> None:
+        """Until `drain`. Leases are kept beside the rest, so that no long look elsewhere lets them end."""
+        errands = (
+            (self._keep, self._lease / 4),
+            (self._claim, min(POLL_SECONDS, self._lease / 4)),
+            (self._checkpoint, POLL_SECONDS),
+            (self._time_out_approvals, PAUSE_SECONDS),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for (errand, every), bell in zip(errands, self._bells, strict=True):
+                    group.create_task(self._repeat(errand, every, bell))
+        finally:
+            await self._hand_over()
+            self._stopped.set()
+
+    async def drain(self) -> None:
+        """Hand over: text is checkpointed, decodes are stopped, leases are given back, so others go on at once."""
+        self._draining = True
+        for bell in self._bells:
+            bell.set()
+        await self._stopped.wait()
+
+    async def _repeat(self, errand: Callable[[], Awaitable[None]], every: float, bell: asyncio.Event) -> None:
+        """Do the errand every so many seconds, and when the bell rings."""
+        while not self._draining:
+            bell.clear()
+            try:
+                await errand()
+            except StoreAway as error:
+                logger.warning("the store is away, accepted jobs wait: %s", error)
+                await asyncio.sleep(every)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), every)
+
+    async def _hand_over(self) -> None:
+        self._draining = True
+        held = tuple(self._held.values())
+        try:
+            await self._save_texts(everything=True)
+        except StoreAway as error:
+            logger.warning("text since the last checkpoints will be decoded again: %s", error)
+        for each in held:
+            each.drop()
+        await asyncio.gather(*(each.task for each in held if each.task is not None), return_exceptions=True)
+        for each in tuple(self._held.values()):  # cancelled before they had begun
+            await self._give_back(each, 0.0)
+
+    # -- claiming and keeping -----------------------------------------------------------------------------
+
+    async def _claim(self) -> None:
+        """Take what there is room for. Who cannot keep what it has takes nothing more."""
+        room = self._max_jobs - len(self._held)
+        sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
+        if room <= 0 or (self._held and not sure):
+            return
+        for claim in await self._store.claim(self._name, self._lease, room, self._tenant_max_running):
+            earlier = self._held.get(claim.job)
+            if earlier is not None:
+                earlier.drop()
+            held = self._held[claim.job] = _InHand(claim)
+            held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
+
+    async def _keep(self) -> None:
+        """Extend the leases, and hear what happened to the jobs that are held."""
+        held_then = tuple(self._held.items())
+        known = await self._store.heartbeat(self._name, self._lease)
+        self._kept_at = asyncio.get_running_loop().time()
+        for job, held in held_then:
+            news = known.get(job)
+            if news is None or news.epoch != held.claim.epoch:
+                if held.run is None or not held.run.over:
+                    held.drop()  # another organizer has it: nothing that is done here counts any more
+            elif news.woken and held.run is not None:
+                await self._tell(held.run, job, news.cancel_requested)
+        await self._free_strays(known)
+
+    async def _free_strays(self, known: Mapping[JobId, Held]) -> None:
+        """A claim whose answer was lost, or a release that failed: this process keeps a lease and works on nothing.
+        A stray that was one at the last heartbeat, too, is given back."""
+        strays = {(job, news.epoch) for job, news in known.items() if job not in self._held}
+        for job, epoch in strays & self._strays:
+            await self._store.release(job, epoch, 0.0)
+        self._strays = strays - self._strays
+
+    async def _tell(self, run: JobRun, job: JobId, cancel: str | None) -> None:
+        """What people have said about a job. What it knows already changes nothing."""
+        if cancel is not None:
+            run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by="client"))
+        for approval in await self._store.approvals("decided", job=job):
+            if not approval.recorded:
+                run.tell(_decided(approval))
+
+    async def _time_out_approvals(self) -> None:
+        """A gate whose time has passed is decided by its default, like any person would: the first decision stands."""
+        now = datetime.fromtimestamp(self._now(), UTC)
+        for approval in await self._store.approvals("pending"):
+            if approval.expires_at is not None and approval.expires_at <= now:
+                decision = cast("Decision", approval.at_timeout)
+                with suppress(AlreadyDecided, JobEnded):
+                    await self._store.decide_approval(approval.id, decision, by="timeout")
+                self.nudge()
+
+    async def _checkpoint(self) -> None:
+        await self._save_texts(everything=False)
+
+    async def _save_texts(self, *, everything: bool) -> None:
+        """Save text that is being decoded, so that a successor need not decode it again."""
+        for job, held in tuple(self._held.items()):
+            saved = held.run.checkpoints(everything=everything) if held.run is not None else ()
+            if saved:
+                await self._store.save_checkpoints(job, saved)
+
+    # -- one job ------------------------------------------------------------------------------------------
+
+    async def _work(self, held: _InHand) -> None:
+        """Run a job; whatever stops it, the store knows who goes on, and when."""
+        job, after, broke = held.claim.job, None, False
+        try:
+            held.run = await self._take_up(held.claim)
+            await held.run.run()
+            if held.run.over:
+                await self._draw(job)
+        except CannotGoOn as refusal:
+            logger.warning("job %s ends here: %s", job, refusal)
+        except (Fenced, JobEnded) as error:
+            logger.info("job %s goes on elsewhere: %s", job, error)
+        except StoreAway as error:
+            logger.warning("job %s waits for the store: %s", job, error)
+            after = 0.0
+        except asyncio.CancelledError:
+            logger.info("job %s is handed over", job)
+            after = 0.0
+        except Exception:
+            logger.exception("job %s broke here; it is taken up again from its journal", job)
+            after, broke = PAUSE_SECONDS, True
+        await self._give_back(held, after, broke=broke)
+
+    async def _give_back(self, held: _InHand, after: float | None, *, broke: bool = False) -> None:
+        claim = held.claim
+        try:
+            await self._store.release(claim.job, claim.epoch, after, broke=broke)
+        except StoreAway as error:
+            logger.warning(
+                "job %s is given back when the store answers, or its lease ends: %s", claim.job, error
+            )
+        finally:
+            if self._held.get(claim.job) is held:
+                del self._held[claim.job]
+            self.nudge()
+
+    async def _take_up(self, claim: Claim) -> JobRun:
+        """Bring a claimed job to where its journal ends, and set going what stood still. Raises CannotGoOn when it
+        had to be ended."""
+        row = await self._store.job(claim.job)
+        records = await self._store.records(claim.job)
+        claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
+        try:  # in a thread: the journal may be long, and the leases of the other jobs must be kept
+            interpreter = await asyncio.to_thread(resumed, records, claim.attempt)
+            recall = await recall_of(self._store, row.spec)
+        except CannotGoOn as refusal:
+            await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
+            raise
+        around = Surroundings(
+            pool=self._pool,
+            checks=self._checks,
+            append=partial(self._append, claim),
+            now=self._now,
+            recall=recall,
+        )
+        run = JobRun(claim.job, row.trace_id, interpreter, records, around)
+        await self._tell(run, claim.job, claim.cancel_requested)
+        run.tell(claimed)
+        checkpoints = await self._store.checkpoints(claim.job)
+        for started in interpreter.open_decodes():
+            run.tell(taken_up(started, checkpoints, interpreter.state.limits))
+        run.resume(interpreter.owed())
+        return run
+
+    async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
+        told = asdict(metrics) if metrics is not None else None
+        await self._store.append(claim.job, claim.epoch, events, told)
+
+    async def _draw(self, job: JobId) -> None:
+        """Keep the trace of an ended job. What goes wrong here touches no job: the journal can draw it again."""
+        try:
+            await self._traces.keep(job)
+        except Exception:
+            logger.exception("the spans of job %s were not kept; its journal still tells all", job)
+
+
+def _decided(approval: ApprovalRow) -> e.ApprovalDecided:
+    return e.ApprovalDecided(
+        branch=approval.branch,
+        approval=approval.ordinal,
+        decision=approval.decision or approval.at_timeout,
+        edit=approval.edit,
+        by=approval.decided_by or "",
+        reason=approval.reason or "",
+    )

@@ -1,0 +1,34 @@
+"""The trace of an ended job: drawn from its journal, kept in the store, sent to a collector where one is named."""
+
+import logging
+
+from anabranch.dag.ids import JobId
+from anabranch.service.store.store import Store
+from anabranch.service.telemetry.export import Exporter, wanted
+from anabranch.service.telemetry.ids import Caller, caller_of
+from anabranch.service.telemetry.spans import spans_of
+
+logger = logging.getLogger(__name__)
+
+
+class Traces:
+    """Spans are for people: losing them changes no result, and the journal can draw them again."""
+
+    def __init__(self, store: Store, model: str) -> None:
+        """`model` is the pool's own, for decodes that name none."""
+        self._store = store
+        self._model = model
+        self._exporter = Exporter() if wanted() else None
+
+    async def keep(self, job: JobId) -> None:
+        """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
+        row = await self._store.job(job)
+        caller = Caller(row.trace_id, caller_of(row.traceparent).span_id if row.traceparent else None)
+        spans = spans_of(await self._store.records(job), caller, self._model)
+        await self._store.save_spans(job, spans)
+        if self._exporter is not None and not await self._exporter.export(spans):
+            logger.warning("the spans of job %s did not reach the collector; the store has them", job)
+
+    async def close(self) -> None:
+        if self._exporter is not None:
+            await self._exporter.close()

@@ -1,0 +1,70 @@
+"""The policy catalogue as clients see it: a JSON Schema of each policy's parameters, and the check against it.
+
+The policy's own signature is the only source: `Annotated[type, Param(doc, ge=…, le=…, choices=…)] = default`.
+"""
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from anabranch.dag.policy import Param, PolicyInfo, catalogue, policy_named
+
+
+def params_model(info: PolicyInfo) -> type[BaseModel]:
+    """A model whose fields are the policy's keyword-only arguments. Unknown names and wrong types are refused."""
+    return _params_model(info.function, info.name)
+
+
+def params_schema(info: PolicyInfo) -> dict[str, Any]:
+    """JSON Schema of the policy's parameters."""
+    return params_model(info).model_json_schema()
+
+
+def checked_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as given, once they fit the policy; what was not given stays the policy's own default.
+
+    Raises UnknownPolicy, and pydantic.ValidationError for parameters that do not fit.
+    """
+    model = params_model(policy_named(name))
+    return model.model_validate_json(json.dumps(given)).model_dump(mode="json", exclude_unset=True)
+
+
+def effective_params(name: str, version: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given parameters and the policy's own defaults. Of another version's defaults nothing is known here."""
+    info = catalogue().get(name)
+    if info is None or info.version != version:
+        return dict(given)
+    return params_model(info)().model_dump(mode="json") | dict(given)
+
+
+@cache
+def _params_model(function: Any, name: str) -> type[BaseModel]:
+    hints = get_type_hints(function, include_extras=True)
+    fields: dict[str, Any] = {
+        parameter.name: (_constrained(hints[parameter.name]), _default(parameter))
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    return create_model(name, __config__=config, **fields)
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return ... if parameter.default is inspect.Parameter.empty else parameter.default
+
+
+def _constrained(hint: Any) -> Any:
+    """The annotation with the Param's limits in Pydantic's words."""
+    if get_origin(hint) is not Annotated:
+        return hint
+    kind, *notes = get_args(hint)
+    param = next((note for note in notes if isinstance(note, Param)), None)
+    if param is None:
+        return hint
+    if param.choices:
+        kind = Literal[param.choices]
+    return Annotated[kind, Field(description=param.doc, ge=param.ge, le=param.le)]

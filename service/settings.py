@@ -1,0 +1,146 @@
+"""All that an operator can set: `ANABRANCH_*` environment variables, read once and refused loudly when wrong."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from anabranch.dag.limits import Limits
+
+PREFIX = "ANABRANCH_"
+READ_BY_WORKERS = {"ANABRANCH_CACHE"}
+"""Where models are kept: a worker reads it by itself, on its own machine."""
+
+
+_STORES = re.compile(r"sqlite(\+\w+)?:///.+|postgres(ql)?(\+\w+)?://.+")
+
+
+class BadSettings(Exception):
+    """A setting is unknown or has a value it cannot have. The message names the variable and what it may be."""
+
+
+class Price(BaseModel):
+    """What a model's tokens cost, per million, in the operator's currency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: float = Field(default=0.0, ge=0)
+    completion: float = Field(default=0.0, ge=0)
+
+
+def _state_folder() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "anabranch"
+
+
+def _embedded_database(fields: Mapping[str, Any]) -> str:
+    return f"sqlite:///{fields['state'] / 'anabranch.db'}"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    # -- where things are
+    url: str | None = None
+    """A running service, for the commands that talk to one."""
+    state: Path = Field(default_factory=_state_folder)
+    """Folder of the embedded database."""
+    database: str = Field(default_factory=_embedded_database)
+    """SQLAlchemy URL: sqlite:///FILE or postgresql://…"""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    """0 takes a free one."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, besides the loopback ones, under which a browser may call a service that is bound to loopback."""
+
+    # -- who decodes
+    engine: Literal["vllm", "openai", "scripted"] = "vllm"
+    model: str | None = None
+    """An embedded model's name, a folder, or a Hugging Face name. None is the engine's own default."""
+    replicas: int = Field(default=1, ge=1)
+    gpus_per_replica: float = Field(default=0, ge=0)
+    """0 decodes on the CPU."""
+    organizers: int = Field(default=1, ge=1)
+    """Processes that run policies; each may hold hundreds of jobs."""
+    max_decodes: int = Field(default=32, ge=1)
+    """Decodes that one replica takes at once."""
+    script: Path | None = None
+    """What engine scripted says, as JSON; None is its own demonstration."""
+    upstream_url: str | None = None
+    """Base URL of an OpenAI-compatible endpoint, for engine openai."""
+    upstream_key: SecretStr | None = None
+
+    # -- how jobs run
+    lease_seconds: float = Field(default=4.0, gt=0)
+    """A lost organizer's jobs are taken over after this long, so it stays well below ten."""
+    policy: str = "plan"
+    """For jobs that name none."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Tokens per segment, for jobs that do not say."""
+    temperature: float | None = Field(default=None, ge=0)
+    """None leaves it to the model's own default."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    prices: dict[str, Price] = {}
+    """By model name, as JSON; the name * stands for all others."""
+
+    tools: dict[str, str] = {}
+    """Functions that branches may call, as JSON: a name, and package.module:function."""
+
+    # -- limits
+    width: int = Field(default=64, ge=1)
+    """Decodes of one job that run at once; more wait in line."""
+    tenant_max_running: int | None = Field(default=None, ge=1)
+    """Jobs of one tenant that are worked on at once; tenants then take turns. None is no limit."""
+    max_request_bytes: int = Field(default=1_000_000, ge=1)
+    retention_days: float | None = Field(default=None, gt=0)
+    """Ended jobs older than this are purged. None keeps them for ever."""
+
+    @field_validator("database")
+    @classmethod
+    def _a_store(cls, url: str) -> str:
+        if not _STORES.fullmatch(url) or url.endswith(":memory:"):
+            raise ValueError("use sqlite:///FILE or postgresql://HOST/NAME")
+        return url
+
+    def limits(self, model: str | None) -> Limits:
+        """What holds for a job of this model. None is the pool's own."""
+        price = self.prices.get(model or self.model or "*") or self.prices.get("*") or Price()
+        return Limits(
+            width=self.width, prompt_price=price.prompt / 1e6, completion_price=price.completion / 1e6
+        )
+
+    def make_state_folder(self) -> None:
+        self.state.mkdir(parents=True, exist_ok=True)
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings of this process: the environment, with `overrides` (what was said on the command line) over it.
+
+    Overrides that are None count as not said. Raises BadSettings.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise BadSettings("; ".join(_told(fault) for fault in error.errors())) from error
+    except ValueError as error:  # a variable that should be JSON is not
+        raise BadSettings(str(error)) from error
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_BY_WORKERS
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
+            raise BadSettings(f"{name} is not a setting{hint}")
+
+
+def _told(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    name = PREFIX + where.upper() if where else "settings"
+    return f"{name}: {fault['msg']}"

@@ -1,0 +1,94 @@
+"""What the store refuses or cannot do, and what to do then."""
+
+
+class StoreError(Exception):
+    """Base of all errors of this package."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached, or cannot take more now. Nothing was written; trying again later may succeed."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"The database did not answer ({cause}). Nothing was written, accepted jobs are kept; try again shortly."
+        )
+
+
+class Fenced(StoreError):
+    """Another organizer has claimed the job since; nothing of this append was written. Stop working on the job."""
+
+    def __init__(self, job: str, epoch: int, current: int) -> None:
+        super().__init__(
+            f"Job {job} was claimed anew: epoch {epoch} is over, {current} is current. "
+            "Nothing of this append was written; stop working on the job."
+        )
+
+
+class JobEnded(StoreError):
+    """The journal of this job has its terminal event; nothing can follow it."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"Job {job} has ended; its journal takes no more events, and nothing was written.")
+
+
+class NotFound(StoreError):
+    """There is no such job, branch or approval, or it belongs to another tenant."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} {name}.")
+
+
+class IdempotencyConflict(StoreError):
+    """The idempotency key was used before, with another body."""
+
+    def __init__(self, key: str, job: str) -> None:
+        super().__init__(
+            f"Idempotency key {key!r} already made job {job} from another body. Nothing was submitted; "
+            "use a new key, or send the first body again."
+        )
+        self.job = job
+
+
+class AlreadyDecided(StoreError):
+    """A person, or the timeout, decided this approval before. The first decision stands."""
+
+    def __init__(self, approval: str, decision: str) -> None:
+        super().__init__(f"Approval {approval} is decided already: {decision}. That decision stands.")
+        self.decision = decision
+
+
+class BadCursor(StoreError):
+    """The page cursor is none that this service gave out."""
+
+    def __init__(self) -> None:
+        super().__init__("This cursor is not one that a listing returned; start again without a cursor.")
+
+
+class UnreadableFormat(StoreError):
+    """The journal was written by a newer Anabranch."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"This journal holds events of format {found}; this Anabranch reads up to {known}. Nothing was changed; "
+            "run the newer release that wrote it."
+        )
+
+
+class SchemaBehind(StoreError):
+    """The database lacks migrations that this program needs."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        super().__init__(
+            f"The database schema is at {found or 'nothing'}, this Anabranch needs {needed}. "
+            "Run `anabranch db upgrade`."
+        )
+
+
+class SchemaAhead(StoreError):
+    """A newer release has migrated the database."""
+
+    def __init__(self, found: str, known: str) -> None:
+        super().__init__(
+            f"The database schema is at {found}, which this Anabranch (up to {known}) does not know: a newer release "
+            "migrated it. Nothing was changed; run that release."
+        )

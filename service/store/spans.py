@@ -1,0 +1,64 @@
+"""Spans of traces, as telemetry draws them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+
+from anabranch.dag.ids import JobId
+from anabranch.service.store.part import Part
+from anabranch.service.store.tables import spans
+from anabranch.service.store.writing import replace
+from anabranch.service.telemetry.span import Kind, Link, Span, Status
+
+
+class Spans(Part):
+    async def save_spans(self, job: JobId, drawn: Sequence[Span]) -> None:
+        """Adds these spans of a job's trace; one that is there already is replaced. Raises StoreAway."""
+        if drawn:
+            rows = [_columns(job, span) for span in drawn]
+            await self._database.write(lambda connection: replace(connection, spans, rows))
+
+    async def spans(self, job: JobId) -> list[Span]:
+        """A job's spans, in the order in which they began. Raises StoreAway."""
+        began = select(spans).where(spans.c.job_id == job).order_by(spans.c.start_ns, spans.c.span_id)
+        rows = await self._database.read(lambda connection: connection.execute(began).mappings().all())
+        return [_span(row) for row in rows]
+
+
+def _columns(job: JobId, span: Span) -> dict[str, Any]:
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_span_id": span.parent_span_id,
+        "job_id": job,
+        "name": span.name,
+        "kind": span.kind,
+        "start_ns": span.start_ns,
+        "end_ns": span.end_ns,
+        "status": span.status,
+        "attributes": dict(span.attributes),
+        "links": [{"span_id": link.span_id, "attributes": dict(link.attributes)} for link in span.links],
+    }
+
+
+def _span(row: RowMapping) -> Span:
+    return Span(
+        trace_id=row["trace_id"],
+        span_id=row["span_id"],
+        parent_span_id=row["parent_span_id"],
+        name=row["name"],
+        kind=Kind(row["kind"]),
+        start_ns=row["start_ns"],
+        end_ns=row["end_ns"],
+        status=Status(row["status"]),
+        attributes=_attributes(row["attributes"]),
+        links=tuple(
+            Link(span_id=link["span_id"], attributes=_attributes(link["attributes"])) for link in row["links"]
+        ),
+    )
+
+
+def _attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists are tuples again, which JSON does not know."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}

@@ -1,0 +1,1 @@
+"""Traces: spans are a fold of the journal, kept in the store always and exported where OTEL_* says."""

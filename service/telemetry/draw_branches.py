@@ -1,0 +1,165 @@
+"""How forks, branches and their decodes show in a job's trace."""
+
+from collections.abc import Mapping
+
+from anabranch.dag import events as e
+from anabranch.dag.chain import canonical
+from anabranch.dag.decoding import Decoded, Timing
+from anabranch.dag.events import Record
+from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.service.telemetry import ids, names
+from anabranch.service.telemetry.drawing import Drawing, Node
+from anabranch.service.telemetry.span import Kind, Status, Value
+
+
+def forked(drawing: Drawing, record: Record, event: e.BranchForked) -> None:
+    """Children that were forked together, one event right behind the other, share one fork span."""
+    if drawing.fork_end != (record.seq - 1, event.branch):
+        drawing.fork = ids.fork_node(event.child)
+        start: dict[str, Value] = {names.SPAN_KIND: names.CHAIN, names.BRANCH: event.branch}
+        drawing.open(drawing.fork, ids.branch_node(event.branch), names.FORK, start)
+    drawing.fork_end = (record.seq, event.branch)
+    _count_child(drawing.nodes[drawing.fork], event.child)
+    drawing.models[event.child] = event.model or drawing.models[TRUNK]
+    open_branch(drawing, event.child, drawing.fork, event.role, _told_of_child(event))
+    drawing.link(ids.branch_node(event.child), event.after, "depends")
+
+
+def open_branch(
+    drawing: Drawing, branch: BranchId, parent: str, role: str, told: Mapping[str, Value]
+) -> None:
+    tool = told.get(names.TOOL_NAME)
+    operation = names.EXECUTE_TOOL if tool else names.INVOKE_AGENT
+    attributes: dict[str, Value] = {
+        names.OPERATION: operation,
+        names.SPAN_KIND: names.TOOL if tool else names.AGENT,
+        names.AGENT_NAME: role,
+        names.BRANCH: branch,
+        **told,
+    }
+    drawing.open(ids.branch_node(branch), parent, f"{operation} {tool or role}", attributes)
+
+
+def merged(drawing: Drawing, _: Record, event: e.BranchesMerged) -> None:
+    drawing.link(ids.branch_node(event.into), event.merged, "merge")
+
+
+def returned(drawing: Drawing, _: Record, event: e.BranchReturned) -> None:
+    drawing.close(ids.branch_node(event.branch), Status.OK, {names.STATUS: "returned"})
+
+
+def failed(drawing: Drawing, _: Record, event: e.BranchFailed) -> None:
+    told: dict[str, Value] = {
+        names.STATUS: "failed",
+        names.ERROR_TYPE: event.cause,
+        names.REASON: event.detail,
+    }
+    drawing.close(ids.branch_node(event.branch), Status.ERROR, told)
+
+
+def cancelled(drawing: Drawing, _: Record, event: e.BranchCancelled) -> None:
+    told: dict[str, Value] = {names.STATUS: "cancelled", names.REASON: event.reason}
+    drawing.close(ids.branch_node(event.branch), Status.UNSET, told)
+
+
+def segment_started(drawing: Drawing, _: Record, event: e.SegmentStarted) -> None:
+    """The first segment of a stream opens its decode; the later ones belong to it."""
+    if not event.continues:
+        _open_decode(drawing, event)
+    drawing.segments[f"{event.branch}/{event.segment}"] = drawing.decodes[event.branch]
+
+
+def _open_decode(drawing: Drawing, event: e.SegmentStarted) -> None:
+    node = ids.decode_node(event.branch, event.segment)
+    model = drawing.models[event.branch]
+    attributes: dict[str, Value | None] = {
+        names.OPERATION: names.CHAT,
+        names.SPAN_KIND: names.LLM,
+        names.REQUEST_MODEL: model,
+        names.REQUEST_MAX_TOKENS: event.max_tokens,
+        names.REQUEST_TEMPERATURE: event.temperature,
+        names.REQUEST_SEED: event.seed,
+        names.BRANCH: event.branch,
+        names.ATTEMPT: event.attempt,
+        names.SEGMENTS: 0,
+        names.GRAMMAR: event.grammar,
+        names.STRUCTURED: event.structured or None,
+        names.INSERTED: len(event.inserted) or None,
+    }
+    known = {name: value for name, value in attributes.items() if value is not None}
+    drawing.open(node, ids.branch_node(event.branch), f"{names.CHAT} {model}", known)
+    drawing.decodes[event.branch] = node
+
+
+def segment_finished(drawing: Drawing, _: Record, event: e.SegmentFinished) -> None:
+    node = drawing.nodes[drawing.decodes[event.branch]]
+    decoded = event.decoded
+    if node.attributes[names.SEGMENTS] == 0:
+        _begin(node, decoded)
+    _add(node, decoded)
+    if not decoded.open:
+        node.end = _nanoseconds(decoded.timing.finished) or drawing.now
+        node.status = Status.ERROR if decoded.fault else Status.OK
+
+
+def _begin(node: Node, decoded: Decoded) -> None:
+    """What only a decode's first segment tells: who decodes, and how long it waited for its first token."""
+    timing = decoded.timing
+    node.start = _nanoseconds(timing.submitted) or node.start
+    node.kind = Kind.CLIENT if decoded.engine == "openai" else Kind.INTERNAL
+    waits = {
+        names.QUEUE_SECONDS: _between(timing.submitted, timing.scheduled),
+        names.PREFILL_SECONDS: _between(timing.scheduled, timing.first_token),
+        names.TIME_TO_FIRST_CHUNK: _between(timing.submitted, timing.first_token),
+    }
+    node.attributes |= {names.PROVIDER: decoded.engine, names.REPLICA: decoded.replica}
+    node.attributes |= {name: seconds for name, seconds in waits.items() if seconds is not None}
+
+
+def _add(node: Node, decoded: Decoded) -> None:
+    told = node.attributes
+    told[names.SEGMENTS] = _number(told, names.SEGMENTS) + 1
+    told[names.INPUT_TOKENS] = _number(told, names.INPUT_TOKENS) + decoded.usage.prompt_tokens
+    told[names.CACHED_TOKENS] = _number(told, names.CACHED_TOKENS) + decoded.usage.cached_tokens
+    told[names.OUTPUT_TOKENS] = _number(told, names.OUTPUT_TOKENS) + decoded.usage.completion_tokens
+    told[names.FINISH_REASONS] = (decoded.finish.value,)
+    seconds = _between(_first_token(decoded.timing), decoded.timing.finished)
+    if seconds is not None:
+        told[names.DECODE_SECONDS] = _number(told, names.DECODE_SECONDS) + seconds
+    if decoded.fault:
+        told[names.ERROR_TYPE] = decoded.fault.cause
+        told[names.REASON] = decoded.fault.detail
+
+
+def _first_token(timing: Timing) -> float:
+    """A later segment of a stream may have been decoding since it was 'submitted': at the end of the one before."""
+    return timing.first_token or timing.submitted
+
+
+def _number(attributes: Mapping[str, Value], name: str) -> float:
+    value = attributes.get(name, 0)
+    return value if isinstance(value, int | float) else 0
+
+
+def _between(start: float, end: float) -> float | None:
+    return max(0.0, end - start) if start and end else None
+
+
+def _nanoseconds(unix_seconds: float) -> int:
+    return round(unix_seconds * 1e9)
+
+
+def _count_child(fork: Node, child: BranchId) -> None:
+    before = fork.attributes.get(names.BRANCHES, ())
+    fork.attributes[names.BRANCHES] = (*before, child) if isinstance(before, tuple) else (child,)
+
+
+def _told_of_child(event: e.BranchForked) -> dict[str, Value]:
+    told: dict[str, Value] = {}
+    if event.label:
+        told[names.LABEL] = event.label
+    if event.policy:
+        told |= {names.POLICY: event.policy, names.PARAMS: canonical(dict(event.params))}
+    if event.tool:
+        told[names.TOOL_NAME] = event.tool
+    return told

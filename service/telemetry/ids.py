@@ -1,0 +1,71 @@
+"""Trace and span ids. A span's id is a digest of its job and node, so a trace can be rebuilt from the journal."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+
+from anabranch.dag.ids import BranchId, JobId
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+
+JOB_NODE = "job"
+SUBMIT_NODE = "submit"
+
+
+def claim_node(epoch: int) -> str:
+    return f"claim/{epoch}"
+
+
+def branch_node(branch: BranchId) -> str:
+    return f"branch/{branch}"
+
+
+def fork_node(first_child: BranchId) -> str:
+    return f"fork/{first_child}"
+
+
+def join_node(branch: BranchId, join: int) -> str:
+    return f"join/{branch}/{join}"
+
+
+def approval_node(approval: int) -> str:
+    return f"approval/{approval}"
+
+
+def decode_node(branch: BranchId, segment: int) -> str:
+    """A decode is named by the first segment that it produces (`workers.messages.Key`)."""
+    return f"decode/{branch}/{segment}"
+
+
+def span_id_of(job: JobId, node: str) -> str:
+    """16 hex digits."""
+    return hashlib.sha256(f"{job}/{node}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asked: the trace that a job belongs to and the caller's span in it, None where the trace begins here."""
+
+    trace_id: str
+    span_id: str | None = None
+
+
+def caller_of(header: str | None) -> Caller:
+    """The caller named by a W3C traceparent header. Without one, or with one that is not valid, a new trace."""
+    match = _TRACEPARENT.fullmatch(header or "")
+    if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
+        return Caller(secrets.token_hex(16))
+    return Caller(match[1], match[2])
+
+
+def caller_of_job(trace_id: str, header: str | None) -> Caller:
+    """The caller as the job's row keeps it: its trace, and the traceparent header of the request."""
+    match = _TRACEPARENT.fullmatch(header or "")
+    return Caller(trace_id, match[2] if match and match[1] == trace_id else None)
+
+
+def traceparent(trace_id: str, span_id: str) -> str:
+    """The W3C header that makes `span_id` the parent of whatever the receiver records. Always sampled."""
+    return f"00-{trace_id}-{span_id}-01"

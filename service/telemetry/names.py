@@ -1,0 +1,87 @@
+"""Every span name and attribute that Anabranch emits. The GenAI conventions are still moving: they move here only.
+
+Names are those of the OpenTelemetry GenAI conventions (status: development), as the Python packages of 2026 emit them;
+`openinference.span.kind` is for viewers that know no other. What neither has (fork, join, branch) is `anabranch.*`.
+"""
+
+from typing import Final
+
+# -- span names
+WORKFLOW: Final = "anabranch"
+"""gen_ai.workflow.name of every job."""
+SUBMIT: Final = "POST /v1/jobs"
+ORGANIZE: Final = "organize"
+FORK: Final = "fork"
+JOIN: Final = "join"
+APPROVAL: Final = "approval"
+
+# -- gen_ai.operation.name
+INVOKE_WORKFLOW: Final = "invoke_workflow"
+INVOKE_AGENT: Final = "invoke_agent"
+EXECUTE_TOOL: Final = "execute_tool"
+CHAT: Final = "chat"
+
+# -- GenAI attributes
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+TOOL_NAME: Final = "gen_ai.tool.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+REQUEST_SEED: Final = "gen_ai.request.seed"
+REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHED_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+ERROR_TYPE: Final = "error.type"
+HTTP_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+
+# -- OpenInference
+SPAN_KIND: Final = "openinference.span.kind"
+LLM: Final = "LLM"
+AGENT: Final = "AGENT"
+CHAIN: Final = "CHAIN"
+TOOL: Final = "TOOL"
+
+# -- what only Anabranch has
+JOB: Final = "anabranch.job"
+POLICY: Final = "anabranch.policy"
+PARAMS: Final = "anabranch.policy.params"
+"""As JSON, defaults included: whether a policy helps its model with few-shot examples shows here."""
+POLICY_VERSION: Final = "anabranch.policy.version"
+STATUS: Final = "anabranch.status"
+SOURCES: Final = "anabranch.answer.sources"
+OWNER: Final = "anabranch.organizer"
+ATTEMPT: Final = "anabranch.attempt"
+EPOCH: Final = "anabranch.epoch"
+BRANCH: Final = "anabranch.branch"
+BRANCHES: Final = "anabranch.branches"
+LABEL: Final = "anabranch.label"
+REASON: Final = "anabranch.reason"
+NODE: Final = "anabranch.node.id"
+PARENTS: Final = "anabranch.node.parents"
+"""The nodes that this one waited for: a viewer that drops span links still has the edges."""
+EDGE: Final = "anabranch.edge"
+"""On a span link: join, merge or depends."""
+MODE: Final = "anabranch.join.mode"
+PENDING: Final = "anabranch.join.pending"
+FAILED: Final = "anabranch.join.failed"
+GATE: Final = "anabranch.approval.gate"
+DECISION: Final = "anabranch.approval.decision"
+CRITICAL: Final = "anabranch.critical"
+SEGMENTS: Final = "anabranch.segments"
+REPLICA: Final = "anabranch.replica"
+GRAMMAR: Final = "anabranch.grammar"
+STRUCTURED: Final = "anabranch.structured"
+"""The form of the output was enforced by structured decoding, so it is not the model's merit."""
+INSERTED: Final = "anabranch.inserted_characters"
+"""Text that the runtime wrote into the branch: never the model's."""
+QUEUE_SECONDS: Final = "anabranch.queue_seconds"
+PREFILL_SECONDS: Final = "anabranch.prefill_seconds"
+DECODE_SECONDS: Final = "anabranch.decode_seconds"
+UNFINISHED: Final = "anabranch.unfinished"
+"""The job still runs: this span's end is the journal's."""

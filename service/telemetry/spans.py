@@ -1,0 +1,72 @@
+"""A job's trace, folded from its journal: equal journals give equal spans, down to their ids.
+
+invoke_workflow anabranch
+├─ POST /v1/jobs
+└─ organize                        one per claim
+   └─ invoke_agent trunk
+      ├─ fork
+      │  └─ invoke_agent worker    one per branch, linked to the branches it waited for
+      │     └─ chat MODEL          one per decode
+      └─ join                      linked to each branch it joined
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from anabranch.dag import events as e
+from anabranch.dag.events import Record
+from anabranch.dag.graph import ReasoningGraph, build
+from anabranch.dag.metrics import longest_path
+from anabranch.service.telemetry import draw_branches, draw_jobs, names
+from anabranch.service.telemetry.drawing import Drawing
+from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.span import Span
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Events that are missing here are told by others: a retry by its new decode, a vote by the answer.
+_DRAWN: Mapping[type, Callable[[Drawing, Record, Any], None]] = {
+    e.JobSubmitted: draw_jobs.submitted,
+    e.JobClaimed: draw_jobs.claimed,
+    e.AnswerCommitted: draw_jobs.answered,
+    e.JobSucceeded: draw_jobs.succeeded,
+    e.JobFailed: draw_jobs.failed,
+    e.JobCancelled: draw_jobs.cancelled,
+    e.JoinRequested: draw_jobs.join_requested,
+    e.BranchesJoined: draw_jobs.joined,
+    e.ApprovalRequested: draw_jobs.approval_requested,
+    e.ApprovalDecided: draw_jobs.approval_decided,
+    e.BranchForked: draw_branches.forked,
+    e.BranchesMerged: draw_branches.merged,
+    e.BranchReturned: draw_branches.returned,
+    e.BranchFailed: draw_branches.failed,
+    e.BranchCancelled: draw_branches.cancelled,
+    e.SegmentStarted: draw_branches.segment_started,
+    e.SegmentFinished: draw_branches.segment_finished,
+}
+
+
+def spans_of(records: Sequence[Record], caller: Caller, pool_model: str) -> list[Span]:
+    """The spans of one job's journal (not empty), in the order in which they began.
+
+    `pool_model` names the model of decodes that asked for none. Of a job that still runs, open spans end where the
+    journal does and say so.
+    """
+    drawing = Drawing(records[0].job, pool_model)
+    for record in records:
+        drawing.now = (record.at - _EPOCH) // timedelta(microseconds=1) * 1000
+        draw = _DRAWN.get(type(record.event))
+        if draw is not None:
+            draw(drawing, record, record.event)
+    _light_critical_path(drawing, build(records))
+    return drawing.spans(caller)
+
+
+def _light_critical_path(drawing: Drawing, graph: ReasoningGraph) -> None:
+    """Decodes on the critical path (in tokens) say so, once there is an answer that it leads to."""
+    if graph.end is not None:
+        for name in longest_path(graph)[1]:
+            decode = drawing.segments.get(name)
+            if decode is not None:
+                drawing.nodes[decode].attributes[names.CRITICAL] = True

@@ -1,0 +1,207 @@
+"""Submitting, listing, looking at and cancelling jobs."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from anabranch.dag.events import JobSubmitted
+from anabranch.dag.ids import JobId
+from anabranch.service.settings import Price
+from anabranch.service.store.store import Store
+
+QUESTION = {"question": "What is six times seven?"}
+
+
+async def submitted(client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
+    response = await client.post("/v1/jobs", json=QUESTION | more)
+    assert response.status_code == 202, response.text
+    job: dict[str, Any] = response.json()
+    return job
+
+
+async def test_a_job_is_durable_before_the_202(
+    client: httpx.AsyncClient, store: Store, organizers: Any
+) -> None:
+    response = await client.post("/v1/jobs", json=QUESTION)
+    job = response.json()
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/v1/jobs/{job['id']}"
+    assert (await store.job(job["id"])).spec.question == QUESTION["question"]
+    assert organizers.nudged == [job["id"]]
+
+
+async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> None:
+    asked = {
+        "policy": {"name": "self-consistency", "params": {"n": 3}},
+        "budget": {"tokens": 20000, "seconds": 60, "branches": 64, "depth": 3, "cost": 0.05},
+        "priority": 2,
+        "seed": 7,
+        "sampling": {"temperature": 0.5, "max_tokens": 99},
+        "approvals": ["fork", "answer"],
+        "metadata": {"any": ["json", None, 1.5]},
+    }
+    job = await submitted(client, **asked)
+    assert job["policy"] == asked["policy"]
+    assert job["budget"] == asked["budget"]
+    assert (job["priority"], job["seed"], job["metadata"]) == (2, 7, asked["metadata"])
+    assert job["sampling"] == {"temperature": 0.5, "top_p": None, "max_tokens": 99}
+    assert job["approvals"] == ["fork", "answer"]
+    assert (job["status"], job["answer"], job["error"], job["attempt"]) == ("queued", None, None, 1)
+    assert job["created_at"].endswith("Z")
+    assert len(job["created_at"]) == len("2026-03-14T09:26:53.589793Z")
+
+
+async def test_a_conversation_may_be_given_instead(client: httpx.AsyncClient) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Six times seven?"}]
+    response = await client.post("/v1/jobs", json={"messages": messages})
+    assert response.json()["messages"] == messages
+    assert response.json()["question"] == "Six times seven?"
+
+
+async def test_a_seed_that_was_not_given_is_drawn_and_recorded(client: httpx.AsyncClient) -> None:
+    seeds = {(await submitted(client))["seed"] for _ in range(5)}
+    assert len(seeds) == 5
+
+
+async def test_the_same_key_and_body_give_the_same_job(client: httpx.AsyncClient, organizer: Any) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = await client.post("/v1/jobs", json=QUESTION | {"priority": 3}, headers=headers)
+    again = await client.post("/v1/jobs", json={"priority": 3} | QUESTION, headers=headers)
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.json()["id"] == first.json()["id"]
+    assert again.headers["location"] == first.headers["location"]
+
+
+async def test_the_same_key_with_another_body_is_a_conflict(client: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "once"}
+    await client.post("/v1/jobs", json=QUESTION, headers=headers)
+    other = await client.post("/v1/jobs", json={"question": "Another?"}, headers=headers)
+    assert other.status_code == 409
+    assert other.json()["type"] == "urn:anabranch:idempotency-conflict"
+
+
+async def test_a_key_used_by_many_at_once_makes_one_job(client: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "race"}
+    answers = await asyncio.gather(
+        *(client.post("/v1/jobs", json=QUESTION, headers=headers) for _ in range(10))
+    )
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sorted(answer.status_code for answer in answers) == [200] * 9 + [202]
+
+
+async def test_the_callers_trace_is_the_jobs(client: httpx.AsyncClient, store: Store) -> None:
+    header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    response = await client.post("/v1/jobs", json=QUESTION, headers={"traceparent": header})
+    assert response.json()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert (await store.job(response.json()["id"])).traceparent == header
+
+
+async def test_the_models_price_is_the_jobs(client: httpx.AsyncClient, store: Store, app: FastAPI) -> None:
+    prices = {"*": Price(prompt=1, completion=2), "large": Price(prompt=10, completion=30)}
+    backing = app.state.backing
+    app.state.backing = replace(backing, settings=backing.settings.model_copy(update={"prices": prices}))
+    limits = {}
+    for model in (None, "large", "other"):
+        job = await submitted(client, model=model)
+        (first,) = await store.records(JobId(job["id"]))
+        assert isinstance(first.event, JobSubmitted)
+        limits[model] = (first.event.limits.prompt_price, first.event.limits.completion_price)
+    assert limits == {None: (1e-6, 2e-6), "large": (1e-5, 3e-5), "other": (1e-6, 2e-6)}
+
+
+async def test_an_answered_job_tells_all(client: httpx.AsyncClient, organizer: Any, job: str) -> None:
+    await organizer.answer(job)
+    shown = (await client.get(f"/v1/jobs/{job}")).json()
+    assert shown["status"] == "succeeded"
+    assert shown["answer"] == {"text": "42", "sources": ["0.1", "0.2"], "forced": False}
+    assert shown["usage"]["completion_tokens"] == 20
+    assert shown["started_at"] <= shown["finished_at"]
+
+
+async def test_waiting_for_a_job_ends_with_the_job(
+    client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    waiting = asyncio.create_task(client.get(f"/v1/jobs/{job}?wait=60"))
+    await organizer.append(job)
+    assert not waiting.done()
+    await organizer.answer(job)
+    assert (await waiting).json()["status"] == "succeeded"
+
+
+async def test_waiting_ends_when_the_time_is_over(client: httpx.AsyncClient, job: str) -> None:
+    assert (await client.get(f"/v1/jobs/{job}?wait=0.05")).json()["status"] == "queued"
+
+
+async def test_lists_are_newest_first_and_pages_stay_put(client: httpx.AsyncClient) -> None:
+    made = [(await submitted(client, metadata={"n": n}))["id"] for n in range(5)]
+    first = (await client.get("/v1/jobs?limit=2")).json()
+    await submitted(client)
+    second = (await client.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    third = (await client.get("/v1/jobs", params={"limit": 2, "cursor": second["next_cursor"]})).json()
+    listed = [one["id"] for page in (first, second, third) for one in page["items"]]
+    assert listed == list(reversed(made))
+    assert third["next_cursor"] is None
+
+
+async def test_lists_are_filtered(client: httpx.AsyncClient, organizer: Any) -> None:
+    done = (await submitted(client, policy={"name": "sequential"}))["id"]
+    await organizer.answer(done)
+    open_ = (await client.post("/v1/jobs", json={"question": "100% sure?"})).json()["id"]
+
+    async def ids(**query: str) -> list[str]:
+        return [one["id"] for one in (await client.get("/v1/jobs", params=query)).json()["items"]]
+
+    assert await ids(status="succeeded") == [done]
+    assert await ids(policy="sequential") == [done]
+    assert await ids(q="100%") == [open_]
+
+
+async def test_cancelling_is_asked_for_and_may_be_asked_again(
+    client: httpx.AsyncClient, store: Store, job: str, organizers: Any
+) -> None:
+    for _ in range(2):
+        response = await client.post(f"/v1/jobs/{job}/cancel")
+        assert response.status_code == 202
+        assert response.json()["cancel_requested"] is True
+    assert (await store.job(JobId(job))).cancel_requested
+    assert organizers.nudged[-1] == job
+
+
+async def test_cancelling_a_finished_job_changes_nothing(
+    client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    await organizer.answer(job)
+    before = (await client.get(f"/v1/jobs/{job}")).json()
+    response = await client.post(f"/v1/jobs/{job}/cancel")
+    assert response.status_code == 202
+    assert response.json() == before
+
+
+async def test_an_edited_rerun_is_a_new_job_with_lineage(
+    client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    await organizer.answer(job)
+    response = await client.post(f"/v1/jobs/{job}/replay", json={"branch": "0.2", "output": "43"})
+    rerun = response.json()
+    assert response.status_code == 202
+    assert rerun["id"] != job
+    assert rerun["lineage"] == {"job": job, "branch": "0.2", "output": "43"}
+    assert rerun["question"] == QUESTION["question"]
+
+
+@pytest.mark.parametrize(("branch", "status"), [("0.9", 404), ("0", 422), ("one", 422), ("0.2; DROP", 422)])
+async def test_only_a_branch_that_exists_can_be_edited(
+    branch: str, status: int, client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    await organizer.answer(job)
+    response = await client.post(f"/v1/jobs/{job}/replay", json={"branch": branch, "output": ""})
+    assert response.status_code == status
+
+
+async def test_a_running_job_is_not_rerun(client: httpx.AsyncClient, job: str) -> None:
+    response = await client.post(f"/v1/jobs/{job}/replay", json={"branch": "0.1", "output": ""})
+    assert response.status_code == 409

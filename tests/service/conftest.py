@@ -1,0 +1,149 @@
+"""Journals written by hand, each event judged by the transition table, as the organizer's are."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Fault, Finish, Timing, Usage
+from anabranch.dag.events import Event, Record
+from anabranch.dag.ids import TRUNK, BranchId, JobId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.state import JobState, apply
+from anabranch.dag.text import Base, Reading, say
+from anabranch.service.store import schema
+
+START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+TICK = timedelta(milliseconds=100)
+
+
+class Writing:
+    """A journal being written: one event each tick."""
+
+    def __init__(self, job: str = "01900000-0000-7000-8000-000000000001") -> None:
+        self.job = JobId(job)
+        self.records: list[Record] = []
+        self.epoch = 0
+        self._state = JobState()
+
+    @property
+    def now(self) -> datetime:
+        return START + TICK * len(self.records)
+
+    def add(self, *events: Event) -> "Writing":
+        for event in events:
+            apply(self._state, event)
+            self.records.append(
+                Record(
+                    job=self.job,
+                    seq=len(self.records) + 1,
+                    epoch=self.epoch,
+                    at=self.now,
+                    event=event,
+                    prev_hash="",
+                    hash="",
+                )
+            )
+        return self
+
+    def submit(
+        self, question: str = "What is six times seven?", policy: str = "self-consistency"
+    ) -> "Writing":
+        spec = JobSpec(messages=(say("user", question),), policy=policy, params={"n": 2}, seed=7)
+        return self.add(e.JobSubmitted(spec=spec, policy_version="v1"))
+
+    def claim(self, owner: str = "organizer-1") -> "Writing":
+        self.epoch += 1
+        return self.add(e.JobClaimed(owner=owner, attempt=self.epoch))
+
+    def fork(self, *children: str, role: str = "sample", after: tuple[str, ...] = ()) -> "Writing":
+        for child in children:
+            self.add(
+                e.BranchForked(
+                    branch=BranchId(child.rpartition(".")[0]),
+                    child=BranchId(child),
+                    role=role,
+                    reading=Reading(base=Base.PROBLEM),
+                    after=tuple(BranchId(one) for one in after),
+                )
+            )
+        return self
+
+    def start(self, branch: str, segment: int = 1, **told: object) -> "Writing":
+        return self.add(
+            e.SegmentStarted(branch=BranchId(branch), segment=segment, max_tokens=64, seed=11, **told)  # type: ignore[arg-type]
+        )
+
+    def finish(
+        self,
+        branch: str,
+        text: str = "42",
+        segment: int = 1,
+        tokens: int = 10,
+        fault: str = "",
+        **told: object,
+    ) -> "Writing":
+        """The segment's times lie within the last tick, as a replica's clock would have them."""
+        end = self.now.timestamp()
+        decoded = Decoded(
+            text=text,
+            finish=Finish.ERROR if fault else Finish.EOS,
+            usage=Usage(prompt_tokens=20, cached_tokens=16, completion_tokens=tokens),
+            fault=Fault(cause=fault, detail="it went away") if fault else None,
+            timing=Timing(
+                submitted=end - 0.09,
+                admitted=end - 0.08,
+                scheduled=end - 0.07,
+                first_token=end - 0.05,
+                finished=end,
+            ),
+            replica="replica-1",
+            engine="scripted",
+            **told,  # type: ignore[arg-type]
+        )
+        branch_id = BranchId(branch)
+        attempt = self._state.branches[branch_id].attempt
+        return self.add(
+            e.SegmentFinished(branch=branch_id, segment=segment, attempt=attempt, decoded=decoded)
+        )
+
+    def decode(self, branch: str, text: str = "42", tokens: int = 10) -> "Writing":
+        """One whole decode, and what the branch returns of it."""
+        self.start(branch).finish(branch, text, tokens=tokens)
+        return self.add(e.BranchReturned(branch=BranchId(branch), value=text))
+
+    def join(self, *joined: str, join: int = 1) -> "Writing":
+        targets = tuple(BranchId(branch) for branch in joined)
+        self.add(e.JoinRequested(join=join, targets=targets, mode="all", count=len(targets)))
+        return self.add(e.BranchesJoined(join=join, joined=targets))
+
+    def answer(self, text: str = "42", *sources: str) -> "Writing":
+        self.add(e.AnswerCommitted(text=text, sources=tuple(BranchId(branch) for branch in sources)))
+        return self.add(e.BranchReturned(branch=TRUNK, value=text), e.JobSucceeded())
+
+
+def vote() -> Writing:
+    """Two samples, both joined, one answer: the smallest journal with everything usual in it."""
+    written = Writing().submit().claim().fork("0.1", "0.2")
+    return written.decode("0.1").decode("0.2", tokens=30).join("0.1", "0.2").answer("42", "0.1", "0.2")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded database with its schema and nothing else: migrated once, copied for each test."""
+    file = tmp_path_factory.mktemp("empty") / "anabranch.db"
+    asyncio.run(schema.upgrade(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture
+def writing() -> Callable[[], Writing]:
+    return Writing
+
+
+@pytest.fixture
+def voted() -> Writing:
+    return vote()

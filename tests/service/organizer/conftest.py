@@ -1,0 +1,104 @@
+"""A house in one process: the real store on SQLite, the real organizer, one scripted engine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import Verifier
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import Budget, JobSpec
+from anabranch.dag.policy import policy_named
+from anabranch.dag.text import say
+from anabranch.service.organizer.loop import Organizer
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.store import schema
+from anabranch.service.store.rows import JobRow, NewJob
+from anabranch.service.store.store import Store
+from anabranch.workers.engines.script import Script
+from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.local import LocalPool
+from anabranch.workers.messages import DecodeRequest
+
+
+class NoChecks:
+    """These tests ask for no check."""
+
+    async def compare(self, answers: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        raise AssertionError(answers)
+
+    async def verify(self, verifier: Verifier, values: Mapping[BranchId, str]) -> Any:
+        raise AssertionError(verifier)
+
+    async def run_tool(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        raise AssertionError(tool)
+
+    async def close(self) -> None: ...
+
+
+class House:
+    """What the tests act on."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.asked: list[DecodeRequest] = []
+
+    @asynccontextmanager
+    async def organizer(
+        self, script: Script, *, speed: float = 0.0, name: str = "first"
+    ) -> AsyncIterator[Organizer]:
+        def listening(request: DecodeRequest) -> Any:
+            self.asked.append(request)
+            return script(request)
+
+        pool = LocalPool(ScriptedEngine(listening, tokens_per_second=speed))
+        organizer = Organizer(
+            self.store, pool, NoChecks(), Traces(self.store, "scripted"), name=name, lease_seconds=1.0
+        )
+        working = asyncio.create_task(organizer.run())
+        try:
+            yield organizer
+        finally:
+            await organizer.drain()
+            await working
+            await pool.close()
+
+    async def submit(self, policy: str, params: Mapping[str, Any] | None = None, **rest: Any) -> JobId:
+        spec = JobSpec(
+            messages=(say("user", "What is six times seven?"),),
+            policy=policy,
+            params=params or {},
+            seed=7,
+            budget=rest.pop("budget", Budget()),
+            approvals=rest.pop("approvals", ()),
+        )
+        return await self.submit_spec(spec, **rest)
+
+    async def submit_spec(self, spec: JobSpec, **rest: Any) -> JobId:
+        version = policy_named(spec.policy).version
+        new = NewJob(spec=spec, policy_version=version, trace_id="a" * 32, **rest)
+        return (await self.store.submit(new)).job.id
+
+    async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
+        async with asyncio.timeout(20):
+            while not there(row := await self.store.job(job)):
+                await asyncio.sleep(0.01)
+        return row
+
+    async def ended(self, job: JobId) -> JobRow:
+        return await self.until(job, lambda row: row.finished_at is not None)
+
+    async def events(self, job: JobId) -> list[e.Event]:
+        return [record.event for record in await self.store.records(job)]
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    url = f"sqlite:///{tmp_path}/anabranch.db"
+    await schema.upgrade(url)
+    async with Store(url) as store:
+        yield House(store)

@@ -1,0 +1,196 @@
+"""The walk of a job through the real runtime: claimed, interpreted, journaled, handed over, taken up again."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from tests.service.organizer.conftest import House
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.job import Budget
+from anabranch.dag.policy import _CATALOGUE, policy_named
+from anabranch.dag.replay import replay
+from anabranch.workers.engines.script import Line
+from anabranch.workers.messages import DecodeRequest
+
+
+def says(text: str) -> Line:
+    return Line(text=text)
+
+
+def forty_two(request: DecodeRequest) -> Line:
+    return says("six times seven is 42")
+
+
+def slowly(request: DecodeRequest) -> Line:
+    return says("word " * 400)
+
+
+async def test_a_job_is_claimed_decoded_voted_on_and_answered(house: House) -> None:
+    async with house.organizer(forty_two) as organizer:
+        job = await house.submit("self-consistency", {"n": 4})
+        organizer.nudge()
+        row = await house.ended(job)
+    assert (row.status, row.answer and row.answer["text"]) == ("succeeded", "42")
+    records = await house.store.records(job)
+    assert [record.seq for record in records] == list(range(1, len(records) + 1))
+    assert replay(records).over
+    assert row.metrics is not None
+    assert row.metrics["branches"] == 5
+
+
+async def test_tokens_are_the_same_in_journal_projection_and_metrics(house: House) -> None:
+    async with house.organizer(forty_two, speed=200):
+        job = await house.submit("self-consistency", {"n": 8})
+        row = await house.ended(job)
+    finished = [event for event in await house.events(job) if isinstance(event, e.SegmentFinished)]
+    journal = sum(event.decoded.usage.completion_tokens for event in finished)
+    projected = sum(branch.usage.completion_tokens for branch in await house.store.branches(job))
+    assert row.metrics is not None
+    assert journal == projected == row.usage.completion_tokens == row.metrics["total_tokens"]
+
+
+async def test_a_fork_is_one_call_of_the_pool(house: House) -> None:
+    """All eight samples are handed over at once, each with its own seed and the job's trace."""
+    async with house.organizer(forty_two):
+        await house.ended(await house.submit("self-consistency", {"n": 8}))
+    assert len({request.submitted for request in house.asked}) <= 8
+    assert len({request.seed for request in house.asked}) == 8
+    assert {request.trace["traceparent"].split("-")[1] for request in house.asked} == {"a" * 32}
+
+
+async def test_the_organizer_forks_while_it_decodes_and_joins_wait(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        if request.key.branch != "0":
+            return says("<RETURN>42</RETURN>")
+        if "<JOIN-1>" in request.context.continuation:
+            return says("so <ANSWER>42</ANSWER>")
+        return says("I ask. <FORK-1>What is six times seven?</FORK-1> Meanwhile I wait. <JOIN-1>")
+
+    async with house.organizer(script):
+        row = await house.ended(await house.submit("async-think", {"assist": "none"}))
+    assert row.answer is not None
+    assert (row.answer["text"], row.answer["sources"]) == ("42", ["0.1"])
+
+
+async def test_losers_are_stopped_in_the_engine_and_their_tokens_counted(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        return says("word " * 5000 if request.key.branch == "0.3" else "42")
+
+    async with house.organizer(script, speed=500):
+        job = await house.submit("self-consistency", {"n": 3})
+        await house.ended(job)
+    [aborted] = [
+        event.decoded
+        for event in await house.events(job)
+        if isinstance(event, e.SegmentFinished) and event.decoded.finish is Finish.ABORT
+    ]
+    assert 0 < aborted.usage.completion_tokens < 400
+    assert aborted.text.split() == ["word"] * aborted.usage.completion_tokens
+
+
+async def test_a_failed_branch_is_tried_again_and_the_journal_tells(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        if request.key.branch == "0.1" and request.key.segment == 1:
+            return Line(text="half of it", fault=Fault(cause="engine-error", detail="boom"), after=2)
+        return says("42")
+
+    async with house.organizer(script):
+        job = await house.submit("self-consistency", {"n": 2, "stop": "all"})
+        await house.ended(job)
+    kinds = Counter(type(event).__name__ for event in await house.events(job))
+    assert (kinds["BranchRetried"], kinds["BranchFailed"]) == (1, 0)
+
+
+async def test_a_cancel_stops_the_engine_and_ends_the_job(house: House) -> None:
+    async with house.organizer(slowly, speed=100) as organizer:
+        job = await house.submit("self-consistency", {"n": 2})
+        await house.until(job, lambda row: row.started_at is not None)
+        await asyncio.sleep(0.1)
+        await house.store.request_cancel(job, "no longer needed")
+        organizer.nudge()
+        row = await house.ended(job)
+    assert row.status == "cancelled"
+    assert 0 < row.usage.completion_tokens < 800
+
+
+async def test_a_job_that_was_cancelled_in_the_queue_never_decodes(house: House) -> None:
+    job = await house.submit("sequential")
+    await house.store.request_cancel(job, "changed my mind")
+    async with house.organizer(forty_two):
+        row = await house.ended(job)
+    assert row.status == "cancelled"
+    assert house.asked == []
+
+
+async def test_a_drained_organizer_hands_its_job_over_and_no_text_is_decoded_twice(house: House) -> None:
+    job = await house.submit("sequential")
+    async with house.organizer(slowly, speed=100, name="first"):
+        await house.until(job, lambda row: row.started_at is not None)
+        await asyncio.sleep(0.3)
+
+    def rest(request: DecodeRequest) -> Line:
+        return says("and done")
+
+    async with house.organizer(rest, name="second"):
+        row = await house.ended(job)
+    assert row.answer is not None
+    assert row.answer["text"].startswith("word word")
+    assert row.answer["text"].endswith("and done")
+    events = await house.events(job)
+    assert [event.owner for event in events if isinstance(event, e.JobClaimed)] == ["first", "second"]
+    assert replay(await house.store.records(job)).over
+
+
+async def test_a_deadline_makes_the_policy_answer_from_what_there_is(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        return says("42" if request.key.branch == "0.1" else "word " * 5000)
+
+    async with house.organizer(script, speed=200):
+        job = await house.submit("self-consistency", {"n": 4, "stop": "all"}, budget=Budget(seconds=1.0))
+        row = await house.ended(job)
+    assert row.answer is not None
+    assert row.answer["text"] == "42"
+    assert any(isinstance(event, e.BudgetExceeded) for event in await house.events(job))
+
+
+async def test_a_gate_parks_the_job_without_an_organizer_and_a_decision_wakes_it(house: House) -> None:
+    job = await house.submit("self-consistency", {"n": 2}, approvals=("answer",))
+    async with house.organizer(forty_two, name="first"):
+        await house.until(job, lambda row: row.status == "waiting")
+    [gate] = await house.store.approvals("pending")
+    assert gate.subject == "42"
+    async with house.organizer(forty_two, name="second"):
+        await house.store.decide_approval(gate.id, "edit", edit="forty-two", by="ada")
+        row = await house.ended(job)
+    assert row.answer is not None
+    assert row.answer["text"] == "forty-two"
+    assert len(house.asked) == 2  # nothing was decoded again
+
+
+async def test_a_policy_whose_code_has_changed_is_not_resumed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No silent divergence: the job fails, and says what to do."""
+    job = await house.submit("sequential")
+    async with house.organizer(slowly, speed=50):
+        await house.until(job, lambda row: row.started_at is not None)
+    monkeypatch.setitem(_CATALOGUE, "sequential", replace(policy_named("sequential"), version="newer"))
+    async with house.organizer(forty_two):
+        row = await house.ended(job)
+    assert row.error is not None
+    assert row.error["type"] == "policy-changed"
+    assert "submit it again" in row.error["detail"]
+
+
+async def test_an_ended_job_has_its_trace_in_the_store(house: House) -> None:
+    async with house.organizer(forty_two):
+        job = await house.submit("self-consistency", {"n": 2, "stop": "all"})
+        await house.ended(job)
+        async with asyncio.timeout(5):
+            while not (spans := await house.store.spans(job)):
+                await asyncio.sleep(0.01)
+    assert {span.trace_id for span in spans} == {"a" * 32}
+    assert sum(span.name.startswith("chat") for span in spans) == 2

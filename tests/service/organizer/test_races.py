@@ -1,0 +1,177 @@
+"""Organizers that are paused, drained, cut off from their store, or broken by a job: who writes, and who goes on."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.service.organizer.conftest import House
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Fault
+from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.job import Budget
+from anabranch.dag.replay import replay
+from anabranch.service.organizer.resume import LOST_BEFORE_PARKING
+from anabranch.service.store.errors import StoreAway
+from anabranch.workers.engines.script import Line
+from anabranch.workers.messages import DecodeRequest
+
+
+def answers(request: DecodeRequest) -> Line:
+    return Line(text="it is 42")
+
+
+def slowly(request: DecodeRequest) -> Line:
+    return Line(text="word " * 400)
+
+
+def away() -> StoreAway:
+    return StoreAway(OSError("no route"))
+
+
+async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stops(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = house.store.heartbeat
+
+    async def only_the_second(name: str, lease: float) -> Any:
+        if name == "sleeper":
+            raise away()
+        return await beat(name, lease)
+
+    async with house.organizer(slowly, speed=100, name="sleeper") as sleeper:
+        job = await house.submit("sequential")
+        await house.until(job, lambda row: row.started_at is not None)
+        monkeypatch.setattr(house.store, "heartbeat", only_the_second)
+        async with house.organizer(answers, name="second"):
+            row = await house.ended(job)
+        async with asyncio.timeout(10):
+            while sleeper._held:
+                await asyncio.sleep(0.01)
+    assert row.answer is not None
+    assert row.answer["text"].endswith("it is 42")
+    records = await house.store.records(job)
+    taken = next(r.seq for r in records if r.event == e.JobClaimed(owner="second", attempt=2))
+    assert {record.epoch for record in records if record.seq >= taken} == {2}
+    assert (await house.store.audit(job)).sound
+
+
+async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its heartbeats would keep a lease on a job that nobody works on."""
+    release, failed = house.store.release, []
+
+    async def fails_first(*args: Any, **rest: Any) -> bool:
+        if not failed:
+            failed.append(args)
+            raise away()
+        return await release(*args, **rest)
+
+    monkeypatch.setattr(house.store, "release", fails_first)
+    async with house.organizer(answers):
+        job = await house.submit("sequential", approvals=("answer",))
+        await house.until(job, lambda row: row.status == "waiting")
+        [gate] = await house.store.approvals("pending")
+        await house.store.decide_approval(gate.id, "approve", by="ada")
+        row = await house.ended(job)
+    assert failed
+    assert row.status == "succeeded"
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, lost = house.store.claim, []
+
+    async def loses_first(*args: Any) -> Any:
+        claimed = await claim(*args)
+        if claimed and not lost:
+            lost.extend(claimed)
+            raise away()
+        return claimed
+
+    monkeypatch.setattr(house.store, "claim", loses_first)
+    async with house.organizer(answers):
+        row = await house.ended(await house.submit("sequential"))
+    assert len(lost) == 1
+    assert (row.status, row.attempt, row.epoch) == ("succeeded", 1, 2)
+
+
+async def test_clean_hand_overs_never_make_a_job_poison(house: House) -> None:
+    job = await house.submit("sequential")
+    for number in range(LOST_BEFORE_PARKING + 2):
+        async with house.organizer(slowly, speed=1, name=f"organizer {number}"):
+            await house.until(job, lambda row, epoch=number + 1: row.epoch == epoch and row.head_seq > epoch)
+    async with house.organizer(answers):
+        row = await house.ended(job)
+    assert (row.status, row.attempt) == ("succeeded", 1)
+
+
+async def test_a_job_that_breaks_every_organizer_is_parked_with_the_evidence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anabranch.service.organizer.loop.PAUSE_SECONDS", 0.01)
+
+    def breaks(*_: Any) -> Any:
+        raise RuntimeError("this request cannot even be handed over")
+
+    async with house.organizer(answers) as organizer:
+        monkeypatch.setattr(organizer._pool, "start", breaks)
+        row = await house.ended(await house.submit("sequential"))
+    assert row.error is not None
+    assert (row.error["type"], row.attempt) == ("poison", LOST_BEFORE_PARKING + 1)
+    assert (await house.store.audit(row.id)).sound
+
+
+async def test_a_trace_that_cannot_be_drawn_touches_no_job(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError("the collector's certificate has expired")
+
+    async with house.organizer(answers) as organizer:
+        monkeypatch.setattr(organizer._traces, "keep", breaks)
+        first = await house.ended(await house.submit("sequential"))
+        second = await house.ended(await house.submit("sequential"))
+    assert [first.status, second.status] == ["succeeded", "succeeded"]
+
+
+async def test_a_try_that_is_put_off_and_then_cancelled_is_never_made(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        if request.key.branch == "0.1":
+            return Line(text="", fault=Fault(cause="engine-error", detail="boom"))
+        return Line(text="it is certainly 42")
+
+    async with house.organizer(script, speed=50):
+        row = await house.ended(await house.submit("self-consistency", {"n": 3}))
+        retried = [event.delay for event in await house.events(row.id) if isinstance(event, e.BranchRetried)]
+    assert row.status == "succeeded"
+    assert retried == [0.2]
+    assert [request.key.branch for request in house.asked].count(BranchId("0.1")) == 1
+
+
+async def test_the_word_to_wind_up_said_again_after_a_hand_over_does_not_stop_the_job(house: House) -> None:
+    job = await house.submit("sequential", budget=Budget(seconds=4.0))
+    async with house.organizer(slowly, speed=20, name="first"):
+        await house.until(job, lambda row: row.head_seq >= 4)  # it was told to wind up, at 80 percent
+    async with house.organizer(answers, name="second"):
+        row = await house.ended(job)
+    assert row.answer is not None
+    assert row.answer["text"].endswith("it is 42")
+    words = [event.spent for event in await house.events(job) if isinstance(event, e.BudgetExceeded)]
+    assert words == [3.2]
+
+
+async def test_two_organizers_never_run_a_job_to_effect_at_once(house: House) -> None:
+    async with house.organizer(answers, name="a") as a, house.organizer(answers, name="b") as b:
+        jobs = [await house.submit("self-consistency", {"n": 2}) for _ in range(20)]
+        a.nudge()
+        b.nudge()
+        for job in jobs:
+            await house.ended(job)
+    for job in jobs:
+        events = await house.events(job)
+        assert sum(isinstance(event, e.JobClaimed) for event in events) == 1
+        assert sum(isinstance(event, e.BranchReturned) and event.branch == TRUNK for event in events) == 1
+        assert replay(await house.store.records(job)).over

@@ -1,0 +1,117 @@
+"""One event of every kind, with most fields set. Each `format-N.jsonl` holds them as format N wrote them."""
+
+from anabranch.dag.decoding import Decoded, Fault, Finish, Tag, Timing, Usage
+from anabranch.dag.events import (
+    ActionMalformed,
+    AnswerClass,
+    AnswerCommitted,
+    ApprovalDecided,
+    ApprovalRequested,
+    BranchCancelled,
+    BranchesJoined,
+    BranchesMerged,
+    BranchesPruned,
+    BranchesVoted,
+    BranchFailed,
+    BranchForked,
+    BranchRetried,
+    BranchReturned,
+    BranchScored,
+    BudgetExceeded,
+    Event,
+    ForkRejected,
+    JobCancelled,
+    JobClaimed,
+    JobFailed,
+    JobSubmitted,
+    JobSucceeded,
+    JoinRequested,
+    SegmentFinished,
+    SegmentStarted,
+    TextPosted,
+)
+from anabranch.dag.ids import BranchId
+from anabranch.dag.job import Budget, JobSpec, Sampling
+from anabranch.dag.text import Base, Output, Reading, say
+
+A, B = BranchId("0.1"), BranchId("0.2")
+
+EVENTS: tuple[Event, ...] = (
+    JobSubmitted(
+        spec=JobSpec(
+            messages=(say("system", "Think."), say("user", "What is 6 × 7?")),
+            policy="self-consistency",
+            params={"n": 8, "quorum": 0.5},
+            budget=Budget(tokens=20_000, seconds=60.0, cost=0.05),
+            sampling=Sampling(temperature=0.7, max_tokens=256),
+            seed=7,
+            model="small",
+            priority=3,
+            approvals=("fork",),
+            metadata={"who": "Zoë", "ids": [1, None, 1e22]},
+            lineage={"job": "older", "branch": "0.2"},
+        ),
+        policy_version="a1b2",
+    ),
+    JobClaimed(owner="organizer-1", attempt=1),
+    BranchForked(
+        child=A,
+        role="worker",
+        reading=Reading(
+            base=Base.PARENT,
+            cursor=12,
+            messages=(say("user", "Given ", Output(branch=B, limit=80)),),
+            opening=("So",),
+        ),
+        after=(B,),
+        model="large",
+        label="the first half",
+    ),
+    BranchForked(child=B, role="verifier", policy="best-of-n", params={"n": 2}, tool="python"),
+    ForkRejected(reason="budget:branches", labels=("the third half",)),
+    SegmentStarted(
+        branch=A, segment=2, attempt=2, continues=True, inserted="<r>", removed=4, temperature=0.0, seed=9
+    ),
+    SegmentFinished(
+        branch=A,
+        segment=2,
+        attempt=2,
+        decoded=Decoded(
+            text="6 × 7\n",
+            finish=Finish.TAG,
+            usage=Usage(prompt_tokens=30, cached_tokens=16, completion_tokens=5),
+            tag=Tag(kind="fork", ident="1", body="6", problem="unclosed"),
+            open=True,
+            fault=Fault(cause="overloaded", detail="queue full", retryable=False),
+            timing=Timing(submitted=1.0, admitted=1.25, scheduled=1.5, first_token=1.75, finished=2.0),
+            replica="r1",
+            engine="scripted",
+            extra={"cumulative_logprob": -3.5},
+        ),
+    ),
+    BranchReturned(branch=A, value="42", flags=("truncated",)),
+    BranchFailed(branch=B, cause="timeout", detail="60 s", attempts=3),
+    BranchRetried(branch=B, attempt=2, cause="replica-died", delay=0.5),
+    BranchCancelled(branch=B, reason="no longer needed", by="answer"),
+    JoinRequested(join=1, targets=(A, B), mode="first-k", count=1),
+    BranchesJoined(join=1, joined=(B, A), pending=(A,), failed=(B,)),
+    BranchScored(scores={B: 0.5, A: 1.0}, by="verifier", details={A: "right"}),
+    BranchesVoted(
+        classes=(AnswerClass(answer="42", branches=(A,), weight=1.0),),
+        abstained=(B,),
+        winner="42",
+        decided=True,
+        tie="first",
+    ),
+    BranchesPruned(pruned=(B,), rule="beam"),
+    BranchesMerged(into=B, merged=(A,)),
+    TextPosted(branch=A, text="I take the first half."),
+    ApprovalRequested(approval=1, gate="fork", subject="two workers", timeout=30.0, default="approve"),
+    ApprovalDecided(approval=1, decision="edit", edit="one worker", by="Zoë", reason="thrift"),
+    ActionMalformed(problem="unclosed-tag", span="<FORK-1>"),
+    BudgetExceeded(resource="tokens", limit=20_000.0, spent=20_010.0),
+    AnswerCommitted(text="42", sources=(A,), forced=True),
+    JobSucceeded(),
+    JobFailed(type="no-answer", title="No answer", detail="all abstained"),
+    JobCancelled(reason="changed my mind"),
+)

@@ -1,0 +1,68 @@
+"""What happens before the thing under test: jobs submitted, claimed, forked, ended."""
+
+from typing import Any
+
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
+from anabranch.dag.ids import TRUNK, BranchId, child_of
+from anabranch.dag.job import JobSpec
+from anabranch.dag.text import say
+from anabranch.service.store.rows import Claim, JobRow, NewJob
+from anabranch.service.store.store import Store
+
+LEASE = 30.0
+
+
+def new_job(question: str = "What is 6 × 7?", **more: Any) -> NewJob:
+    """A job to submit; `priority` and `policy` go into its spec."""
+    spec = JobSpec(
+        messages=(say("user", question),),
+        policy=more.pop("policy", "self-consistency"),
+        priority=more.pop("priority", 5),
+    )
+    return NewJob(spec=spec, policy_version="v1", trace_id="ab" * 16, **more)
+
+
+async def submitted(store: Store, *args: Any, **more: Any) -> JobRow:
+    return (await store.submit(new_job(*args, **more))).job
+
+
+async def claimed(store: Store, owner: str = "organizer", lease: float = LEASE, **more: Any) -> Claim:
+    """A new job in this owner's hands, with its JobClaimed."""
+    job = await submitted(store, **more)
+    claim = next(claim for claim in await store.claim(owner, lease, 1000) if claim.job == job.id)
+    await store.append(claim.job, claim.epoch, [e.JobClaimed(owner=owner, attempt=claim.attempt)])
+    return claim
+
+
+def forked(*children: int) -> list[e.Event]:
+    return [e.BranchForked(child=child_of(TRUNK, child), role="worker") for child in children]
+
+
+def started(branch: BranchId, segment: int = 1) -> e.SegmentStarted:
+    return e.SegmentStarted(branch=branch, segment=segment)
+
+
+def finished(branch: BranchId, tokens: int = 5, segment: int = 1, **extra: Any) -> e.SegmentFinished:
+    decoded = Decoded(
+        text="So it is 42.",
+        finish=Finish.EOS,
+        usage=Usage(prompt_tokens=20, cached_tokens=16, completion_tokens=tokens),
+        timing=Timing(submitted=1.0, admitted=2.0, scheduled=3.0, first_token=4.0, finished=5.5),
+        replica="r1",
+        engine="scripted",
+        extra=extra,
+    )
+    return e.SegmentFinished(branch=branch, segment=segment, attempt=1, decoded=decoded)
+
+
+def answered(text: str = "42") -> list[e.Event]:
+    """How a job ends well."""
+    return [e.AnswerCommitted(text=text), e.BranchReturned(value=text), e.JobSucceeded()]
+
+
+async def ended(store: Store, **more: Any) -> JobRow:
+    """A job with its answer."""
+    claim = await claimed(store, **more)
+    await store.append(claim.job, claim.epoch, answered())
+    return await store.job(claim.job)

@@ -1,0 +1,87 @@
+"""What goes into the journal comes out of it, and what was written once can be read for ever."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.service.store.golden.events import EVENTS
+from tests.service.store.made_up import events_of
+
+from anabranch.dag.events import KINDS, BranchForked, BranchScored, Event, SegmentStarted, TextPosted
+from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
+from anabranch.service.store.errors import UnreadableFormat
+from anabranch.service.store.storable import json_text
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
+@given(data=st.data())
+def test_every_event_is_read_back_as_it_was_stored(kind: str, data: st.DataObject) -> None:
+    event = data.draw(events_of(kind))
+    stored = encode(event)
+    read = decode(stored.kind, event.branch, json.loads(stored.payload))
+    assert stored.kind == kind
+    assert read == stored.event
+    assert encode(read).payload == stored.payload
+
+
+@settings(deadline=None)
+@given(events_of("JobSubmitted"))
+def test_a_spec_survives_its_own_column(event: object) -> None:
+    spec = encode(event).event.spec  # type: ignore[attr-defined]
+    assert spec_from_json(json.loads(json_text(spec_to_json(spec)))) == spec
+
+
+def test_defaults_are_left_out_so_journals_stay_small() -> None:
+    assert encode(SegmentStarted(segment=1)).payload == '{"segment":1}'
+    assert encode(BranchForked(child="0.1", role="worker")).payload == '{"child":"0.1","role":"worker"}'
+
+
+def test_what_no_database_holds_is_replaced_letter_by_letter() -> None:
+    stored = encode(TextPosted(text="a\x00b\ud800c\U0001f600"))
+    assert stored.event == TextPosted(text="a\ufffdb\ufffdc\U0001f600")
+    assert json.loads(stored.payload) == {"text": "a\ufffdb\ufffdc\U0001f600"}
+
+
+def test_an_escape_that_only_looks_like_nul_is_kept() -> None:
+    assert encode(TextPosted(text=r"\u0000")).event == TextPosted(text=r"\u0000")
+
+
+def test_the_order_of_keys_is_kept_since_a_replay_may_depend_on_it() -> None:
+    scores = {"0.2": 0.5, "0.1": 0.5}
+    stored = encode(BranchScored(scores=scores, by="policy"))
+    assert list(json.loads(stored.payload)["scores"]) == list(scores)
+
+
+def test_numbers_that_are_not_finite_are_numbers_again_when_read() -> None:
+    event = BranchScored(scores={"0.1": float("-inf"), "0.2": 0.5}, by="verifier")
+    assert decode("BranchScored", "0", json.loads(encode(event).payload)) == event
+
+
+def test_a_journal_of_a_newer_release_is_refused() -> None:
+    with pytest.raises(UnreadableFormat, match="run the newer release"):
+        decode("TextPosted", "0", {FORMAT_KEY: FORMAT + 1, "text": "?"})
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("format-*.jsonl")), ids=lambda file: file.stem)
+def test_what_any_release_wrote_is_read_for_ever(file: Path) -> None:
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [decode(line["kind"], line["branch"], line["payload"]) for line in lines] == list(EVENTS)
+
+
+def test_what_this_release_writes_is_on_record() -> None:
+    lines = (GOLDEN / f"format-{FORMAT}.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines == [golden_line(event) for event in EVENTS], "a changed payload needs a new FORMAT"
+
+
+def golden_line(event: Event) -> str:
+    stored = encode(event)
+    return f'{{"kind":"{stored.kind}","branch":"{event.branch}","payload":{stored.payload}}}'
+
+
+def test_every_kind_is_on_record() -> None:
+    assert {type(event).__name__ for event in EVENTS} == set(KINDS)

@@ -1,0 +1,114 @@
+"""What people tell a job: heard once, and heard by whoever works on it."""
+
+import asyncio
+
+import pytest
+from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
+
+from anabranch.dag.events import ApprovalDecided, ApprovalRequested
+from anabranch.dag.ids import JobId
+from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
+from anabranch.service.store.rows import ApprovalRow, Claim
+from anabranch.service.store.store import Store
+
+
+async def gate(store: Store, **more: object) -> tuple[Claim, ApprovalRow]:
+    """A job that waits for a person."""
+    claim = await claimed(store, **more)
+    asked = ApprovalRequested(approval=1, gate="fork", subject="two workers", timeout=90.0, default="approve")
+    await store.append(claim.job, claim.epoch, [asked])
+    (waiting,) = await store.approvals("pending", job=claim.job)
+    return claim, waiting
+
+
+async def test_a_cancel_reaches_the_organizer_with_its_next_heartbeat(
+    store: Store, other_store: Store
+) -> None:
+    claim = await claimed(store)
+    asked = await other_store.request_cancel(claim.job, "changed my mind")
+    assert (asked.status, asked.cancel_requested) == ("running", "changed my mind")
+    held = (await store.heartbeat("organizer", LEASE))[claim.job]
+    assert (held.woken, held.cancel_requested) == (True, "changed my mind")
+
+
+async def test_the_first_reason_stands(store: Store) -> None:
+    job = await submitted(store)
+    await store.request_cancel(job.id, "first")
+    assert (await store.request_cancel(job.id, "second")).cancel_requested == "first"
+
+
+async def test_a_cancel_changes_nothing_in_a_job_that_has_ended(store: Store) -> None:
+    job = await ended(store)
+    assert await store.request_cancel(job.id, "too late") == job
+
+
+async def test_nobody_cancels_what_is_not_there_or_not_his(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.request_cancel(JobId("none"), "why not")
+    job = await submitted(store, tenant="acme")
+    with pytest.raises(NotFound):
+        await store.request_cancel(job.id, "why not", tenant="other")
+    assert (await store.job(job.id)).cancel_requested is None
+
+
+async def test_a_job_waits_while_an_approval_does(store: Store) -> None:
+    claim, waiting = await gate(store)
+    assert (await store.job(claim.job)).status == "waiting"
+    assert (waiting.gate, waiting.subject, waiting.ordinal) == ("fork", "two workers", 1)
+    assert (waiting.expires_at - waiting.requested_at).total_seconds() == 90.0
+    await store.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve", by="Zoë")])
+    assert (await store.job(claim.job)).status == "running"
+    (decided,) = await store.approvals("decided")
+    assert (decided.decision, decided.decided_by, decided.recorded) == ("approve", "Zoë", True)
+
+
+async def test_with_two_gates_it_waits_for_both(store: Store) -> None:
+    claim, _ = await gate(store)
+    await store.append(claim.job, claim.epoch, [ApprovalRequested(approval=2, gate="answer", subject="42")])
+    await store.append(claim.job, claim.epoch, [ApprovalDecided(approval=2, decision="approve")])
+    assert (await store.job(claim.job)).status == "waiting"
+
+
+async def test_a_decision_is_kept_until_it_is_journaled(store: Store) -> None:
+    claim, waiting = await gate(store)
+    made = await store.decide_approval(waiting.id, "edit", edit="one\x00worker", by="Zoë", reason="thrift")
+    assert (made.decision, made.edit, made.decided_by, made.reason) == (
+        "edit",
+        "one\ufffdworker",
+        "Zoë",
+        "thrift",
+    )
+    assert not made.recorded
+    assert await store.approvals("decided", job=claim.job) == [made]
+    assert await store.approvals("pending") == []
+
+
+async def test_the_first_decision_stands_however_many_come_at_once(store: Store, other_store: Store) -> None:
+    _, waiting = await gate(store)
+    decisions = [
+        each.decide_approval(waiting.id, decision)
+        for each in (store, other_store)
+        for decision in ("approve", "reject")
+    ]
+    outcomes = await asyncio.gather(*decisions, return_exceptions=True)
+    (made,) = [each for each in outcomes if isinstance(each, ApprovalRow)]
+    refused = [each for each in outcomes if isinstance(each, AlreadyDecided)]
+    assert [each.decision for each in refused] == [made.decision] * 3
+
+
+async def test_nobody_decides_what_is_not_there_not_his_or_over(store: Store) -> None:
+    with pytest.raises(NotFound):
+        await store.decide_approval("none", "approve")
+    claim, waiting = await gate(store, tenant="acme")
+    with pytest.raises(NotFound):
+        await store.decide_approval(waiting.id, "approve", tenant="other")
+    await store.append(claim.job, claim.epoch, answered())
+    with pytest.raises(JobEnded):
+        await store.decide_approval(waiting.id, "approve", tenant="acme")
+    assert await store.approvals("pending") == []
+
+
+async def test_approvals_are_listed_per_tenant(store: Store) -> None:
+    await gate(store, tenant="acme")
+    assert len(await store.approvals(tenant="acme")) == 1
+    assert await store.approvals(tenant="other") == []

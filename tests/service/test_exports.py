@@ -1,0 +1,68 @@
+"""A journal in other tools' forms."""
+
+import json
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from anabranch.service.exports.jsonl import jsonl
+from anabranch.service.exports.otlp import otlp
+from anabranch.service.exports.perfetto import perfetto
+from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.spans import spans_of
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_jsonl_is_the_journal_with_its_hashes(voted: Any) -> None:
+    lines = [json.loads(line) for line in jsonl(voted.records)]
+    assert [line["seq"] for line in lines] == list(range(1, len(voted.records) + 1))
+    assert set(lines[0]) == {"job", "seq", "epoch", "at", "kind", "branch", "payload", "prev_hash", "hash"}
+    assert lines[0]["at"] == "2026-03-14T09:26:53.000000Z"
+
+
+def trace_of(voted: Any) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads("".join(perfetto(voted.records)))["traceEvents"]
+    return events
+
+
+def test_perfetto_has_one_track_per_branch(voted: Any) -> None:
+    names = {event["args"]["name"] for event in trace_of(voted) if event["name"] == "thread_name"}
+    assert names == {"branch 0", "branch 0.1", "branch 0.2"}
+
+
+def test_perfetto_slices_of_one_track_nest(voted: Any) -> None:
+    slices = [event for event in trace_of(voted) if event["ph"] == "X"]
+    for one in slices:
+        for other in slices:
+            if one["tid"] == other["tid"] and one["ts"] < other["ts"] < one["ts"] + one["dur"]:
+                assert other["ts"] + other["dur"] <= one["ts"] + one["dur"], (one, other)
+
+
+def test_perfetto_arrows_run_from_fork_to_child_and_from_child_to_join(voted: Any) -> None:
+    events = trace_of(voted)
+    tracks = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    starts = {event["id"]: event for event in events if event["ph"] == "s"}
+    arrows = {
+        (end["name"], tracks[starts[end["id"]]["tid"]], tracks[end["tid"]])
+        for end in events
+        if end["ph"] == "f"
+    }
+    assert ("fork", "branch 0", "branch 0.1") in arrows
+    assert ("join", "branch 0.2", "branch 0") in arrows
+    assert len({event["id"] for event in events if event["ph"] == "f"}) == len(starts)
+
+
+def test_otlp_is_what_the_protocol_says(voted: Any) -> None:
+    spans = spans_of(voted.records, Caller(TRACE), "tiny")
+    request = json.loads("".join(otlp(spans)))
+    sent = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert [one["traceId"] for one in sent] == [TRACE] * len(spans)
+    assert [one["spanId"] for one in sent] == [span.span_id for span in spans]
+    parsed = ParseDict(request, ExportTraceServiceRequest())
+    received = parsed.resource_spans[0].scope_spans[0].spans
+    assert [(one.name, one.start_time_unix_nano) for one in received] == [
+        (one.name, one.start_ns) for one in spans
+    ]
+    assert [len(one.links) for one in received if one.name == "join"] == [2]

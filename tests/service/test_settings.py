@@ -1,0 +1,73 @@
+"""Settings come from the environment; what is wrong there is said at once, by name."""
+
+from pathlib import Path
+
+import pytest
+
+from anabranch.service.settings import BadSettings, Price, read_settings
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("os.environ", {"HOME": str(tmp_path)})
+
+
+def test_with_nothing_set_all_is_local() -> None:
+    settings = read_settings()
+    assert settings.host == "127.0.0.1"
+    assert settings.database == f"sqlite:///{Path.home()}/.local/share/anabranch/anabranch.db"
+    assert settings.engine == "vllm"
+
+
+def test_the_embedded_database_lies_in_the_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_STATE", "/srv/state")
+    assert read_settings().database == "sqlite:////srv/state/anabranch.db"
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_PORT", "9000")
+    monkeypatch.setenv("ANABRANCH_REPLICAS", "2")
+    settings = read_settings(port=9001, replicas=None)
+    assert (settings.port, settings.replicas) == (9001, 2)
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_DATABSE", "sqlite:///x.db")
+    with pytest.raises(
+        BadSettings, match="ANABRANCH_DATABSE is not a setting; did you mean ANABRANCH_DATABASE"
+    ):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANABRANCH_PORT", "eighty"),
+        ("ANABRANCH_ENGINE", "abacus"),
+        ("ANABRANCH_DATABASE", "mysql://nowhere/x"),
+        ("ANABRANCH_DATABASE", "sqlite://"),
+        ("ANABRANCH_DATABASE", "sqlite:///:memory:"),
+        ("ANABRANCH_LEASE_SECONDS", "-1"),
+        ("ANABRANCH_PRICES", '{"*": {"prompt": -1}}'),
+        ("ANABRANCH_PRICES", "cheap"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match=f"(?i){name.removeprefix('ANABRANCH_')}"):
+        read_settings()
+
+
+def test_prices_are_given_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_PRICES", '{"*": {"prompt": 0.1, "completion": 0.4}}')
+    assert read_settings().prices == {"*": Price(prompt=0.1, completion=0.4)}
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_MODEL", "")
+    assert read_settings().model is None
+
+
+def test_a_key_is_not_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_UPSTREAM_KEY", "hush")
+    assert "hush" not in repr(read_settings())
