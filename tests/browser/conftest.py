@@ -1,0 +1,109 @@
+"""A browser in front of the built dashboard. Without Chromium, Playwright or the build, these tests skip and say so."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.browser.house import house
+from tests.browser.journals import journal
+
+from anabranch.service.api.static import STATIC
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+AXE = STATIC.parent / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+STORIES = {
+    "vote": 1,
+    "straggler": 2,
+    "organizer": 3,
+    "approval": 4,
+    "faulty": 5,
+    "failed": 6,
+    "star": 7,
+    "forest": 8,
+}
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Where Chromium is."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is not here: apt-get install chromium")
+    if not (STATIC / "index.html").exists():
+        pytest.skip("the dashboard was not built: make ui")
+    return found
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, program: str) -> Iterator[str]:
+    """A service whose store holds one job of each story."""
+    planted = [journal(name, seed=seed, nodes=1000) for name, seed in STORIES.items()]
+    with house(tmp_path_factory.mktemp("house"), planted) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium(program: str, url: str) -> Iterator[Any]:
+    """Behind the house, and closed with each module: while it runs, this thread can run no other event loop."""
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def job_of(story: str) -> str:
+    return f"0195c000-0000-7000-8000-{STORIES[story]:012x}"
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(chromium: Any, url: str) -> Iterator[Open]:
+    """Opens a page of the dashboard. Whatever it did wrong by itself (a script error, a refused or foreign request)
+    fails the test."""
+    wrongs: list[str] = []
+    contexts = []
+
+    def opened(path: str, *, may_miss: bool = False, **options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: wrongs.append(f"script error: {error}"))
+        page.on("console", lambda said: wrongs.append(said.text) if is_wrong(said, may_miss) else None)
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith(url) else wrongs.append(f"asked {asked.url}"),
+        )
+        page.goto(url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrongs
+
+
+def is_wrong(said: Any, may_miss: bool) -> bool:
+    """Whether a line of the browser's console tells of a fault; with `may_miss`, things that are not there are none."""
+    return said.type == "error" and not (may_miss and "404" in said.text)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in service/dashboard")
+    return Path(AXE).read_text(encoding="utf-8")

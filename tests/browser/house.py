@@ -1,0 +1,87 @@
+"""The dashboard in front of the real thing, in one process: store, REST surface, organizer, and a scripted engine.
+
+python tests/browser/house.py [PORT]      serves the built dashboard with a few lifelike jobs, to look at
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.browser.planted import Event, plant
+
+from anabranch.dag.actions import Verifier
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.api.alone import serving
+from anabranch.service.organizer.loop import Organizer
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.settings import Settings
+from anabranch.service.store import schema
+from anabranch.service.store.store import Store
+from anabranch.workers.engines.script import Script, reckon
+from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.local import LocalPool
+from anabranch.workers.pool import PoolLoad
+
+
+class SameText:
+    """Checks that need no worker: answers mean the same when they read the same."""
+
+    async def compare(self, answers: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+        kinds: dict[str, list[int]] = {}
+        for index, answer in enumerate(answers):
+            kinds.setdefault(answer.strip(), []).append(index)
+        return tuple(tuple(indices) for indices in kinds.values())
+
+    async def verify(
+        self, verifier: Verifier, values: Mapping[BranchId, str]
+    ) -> tuple[Mapping[BranchId, float], Mapping[BranchId, str]]:
+        return {branch: float(len(value)) for branch, value in values.items()}, {}
+
+    async def run_tool(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        raise AssertionError(f"no job of these tests has a tool: {tool} {arguments}")
+
+    async def close(self) -> None: ...
+
+
+class OrganizerHere:
+    """An organizer on the event loop of the REST surface."""
+
+    def __init__(self, database: str, script: Script, tokens_per_second: float) -> None:
+        store = Store(database)
+        self._pool = LocalPool(ScriptedEngine(script, tokens_per_second=tokens_per_second), max_decodes=16)
+        self._organizer = Organizer(
+            store, self._pool, SameText(), Traces(store, "scripted"), name="house", lease_seconds=4.0
+        )
+        self._working = asyncio.create_task(self._organizer.run())
+
+    def nudge(self, job: JobId) -> None:
+        self._organizer.nudge()
+
+    def load(self) -> PoolLoad | None:
+        return self._pool.load()
+
+
+@contextmanager
+def house(
+    folder: Path,
+    planted: Sequence[Sequence[Event]] = (),
+    *,
+    script: Script = reckon,
+    tokens_per_second: float = 200.0,
+    port: int = 0,
+) -> Iterator[str]:
+    """Serves while the block runs, with these journals in its store; gives the URL."""
+    settings = Settings(state=folder, database=f"sqlite:///{folder}/anabranch.db")
+    asyncio.run(_furnish(settings.database, planted))
+    connect = partial(OrganizerHere, settings.database, script, tokens_per_second)
+    with serving(settings, connect, ("127.0.0.1", port)) as url:
+        yield url
+
+
+async def _furnish(database: str, planted: Sequence[Sequence[Event]]) -> None:
+    await schema.upgrade(database)
+    for events in planted:
+        await plant(database, events)

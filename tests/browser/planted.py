@@ -1,0 +1,66 @@
+"""Journals that were not run here, put into the real store as if they had been: with their own times, and chained."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from anabranch.dag.events import TERMINAL_OF_JOB, JobSubmitted, Record
+from anabranch.dag.ids import JobId
+from anabranch.dag.metrics import measure
+from anabranch.service.store import tables
+from anabranch.service.store.chaining import End, chained, row_of_link
+from anabranch.service.store.changes import Change, together
+from anabranch.service.store.codec import decode, encode
+from anabranch.service.store.projections import fold
+from anabranch.service.store.rows import NewJob
+from anabranch.service.store.store import Store
+from anabranch.service.store.writing import write
+
+Event = dict[str, Any]
+
+
+async def plant(url: str, events: Sequence[Event]) -> JobId:
+    """Put one journal, as `journals.py` makes it, into the store. It must have ended: no organizer could go on with a
+    job that no policy has run. Returns the job's id."""
+    assert events[-1]["kind"] in {kind.__name__ for kind in TERMINAL_OF_JOB}
+    submitted = decode("JobSubmitted", "0", events[0]["payload"])
+    assert isinstance(submitted, JobSubmitted)
+    job = JobId(events[0]["job"])
+    async with Store(url, now=lambda: _at(events[0])) as store:
+        new = NewJob(
+            spec=submitted.spec,
+            policy_version=submitted.policy_version,
+            trace_id=job.replace("-", ""),
+            id=job,
+        )
+        row = (await store.submit(new)).job
+        end = End(at=row.created_at, epoch=1, seq=row.head_seq, hash=row.head_hash)
+        first = await store.records(job)
+        await store._database.write(lambda connection: _write(connection, job, end, first, events[1:]))
+    return job
+
+
+def _write(
+    connection: Connection, job: JobId, end: End, first: Sequence[Record], events: Sequence[Event]
+) -> None:
+    """All of the journal behind its first event, in one transaction."""
+    links, records = [], []
+    for at, group in groupby(events, key=_at):
+        encoded = [encode(decode(event["kind"], event["branch"], event["payload"])) for event in group]
+        some_links, some_records = chained(job, 1, end, encoded, at)
+        end = End(at=at, epoch=1, seq=some_links[-1].seq, hash=some_links[-1].hash)
+        links += some_links
+        records += some_records
+    connection.execute(insert(tables.events), [row_of_link(link) for link in links])
+    head = {"head_seq": end.seq, "head_hash": end.hash, "head_at": end.at, "epoch": 1, "wake": False}
+    measured = {"metrics": asdict(measure([*first, *records]))}
+    changes = together([Change("jobs", set=head), Change("jobs", set=measured), *fold(records)])
+    write(connection, [(job, change) for change in changes])
+
+
+def _at(event: Event) -> datetime:
+    return datetime.fromisoformat(event["at"])

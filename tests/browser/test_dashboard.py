@@ -1,0 +1,202 @@
+"""The dashboard as a person uses it: mouse, keyboard, address bar, phone."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Open, job_of
+
+pytestmark = pytest.mark.browser
+
+PAGES = [
+    "/jobs",
+    "/approvals",
+    "/policies",
+    "/submit",
+    f"/compare?a={job_of('vote')}&b={job_of('straggler')}",
+    f"/jobs/{job_of('straggler')}",
+    f"/jobs/{job_of('straggler')}?node=0.7/1",
+    f"/jobs/{job_of('approval')}?view=waterfall&node=0/j1",
+    f"/jobs/{job_of('faulty')}?view=transcript",
+    f"/jobs/{job_of('failed')}?view=journal",
+    "/nowhere",
+]
+
+
+def settled(page: Page) -> Page:
+    """Once what the page shows first is there."""
+    expect(page.locator("h1").first).to_be_visible()
+    page.wait_for_load_state("load")
+    return page
+
+
+def on_canvas(page: Page, node: str) -> None:
+    """Click a node of the graph."""
+    graph = page.locator(".graph canvas")
+    expect(graph).to_have_attribute("data-nodes", re.compile("[1-9]"))
+    at: dict[str, Any] = page.wait_for_function(
+        "id => document.querySelector('.graph canvas').graph?.screenPosition(id)", arg=node
+    ).json_value()
+    page.mouse.click(at["x"], at["y"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_pass_axe(visit: Open, axe: str, path: str, scheme: str) -> None:
+    page = settled(visit(path, color_scheme=scheme, bypass_csp=True))
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_fit_a_phone(visit: Open, path: str) -> None:
+    page = settled(visit(path, viewport={"width": 390, "height": 844}, has_touch=True))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_slow_job_is_explained_in_words(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('straggler')}")
+    expect(page.locator(".story-first")).to_contain_text(
+        "Branch 0.7 made this job slow: it decoded 1,900 of the 1,900 tokens"
+    )
+    page.locator(".story-first .branch").click()
+    expect(page.locator(".panel h2")).to_contain_text("0.7")
+
+
+def test_a_selection_is_the_same_everywhere_and_has_an_address(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('straggler')}")
+    on_canvas(page, "0.7/1")
+    expect(page).to_have_url(re.compile(r"node=0\.7/1"))
+    page.get_by_role("tab", name="Waterfall").click()
+    expect(page.get_by_role("option", selected=True)).to_contain_text("0.7/1")
+    expect(page.locator(".panel")).to_contain_text("1,900 tok")
+    page.go_back()
+    expect(page.get_by_role("tab", name="Graph")).to_have_attribute("aria-selected", "true")
+    page.go_back()
+    expect(page.locator(".panel")).to_have_count(0)
+    page.goto(page.url + "?view=waterfall&node=0.3/1")
+    expect(page.get_by_role("option", selected=True)).to_contain_text("0.3/1")
+
+
+def test_a_branch_shows_its_exact_context_and_who_used_it(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('straggler')}?node=0.3/1")
+    panel = page.locator(".panel")
+    expect(panel.locator(".context")).to_contain_text("A river splits into three arms")
+    expect(panel).to_contain_text("Used by")
+    expect(panel.get_by_role("link", name="answer")).to_be_visible()
+    expect(panel.get_by_role("button", name="Copy as curl")).to_be_visible()
+
+
+def test_a_join_shows_what_each_branch_gave(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('faulty')}?node=0/j1")
+    given = page.locator(".contributions li")
+    expect(given).to_have_count(3)
+    expect(given.nth(2)).to_contain_text("failed")
+
+
+def test_a_fork_of_a_thousand_folds_and_opens(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('star')}")
+    canvas = page.locator(".graph canvas")
+    expect(canvas).to_have_attribute("data-nodes", "7")
+    page.keyboard.press("]")
+    expect(canvas).to_have_attribute("data-nodes", "1000")
+    expect(page).to_have_url(re.compile("open=all"))
+    page.keyboard.press("[")
+    expect(canvas).to_have_attribute("data-nodes", "7")
+    on_canvas(page, "stack:0@start")
+    expect(canvas).to_have_attribute("data-nodes", "1000")
+
+
+def test_the_waterfall_of_a_thousand_rows_mounts_only_what_is_seen(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('star')}?view=waterfall")
+    rows = page.get_by_role("option")
+    expect(rows.first).to_be_visible()
+    assert rows.count() < 60
+    expect(rows.first).to_have_attribute("aria-setsize", "999")
+
+
+def test_two_hours_of_waiting_do_not_hide_ten_seconds_of_work(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('approval')}?view=waterfall")
+    expect(page.locator(".gap-label")).to_have_text("2 h 14 min")
+    gap = page.locator(".waterfall-rows .gap").bounding_box()
+    work = page.locator(".waterfall-row").filter(has_text="0.1/1").locator(".bar.decode").bounding_box()
+    assert gap is not None
+    assert work is not None
+    assert work["width"] > 3 * gap["width"]
+
+
+def test_everything_can_be_done_from_the_keyboard(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('straggler')}")
+    expect(page.locator(".story-first")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.get_by_role("option", selected=True)).to_have_attribute("aria-posinset", "1")
+    page.keyboard.press("c")
+    expect(page).to_have_url(re.compile(r"node=0\.7/1"))
+    page.keyboard.press("/")
+    page.keyboard.type("sample 3")
+    expect(page.locator(".find-count")).to_contain_text("1")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"node=0\.3/1"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.locator(".panel")).to_have_count(0)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Next on the critical path")
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    expect(page).to_have_url(re.compile("/policies$"))
+
+
+def test_a_finished_job_can_be_scrubbed_through_time(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('straggler')}")
+    playhead = page.get_by_role("slider", name="Playhead")
+    playhead.fill("200")
+    playhead.press("ArrowRight")
+    expect(playhead).to_have_value("201")
+    expect(page).to_have_url(re.compile(r"[?&]t=\d"))
+    live = "[...document.querySelector('.graph canvas').graph.scene.cards.values()].filter(card => card.live).length"
+    assert page.evaluate(live) > 0
+    page.keyboard.press("e")
+    page.wait_for_function(f"{live} === 0")
+
+
+def test_two_jobs_are_matched_by_branch(visit: Open) -> None:
+    page = visit(f"/compare?a={job_of('vote')}&b={job_of('straggler')}")
+    expect(page.get_by_role("row", name=re.compile("Critical path T"))).to_contain_text("1,900")
+    expect(page.locator(".compare-row")).to_have_count(9)
+    expect(page.locator(".graph.mini")).to_have_count(2)
+
+
+def test_the_list_is_filtered_by_what_the_address_says(visit: Open) -> None:
+    page = visit("/jobs?policy=thread-weaver&status=failed")
+    expect(page.locator(".job-row")).to_have_count(1)
+    page.get_by_label("Status").select_option("")
+    expect(page.locator(".job-row")).to_have_count(3)
+    page.get_by_label("Search questions").fill("no such words")
+    expect(page.locator(".empty")).to_contain_text("No job fits")
+
+
+def test_light_and_dark_can_be_chosen_and_stay(visit: Open) -> None:
+    page = visit("/jobs", color_scheme="light")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="Switch to dark").click()
+    dark = page.evaluate(ground)
+    page.reload()
+    assert page.evaluate(ground) == dark != light
+
+
+def test_an_unknown_job_is_told_and_leaves_the_stream_alone(visit: Open, url: str) -> None:
+    page = visit("/jobs", may_miss=True)
+    expect(page.locator(".connection")).to_contain_text("Live")
+    page.evaluate("history.pushState(null, '', '/jobs/0195c000-0000-7000-8000-00000000ffff')")
+    page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator(".connection")).to_contain_text("Live")

@@ -1,0 +1,119 @@
+"""Jobs that run while one looks: submitted, approved, cancelled, edited. The engine recites; all else is real."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import Open
+from tests.browser.house import house
+
+from anabranch.workers.engines.script import Line
+from anabranch.workers.messages import DecodeRequest
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> </textarea>'
+
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def script(request: DecodeRequest) -> Line:
+    """A sample each ends a little later than the one before it."""
+    ordinal = int(request.key.branch.rpartition(".")[2])
+    return Line(text=" ".join(["word"] * 40 * ordinal) + f" {HOSTILE} The answer is \\boxed{{42}}")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, program: str) -> Iterator[str]:
+    with house(tmp_path_factory.mktemp("live"), script=script, tokens_per_second=80) as address:
+        yield address
+
+
+def submit(page: Any, question: str, n: int = 3) -> None:
+    expect(page.get_by_label("Policy")).not_to_have_value("")
+    page.get_by_label("Question").fill(question)
+    page.get_by_label("n", exact=True).fill(str(n))
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/jobs/*")
+
+
+def test_a_submitted_job_grows_before_the_eyes_and_ends(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "What is six times seven?")
+    canvas = page.locator(".graph canvas")
+    expect(page.locator(".job-facts .status")).to_have_text("running")
+    expect(page.locator(".story-first")).to_contain_text("Running:")
+    expect(canvas).to_have_attribute("data-nodes", re.compile(r"^[5-9]$"))
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
+    expect(page.locator(".outcome")).to_contain_text("42")
+
+
+def test_the_list_shows_a_job_as_it_comes_and_as_it_changes(visit: Open) -> None:
+    looking = visit("/jobs")
+    expect(looking.locator(".connection")).to_contain_text("Live")
+    submit(visit("/submit?policy=self-consistency"), "Is this seen in the list?")
+    row = looking.locator(".job-row").filter(has_text="Is this seen in the list?")
+    expect(row).to_contain_text("running")
+    expect(row).to_contain_text("succeeded", timeout=20_000)
+
+
+def test_what_a_model_wrote_is_text_and_nothing_else(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, HOSTILE)
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
+    page.get_by_role("tab", name="Transcript").click()
+    expect(page.locator(".transcript")).to_contain_text("onerror=")
+    page.get_by_role("tab", name="Graph").click()
+    page.keyboard.press("j")
+    expect(page.locator(".panel")).to_be_visible()
+    assert page.locator("main img, main script").count() == 0
+    assert page.evaluate("window.owned") is None
+
+
+def test_a_person_approves_where_the_job_is_seen(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    page.get_by_text("Budget, sampling, seed, approvals").click()
+    page.get_by_label("answer").check()
+    submit(page, "May I?")
+    expect(page.locator(".job-facts .status")).to_have_text("waiting", timeout=20_000)
+    expect(page.locator(".shell-nav .badge")).to_have_text("1")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
+    expect(page.locator(".shell-nav .badge")).to_have_count(0)
+
+
+def test_a_running_job_is_cancelled(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "Stop me", n=16)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".job-facts .status")).to_have_text("cancelled", timeout=20_000)
+    expect(page.locator(".story-first")).to_contain_text("Cancelled")
+
+
+def test_a_branch_is_edited_and_run_again(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "What is six times seven, again?")
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
+    first = page.url
+    page.goto(first + "?node=0.1/1")
+    page.get_by_role("button", name="Edit and re-run from here").click()
+    page.get_by_label("What 0.1 returned").fill("The answer is \\boxed{7}")
+    page.get_by_role("button", name="Re-run", exact=True).click()
+    page.wait_for_url(lambda now: "/jobs/" in now and first.split("/")[-1] not in now)
+    expect(page.locator(".job-facts")).to_contain_text("edited at 0.1")
+
+
+def test_a_hidden_page_closes_its_stream_and_a_seen_one_catches_up(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "What happened meanwhile?", n=4)
+    page.evaluate(HIDE, True)
+    expect(page.locator(".connection")).to_contain_text("Paused")
+    page.evaluate("job => fetch(`/v1/jobs/${job}?wait=15`)", page.url.split("/")[-1])
+    expect(page.locator(".job-facts .status")).not_to_have_text("succeeded")
+    page.evaluate(HIDE, False)
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded")

@@ -1,0 +1,270 @@
+"""A world in one process and in virtual time: the real store, the real organizers, and a seed that breaks them."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.faults import CALM, USUAL, Disk, Meter, Odds, Process, Wire, store_of
+from tests.chaos.virtual import run_virtually, unix_now
+from tests.chaos.wishes import PlainChecks, script, wishes
+
+from anabranch.dag.ids import JobId
+from anabranch.dag.limits import Limits
+from anabranch.dag.policy import policy_named
+from anabranch.service.organizer import resume
+from anabranch.service.organizer.loop import Organizer
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.store import schema
+from anabranch.service.store.errors import AlreadyDecided, JobEnded, StoreAway
+from anabranch.service.store.rows import NewJob
+from anabranch.service.store.store import Store
+from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.local import LocalPool
+
+LEASE = 2.0
+PATIENCE = 900.0
+"""Virtual seconds after which a job that has not ended is lost."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a seed did."""
+
+    deaths: int = 0
+    pauses: int = 0
+    outages: int = 0
+    hand_overs: int = 0
+    commits: int = 0
+    refused_requests: int = 0
+    jobs: list[JobId] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+    virtual_seconds: float = 0.0
+
+
+class House:
+    """The world of one seed."""
+
+    def __init__(
+        self, url: str, seed: int, tally: Tally, *, deaths: int, jobs: int, organizers: int, odds: Odds
+    ) -> None:
+        self._disk, self._odds, self._most_deaths = Disk(url), odds, deaths
+        self._dice = random.Random(seed)
+        self._wanted, self._organizers = jobs, organizers
+        self.tally = tally
+        self._living: dict[str, tuple[Process, Organizer, Wire, asyncio.Task[None]]] = {}
+        self._born = 0
+        self._away = asyncio.Event()
+        self._errands: set[asyncio.Task[Any]] = set()
+        self._pool = LocalPool(ScriptedEngine(script, tokens_per_second=20.0), max_decodes=64)
+
+    async def run(self) -> None:
+        for _ in range(self._organizers):
+            self._be_born()
+        client = self._process("client", replace(self._odds, death=0))
+        store = store_of(self._disk, client)
+        troubles = [self._trouble(), self._people(store)]
+        tasks = [asyncio.create_task(trouble) for trouble in troubles]
+        async with asyncio.timeout(PATIENCE):
+            await self._submit(store)
+            for job in self.tally.jobs:
+                await self._until_ended(store, job)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._go_home()
+        await store.close()
+        self._disk.close()
+        self.tally.virtual_seconds = asyncio.get_running_loop().time()
+
+    # -- organizers -----------------------------------------------------------------------------------------
+
+    def _process(self, name: str, odds: Odds) -> Process:
+        dice = random.Random(self._dice.random())
+        return Process(name=name, dice=dice, odds=odds, store_away=self._away, on_death=self._bury)
+
+    def _be_born(self) -> None:
+        self._born += 1
+        name = f"organizer {self._born}"
+        calm = self.tally.deaths >= self._most_deaths
+        process = self._process(name, replace(self._odds, death=0.0) if calm else self._odds)
+        store = store_of(self._disk, process)
+        wire = Wire(self._pool, process, self.tally.meter)
+        traces = Traces(store, "scripted")
+        organizer = Organizer(
+            store,
+            wire,
+            PlainChecks(),
+            traces,
+            name=name,
+            lease_seconds=LEASE,
+            now=unix_now,  # type: ignore[arg-type]
+        )
+        task = asyncio.create_task(organizer.run(), name=name)
+        self._living[name] = (process, organizer, wire, task)
+
+    def _bury(self, process: Process) -> None:
+        """It is gone between two instructions: nothing is handed over, nothing is said."""
+        self.tally.deaths += 1
+        self._errand(self._burial(process))
+
+    async def _burial(self, process: Process) -> None:
+        _, organizer, wire, task = self._living.pop(process.name)
+        self.tally.commits += process.commits
+        working = [task, *(held.task for held in organizer._held.values() if held.task is not None)]
+        for each in working:
+            each.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        await asyncio.sleep(self._dice.random())
+        wire.hang_up()
+        await asyncio.sleep(self._dice.random())
+        self._be_born()
+
+    def _errand(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _go_home(self) -> None:
+        """All that still lives drains; then nothing may be left."""
+        self._odds = CALM
+        self._away.clear()
+        for process, *_ in self._living.values():
+            process.odds = CALM
+            process.running.set()
+        while self._errands:
+            await asyncio.gather(*self._errands)
+        for process, organizer, _, task in tuple(self._living.values()):
+            await organizer.drain()
+            await task
+            self.tally.commits += process.commits
+            await organizer._store.close()
+        await self._pool.close()
+
+    # -- trouble --------------------------------------------------------------------------------------------
+
+    async def _trouble(self) -> None:
+        """Beside the deaths at commits: deaths at any time, pauses longer than a lease, hand-overs, store outages."""
+        while True:
+            await asyncio.sleep(self._dice.expovariate(2.0))
+            if not self._living or self.tally.deaths >= self._most_deaths:
+                continue
+            name = self._dice.choice(sorted(self._living))
+            process, organizer, _, task = self._living[name]
+            match self._dice.randrange(8):
+                case 0 | 1 | 2:
+                    process.die()
+                case 3 | 4 if process.running.is_set():
+                    self._errand(self._pause(process))
+                case 5 if process.running.is_set():
+                    self._errand(self._replace(process, organizer, task))
+                case 6:
+                    await self._outage()
+                case _:
+                    pass
+
+    async def _pause(self, process: Process) -> None:
+        self.tally.pauses += 1
+        process.running.clear()
+        await asyncio.sleep(self._dice.expovariate(1 / LEASE))
+        process.running.set()
+
+    async def _replace(self, process: Process, organizer: Organizer, task: asyncio.Task[None]) -> None:
+        """A rolling restart: it drains, unless it dies of it."""
+        await asyncio.wait(
+            {asyncio.create_task(organizer.drain()), task}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if process.alive and self._living.pop(process.name, None):
+            self.tally.hand_overs += 1
+            self.tally.commits += process.commits
+            process.alive = False
+            self._be_born()
+
+    async def _outage(self) -> None:
+        self.tally.outages += 1
+        self._away.set()
+        await asyncio.sleep(self._dice.expovariate(1 / LEASE))
+        self._away.clear()
+
+    # -- clients --------------------------------------------------------------------------------------------
+
+    async def _submit(self, store: Store) -> None:
+        """Every job under a key: a client that heard nothing asks again, and gets the same one."""
+        for number in range(self._wanted):
+            spec = wishes(self._dice)
+            new = NewJob(
+                spec=spec,
+                policy_version=policy_named(spec.policy).version,
+                limits=Limits(completion_price=0.01, width=4),
+                trace_id=f"{number:032x}",
+                idempotency_key=f"job {number}",
+                body_digest=f"{number}",
+            )
+            self.tally.jobs.append((await self._stubbornly(lambda new=new: store.submit(new))).job.id)
+            await asyncio.sleep(self._dice.random())
+
+    async def _stubbornly(self, ask: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return await ask()
+            except StoreAway:
+                self.tally.refused_requests += 1
+                await asyncio.sleep(0.5)
+
+    async def _until_ended(self, store: Store, job: JobId) -> None:
+        while (await self._stubbornly(lambda: store.job(job))).finished_at is None:
+            await asyncio.sleep(0.25)
+
+    async def _people(self, store: Store) -> None:
+        """They decide, some twice, and now and then cancel."""
+        while True:
+            await asyncio.sleep(0.5)
+            with suppress(StoreAway):
+                for gate in await store.approvals("pending"):
+                    decision = self._dice.choice(["approve", "approve", "reject"])
+                    for _ in range(self._dice.choice([1, 2])):
+                        with suppress(AlreadyDecided, JobEnded):
+                            await store.decide_approval(gate.id, decision, by="ada")
+                if self.tally.jobs and self._dice.random() < 0.02:
+                    await store.request_cancel(self._dice.choice(self.tally.jobs), "changed my mind")
+
+
+def survive(
+    folder: Path,
+    template: Path,
+    seed: int,
+    tally: Tally,
+    *,
+    deaths: int = 100,
+    jobs: int = 16,
+    odds: Odds = USUAL,
+) -> str:
+    """Runs one seed; gives the URL of the store that it left. Raises TimeoutError for a lost job."""
+    path = folder / f"{seed}.db"
+    shutil.copy(template, path)
+    url = f"sqlite:///{path}"
+
+    async def main() -> None:
+        house = House(url, seed, tally, deaths=deaths, jobs=jobs, organizers=2 + seed % 2, odds=odds)
+        await house.run()
+
+    patience, resume.LOST_BEFORE_PARKING = (
+        resume.LOST_BEFORE_PARKING,
+        10**9,
+    )  # here it is never the job's fault
+    try:
+        run_virtually(main())
+        return url
+    finally:
+        resume.LOST_BEFORE_PARKING = patience
+
+
+def make_template(folder: Path) -> Path:
+    """An empty, migrated store."""
+    path = folder / "template.db"
+    asyncio.run(schema.upgrade(f"sqlite:///{path}"))
+    return path

