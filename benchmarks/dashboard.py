@@ -1,0 +1,90 @@
+"""How long the dashboard takes to show a large job, and how smoothly it pans: in Chromium, before the real service.
+
+    PYTHONPATH=.dev:. python benchmarks/dashboard.py
+
+First paint is counted from the navigation, and beside it from the last byte of the journal: the rest is the service's.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+from tests.browser.conftest import FLAGS
+from tests.browser.house import house
+from tests.browser.journals import journal
+
+SIZES = (1000, 5000)
+PAINTED = """() => {
+    const graph = document.querySelector(".graph canvas")?.graph;
+    return graph?.scene?.graph.status === "succeeded" && graph.cost > 0;
+}"""
+LAST_BYTE = """Math.max(...performance.getEntriesByType("resource")
+    .filter(one => one.name.includes("/events")).map(one => one.responseEnd))"""
+WATCH_FRAMES = """() => {
+    window.frames_ = [];
+    let last = performance.now();
+    const watch = now => {
+        window.frames_.push(now - last);
+        last = now;
+        if (window.watching) requestAnimationFrame(watch);
+    };
+    window.watching = true;
+    requestAnimationFrame(watch);
+}"""
+
+
+def first_paint(page: Page, address: str) -> tuple[float, float]:
+    """Milliseconds from the navigation, and from the last byte of the journal, until all of the job is drawn."""
+    page.goto(address)
+    page.wait_for_function(PAINTED, polling=10, timeout=120_000)
+    painted = page.evaluate("performance.now()")
+    return painted, painted - page.evaluate(LAST_BYTE)
+
+
+def frames_of_a_pan(page: Page) -> Sequence[float]:
+    """Milliseconds of each frame while the graph is dragged."""
+    box: Any = page.locator(".graph canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.evaluate(WATCH_FRAMES)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(90):
+        page.mouse.move(x + step % 30 * 6, y + step % 20 * 5)
+    page.mouse.up()
+    page.evaluate("window.watching = false")
+    return sorted(page.evaluate("window.frames_"))
+
+
+def main() -> None:
+    now = time.time()
+    planted = [journal("forest", nodes=nodes, seed=nodes, start=now - 3600) for nodes in SIZES]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        house(Path(folder), planted) as url,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        print(
+            f"{'job':>16} {'drawn':>6} {'first paint':>12} {'after journal':>14} {'pan mean':>9} {'p95':>6}  ms"
+        )
+        for nodes, events in zip(SIZES, planted, strict=True):
+            for name, query in (("folded", ""), ("all branches", "?open=all")):
+                page = browser.new_page(viewport={"width": 1400, "height": 900})
+                whole, after = first_paint(page, f"{url}/jobs/{events[0]['job']}{query}")
+                page.wait_for_timeout(1000)
+                frames = frames_of_a_pan(page)
+                drawn = page.locator(".graph canvas").get_attribute("data-nodes")
+                mean, late = sum(frames) / len(frames), frames[int(len(frames) * 0.95)]
+                print(
+                    f"{nodes:>5} {name:>10.10} {drawn:>6} {whole:>12.0f} {after:>14.0f} {mean:>9.1f} {late:>6.1f}"
+                )
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
