@@ -32,11 +32,15 @@ def settled(page: Page) -> Page:
 
 
 def on_canvas(page: Page, node: str) -> None:
-    """Click a node of the graph."""
+    """Click a node of the graph, once nothing moves: a click takes longer to arrive than a node stays."""
     graph = page.locator(".graph canvas")
     expect(graph).to_have_attribute("data-nodes", re.compile("[1-9]"))
     at: dict[str, Any] = page.wait_for_function(
-        "id => document.querySelector('.graph canvas').graph?.screenPosition(id)", arg=node
+        """id => {
+            const { graph } = document.querySelector('.graph canvas');
+            return graph && !graph.isMoving && graph.screenPosition(id);
+        }""",
+        arg=node,
     ).json_value()
     page.mouse.click(at["x"], at["y"])
 

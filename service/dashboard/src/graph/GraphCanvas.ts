@@ -126,6 +126,11 @@ export class GraphCanvas {
     this.glide({ zoom, x: this.size.width / 2 - box.x * zoom, y: this.size.height / 2 - box.y * zoom }, true);
   }
 
+  /** Whether nodes or the view are on their way. */
+  get isMoving(): boolean {
+    return this.move !== null;
+  }
+
   /** Where a node is on the screen, in pixels of the page: for tests, and for whatever is anchored to a node. */
   screenPosition(id: string): { x: number; y: number } | null {
     const box = this.shownBoxes().get(this.scene?.visible.home.get(id) ?? id);
@@ -135,13 +140,13 @@ export class GraphCanvas {
     return { x: left + x, y: top + y };
   }
 
+  /** The node drawn at a point of the canvas: where it is seen now, also while it is on its way. */
   nodeAt(px: number, py: number): string | null {
-    if (!this.scene) return null;
     const { x, y } = this.camera.toWorld(px, py);
     const slack = Math.max(3, 5 / this.camera.zoom);
     let nearest: string | null = null;
     let distance = Number.POSITIVE_INFINITY;
-    for (const [id, box] of this.scene.layout.boxes) {
+    for (const [id, box] of this.shownBoxes()) {
       const dx = Math.max(0, Math.abs(x - box.x) - box.width / 2);
       const dy = Math.max(0, Math.abs(y - box.y) - box.height / 2);
       if (dx > slack || dy > slack || dx + dy >= distance) continue;
