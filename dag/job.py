@@ -25,6 +25,8 @@ class Budget:
     """Decoded tokens over all branches."""
     seconds: float | None = None
     """From claim to answer."""
+    branch_seconds: float | None = None
+    """From the first decode of a branch, or of one below it, to its end. Those of the trunk are the job's."""
     branches: int | None = None
     depth: int | None = None
     cost: float | None = None

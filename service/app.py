@@ -67,6 +67,7 @@ def pool_settings(settings: Settings) -> PoolSettings:
         replicas=settings.replicas,
         gpus_per_replica=settings.gpus_per_replica,
         max_decodes=settings.max_decodes,
+        stall_seconds=settings.stall_seconds,
     )
 
 

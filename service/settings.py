@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """Processes that run policies; each may hold hundreds of jobs."""
     max_decodes: int = Field(default=32, ge=1)
     """Decodes that one replica takes at once."""
+    stall_seconds: float = Field(default=300.0, gt=0)
+    """Seconds without a new token after which a decode is tried on another replica."""
     script: Path | None = None
     """What engine scripted says, as JSON; None is its own demonstration."""
     upstream_url: str | None = None

@@ -29,6 +29,7 @@ class WorkerPool:
             name=serve.get_replica_context().replica_id.unique_id,
             max_decodes=settings.max_decodes,
             text_interval=settings.text_interval,
+            stall_seconds=settings.stall_seconds,
         )
 
     async def decode(

@@ -23,9 +23,16 @@ class LocalPool:
         *,
         max_decodes: int = 256,
         text_interval: float = TEXT_INTERVAL,
+        stall_seconds: float | None = None,
         name: str = "local",
     ) -> None:
-        self.replica = Replica(engine, name=name, max_decodes=max_decodes, text_interval=text_interval)
+        self.replica = Replica(
+            engine,
+            name=name,
+            max_decodes=max_decodes,
+            text_interval=text_interval,
+            stall_seconds=stall_seconds,
+        )
         self._name = name
         self._calls: set[asyncio.Task[None]] = set()
 

@@ -40,12 +40,19 @@ class Replica:
     """One engine and the decodes on it."""
 
     def __init__(
-        self, engine: Engine, *, name: str, max_decodes: int, text_interval: float = TEXT_INTERVAL
+        self,
+        engine: Engine,
+        *,
+        name: str,
+        max_decodes: int,
+        text_interval: float = TEXT_INTERVAL,
+        stall_seconds: float | None = None,
     ) -> None:
         self._engine = engine
         self._name = name
         self._max_decodes = max_decodes
         self._text_interval = text_interval
+        self._stall_seconds = stall_seconds
         self._admission = Admission(max_decodes)
         self._decodes: dict[Key, Decode] = {}
         self._calls = 0
@@ -83,7 +90,12 @@ class Replica:
 
     def _take(self, request: DecodeRequest, outbox: Outbox) -> Decode:
         decode = Decode(
-            request, outbox.put, engine=self._engine, admission=self._admission, replica=self._name
+            request,
+            outbox.put,
+            engine=self._engine,
+            admission=self._admission,
+            replica=self._name,
+            stall_seconds=self._stall_seconds,
         )
         self._decodes[request.key] = decode
         return decode

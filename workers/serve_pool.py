@@ -10,10 +10,10 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
-from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.workers.call import Call
 from anabranch.workers.deployment import NAME, pool_name
-from anabranch.workers.messages import DecodeRequest, Key
+from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool import Deliver, PoolLoad
 from anabranch.workers.replica import ReplicaState
 from anabranch.workers.routing import Routing
@@ -22,8 +22,8 @@ from anabranch.workers.watching import unwatch, watch
 logger = logging.getLogger(__name__)
 
 SUSPECT_SECONDS = 2.0
-"""For how long nothing new goes to a replica that broke a call: twice the period of its health check, after which Serve
-has either replaced it or found it well."""
+"""For how long nothing new goes to a replica that broke a call, or stalls: twice the period of its health check, after
+which Serve has either replaced it or found it well."""
 
 
 class _Trip:
@@ -167,6 +167,8 @@ class ServePool:
                     trip.replica = batch.replica  # another one, where the one it was sent to had gone
                     self._pass_aborts_on(trip)
                 trip.call.receive(batch.messages)
+                if any(map(_stalled, batch.messages)):
+                    self._suspect(trip.replica)
         except asyncio.CancelledError:
             batches.cancel()
             raise
@@ -201,6 +203,14 @@ class ServePool:
         """A task outside any Serve request: Serve cancels what a request began when the request goes away, and mistakes
         calls made at once in one request for one another."""
         return self._loop.create_task(coroutine, context=Context())
+
+
+def _stalled(message: Message) -> bool:
+    """Its next try would find the same engine by its prefix."""
+    match message:
+        case SegmentDone(decoded=Decoded(fault=Fault(cause="timeout"))):
+            return True
+    return False
 
 
 def _keys(call: Call) -> list[Key]:

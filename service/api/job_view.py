@@ -27,6 +27,7 @@ class BudgetView(BaseModel):
 
     tokens: int | None
     seconds: float | None
+    branch_seconds: float | None
     branches: int | None
     depth: int | None
     cost: float | None
@@ -109,6 +110,7 @@ def job_view(row: JobRow) -> JobView:
         budget=BudgetView(
             tokens=spec.budget.tokens,
             seconds=spec.budget.seconds,
+            branch_seconds=spec.budget.branch_seconds,
             branches=spec.budget.branches,
             depth=spec.budget.depth,
             cost=spec.budget.cost,

@@ -60,6 +60,9 @@ class SentBudget(Sent):
 
     tokens: int | None = Field(default=None, ge=1, description="Decoded tokens over all branches.")
     seconds: float | None = Field(default=None, gt=0, description="From claim to answer.")
+    branch_seconds: float | None = Field(
+        default=None, gt=0, description="From a branch's first decode to its end; it is then cancelled."
+    )
     branches: int | None = Field(default=None, ge=1)
     depth: int | None = Field(
         default=None, ge=0, description="Forks between the trunk and the deepest branch."

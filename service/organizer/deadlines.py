@@ -1,8 +1,9 @@
-"""A job's seconds: when its policy is told to wind up, and when it must stop."""
+"""Seconds: when a job's policy is told to wind up and when it must stop, and when a branch is cut off."""
 
 from collections.abc import Sequence
 
 from anabranch.dag import events as e
+from anabranch.dag.ids import TRUNK, BranchId, parent_of
 
 WIND_UP = 0.8
 """Share of a job's seconds after which its policy is told to wind up."""
@@ -22,3 +23,25 @@ def words(limit: float, records: Sequence[e.Record], now: float) -> list[tuple[f
         for share in (WIND_UP, 1.0)
     )
     return [(due, fact) for due, fact in facts if fact.spent not in said]
+
+
+class BranchDeadlines:
+    """When each branch below the trunk must have ended: so long after it, or a branch below it, first decoded."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._begun: set[BranchId] = set()
+
+    def begun(self, record: e.Record) -> list[tuple[float, e.BranchCancelled]]:
+        """The deadlines that this record sets: each with its moment in Unix seconds, and what happens then."""
+        if self._seconds is None or not isinstance(record.event, e.SegmentStarted):
+            return []
+        branches: list[BranchId] = []
+        branch: BranchId | None = record.event.branch
+        while branch is not None and branch != TRUNK and branch not in self._begun:
+            branches.append(branch)
+            branch = parent_of(branch)
+        self._begun |= set(branches)
+        reason = f"it took longer than the {self._seconds:g} s that a branch may take"
+        due = record.at.timestamp() + self._seconds
+        return [(due, e.BranchCancelled(branch=each, reason=reason, by="deadline")) for each in branches]

@@ -1,8 +1,7 @@
 """One job in the hands of one organizer: facts in, journal, then commands out. The walk of a job is this loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,33 +11,18 @@ from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.graph import ReasoningGraph
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
-from anabranch.dag.metrics import Metrics, measure
-from anabranch.dag.recall import Recall
-from anabranch.service.organizer.deadlines import words
+from anabranch.dag.metrics import measure
+from anabranch.service.organizer.deadlines import BranchDeadlines, words
 from anabranch.service.organizer.drafts import Draft, Drafts
 from anabranch.service.organizer.requests import request_of
+from anabranch.service.organizer.surroundings import Surroundings
+from anabranch.service.organizer.timers import Timers
 from anabranch.service.store.rows import Checkpoint
-from anabranch.workers.checks import Checks
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
-from anabranch.workers.pool import Pool
 
 Fact = Callable[[Interpreter], Step]
 """Something that happened, still to be told to the interpreter."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a job run acts on."""
-
-    pool: Pool
-    checks: Checks
-    append: Callable[[Sequence[e.Event], Metrics | None], Awaitable[object]]
-    """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
-    now: Callable[[], float]
-    """Unix seconds."""
-    recall: Recall | None = None
-    """Outcomes of the job that this one was edited from."""
 
 
 _Recalled = tuple[int, BranchId, int, tuple[Decoded, ...]]
@@ -62,17 +46,23 @@ class JobRun:
         self._around = around
         self._records = list(records)
         self._graph = ReasoningGraph()
-        for record in records:
-            self._graph.add(record)
+        spec = interpreter.state.spec
+        self._branch_deadlines = BranchDeadlines(spec.budget.branch_seconds if spec is not None else None)
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
         self._drafts = Drafts(asyncio.get_running_loop().time)
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
         self._tools: dict[Key, asyncio.Task[None]] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers = Timers()
+        self._alarms = Timers()
+        """Deadlines: they follow from the journal, so a parked job need not be kept in memory for them."""
+        self.due_in: float | None = None
+        """Seconds after which a job that was parked must be taken up again, for its next deadline."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
+        for record in records:
+            self._note(record)
 
     # -- in ----------------------------------------------
 
@@ -129,9 +119,14 @@ class JobRun:
         for seq, event in enumerate(events, start=len(self._records) + 1):
             record = e.Record(job=self.job, seq=seq, epoch=0, at=at, event=event, prev_hash="", hash="")
             self._records.append(record)
-            self._graph.add(record)
+            self._note(record)
         metrics = measure(self._records, self._graph) if self._interpreter.over else None
         await self._around.append(events, metrics)
+
+    def _note(self, record: e.Record) -> None:
+        self._graph.add(record)
+        for due, fact in self._branch_deadlines.begun(record):
+            self._at(due, fact)
 
     # -- out ----------------------------------------------
 
@@ -145,14 +140,15 @@ class JobRun:
                     recalled.append(known)
                 case c.Decode() if command.delay > 0:
                     request = self._request(command)
-                    self._delayed[request.key] = self._later(command.delay, partial(self._start, [request]))
+                    start = partial(self._start, [request])
+                    self._delayed[request.key] = self._timers.set(command.delay, start)
                 case c.Decode():
                     together.append(self._request(command))
                 case c.Abort():
                     self._abort(command)
                 case c.Expire():
                     expired = partial(Interpreter.expired, branch=command.branch, join=command.join)
-                    self._later(command.seconds, partial(self._inbox.put_nowait, expired))
+                    self._timers.set(command.seconds, partial(self._inbox.put_nowait, expired))
                 case c.Compare():
                     self._spawn(self._compare(command))
                 case c.Verify():
@@ -187,8 +183,7 @@ class JobRun:
         key = self._key(command.branch, command.segment)
         delayed, tool = self._delayed.pop(key, None), self._tools.pop(key, None)
         if delayed is not None:
-            delayed.cancel()
-            self._timers.discard(delayed)
+            self._timers.cancel(delayed)
         if tool is not None:
             tool.cancel()
         if delayed is None and tool is None:
@@ -255,16 +250,15 @@ class JobRun:
         seconds = spec.budget.seconds if spec is not None else None
         if seconds is not None:
             for due, fact in words(seconds, self._records, self._around.now()):
-                self._later(max(0.0, due - self._around.now()), partial(self.tell, fact))
+                self._at(due, fact)
 
-    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        def due() -> None:
-            self._timers.discard(handle)
-            call()
-
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._timers.add(handle)
-        return handle
+    def _at(self, due: float, fact: e.Event) -> None:
+        """Tell this fact at that moment (Unix seconds), or now if it has passed."""
+        seconds = due - self._around.now()
+        if seconds <= 0:
+            self.tell(fact)
+        else:
+            self._alarms.set(seconds, partial(self.tell, fact))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -280,8 +274,9 @@ class JobRun:
             self._inbox.put_nowait(lambda _: Step())
 
     def _let_go(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
+        self.due_in = self._alarms.next_in()
+        self._timers.cancel_all()
+        self._alarms.cancel_all()
         for task in self._tasks:
             task.cancel()
         still_open = [self._keys[b] for b in self._interpreter.state.open_segments if b in self._keys]

@@ -14,9 +14,10 @@ from anabranch.dag import events as e
 from anabranch.dag.closing import closing
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.metrics import Metrics
-from anabranch.service.organizer.job_run import JobRun, Surroundings
+from anabranch.service.organizer.job_run import JobRun
 from anabranch.service.organizer.recalling import recall_of
 from anabranch.service.organizer.resume import CannotGoOn, resumed, taken_up
+from anabranch.service.organizer.surroundings import Surroundings
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
 from anabranch.service.store.inbox import Decision
@@ -209,6 +210,8 @@ class Organizer:
             await held.run.run()
             if held.run.over:
                 await self._draw(job)
+            else:
+                after = held.run.due_in
         except CannotGoOn as refusal:
             logger.warning("job %s ends here: %s", job, refusal)
         except (Fenced, JobEnded) as error:

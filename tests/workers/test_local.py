@@ -19,7 +19,9 @@ def says(*lines, **settings):
         for line in lines
     ]
     pool_settings = {
-        name: settings.pop(name) for name in ("max_decodes", "text_interval") if name in settings
+        name: settings.pop(name)
+        for name in ("max_decodes", "text_interval", "stall_seconds")
+        if name in settings
     }
     return LocalPool(ScriptedEngine(Rules(tuple(rules)), **settings), **pool_settings)
 
@@ -99,6 +101,28 @@ async def test_text_travels_in_batches_not_tokens(opened, listener, request_for)
     pieces = [message for message in listener.heard if isinstance(message, TextPiece)]
     assert len(pieces) < 100
     assert pieces[-1].tokens == 1000
+
+
+async def test_a_decode_that_stalls_ends_so_that_it_is_tried_elsewhere(opened, listener, request_for):
+    pool = opened(
+        says(("0.1", Line(text="too slow")), ("*", Line(text="")), tokens_per_second=0.01, stall_seconds=0.2)
+    )
+    slow, quick = request_for("0.1"), request_for("0.2")
+    pool.start([slow, quick], listener)
+    ends = await listener.all_end([slow, quick])
+    assert ends[quick.key].decoded.finish is Finish.EOS
+    stalled = ends[slow.key].decoded
+    assert stalled.finish is Finish.ERROR
+    assert (stalled.fault.cause, stalled.fault.retryable) == ("timeout", True)
+    assert pool.load().decoding == 0
+
+
+async def test_a_decode_that_goes_on_may_take_longer_than_a_stall(opened, listener, request_for):
+    pool = opened(says("one two three four five six", tokens_per_second=10, stall_seconds=0.4))
+    request = request_for()
+    pool.start([request], listener)
+    ends = await listener.all_end([request])
+    assert ends[request.key].decoded.finish is Finish.EOS
 
 
 async def test_aborting_five_of_eight_leaves_three(opened, listener, request_for):

@@ -15,6 +15,7 @@ import pytest
 from anabranch.dag.text import Context
 from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
 from anabranch.workers.errors import DecodeError, EngineDead
+from anabranch.workers.local import LocalPool
 
 pytestmark = [pytest.mark.real, pytest.mark.chaos]
 
@@ -48,6 +49,26 @@ async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(req
     with pytest.raises(DecodeError, match="replica-died"):
         await anext(engine.decode(request))
     await engine.close()
+
+
+async def test_when_vllm_hangs_the_decode_ends_and_the_next_one_is_well(request_for, listener):
+    others = set(multiprocessing.active_children())
+    pool = LocalPool(VllmEngine(SETTINGS), stall_seconds=3.0)
+    (vllm,) = set(multiprocessing.active_children()) - others
+    first = replace(request_for("0.1", max_tokens=900), context=Context((), "1 2 3 4 5 6 7 8 9"))
+    pool.start([first], listener)
+    await listener.until(lambda: listener.text(first.key))
+    os.kill(vllm.pid, signal.SIGSTOP)
+    ends = await listener.all_end([first])
+    os.kill(vllm.pid, signal.SIGCONT)
+    second = replace(request_for("0.2", max_tokens=5), context=first.context)
+    pool.start([second], listener)
+    ends |= await listener.all_end([first, second])
+
+    assert ends[first.key].decoded.fault.cause == "timeout"
+    assert ends[first.key].decoded.usage.completion_tokens > 0
+    assert ends[second.key].decoded.fault is None
+    await pool.close()
 
 
 def test_a_killed_replica_takes_its_vllm_process_along(tmp_path):

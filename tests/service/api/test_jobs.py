@@ -46,7 +46,7 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
     }
     job = await submitted(client, **asked)
     assert job["policy"] == asked["policy"]
-    assert job["budget"] == asked["budget"]
+    assert job["budget"] == {**asked["budget"], "branch_seconds": None}
     assert (job["priority"], job["seed"], job["metadata"]) == (2, 7, asked["metadata"])
     assert job["sampling"] == {"temperature": 0.5, "top_p": None, "max_tokens": 99}
     assert job["approvals"] == ["fork", "answer"]

@@ -59,3 +59,27 @@ async def test_where_only_prompts_cost_money_the_last_one_may_pass_the_limit(hou
     asked = len(house.asked)
     assert asked == 1
     assert row.cost > 0.001
+
+
+async def test_a_branch_that_takes_too_long_is_cut_off_and_the_job_goes_on(house: House) -> None:
+    def script(request: DecodeRequest) -> Line:
+        return Line(text="so it goes " * 1000 if request.key.branch == "0.2" else "it is 42")
+
+    async with house.organizer(script, speed=50):
+        job = await house.submit(
+            "self-consistency", {"n": 3, "stop": "all"}, budget=Budget(branch_seconds=0.5)
+        )
+        row = await house.ended(job)
+    cut_off = [event for event in await house.events(job) if isinstance(event, e.BranchCancelled)]
+    assert [(event.branch, event.by) for event in cut_off] == [("0.2", "deadline")]
+    assert row.status == "succeeded"
+    assert row.usage.completion_tokens > 6  # what it wrote until then is on the bill
+
+
+async def test_a_job_that_waits_for_people_is_let_go_and_still_ends_at_its_deadline(house: House) -> None:
+    async with house.organizer(ten_tokens) as organizer:
+        job = await house.submit("sequential", budget=Budget(seconds=2.0), approvals=("answer",))
+        await house.until(job, lambda row: row.status == "waiting" and not organizer._held)
+        row = await house.ended(job)
+    assert row.answer is None or row.answer["forced"]
+    assert (await house.store.audit(job)).sound

@@ -11,6 +11,7 @@ const GATES = ["plan", "fork", "join", "answer"] as const;
 const LIMITS: [string, string][] = [
   ["tokens", "decoded tokens"],
   ["seconds", "from claim to answer"],
+  ["branch_seconds", "of one branch"],
   ["branches", "at most"],
   ["depth", "forks below one another"],
   ["cost", "in the price table’s currency"],
