@@ -1,9 +1,11 @@
 """The catalogue of policies. A policy is one function in one file of `dag/policies/`, marked with `@policy`."""
 
+import ast
 import hashlib
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,12 +38,14 @@ class PolicyInfo:
     use_when: str
     function: PolicyFunction
     version: str
-    """Digest of the module's source: changes whenever the policy's code does."""
+    """Digest of the sources of `machinery`: changes whenever the policy's code does."""
 
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         return self.function(problem, **params)
 
 
+_DAG = "anabranch.dag"
+_VOCABULARY = {f"{_DAG}.{name}" for name in ("actions", "decoding", "errors", "ids", "job", "policy", "text")}
 _CATALOGUE: dict[str, PolicyInfo] = {}
 
 
@@ -50,14 +54,27 @@ def policy(*, title: str, paper: str, use_when: str) -> Callable[[PolicyFunction
 
     def enter(function: PolicyFunction) -> PolicyFunction:
         name = function.__name__.replace("_", "-")
-        source = inspect.getsource(inspect.getmodule(function) or function)
-        version = hashlib.sha256(source.encode()).hexdigest()[:16]
+        sources = "".join(inspect.getsource(sys.modules[module]) for module in machinery(function.__module__))
+        version = hashlib.sha256(sources.encode()).hexdigest()[:16]
         _CATALOGUE[name] = PolicyInfo(
             name=name, title=title, paper=paper, use_when=use_when, function=function, version=version
         )
         return function
 
     return enter
+
+
+def machinery(module: str) -> tuple[str, ...]:
+    """The modules that make a policy what it is: its own, and those of `dag` that it imports, directly or through one
+    another, the common vocabulary apart. What only its grammars' names tell is noticed by replay."""
+    found, new = set[str](), {module}
+    while new:
+        found |= new
+        sources = (ast.parse(inspect.getsource(sys.modules[name])) for name in new)
+        nodes = (node for source in sources for node in ast.walk(source))
+        named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        new = {name for name in named if name.startswith(f"{_DAG}.")} - _VOCABULARY - found
+    return tuple(sorted(found))
 
 
 @cache

@@ -1,62 +1,16 @@
 """Multiverse (Yang et al., arXiv 2506.09991): protocols.md section 4, the MapReduce structure, nested."""
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
-from anabranch.dag.actions import Action, Answer, Malformed, Policy, Splice, SubPolicy, Think
-from anabranch.dag.blocks import (
-    TRANSITIONS,
-    UNFINISHED,
-    Block,
-    Form,
-    Part,
-    Trajectory,
-    before_mark,
-    carried_out,
-    plan_structure,
-    planned,
-    spliced,
-)
+from anabranch.dag.actions import Policy, Splice
+from anabranch.dag.blocks import Form, plan_structure
 from anabranch.dag.decoding import Decoding
+from anabranch.dag.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
 from anabranch.dag.job import Problem
+from anabranch.dag.map_reduce import Rules, thought
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.protocols.escape import escape
-from anabranch.dag.protocols.multiverse import whole_blocks
-from anabranch.dag.protocols.outline import Outline
-from anabranch.dag.text import Base, say
-
-INSTRUCTION = """\
-You think in parallel. First outline the parts of the question that need nothing of each other; each becomes a path, \
-which does its own part only. Behind the paths, conclude what they found and answer the whole question.
-
-Example question: How many integers below 60 are divisible by 4 or 6? Let's think in parallel.
-<Parallel>
-<Goal>
-<Outline>1: Count the multiples of 4.</Outline>
-<Outline>2: Count the multiples of 6.</Outline>
-<Outline>3: Count the multiples of 12.</Outline>
-</Goal>
-<Path>1: Count the multiples of 4. 4 to 56, that is 14.</Path><Path>2: Count the multiples of 6. 6 to 54, that is \
-9.</Path><Path>3: Count the multiples of 12. 12 to 48, that is 4.</Path>
-<Conclusion>There are 14, 9 and 4 of them.</Conclusion></Parallel>
-The answer: 14 + 9 - 4 = 19."""
-ASSISTED_WIDTH = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
-    """What holds on the trunk and in every path."""
-
-    form: Form
-    decoding: Decoding
-    limit: int
-    depth: int
-    overflow: str
-
-    def in_a_path(self) -> "_Rules":
-        grammar = (self.decoding.grammar or "").replace("multiverse:", "multiverse-path:")
-        return replace(self, decoding=replace(self.decoding, grammar=grammar), depth=self.depth - 1)
+from anabranch.dag.text import say
 
 
 @policy(
@@ -100,67 +54,10 @@ def multiverse(
         behind="\n<Conclusion>",
         repeats=assist == "plan",
     )
-    rules = _Rules(form=form, decoding=decoding, limit=limit, depth=depth, overflow=overflow)
+    rules = Rules(form=form, decoding=decoding, limit=limit, depth=depth, overflow=overflow)
     first = decoding
     if assist == "plan":
         yield Splice(messages=(say("system", INSTRUCTION),))
         structure = plan_structure("<Parallel>\n<Goal>\n", "</Goal>", min(limit, ASSISTED_WIDTH))
         first = replace(decoding, structure=structure)
-    return (yield from _thought(rules, first)).answer()
-
-
-def _thought(rules: _Rules, first: Decoding) -> Generator[Action, Any, Trajectory]:
-    """Think, with blocks, to the end of this line of thought: the trunk's own, or a path's `</Path>`."""
-    own = Trajectory((yield Think(first)))
-    for _ in range(TRANSITIONS):
-        while own.last.tag is not None and own.last.tag.kind == "conclusion":
-            own.goes_on((yield Think(rules.decoding)))
-        tag = own.last.tag
-        if tag is None or tag.kind == "path":
-            return own
-        plan, fault = planned(tag, rules.limit)
-        fault = fault or ("" if rules.depth else "too-deep")
-        if fault:
-            yield Malformed(problem=fault, span=own.last.text[-400:])
-        if fault == "unclosed":
-            return own
-        block = None if fault else (yield from _paths(plan, rules))
-        if block is None:
-            own.goes_on((yield Think(rules.decoding)))
-        else:
-            own.goes_on(*(yield from spliced(rules.form, block, rules.decoding, rules.overflow)))
-    yield Malformed(problem="too-many-plans")
-    return own
-
-
-def _paths(plan: tuple[Outline, ...], rules: _Rules) -> Generator[Action, Any, Block | None]:
-    """The paths of a plan, side by side; a single one inline."""
-    if len(plan) > 1:
-        return (yield from carried_out(plan, [_path(outline, rules) for outline in plan], _as_it_stands))
-    opening = rules.form.opening(plan[0])
-    yield Splice(text=opening)
-    inside = rules.in_a_path()
-    own = yield from _thought(inside, inside.decoding)
-    part = Part(outline=plan[0], text=_closed(own).text)
-    return Block(parts=(part,), finished=True, sources=tuple(own.sources), there=opening + own.text)
-
-
-def _path(outline: Outline, rules: _Rules) -> SubPolicy:
-    def run() -> Policy:
-        inside = rules.in_a_path()
-        return _closed((yield from _thought(inside, inside.decoding)))
-
-    opening = (rules.form.opening(outline),)
-    return SubPolicy(run=run, base=Base.PARENT, opening=opening, role="path", label=outline.text)
-
-
-def _closed(own: Trajectory) -> Answer:
-    """All that a path wrote, its blocks included, before its closing tag."""
-    tag = own.last.tag
-    if tag is None or tag.kind != "path":
-        return Answer(text=own.text, flags=(UNFINISHED,))
-    return Answer(text=before_mark(own.text), flags=(UNFINISHED,) if tag.problem else ())
-
-
-def _as_it_stands(text: str) -> str:
-    return text if whole_blocks(text) else escape(text)
+    return (yield from thought(rules, first)).answer()

@@ -2,34 +2,13 @@
 
 from typing import Annotated, Literal
 
-from anabranch.dag.actions import (
-    Answer,
-    Cancel,
-    Fork,
-    Forked,
-    Join,
-    Joined,
-    Merge,
-    Mode,
-    Policy,
-    Segment,
-    Thought,
-)
+from anabranch.dag.actions import Answer, Cancel, Fork, Forked, Join, Joined, Merge, Mode, Policy
 from anabranch.dag.answers import extract_answer
-from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.errors import NoAnswer
-from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
+from anabranch.dag.paths import path, summary_of
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.text import Base, Output, Parts, say
 
-PATH = "Think step by step. Put your final answer in \\boxed{}."
-SUMMARY = (
-    "Above are several lines of thought about the question; some were stopped before their end. Compare them, "
-    "correct what is wrong, and give the final answer in \\boxed{}."
-)
-TEMPLATE = "I have thought about this in several ways. Taking them together, the final answer is"
-"""Stands behind `<summary>`. The engine's own sentence is not in our sources; this says what it is told to say."""
 SHORT = 2000
 """Characters of a path that a summary reads when all of them are too long for it."""
 
@@ -60,7 +39,7 @@ def para_thinker(
     with a mark. Without a summary, the finished path's own text is the answer.
     """
     trained = assist == "none"
-    forked: Forked = yield Fork(children=tuple(_path(i, trained) for i in range(1, paths + 1)))
+    forked: Forked = yield Fork(children=tuple(path(i, trained) for i in range(1, paths + 1)))
     mode = Mode.FIRST_K if stop == "first" else Mode.ALL
     joined: Joined = yield Join(targets=forked.branches, mode=mode, count=1)
     if joined.pending:
@@ -71,7 +50,9 @@ def para_thinker(
     if not written:
         raise NoAnswer("no path wrote anything")
     for limit in (None, SHORT):
-        merged: Forked = yield Merge(merged=forked.branches, child=_summary(forked.branches, limit, trained))
+        merged: Forked = yield Merge(
+            merged=forked.branches, child=summary_of(forked.branches, limit, trained)
+        )
         summary: Joined = yield Join(targets=merged.branches)
         if summary.results and summary.results[0].ok and summary.results[0].value.strip():
             sources = (*forked.branches, *merged.branches)
@@ -80,44 +61,3 @@ def para_thinker(
             break
     with_answer = (text for text in written if extract_answer(text) is not None)
     return Answer(text=next(with_answer, written[0]), sources=forked.branches, flags=("no-summary",))
-
-
-def _path(number: int, trained: bool) -> Thought:
-    if not trained:
-        return Thought(
-            base=Base.PROBLEM, messages=(say("system", PATH),), role="path", label=f"path {number}"
-        )
-    return Thought(
-        base=Base.PROBLEM,
-        opening=(f"<think{number}>",),
-        decoding=Decoding(stop=(f"</think{number}>",)),
-        returns=_without_stop,
-        role="path",
-        label=f"path {number}",
-    )
-
-
-def _without_stop(segment: Segment) -> Answer:
-    """A segment's text before the tag that ended it."""
-    if segment.finish is not Finish.STOP:
-        return Answer(text=segment.text, flags=("closed-by-runtime",))
-    return Answer(text=segment.text[: segment.text.rindex("</")])
-
-
-def _summary(paths: tuple[BranchId, ...], limit: int | None, trained: bool) -> Thought:
-    """A child that reads the problem and all paths, in the order of their numbers."""
-    read: Parts = ()
-    for number, branch in enumerate(paths, start=1):
-        opens, closes = (
-            (f"<think{number}>", f"</think{number}>") if trained else (f"Line {number}:\n", "\n\n")
-        )
-        read = (*read, opens, Output(branch=branch, limit=limit), closes)
-    if trained:
-        return Thought(
-            base=Base.PROBLEM,
-            opening=(*read, f"<summary>{TEMPLATE}"),
-            decoding=Decoding(stop=("</summary>",)),
-            returns=_without_stop,
-            role="summary",
-        )
-    return Thought(base=Base.PROBLEM, messages=(say("user", *read, SUMMARY),), role="summary")

@@ -4,16 +4,15 @@ from collections.abc import Generator, Mapping
 from typing import Annotated, Any
 
 from anabranch.dag import actions as a
-from anabranch.dag.decoding import Decoding, Structure
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.plans import BadPlan, Plan, Subtask, plan_schema, planning, read_plan, tokens_for
+from anabranch.dag.planning import agreed_plan, written_plan
+from anabranch.dag.plans import Plan, Subtask
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.protocols.escape import escape
 from anabranch.dag.text import Base, Message, Output, say
 
-REPAIR = "This plan cannot be carried out: {problem}. Write the whole plan again, without this fault."
 IN_PARTS = say("assistant", "I will work this out in parts.")
 SUBTASK = "Only this part now: {question}"
 CONCLUDE = "{synthesis}\nNow give the final answer to the whole question."
@@ -39,8 +38,8 @@ def plan(
     once, then the trunk answers directly; so it does when the plan says so, is rejected, or may not fork. A dependent
     of a failed subtask starts all the same and reads why it failed. If there is no synthesis, the trunk writes it.
     """
-    wanted = yield from _planned(problem, width, depth)
-    agreed = yield from _agreed(wanted, width, depth)
+    wanted = yield from written_plan(problem, width, depth)
+    agreed = yield from agreed_plan(wanted, width, depth)
     parts = yield from _forked(agreed)
     useful: list[a.Result] = []
     if parts:
@@ -58,42 +57,6 @@ def plan(
     if not text:
         raise NoAnswer("no subtask gave a result, and the model wrote nothing")
     return a.Answer(text=text, sources=(TRUNK, *(each.branch for each in useful)))
-
-
-def _planned(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
-    """The planner's plan; a second one if the first is bad; an empty one if that is bad too, or there is none."""
-    decoding = Decoding(structure=Structure(json_schema=plan_schema(width)), max_tokens=tokens_for(width))
-    messages = (*planning(width), *problem.messages)
-    for _ in range(2):
-        planner = a.Thought(messages=messages, decoding=decoding, role="planner", returns=a.aside)
-        forked: a.Forked = yield a.Fork(children=(planner,))
-        joined: a.Joined = yield a.Join(targets=forked.branches)
-        for result in joined.results:
-            if not result.ok:
-                return Plan()
-            try:
-                return read_plan(result.value, width=width, depth=depth)
-            except BadPlan as bad:
-                yield _bad_plan(bad, result.value)
-                repair = say("user", REPAIR.format(problem=bad))
-                messages = (*messages, say("assistant", Output(branch=result.branch)), repair)
-    return Plan()
-
-
-def _agreed(plan: Plan, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
-    """The plan as a person lets it pass, where the job's owner wants that. An edit that is bad is asked for again."""
-    while True:
-        decision: a.Decision = yield a.Approve(gate="plan", subject=plan.as_json())
-        if decision.decision == "reject":
-            return Plan()
-        try:
-            return read_plan(decision.subject, width=width, depth=depth)
-        except BadPlan as bad:
-            yield _bad_plan(bad, decision.subject)
-
-
-def _bad_plan(bad: BadPlan, text: str) -> a.Malformed:
-    return a.Malformed(problem="bad-plan", span=f"{bad}: {text[:400]}")
 
 
 def _forked(plan: Plan) -> Generator[a.Action, Any, dict[str, BranchId]]:

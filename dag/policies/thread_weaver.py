@@ -1,46 +1,16 @@
 """ThreadWeaver (Lian et al., arXiv 2512.07843): protocols.md section 2, the client-side state machine."""
 
-from collections.abc import Generator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from anabranch.dag.actions import Action, Malformed, Policy, Segment, Splice, Think, Thought
-from anabranch.dag.blocks import (
-    TRANSITIONS,
-    Block,
-    Form,
-    Part,
-    Trajectory,
-    carried_out,
-    closed,
-    plan_structure,
-    planned,
-    spliced,
-)
+from anabranch.dag.actions import Malformed, Policy, Splice, Think
+from anabranch.dag.blocks import TRANSITIONS, Form, Trajectory, plan_structure, planned, spliced
 from anabranch.dag.decoding import Decoding
+from anabranch.dag.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.protocols.outline import Outline
-from anabranch.dag.text import Base, say
-
-INSTRUCTION = """\
-You think in parallel. First outline the parts of the question that need nothing of each other; each becomes a thread, \
-which does its own part only. Behind the threads, answer the whole question.
-
-Example question: What are the greatest common divisor and the least common multiple of 84 and 126?
-<Parallel>
-<Outlines>
-<Outline>1: Factor 84.</Outline>
-<Outline>2: Factor 126.</Outline>
-</Outlines>
-<Thread>
-1: Factor 84. 84 = 2^2 * 3 * 7.</Thread><Thread>
-2: Factor 126. 126 = 2 * 3^2 * 7.</Thread>
-</Parallel>
-The answer: The greatest common divisor is 2 * 3 * 7 = 42, the least common multiple 2^2 * 3^2 * 7 = 252."""
-ASSISTED_WIDTH = 4
-CUE = "The answer:"
-"""Behind a block, without which a small model ends its turn there."""
+from anabranch.dag.text import say
+from anabranch.dag.threads import threads
 
 
 @policy(
@@ -100,7 +70,7 @@ def thread_weaver(
             yield Malformed(problem=fault, span=own.last.text[-400:])
         if fault == "unclosed":
             return own.answer()
-        block = None if fault else (yield from _threads(plan, form, thread))
+        block = None if fault else (yield from threads(plan, form, thread))
         if block is None:
             own.goes_on((yield Think(trunk)))
         elif unfinished == "abort" and not block.finished:
@@ -110,27 +80,3 @@ def thread_weaver(
             own.goes_on(*(yield from spliced(form, block, trunk, overflow)))
     yield Malformed(problem="too-many-plans")
     return own.answer()
-
-
-def _threads(plan: tuple[Outline, ...], form: Form, thread: Decoding) -> Generator[Action, Any, Block | None]:
-    """The threads of a plan, side by side; a single one inline."""
-    if len(plan) > 1:
-        return (yield from carried_out(plan, [_thread(outline, form, thread) for outline in plan]))
-    opening = form.opening(plan[0])
-    yield Splice(text=opening)
-    segment: Segment = yield Think(thread)
-    told = closed(segment)
-    part = Part(outline=plan[0], text=told.text)
-    finished = not told.flags or segment.winding_down
-    return Block(parts=(part,), finished=finished, there=opening + segment.text)
-
-
-def _thread(outline: Outline, form: Form, thread: Decoding) -> Thought:
-    return Thought(
-        base=Base.PARENT,
-        opening=(form.opening(outline),),
-        decoding=thread,
-        returns=closed,
-        role="thread",
-        label=outline.text,
-    )

@@ -1,13 +1,12 @@
 """Tree of Thoughts, breadth first (Yao et al., arXiv 2305.10601, algorithm 1)."""
 
-from collections.abc import Generator, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
-from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.judging import elected, mark_of
+from anabranch.dag.judging import elected
+from anabranch.dag.levels import grown, pruned
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.steps import FINISH, LAST, NEXT, PROPOSE, Node
 
@@ -49,7 +48,7 @@ def tree_of_thoughts(
             node for node in frontier if not node.final for _ in range(k if generate == "sample" else 1)
         ]
         judges = votes if evaluate == "value" else 0
-        fresh = yield from _grown(growing, ask, judges, temperature, listed=generate == "propose")
+        fresh = yield from grown(growing, ask, judges, temperature, listed=generate == "propose")
         if not fresh:
             break
         nodes = [*(node for node in frontier if node.final), *fresh]
@@ -58,60 +57,12 @@ def tree_of_thoughts(
         values |= fresh
         ranked = sorted(nodes, key=lambda node: -values[node])
         yield a.Score(scores={node.branches[-1]: values[node] for node in reversed(ranked)}, by=evaluate)
-        yield from _pruned([*frontier, *nodes], ranked[:beam], f"beam {beam}")
+        yield from pruned([*frontier, *nodes], ranked[:beam], f"beam {beam}")
         frontier = ranked[:beam]
         if frontier[0].final:
             break
     best = frontier[0]
     if not best.texts:
         raise NoAnswer("no first step was found")
-    yield from _pruned(frontier, [best], "not the best")
+    yield from pruned(frontier, [best], "not the best")
     return a.Answer(text="\n".join(best.texts), sources=best.branches)
-
-
-def _grown(
-    growing: list[Node], ask: str, judges: int, temperature: float, *, listed: bool
-) -> Generator[a.Action, Any, dict[Node, float]]:
-    """All different nodes that follow from these, each with the mean of its judges' marks."""
-    forked: a.Forked = yield a.Fork(children=tuple(node.next(ask, temperature) for node in growing))
-    parents = dict(zip(forked.ids, growing, strict=False))
-    marks: dict[Node, list[float]] = {}
-    judged: dict[BranchId | None, Node] = {}
-    pending = forked.branches
-    while pending:
-        joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
-        result, pending = joined.results[0], joined.pending
-        if result.branch in judged:
-            mark = mark_of(result)
-            marks[judged[result.branch]] += [] if mark is None else [mark]
-        elif result.ok:
-            parent = parents[result.branch]
-            fresh = _different(parent.proposed(result) if listed else parent.grown(result), marks)
-            marks |= {node: [] for node in fresh}
-            if not fresh:
-                yield a.Prune(branches=(result.branch,), rule="nothing new")
-            elif judges:
-                bench = [node for node in fresh for _ in range(judges)]
-                marking = tuple(node.judge(temperature if judges > 1 else 0.0) for node in bench)
-                asked: a.Forked = yield a.Fork(children=marking)
-                judged |= zip(asked.ids, bench, strict=False)
-                pending += asked.branches
-    return {node: sum(given) / len(given) if given else 0.0 for node, given in marks.items()}
-
-
-def _different(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
-    """Those of the nodes that say what neither the others nor an earlier one of them says."""
-    said = {node.key for node in others}
-    different: dict[str, Node] = {}
-    for node in nodes:
-        if node.key not in said:
-            different.setdefault(node.key, node)
-    return list(different.values())
-
-
-def _pruned(nodes: list[Node], kept: list[Node], rule: str) -> Generator[a.Action, Any, None]:
-    """Prune the branches that lead to none of the kept nodes."""
-    alive = {branch for node in kept for branch in node.branches}
-    lost = dict.fromkeys(branch for node in nodes for branch in node.branches if branch not in alive)
-    if lost:
-        yield a.Prune(branches=tuple(lost), rule=rule)

@@ -19,7 +19,7 @@ from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget, JobSpec, Problem, Sampling
 from anabranch.dag.plans import EXAMPLES
-from anabranch.dag.policy import Param, PolicyInfo, catalogue
+from anabranch.dag.policy import Param, PolicyInfo, catalogue, machinery
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
@@ -28,8 +28,9 @@ sequential self-consistency best-of-n skeleton-of-thought tree-of-thoughts graph
 thread-weaver multiverse apr para-thinker group-think hogwild plan
 """.split()
 
-CODE_LINES = 90
-"""Of functions and classes, docstrings and prompts not counted: a policy reads like its paper, or it is too clever."""
+LINES = {"graph-of-thoughts": 120, "mcts": 120}
+MOST_LINES = 90
+"""Of a whole file, docstring and imports included: a policy reads like its paper, or it is too clever."""
 
 every_policy = pytest.mark.parametrize("info", catalogue().values(), ids=list(catalogue()))
 
@@ -55,19 +56,8 @@ def test_one_file_one_policy(info: PolicyInfo) -> None:
 
 @every_policy
 def test_it_is_short(info: PolicyInfo) -> None:
-    source = source_of(info).read_text(encoding="utf-8")
-    tree, lines, code = ast.parse(source), source.splitlines(), set[int]()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            code |= {
-                number
-                for number in range(node.lineno, (node.end_lineno or 0) + 1)
-                if lines[number - 1].strip()
-            }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-            code -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
-    assert len(code) <= CODE_LINES
+    lines = source_of(info).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LINES.get(info.name, MOST_LINES)
 
 
 @every_policy
@@ -105,6 +95,15 @@ def test_every_parameter_has_a_meaning_and_a_default(info: PolicyInfo) -> None:
 def test_starting_it_does_nothing_yet(info: PolicyInfo) -> None:
     policy = info.start(Problem.of((say("user", "What is due?"),), seed=0), {})
     assert inspect.getgeneratorstate(policy) == inspect.GEN_CREATED
+
+
+def test_the_version_covers_the_machinery_of_a_policy_and_nothing_else() -> None:
+    weaver = machinery("anabranch.dag.policies.thread_weaver")
+    assert {"anabranch.dag.threads", "anabranch.dag.blocks", "anabranch.dag.protocols.outline"} <= set(weaver)
+    assert "anabranch.dag.actions" not in weaver
+    assert machinery("anabranch.dag.policies.sequential") == ("anabranch.dag.policies.sequential",)
+    versions = [info.version for info in catalogue().values()]
+    assert len(set(versions)) == len(versions)
 
 
 # -- whatever happens --------------------------------------------------------------------------------------------------

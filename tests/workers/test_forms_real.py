@@ -11,7 +11,7 @@ from anabranch.dag.decoding import Decoding, Finish, Structure
 from anabranch.dag.ids import BranchId
 from anabranch.dag.judging import judge
 from anabranch.dag.plans import Plan, plan_schema, planning, read_plan, tokens_for
-from anabranch.dag.policies.skeleton_of_thought import _skeleton
+from anabranch.dag.skeletons import skeleton_form
 from anabranch.dag.text import Context, Message, say
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
@@ -53,7 +53,7 @@ async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(vllm_eng
 
 
 async def test_a_skeleton_is_a_list_of_short_points(vllm_engine, request_for):
-    decoding = Decoding(structure=_skeleton(5), max_tokens=200, temperature=1.0)
+    decoding = Decoding(structure=skeleton_form(5), max_tokens=200, temperature=1.0)
     ask = say(
         "user", "What are the advantages of a small town? Give only the skeleton of your answer, a list."
     )
