@@ -34,10 +34,11 @@ def worker(tag: Tag, tokens: int, assist: str) -> a.Thought:
 
 
 def takeaways(segment: a.Segment) -> a.Answer:
-    """Only what stands in the RETURN tag travels back; without one, all of it does, and the join is flagged."""
+    """Only what stands in the RETURN tag travels back. Of a tag that was never closed, what stands behind it does, and
+    without one all of the text; the join is then flagged."""
     if segment.tag is not None and not segment.tag.problem:
         return a.Answer(text=segment.tag.body.strip())
-    return a.Answer(text=segment.text.strip(), flags=("no-return-tag",))
+    return a.Answer(text=segment.text.rpartition("<RETURN>")[2].strip(), flags=("no-return-tag",))
 
 
 def rendered(result: a.Result) -> str:

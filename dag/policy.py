@@ -5,7 +5,6 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +53,7 @@ def policy(*, title: str, paper: str, use_when: str) -> Callable[[PolicyFunction
 
     def enter(function: PolicyFunction) -> PolicyFunction:
         name = function.__name__.replace("_", "-")
-        sources = "".join(inspect.getsource(sys.modules[module]) for module in machinery(function.__module__))
+        sources = "".join(map(_source_of, machinery(function.__module__)))
         version = hashlib.sha256(sources.encode()).hexdigest()[:16]
         _CATALOGUE[name] = PolicyInfo(
             name=name, title=title, paper=paper, use_when=use_when, function=function, version=version
@@ -70,11 +69,15 @@ def machinery(module: str) -> tuple[str, ...]:
     found, new = set[str](), {module}
     while new:
         found |= new
-        sources = (ast.parse(inspect.getsource(sys.modules[name])) for name in new)
+        sources = (ast.parse(_source_of(name)) for name in new)
         nodes = (node for source in sources for node in ast.walk(source))
         named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         new = {name for name in named if name.startswith(f"{_DAG}.")} - _VOCABULARY - found
     return tuple(sorted(found))
+
+
+def _source_of(module: str) -> str:
+    return inspect.getsource(importlib.import_module(module))
 
 
 @cache

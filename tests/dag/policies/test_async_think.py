@@ -152,6 +152,16 @@ def test_untrained_models_are_helped_and_the_journal_says_so(simulate: Simulate)
     check(simulation)
 
 
+def test_of_a_return_that_was_never_closed_the_mark_does_not_travel(simulate: Simulate) -> None:
+    script = {
+        "0": ["<FORK-1>Capital of France?</FORK-1>\n<JOIN-1>", "<ANSWER>Paris</ANSWER>"],
+        "0.1": "I think. <RETURN>Paris",
+    }
+    simulation = simulate("async-think", script, params={"c": 2})
+    [worker] = [event for event in of_kind(simulation, e.BranchReturned) if event.branch == "0.1"]
+    assert (worker.value, worker.flags) == ("Paris", ("no-return-tag",))
+
+
 def test_an_organizer_that_is_cut_off_lets_its_workers_speak(simulate: Simulate) -> None:
     script = {"0": f"<FORK-1>a</FORK-1> <FORK-2>{words(50)}", "0.1": "<RETURN>r</RETURN>"}
     simulation = simulate("async-think", script, params=TRAINED, max_tokens=20)
