@@ -5,6 +5,8 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anabranch.service.api.ended_jobs import EndedJobs
+
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -28,6 +30,7 @@ class Meters:
         self.streams = Gauge(
             "anabranch_open_requests", "Answers still being sent: mostly streams.", registry=registry
         )
+        self.ended = EndedJobs(registry)
         self.jobs = Gauge("anabranch_jobs", "Jobs in the store.", ("status",), registry=registry)
         self.replicas = Gauge("anabranch_pool_replicas", "Replicas of the worker pool.", registry=registry)
         self.decoding = Gauge("anabranch_pool_decoding", "Decodes under way.", registry=registry)

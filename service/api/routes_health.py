@@ -59,6 +59,7 @@ async def metrics(request: Request, backing: Backed) -> Response:
     meters: Meters = request.app.state.meters
     for status, count in (await backing.store.counts()).items():
         meters.jobs.labels(status.value).set(count)
+    await meters.ended.count(backing.store)
     pool = backing.organizers.load()
     meters.replicas.set(pool.replicas if pool else 0)
     meters.decoding.set(pool.decoding if pool else 0)

@@ -1,7 +1,10 @@
-"""How many jobs there are, by status."""
+"""How many jobs there are, by status, and which have ended."""
+
+from datetime import datetime
 
 from sqlalchemy import func, select, true
 
+from anabranch.dag.ids import JobId
 from anabranch.dag.state import JobStatus
 from anabranch.service.store.part import Part
 from anabranch.service.store.tables import jobs
@@ -18,3 +21,8 @@ class Counts(Part):
         rows = await self._database.read(lambda connection: connection.execute(by_status).all())
         found = {row[0]: row[1] for row in rows}
         return {status: found.get(status, 0) for status in JobStatus}
+
+    async def ended_since(self, since: datetime) -> list[JobId]:
+        """Jobs that ended at that time or later, the earliest first. Raises StoreAway."""
+        wanted = select(jobs.c.id).where(jobs.c.finished_at >= since).order_by(jobs.c.finished_at)
+        return list(await self._database.read(lambda connection: connection.execute(wanted).scalars().all()))

@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -44,12 +45,12 @@ class Organizer:
         self.epochs: dict[JobId, int] = {}
         self._claiming = asyncio.Lock()
 
-    async def append(self, job: str, *events: Event) -> None:
+    async def append(self, job: str, *events: Event, metrics: Mapping[str, Any] | None = None) -> None:
         id_ = JobId(job)
         async with self._claiming:
             if id_ not in self.epochs:
                 await self._claim()
-        await self.store.append(id_, self.epochs[id_], events)
+        await self.store.append(id_, self.epochs[id_], events, metrics)
 
     async def _claim(self) -> None:
         for claim in await self.store.claim("organizer-1", 60, 100):

@@ -1,0 +1,108 @@
+"""Prometheus metrics of the jobs that have ended: what they cost, how they branched, how long forks and joins took.
+
+They are folded from the journals, which hold the exact figures; organizers do nothing for them. Each API process counts
+the jobs that ended since it started, whoever ran them: of several behind one database take `max`, never `sum`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from anabranch.dag import events as e
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.store.rows import JobRow
+from anabranch.service.store.store import Store
+
+AT_ONCE = 200
+"""Jobs that one scrape counts at most; the next one goes on."""
+LATE = timedelta(seconds=120)
+"""A job may be written so long after the time at which it ended: appends wait for a store that is away."""
+SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+LONG = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+class EndedJobs:
+    """Counts each ended job once."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._since = datetime.now(UTC)
+        self._counted: set[JobId] = set()
+        """Of those that ended since `_since`."""
+        self._counting = asyncio.Lock()
+
+        def counter(name: str, doc: str, *labels: str) -> Counter:
+            return Counter(f"anabranch_{name}", doc, ("policy", *labels), registry=registry)
+
+        def histogram(name: str, doc: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"anabranch_{name}", doc, ("policy",), buckets=buckets, registry=registry)
+
+        self._ended = counter("jobs_ended_total", "Jobs that have ended.", "status")
+        self._branches = counter("branches_total", "Branches that have ended, trunks included.", "outcome")
+        self._tokens = counter("tokens_total", "Tokens of ended jobs; cached is part of prompt.", "kind")
+        self._waste = counter("waste_tokens_total", "Decoded tokens that no answer was made from.")
+        self._fork = histogram(
+            "fork_seconds", "From a fork to a branch's first token; waiting for its inputs included.", SHORT
+        )
+        self._join = histogram(
+            "join_seconds", "From a join's last awaited result to the first token after it.", SHORT
+        )
+        self._path = histogram("critical_path_seconds", "T of ended jobs, in seconds.", LONG)
+        self._wall = histogram("job_seconds", "From submission to the end.", LONG)
+        self._queue = histogram("queue_seconds", "From submission to the first claim.", LONG)
+
+    async def count(self, store: Store) -> None:
+        """Take in what has ended since the last time. Raises StoreAway."""
+        now = datetime.now(UTC)
+        async with self._counting:
+            ended = await store.ended_since(self._since)
+            fresh = [job for job in ended if job not in self._counted]
+            for job in fresh[:AT_ONCE]:
+                row, records = await store.job(job), await store.records(job)
+                await asyncio.to_thread(self._take, row, records)
+                self._counted.add(job)
+            if len(fresh) <= AT_ONCE:
+                self._since = max(self._since, now - LATE)
+                self._counted &= set(ended)
+
+    def _take(self, row: JobRow, records: Sequence[e.Record]) -> None:
+        policy, usage = row.spec.policy, row.usage
+        self._ended.labels(policy, row.status.value).inc()
+        for kind, tokens in (
+            ("prompt", usage.prompt_tokens),
+            ("cached", usage.cached_tokens),
+            ("completion", usage.completion_tokens),
+        ):
+            self._tokens.labels(policy, kind).inc(tokens)
+        if row.metrics is not None:
+            self._waste.labels(policy).inc(row.metrics["waste_tokens"])
+            self._path.labels(policy).observe(row.metrics["critical_path_seconds"])
+            self._queue.labels(policy).observe(row.metrics["queue_seconds"])
+        if row.finished_at is not None:
+            self._wall.labels(policy).observe((row.finished_at - row.created_at).total_seconds())
+        self._follow(policy, records)
+
+    def _follow(self, policy: str, records: Sequence[e.Record]) -> None:
+        """Branches as they ended; forks and joins until the first token behind them."""
+        forked: dict[BranchId, datetime] = {}
+        joined: dict[BranchId, datetime] = {}
+        for record in records:
+            match record.event:
+                case e.BranchForked(child=child):
+                    forked[child] = record.at
+                case e.BranchesJoined(branch=branch):
+                    joined[branch] = record.at
+                case e.SegmentFinished(branch=branch, decoded=decoded) if decoded.timing.first_token:
+                    for since, histogram in ((forked, self._fork), (joined, self._join)):
+                        if (at := since.pop(branch, None)) is not None:
+                            seconds = decoded.timing.first_token - at.timestamp()
+                            histogram.labels(policy).observe(max(0.0, seconds))  # clocks of two machines
+                case e.BranchReturned():
+                    self._branches.labels(policy, "returned").inc()
+                case e.BranchFailed():
+                    self._branches.labels(policy, "failed").inc()
+                case e.BranchCancelled():
+                    self._branches.labels(policy, "cancelled").inc()
+                case _:
+                    pass
