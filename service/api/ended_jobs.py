@@ -6,19 +6,21 @@ the jobs that ended since it started, whoever ran them: of several behind one da
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
 
 AT_ONCE = 200
 """Jobs that one scrape counts at most; the next one goes on."""
 LATE = timedelta(seconds=120)
-"""A job may be written so long after the time at which it ended: appends wait for a store that is away."""
+"""The clocks of organizers and of this process may differ by so much."""
 SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 LONG = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
@@ -59,9 +61,10 @@ class EndedJobs:
             ended = await store.ended_since(self._since)
             fresh = [job for job in ended if job not in self._counted]
             for job in fresh[:AT_ONCE]:
-                row, records = await store.job(job), await store.records(job)
-                await asyncio.to_thread(self._take, row, records)
                 self._counted.add(job)
+                with suppress(NotFound):  # purged just now
+                    row, records = await store.job(job), await store.records(job)
+                    await asyncio.to_thread(self._take, row, records)
             if len(fresh) <= AT_ONCE:
                 self._since = max(self._since, now - LATE)
                 self._counted &= set(ended)
