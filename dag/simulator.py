@@ -55,6 +55,7 @@ class Simulation:
     pace_of: Callable[[c.Decode], float] | None = None
     decide: Callable[[e.ApprovalRequested], e.ApprovalDecided] | None = None
     verify: Callable[[c.Verify], e.BranchScored] | None = None
+    tool: Callable[[c.RunTool], str] | None = None
     cancel_at: float | None = None
     interpreter: Interpreter = field(init=False)
     now: float = 0.0
@@ -115,6 +116,8 @@ class Simulation:
                 )
             case c.Verify() if self.verify is not None:
                 self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
+            case c.RunTool() if self.tool is not None:
+                self._at(self.now, partial(self._used, command, self.tool(command)))
             case c.Verify() | c.RunTool():
                 raise NotImplementedError(f"the simulator runs no {type(command).__name__}")
 
@@ -132,6 +135,13 @@ class Simulation:
         for count, decoded in segments_of(command.decoding, command.max_tokens, text):
             self._finish_at(start + count * pace, stream, decoded)
         stream.written = [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
+
+    def _used(self, command: c.RunTool, text: str) -> Step:
+        decoded = Decoded(text=text, finish=Finish.EOS, engine=f"tool:{command.tool}")
+        fact = e.SegmentFinished(
+            branch=command.branch, segment=command.segment, attempt=command.attempt, decoded=decoded
+        )
+        return self.interpreter.feed(fact)
 
     def _finish_at(self, when: float, stream: _Stream, decoded: Decoded) -> None:
         self._at(when, lambda: self._finish(stream, decoded))
