@@ -6,7 +6,6 @@ the jobs that ended since it started, whoever ran them: of several behind one da
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -48,7 +47,9 @@ class EndedJobs:
             "fork_seconds", "From a fork to a branch's first token; waiting for its inputs included.", SHORT
         )
         self._join = histogram(
-            "join_seconds", "From a join's last awaited result to the first token after it.", SHORT
+            "join_seconds",
+            "From the moment a join has what it waited for to the first token after it.",
+            SHORT,
         )
         self._path = histogram("critical_path_seconds", "T of ended jobs, in seconds.", LONG)
         self._wall = histogram("job_seconds", "From submission to the end.", LONG)
@@ -61,10 +62,10 @@ class EndedJobs:
             ended = await store.ended_since(self._since)
             fresh = [job for job in ended if job not in self._counted]
             for job in fresh[:AT_ONCE]:
-                self._counted.add(job)
-                with suppress(NotFound):  # purged just now
-                    row, records = await store.job(job), await store.records(job)
-                    await asyncio.to_thread(self._take, row, records)
+                read = await _read(store, job)
+                self._counted.add(job)  # once it was read, so that a store that is away loses none
+                if read is not None:
+                    await asyncio.to_thread(self._take, *read)
             if len(fresh) <= AT_ONCE:
                 self._since = max(self._since, now - LATE)
                 self._counted &= set(ended)
@@ -109,3 +110,11 @@ class EndedJobs:
                     self._branches.labels(policy, "cancelled").inc()
                 case _:
                     pass
+
+
+async def _read(store: Store, job: JobId) -> tuple[JobRow, list[e.Record]] | None:
+    """None for one that was purged just now."""
+    try:
+        return await store.job(job), await store.records(job)
+    except NotFound:
+        return None
