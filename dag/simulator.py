@@ -24,6 +24,9 @@ from anabranch.dag.protocols import grammar_named
 Writer = Callable[[c.Decode], str | Fault]
 """Stands for the model: what this decode would write if nothing stopped it."""
 
+Tool = Callable[[c.RunTool], str | Fault]
+"""Stands for the operator's tools: what this call gives. The same call must give the same, or a run is no function."""
+
 TOKEN = re.compile(r"\s*\S+|\s+$")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -35,9 +38,9 @@ def tokens_of(text: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Stream:
-    """One decode under way."""
+    """One decode, or one tool, under way."""
 
-    command: c.Decode
+    command: c.Decode | c.RunTool
     segment: int
     written: list[tuple[float, str]]
     """Tokens with the time at which each is done."""
@@ -46,7 +49,7 @@ class _Stream:
 
 @dataclass(slots=True)
 class Simulation:
-    """Runs one job. `write` is asked for the text of each decode; a token takes `pace` seconds."""
+    """Runs one job. `write` is asked for the text of each decode; a token takes `pace` seconds, a tool none."""
 
     spec: JobSpec
     write: Writer
@@ -55,7 +58,7 @@ class Simulation:
     pace_of: Callable[[c.Decode], float] | None = None
     decide: Callable[[e.ApprovalRequested], e.ApprovalDecided] | None = None
     verify: Callable[[c.Verify], e.BranchScored] | None = None
-    tool: Callable[[c.RunTool], str] | None = None
+    tool: Tool | None = None
     cancel_at: float | None = None
     interpreter: Interpreter = field(init=False)
     now: float = 0.0
@@ -117,7 +120,7 @@ class Simulation:
             case c.Verify() if self.verify is not None:
                 self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
             case c.RunTool() if self.tool is not None:
-                self._at(self.now, partial(self._used, command, self.tool(command)))
+                self._run_tool(command, self.tool(command))
             case c.Verify() | c.RunTool():
                 raise NotImplementedError(f"the simulator runs no {type(command).__name__}")
 
@@ -136,12 +139,15 @@ class Simulation:
             self._finish_at(start + count * pace, stream, decoded)
         stream.written = [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
 
-    def _used(self, command: c.RunTool, text: str) -> Step:
-        decoded = Decoded(text=text, finish=Finish.EOS, engine=f"tool:{command.tool}")
-        fact = e.SegmentFinished(
-            branch=command.branch, segment=command.segment, attempt=command.attempt, decoded=decoded
-        )
-        return self.interpreter.feed(fact)
+    def _run_tool(self, command: c.RunTool, result: str | Fault) -> None:
+        stream = _Stream(command, command.segment, [])
+        self._streams[command.branch, command.segment] = stream
+        engine = f"tool:{command.tool}"
+        if isinstance(result, Fault):
+            decoded = Decoded(text="", finish=Finish.ERROR, fault=result, engine=engine)
+        else:
+            decoded = Decoded(text=result, finish=Finish.EOS, engine=engine)
+        self._finish_at(self.now, stream, decoded)
 
     def _finish_at(self, when: float, stream: _Stream, decoded: Decoded) -> None:
         self._at(when, lambda: self._finish(stream, decoded))
