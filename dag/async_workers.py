@@ -6,7 +6,10 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.few_shot.async_think import WORKER
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.protocols.escape import escape
+from anabranch.dag.protocols.marks import spelling
 from anabranch.dag.text import say
+
+RETURN = spelling("<RETURN>")
 
 
 def mistake(tag: Tag, workers: dict[str, BranchId]) -> str:
@@ -38,7 +41,7 @@ def takeaways(segment: a.Segment) -> a.Answer:
     without one all of the text; the join is then flagged."""
     if segment.tag is not None and not segment.tag.problem:
         return a.Answer(text=segment.tag.body.strip())
-    return a.Answer(text=segment.text.rpartition("<RETURN>")[2].strip(), flags=("no-return-tag",))
+    return a.Answer(text=RETURN.split(segment.text)[-1].strip(), flags=("no-return-tag",))
 
 
 def rendered(result: a.Result) -> str:

@@ -1,5 +1,6 @@
 """AsyncThink as protocols.md section 1 has it."""
 
+import pytest
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
@@ -152,10 +153,12 @@ def test_untrained_models_are_helped_and_the_journal_says_so(simulate: Simulate)
     check(simulation)
 
 
-def test_of_a_return_that_was_never_closed_the_mark_does_not_travel(simulate: Simulate) -> None:
+@pytest.mark.parametrize("mark", ["<RETURN>", "<return>", "< Return >"])
+def test_of_a_return_that_was_never_closed_the_mark_does_not_travel(simulate: Simulate, mark: str) -> None:
+    """However the mark is spelled: the grammar reads it leniently."""
     script = {
         "0": ["<FORK-1>Capital of France?</FORK-1>\n<JOIN-1>", "<ANSWER>Paris</ANSWER>"],
-        "0.1": "I think. <RETURN>Paris",
+        "0.1": f"I think. {mark}Paris",
     }
     simulation = simulate("async-think", script, params={"c": 2})
     [worker] = [event for event in of_kind(simulation, e.BranchReturned) if event.branch == "0.1"]
