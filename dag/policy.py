@@ -71,9 +71,16 @@ def machinery(module: str) -> tuple[str, ...]:
         found |= new
         sources = (ast.parse(_source_of(name)) for name in new)
         nodes = (node for source in sources for node in ast.walk(source))
-        named = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+        named = {name for node in nodes if isinstance(node, ast.ImportFrom) for name in _modules_named(node)}
         new = {name for name in named if name.startswith(f"{_DAG}.")} - _VOCABULARY - found
     return tuple(sorted(found))
+
+
+def _modules_named(node: ast.ImportFrom) -> set[str]:
+    """`from anabranch.dag import blocks` names a module as much as `from anabranch.dag.blocks import Form`."""
+    if node.module == _DAG:
+        return {f"{_DAG}.{alias.name}" for alias in node.names}
+    return {node.module or ""}
 
 
 def _source_of(module: str) -> str:
