@@ -1,15 +1,23 @@
-"""How a plan is come by: a model writes it, once more if it is bad, and a person may have the last word."""
+"""How a plan is come by, and what its parts are asked. A model writes it, once more if it is bad; a person may have the
+last word."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Structure
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.plans import BadPlan, Plan, plan_schema, planning, read_plan, tokens_for
-from anabranch.dag.text import Output, say
+from anabranch.dag.plans import BadPlan, Plan, Subtask, plan_schema, planning, read_plan, tokens_for
+from anabranch.dag.protocols.escape import escape
+from anabranch.dag.text import Base, Message, Output, say
 
 REPAIR = "This plan cannot be carried out: {problem}. Write the whole plan again, without this fault."
+IN_PARTS = say("assistant", "I will work this out in parts.")
+SUBTASK = "Only this part now: {question}"
+CONCLUDE = "{synthesis}\nNow give the final answer to the whole question."
+RESULT_LIMIT = 4000
+"""Characters of one result that others read: a long one is cut in the middle, and the cut is marked."""
 
 
 def written_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
@@ -46,3 +54,22 @@ def agreed_plan(plan: Plan, width: int, depth: int) -> Generator[a.Action, Any, 
 
 def _bad_plan(bad: BadPlan, text: str) -> a.Malformed:
     return a.Malformed(problem="bad-plan", span=f"{bad}: {text[:400]}")
+
+
+def part_of(plan: Plan, task: Subtask, parts: Mapping[str, BranchId]) -> a.Thought:
+    """The child that works a subtask out, behind those it needs."""
+    inputs = {name: parts[name] for name in task.after if name in parts}
+    before = (known(plan, inputs),) if inputs else ()
+    messages = (IN_PARTS, *before, say("user", SUBTASK.format(question=escape(task.question))))
+    after = tuple(inputs.values())
+    return a.Thought(base=Base.PROBLEM, messages=messages, role="subtask", label=task.question, after=after)
+
+
+def known(plan: Plan, parts: Mapping[str, BranchId]) -> Message:
+    """What these subtasks found, by reference."""
+    found = (
+        (f"\n\n{escape(task.question)}\n", Output(branch=parts[task.id], limit=RESULT_LIMIT))
+        for task in plan.subtasks
+        if task.id in parts
+    )
+    return say("user", "Known so far:", *(part for pair in found for part in pair))

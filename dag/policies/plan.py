@@ -1,23 +1,17 @@
 """Plan: one structured plan in place of trained tags, for models that know none. A true DAG, not a barrier."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Annotated, Any
 
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.planning import agreed_plan, written_plan
-from anabranch.dag.plans import Plan, Subtask
+from anabranch.dag.planning import CONCLUDE, IN_PARTS, agreed_plan, known, part_of, written_plan
+from anabranch.dag.plans import Plan
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.protocols.escape import escape
-from anabranch.dag.text import Base, Message, Output, say
-
-IN_PARTS = say("assistant", "I will work this out in parts.")
-SUBTASK = "Only this part now: {question}"
-CONCLUDE = "{synthesis}\nNow give the final answer to the whole question."
-RESULT_LIMIT = 4000
-"""Characters of one result that others read: a long one is cut in the middle, and the cut is marked."""
+from anabranch.dag.text import Base, say
 
 
 @policy(
@@ -44,7 +38,7 @@ def plan(
     useful: list[a.Result] = []
     if parts:
         ask = say("user", CONCLUDE.format(synthesis=escape(agreed.synthesis)))
-        conclusion = (IN_PARTS, _known(agreed, parts), ask)
+        conclusion = (IN_PARTS, known(agreed, parts), ask)
         child = a.Thought(base=Base.PROBLEM, messages=conclusion, role="synthesis", label=agreed.synthesis)
         merged: a.Forked = yield a.Merge(merged=tuple(parts.values()), child=child)
         joined: a.Joined = yield a.Join(targets=(*parts.values(), *merged.branches))
@@ -63,26 +57,8 @@ def _forked(plan: Plan) -> Generator[a.Action, Any, dict[str, BranchId]]:
     """Fork all subtasks at once, each behind those it needs: they must have their names first."""
     parts: dict[str, BranchId] = {}
     for wave in plan.waves():
-        children = tuple(_part(plan, task, parts) for task in wave)
+        children = tuple(part_of(plan, task, parts) for task in wave)
         forked: a.Forked = yield a.Fork(children=children)
         accepted = zip(wave, forked.ids, strict=False)  # a person may have taken some out
         parts |= {task.id: branch for task, branch in accepted if branch is not None}
     return parts
-
-
-def _part(plan: Plan, task: Subtask, parts: Mapping[str, BranchId]) -> a.Thought:
-    inputs = {name: parts[name] for name in task.after if name in parts}
-    known = (_known(plan, inputs),) if inputs else ()
-    messages = (IN_PARTS, *known, say("user", SUBTASK.format(question=escape(task.question))))
-    after = tuple(inputs.values())
-    return a.Thought(base=Base.PROBLEM, messages=messages, role="subtask", label=task.question, after=after)
-
-
-def _known(plan: Plan, parts: Mapping[str, BranchId]) -> Message:
-    """What these subtasks found, by reference."""
-    found = (
-        (f"\n\n{escape(task.question)}\n", Output(branch=parts[task.id], limit=RESULT_LIMIT))
-        for task in plan.subtasks
-        if task.id in parts
-    )
-    return say("user", "Known so far:", *(part for pair in found for part in pair))
