@@ -5,6 +5,7 @@ The settings are environment variables that Ray reads when it is imported and th
 """
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,8 +30,11 @@ LOOPBACK = {
 
 PRIVATE = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Nobody brings the head of a private cluster back: its processes need not wait a minute for it before they end.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
+HEAD_SECONDS = 2.0
 LOOPBACK_HOOK = "anabranch.workers.loopback.bind_to_loopback"
 
 
@@ -83,3 +87,17 @@ def local_ray(
         ending.callback(serve.shutdown)
         serve.start(proxy_location="Disabled")
         yield
+
+
+def head_is_there() -> bool:
+    """Whether the head of the Ray that this process belongs to still listens. Without it, Ray ends everywhere."""
+    import ray
+
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=HEAD_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    except TimeoutError:
+        return True  # it is slow, not gone
+    return True

@@ -1,6 +1,8 @@
 """`anabranch up`: the whole service on this machine."""
 
-import signal
+import os
+import sys
+import time
 from typing import Annotated
 
 import typer
@@ -10,7 +12,9 @@ from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
 from anabranch.service.client import Client
 from anabranch.service.settings import read_settings
+from anabranch.workers import ray_env
 
+LOOK_SECONDS = 1.0
 FIRST_JOB = {
     "question": "Name the largest planet, the longest river and the highest mountain.",
     "policy": {"name": "async-think", "params": {}},
@@ -44,9 +48,20 @@ def up(
                 tell(f"Anabranch is ready: {url}")
             if first_job:
                 _answer_first_job(url)
-            signal.pause()
+            _stay()
     except KeyboardInterrupt:
         return
+
+
+def _stay() -> None:
+    """Until Ctrl-C, or until Ray's head is gone: then nothing here can be shut down in order any more."""
+    while ray_env.head_is_there():
+        time.sleep(LOOK_SECONDS)
+    message = (
+        "the head of Ray has died, and its processes end, too; every job is kept: start anabranch up again"
+    )
+    print(f"anabranch: {message}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _answer_first_job(url: str) -> None:

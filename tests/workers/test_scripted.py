@@ -101,8 +101,10 @@ def test_the_first_rule_that_holds_answers(request_for):
 
 def test_a_script_is_read_from_a_file(tmp_path, request_for):
     path = tmp_path / "script.json"
-    path.write_text(json.dumps({"rules": [{"text": "from a file"}]}))
-    assert script_from(path)(request_for()).text == "from a file"
+    path.write_text(json.dumps({"rules": [{"text": "from a file"}], "tokens_per_second": 20}))
+    script = script_from(path)
+    assert script(request_for()).text == "from a file"
+    assert script.tokens_per_second == 20
 
 
 def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for):

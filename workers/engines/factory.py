@@ -41,4 +41,6 @@ def _scripted(settings: EngineSettings) -> Engine:
     script = options.pop("script", Rules())
     if isinstance(script, str | Path):
         script = script_from(Path(script))
+    if isinstance(script, Rules):
+        options.setdefault("tokens_per_second", script.tokens_per_second)
     return ScriptedEngine(script, model=settings.model or "scripted", **options)

@@ -55,6 +55,8 @@ class Rules:
     """The first rule that holds answers; without one, `reckon` does."""
 
     rules: tuple[Rule, ...] = ()
+    tokens_per_second: float = 0.0
+    """How fast each decode is recited; 0 never waits."""
 
     def __call__(self, request: DecodeRequest) -> Line:
         for rule in self.rules:
@@ -80,14 +82,15 @@ def rendered(context: Context) -> str:
 
 
 def script_of(data: Mapping[str, Any]) -> Rules:
-    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "fault", "dies", "after"}]}.
+    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "fault", "dies", "after"}],
+    "tokens_per_second"}.
 
     "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
     """
     rules: list[Rule] = []
     for entry in data["rules"]:
         rules += _rules_of(dict(entry))
-    return Rules(tuple(rules))
+    return Rules(tuple(rules), data.get("tokens_per_second", 0.0))
 
 
 def script_from(path: Path) -> Rules:

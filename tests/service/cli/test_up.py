@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from anabranch.service.client import Client
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
+Process = subprocess.Popen[str]
 COMMAND = [sys.executable, "-c", "from anabranch.service.cli import main; main()"]
 
 
@@ -24,21 +26,27 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def up(environment: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    with (tmp_path / "err.txt").open("w") as errors:
-        process = subprocess.Popen(
-            [*COMMAND, "up", "--port", "0"], env=environment, text=True, stdout=subprocess.PIPE, stderr=errors
-        )
-    yield process
-    with process:  # closes its pipe, and waits
-        if process.poll() is None:
-            process.kill()
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    with ExitStack() as started:
+
+        def start() -> Process:
+            errors = started.enter_context((tmp_path / "err.txt").open("a"))
+            command = [*COMMAND, "up", "--port", "0"]
+            process = Process(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=errors)
+            started.enter_context(process)  # closes its pipe, and waits
+            started.callback(lambda: process.kill() if process.poll() is None else None)
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def up(start: Callable[[], Process]) -> Process:
+    return start()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_up_serves_until_it_is_asked_to_stop(
-    ending: signal.Signals, up: "subprocess.Popen[str]", tmp_path: Path
-) -> None:
+def test_up_serves_until_it_is_asked_to_stop(ending: signal.Signals, up: Process, tmp_path: Path) -> None:
     assert up.stdout is not None
     ready = up.stdout.readline()
     assert ready.startswith("Anabranch is ready: http://127.0.0.1:"), (tmp_path / "err.txt").read_text()
@@ -53,6 +61,32 @@ def test_up_serves_until_it_is_asked_to_stop(
     up.send_signal(ending)
     assert up.wait(60) == 0
     assert up.stdout.read() == ""
+
+
+def test_up_again_carries_on_after_the_head_of_ray_was_killed(
+    start: Callable[[], Process], environment: dict[str, str], tmp_path: Path
+) -> None:
+    words = "so it goes " * 30
+    (tmp_path / "script.json").write_text(json.dumps({"rules": [{"text": words}], "tokens_per_second": 10}))
+    environment["ANABRANCH_SCRIPT"] = str(tmp_path / "script.json")
+    up = start()
+    assert up.stdout is not None
+    with Client(up.stdout.readline().split()[-1]) as client:
+        job = client.submit({"question": "How does it go?", "policy": {"name": "sequential"}})["id"]
+        next(event for event in client.events(job) if event["kind"] == "SegmentStarted")
+        os.kill(_child(up, "gcs_server"), signal.SIGKILL)
+        assert up.wait(60) == 1
+    assert "every job is kept: start anabranch up again" in (tmp_path / "err.txt").read_text()
+
+    again = start()
+    assert again.stdout is not None
+    with Client(again.stdout.readline().split()[-1]) as client:
+        assert client.wait(job)["answer"]["text"].strip() == words.strip()
+
+
+def _child(process: Process, name: str) -> int:
+    found = subprocess.check_output(["pgrep", "-P", str(process.pid), name], text=True)
+    return int(found)
 
 
 def test_run_without_a_service_brings_up_one_of_its_own(environment: dict[str, str], tmp_path: Path) -> None:
