@@ -1,10 +1,13 @@
-"""Kills real processes of a real service with SIGKILL, at random, while jobs run, and looks at every journal after.
+"""Kills real processes of a real service with SIGKILL, at random, while jobs come in by REST, and looks at every
+journal after.
 
-    python benchmarks/chaos_real.py --jobs 50 --seed 1 [--database URL]
+    python benchmarks/chaos_real.py --jobs 200 --seconds 600 --seed 1 [--postgres]
 
-The service: two organizers and two scripted replicas on Ray Serve, in a process of its own. Organizers and replicas are
-killed by their pid, now and then the whole service, Ray with it; it is then started again on the same database. Told at
-the end: broken promises, and how long after each kill the jobs of the killed one had their next event.
+The service is `anabranch up`, with two organizers and two scripted replicas on Ray Serve. Killed are organizers and
+replicas by their pid, the process of `up` itself, Ray's head, or everything at once; with --postgres, a server of the
+script's own is crashed and started again. Organizers are also stopped for longer than their lease. A client that gets
+no answer asks again with the same key. Told at the end: broken promises, and how long after each kill the jobs that it
+hit had their next event.
 """
 
 import argparse
@@ -14,153 +17,60 @@ import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sqlalchemy import text
+import httpx
+from benchmarks.chaos_service import SCRIPT, Service, kill
+from sqlalchemy import func, select
+from tests import databases
 from tests.chaos.invariants import violations
 
 from anabranch.dag.ids import JobId
-from anabranch.dag.job import JobSpec, Sampling
-from anabranch.dag.policy import policy_named
-from anabranch.dag.text import say
 from anabranch.service.settings import Settings
 from anabranch.service.store import schema
 from anabranch.service.store.database import Database
-from anabranch.service.store.rows import NewJob
 from anabranch.service.store.store import Store
-from anabranch.workers.engines.script import Line, Rule, Rules
-from anabranch.workers.settings import EngineSettings, PoolSettings
+from anabranch.service.store.tables import jobs
 
-MARK = "CHAOS_WORLD"
-"""In the environment of every process of the service: only those are ever killed."""
-ROLES = {"organizer": "ray::ServeReplica:anabranch-organizer", "replica": "ray::ServeReplica:anabranch-pool"}
-TOKENS_PER_SECOND = 20.0
+LEASE = Settings().lease_seconds
+PATIENCE = 240.0
 WORDS = {
     "organizer": "organizers killed",
     "stop": "organizers stopped and resumed",
     "replica": "replicas killed",
-    "service": "whole service killed",
+    "ingress": "`up` killed",
+    "head": "Ray's head killed",
+    "service": "everything killed at once",
+    "store": "PostgreSQL crashed",
 }
-PATIENCE = 240.0
-STARTS = 4
-LEASE = Settings().lease_seconds
-PLAN = {
-    "subtasks": [
-        {"id": "a", "question": "Find A.", "after": []},
-        {"id": "b", "question": "Find B.", "after": ["a"]},
-    ],
-    "synthesis": "Add them.",
-}
-SCRIPT = Rules(
-    (
-        Rule(branch="0.1", matches="subtasks", line=Line(text=json.dumps(PLAN))),
-        Rule(line=Line(text="so it goes " * 25 + "\\boxed{42}")),
-    )
+WEIGHTS = {"organizer": 30, "stop": 15, "replica": 25, "ingress": 8, "head": 8, "service": 6, "store": 8}
+NEW_START = {"ingress", "head", "service"}
+"""After these, `up` is started again on the same database."""
+WISHES = (
+    {"policy": {"name": "sequential"}},
+    {"policy": {"name": "self-consistency", "params": {"n": 3, "stop": "all"}}},
+    {"policy": {"name": "plan"}, "budget": {"tokens": 2000}},
 )
-WISHES = (("sequential", {}), ("self-consistency", {"n": 3, "stop": "all"}), ("plan", {}))
+CANCELLED = 0.05
+"""Of the jobs, by their client, somewhere in between."""
 
 
-# -- the service, in a process of its own --------------------------------------------------------------
-
-
-def serve(database: str) -> None:
-    """Until it is killed, or told to stop."""
-    from anabranch.service import app
-
-    usual = app.pool_settings
-
-    def slowly(settings: Settings) -> PoolSettings:
-        options = {"script": SCRIPT, "tokens_per_second": TOKENS_PER_SECOND}
-        return replace(usual(settings), engine=EngineSettings(name="scripted", options=options))
-
-    app.pool_settings = slowly
-    settings = Settings(database=database, engine="scripted", organizers=2, replicas=2, port=0)
-    with app.running(settings) as service:
-        service.wait_until_ready(lambda _: None)
-        print("ready", flush=True)
-        signal.sigwait({signal.SIGTERM})
-
-
-@dataclass(slots=True)
-class Service:
-    """The service as its killer sees it."""
-
-    database: str
-    world: str
-    process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Ray itself may not come up on a machine that is busy; so it is tried again, as a supervisor would."""
-        for _ in range(STARTS):
-            if self._started():
-                return
-            self.kill_all()
-        raise SystemExit("the service did not start; see above")
-
-    def _started(self) -> bool:
-        command = [sys.executable, __file__, "--serve", "--database", self.database]
-        environment = {**os.environ, MARK: self.world}
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        return any(line.startswith("ready") for line in self.process.stdout)
-
-    def pids(self, role: str) -> list[int]:
-        return [pid for pid, name in self._processes() if name.startswith(ROLES[role])]
-
-    def kill_all(self) -> None:
-        """The machine is gone: the service, its Ray, all at once."""
-        for pid, _ in self._processes():
-            kill(pid)
-        if self.process is not None:
-            self.process.wait()
-
-    def _processes(self) -> list[tuple[int, str]]:
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and int(folder.name) != os.getpid():
-                try:
-                    ours = f"{MARK}={self.world}".encode() in (folder / "environ").read_bytes().split(b"\0")
-                    name = (folder / "cmdline").read_bytes().split(b"\0")[0].decode()
-                except OSError:
-                    continue  # it has ended, or is not ours to look at
-                if ours:
-                    found.append((int(folder.name), name))
-        return found
-
-
-def kill(pid: int, how: signal.Signals = signal.SIGKILL) -> None:
-    try:
-        os.kill(pid, how)
-    except ProcessLookupError:
-        return
-
-
-async def stop(pid: int) -> None:
-    """It sleeps through its lease, and goes on as if nothing had happened."""
-    kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(1.5 * LEASE)
-    kill(pid, signal.SIGCONT)
-
-
-# -- the killer ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Killed:
-    """A kill, and the jobs that the killed one had in hand."""
-
+@dataclass(frozen=True, slots=True)
+class Kill:
     what: str
     at: datetime
-    jobs: list[JobId]
+    epochs: dict[JobId, int]
+    """The jobs that it hit, and their claims then."""
 
 
 @dataclass(slots=True)
@@ -168,101 +78,171 @@ class Run:
     store: Store
     database: Database
     service: Service
+    server: databases.PostgresServer | None
+    http: httpx.AsyncClient
     dice: random.Random
     jobs: list[JobId] = field(default_factory=list)
-    kills: list[Killed] = field(default_factory=list)
-    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    kills: list[Kill] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def submit(self, count: int) -> None:
-        for number in range(count):
-            policy, params = WISHES[number % len(WISHES)]
-            spec = JobSpec(
-                messages=(say("user", f"What is {number} times seven?"),),
-                policy=policy,
-                params=params,
-                seed=number,
-                sampling=Sampling(max_tokens=200),
-            )
-            version = policy_named(policy).version
-            new = NewJob(spec=spec, policy_version=version, trace_id=f"{number:032x}")
-            self.jobs.append((await self.store.submit(new)).job.id)
-            await asyncio.sleep(self.dice.random())
+    # -- clients ------------------------------------------------------------------------------------------
+
+    async def submit(self, count: int, seconds: float) -> None:
+        """So many jobs, spread over so many seconds."""
+        async with asyncio.TaskGroup() as clients:
+            for number in range(count):
+                clients.create_task(self._client(number, self.dice.random() < CANCELLED))
+                await asyncio.sleep(seconds / count * 2 * self.dice.random())
+
+    async def _client(self, number: int, changes_mind: bool) -> None:
+        body = {"question": f"What is {number} times seven?", "seed": number, **WISHES[number % len(WISHES)]}
+        job = JobId((await self._insisting("/v1/jobs", body, f"key-{number}"))["id"])
+        self.jobs.append(job)
+        if changes_mind:
+            await asyncio.sleep(3)
+            await self._insisting(f"/v1/jobs/{job}/cancel", {}, None)
+
+    async def _insisting(self, path: str, body: dict[str, Any], key: str | None) -> dict[str, Any]:
+        """Asks again until there is an answer; every other one than success and "come back later" is an error."""
+        while True:
+            with suppress(httpx.TransportError):
+                answer = await self.http.post(
+                    path, json=body, headers={"Idempotency-Key": key} if key else {}
+                )
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    told: dict[str, Any] = answer.raise_for_status().json()
+                    return told
+            await asyncio.sleep(0.5)
+
+    # -- the killer ---------------------------------------------------------------------------------------
 
     async def kill(self, pause: float) -> None:
+        """Until it is over: something dies, one after the other."""
+        weights = WEIGHTS if self.server else {what: n for what, n in WEIGHTS.items() if what != "store"}
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.enough.wait(), self.dice.uniform(0.5, 1.5) * pause)
-            if self.enough.is_set():
+                await asyncio.wait_for(self.over.wait(), self.dice.uniform(0.5, 1.5) * pause)
+            if self.over.is_set():
                 return
-            dice = self.dice.random()
-            if dice < 0.1:
-                await self._note("service", "%")
-                await asyncio.to_thread(self.service.kill_all)
+            await self._kill(*self.dice.choices(list(weights), list(weights.values())))
+
+    async def _kill(self, what: str) -> None:
+        match what:
+            case "organizer" | "stop" | "replica":
+                pids = self.service.pids("replica" if what == "replica" else "organizer")
+                if pids:
+                    await self._kill_process(what, self.dice.choice(pids))
+            case "store":
+                assert self.server is not None
+                await self._note(what, "%")
+                await asyncio.to_thread(self.server.crash)
+                await asyncio.sleep(self.dice.uniform(0, 5))
+                await asyncio.to_thread(self.server.start)
+            case _:
+                await self._note(what, "%")
+                await asyncio.to_thread(self._take_down, what)
                 await asyncio.to_thread(self.service.start)
-                continue
-            role = "organizer" if dice < 0.6 else "replica"
-            pids = self.service.pids(role)
-            if pids:
-                pid = self.dice.choice(pids)
-                if dice < 0.2:
-                    await self._note("stop", f"%/{pid}/%")
-                    await stop(pid)
-                else:
-                    await self._note(role, f"%/{pid}/%" if role == "organizer" else "")
+
+    async def _kill_process(self, what: str, pid: int) -> None:
+        await self._note(what, "%" if what == "replica" else f"%/{pid}/%")
+        if what != "stop":
+            kill(pid)
+            return
+        kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(1.5 * LEASE)
+        kill(pid, signal.SIGCONT)
+
+    def _take_down(self, what: str) -> None:
+        match what:
+            case "ingress":
+                self.service.kill_ingress()
+            case "head":
+                for pid in self.service.pids("head"):
                     kill(pid)
+                self.service.await_end()
+            case _:
+                self.service.kill_all()
 
     async def _note(self, what: str, owner: str) -> None:
-        held = text("SELECT id FROM jobs WHERE finished_at IS NULL AND lease_owner LIKE :owner")
-        jobs = await self.database.read(lambda c: c.execute(held, {"owner": owner}).scalars().all())
-        self.kills.append(Killed(what, datetime.now(UTC), [JobId(job) for job in jobs]))
+        held = select(jobs.c.id, jobs.c.epoch).where(
+            jobs.c.finished_at.is_(None), jobs.c.lease_owner.like(owner)
+        )
+        rows = await self.database.read(lambda connection: connection.execute(held).all())
+        self.kills.append(Kill(what, datetime.now(UTC), {JobId(row.id): row.epoch for row in rows}))
 
-    async def ended(self) -> bool:
+    # -- what became of it --------------------------------------------------------------------------------
+
+    async def ended(self) -> None:
         give_up = time.monotonic() + PATIENCE
+        open_jobs = select(func.count()).where(jobs.c.finished_at.is_(None))
         while time.monotonic() < give_up:
-            rows = [await self.store.job(job) for job in self.jobs]
-            if all(row.finished_at is not None for row in rows):
-                return True
+            if not await self.database.read(lambda connection: connection.execute(open_jobs).scalar_one()):
+                return
             await asyncio.sleep(1.0)
-        return False
 
     async def silences(self) -> dict[str, list[float]]:
-        """Seconds from a kill to the next event of each job that the killed one had in hand."""
-        found: dict[str, list[float]] = {}
-        for killed in self.kills:
-            for job in killed.jobs:
-                after = [record.at for record in await self.store.records(job) if record.at > killed.at]
-                if after:
-                    found.setdefault(killed.what, []).append((after[0] - killed.at).total_seconds())
+        """Seconds from a kill to the next event of each job that it hit; not of those that a later kill hit before.
+
+        Where whoever worked on the job is gone, that is the next claim's first event.
+        """
+        found: dict[str, list[float]] = {what: [] for what in WORDS}
+        records = {job: await self.store.records(job) for job in self.jobs}
+        for nth, killed in enumerate(self.kills):
+            for job, epoch in killed.epochs.items():
+                least = epoch if killed.what in {"replica", "store"} else epoch + 1
+                after = [one.at for one in records[job] if one.at > killed.at and one.epoch >= least]
+                later = [one.at for one in self.kills[nth + 1 :] if one.epochs.get(job) == epoch]
+                if after and not (later and later[0] < after[0]):
+                    found[killed.what].append((after[0] - killed.at).total_seconds())
         return found
 
+    async def duplicates(self, count: int) -> list[str]:
+        """One job for each key, however often it was asked for."""
+        stored = await self.database.read(lambda c: c.execute(select(func.count(jobs.c.id))).scalar_one())
+        same = stored == count == len(set(self.jobs))
+        return [] if same else [f"{count} keys made {stored} jobs, and {len(set(self.jobs))} were told"]
 
-async def run(options: argparse.Namespace, database: str) -> int:
-    service = Service(database, world=f"{os.getpid()}-{options.seed}")
+
+async def run(options: argparse.Namespace, database: str, folder: Path, server: Any) -> int:
+    script = folder / "script.json"
+    script.write_text(json.dumps(SCRIPT))
+    settings = {
+        "ANABRANCH_DATABASE": database,
+        "ANABRANCH_ENGINE": "scripted",
+        "ANABRANCH_SCRIPT": str(script),
+        "ANABRANCH_ORGANIZERS": "2",
+        "ANABRANCH_REPLICAS": "2",
+        "ANABRANCH_PORT": str(databases.free_port()),
+    }
+    service = Service(settings, f"{os.getpid()}-{options.seed}", folder / "up.log")
     service.start()
+    began = time.monotonic()
+    url = f"http://127.0.0.1:{settings['ANABRANCH_PORT']}"
     try:
-        async with Store(database) as store:
-            run = Run(store, Database(database), service, random.Random(options.seed))
+        async with Store(database) as store, httpx.AsyncClient(base_url=url, timeout=10) as http:
+            run = Run(store, Database(database), service, server, http, random.Random(options.seed))
             killing = asyncio.create_task(run.kill(options.pause))
-            await run.submit(options.jobs)
-            await asyncio.wait({killing}, timeout=options.more_seconds)
-            run.enough.set()
+            await run.submit(options.jobs, options.seconds)
+            run.over.set()
             await killing  # it may be starting the service again
-            ended = await run.ended()
-            found = await violations(database, run.jobs)
+            await run.ended()
+            found = await run.duplicates(options.jobs) + await violations(database, run.jobs)
+            tell(run, await run.silences(), found, time.monotonic() - began)
             await run.database.close()
-            tell(run, await run.silences(), found)
-            return 0 if ended and not found else 1
+            return 1 if found else 0
     finally:
         service.kill_all()
 
 
-def tell(run: Run, silences: dict[str, list[float]], found: list[str]) -> None:
+def tell(run: Run, silences: dict[str, list[float]], found: list[str], seconds: float) -> None:
+    kills = Counter(killed.what for killed in run.kills)
+    print(f"{'':>32} {'kills':>6} {'jobs':>6} {'p50 s':>8} {'max s':>8}")
     for what, words in WORDS.items():
-        print(f"{words:>30} {sum(killed.what == what for killed in run.kills):>6}")
-    print(f"{'jobs':>30} {len(run.jobs):>6}")
-    for what, seconds in silences.items():
-        p50, worst = statistics.median(seconds), max(seconds)
-        print(f"{WORDS[what]}: next event after p50 {p50:.2f} s, max {worst:.2f} s ({len(seconds)} jobs)")
+        if kills[what]:
+            times = silences[what]
+            told = f"{statistics.median(times):8.2f} {max(times):8.2f}" if times else f"{'-':>8} {'-':>8}"
+            print(f"{words:>32} {kills[what]:>6} {len(times):>6} {told}")
+    print(f"{len(run.jobs)} jobs in {seconds:.0f} s, load {os.getloadavg()[2]:.1f} in the last 15 minutes")
     print("\n".join(found) or "no promise was broken")
 
 
@@ -270,25 +250,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--jobs", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=600.0, help="over which the jobs come in")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--pause", type=float, default=4.0, help="seconds between two kills, on average")
+    parser.add_argument("--pause", type=float, default=12.0, help="seconds between two kills, on average")
     parser.add_argument(
-        "--more-seconds", type=float, default=20.0, help="killing goes on after the last job came"
+        "--postgres",
+        action="store_true",
+        help="on a PostgreSQL server of this machine, which is crashed, too",
     )
-    parser.add_argument(
-        "--database", help="an empty PostgreSQL database; left out: SQLite in a temporary folder"
-    )
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        serve(options.database)
-        return 0
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        database = options.database or f"sqlite:///{folder}/anabranch.db"
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, ExitStack() as stack:
+        database, server = f"sqlite:///{folder}/anabranch.db", None
+        if options.postgres:
+            binaries = databases.system_binaries()
+            if binaries is None:
+                parser.error("--postgres needs PostgreSQL's programs on this machine")
+            server = stack.enter_context(databases.started(binaries))
+            database = server.url
         asyncio.run(schema.upgrade(database))
-        return asyncio.run(run(options, database))
+        return asyncio.run(run(options, database, Path(folder), server))
 
 
 if __name__ == "__main__":

