@@ -1,14 +1,31 @@
 """Who works on which job. Leases end by the database's clock; the epoch keeps those out whose lease has ended."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, null, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.clock import later, now
 from anabranch.service.store.part import Part
 from anabranch.service.store.rows import Claim, Held
 from anabranch.service.store.tables import approvals, jobs
+from anabranch.service.store.turns import take_turns
 
 _HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
@@ -21,9 +38,8 @@ class Claims(Part):
 
         Those are the submitted, the released whose time has come or to which something happened, and those whose lease
         has ended. First comes whose turn is first: waiting makes up for priority (see PRIORITY_SECONDS). With
-        `tenant_max_running`, no tenant has more than so many jobs in hand (organizers that claim at the same moment may
-        pass it, each by its own claim), and whose tenant has fewer goes first. No two callers get the same job. Raises
-        StoreAway.
+        `tenant_max_running`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first. No
+        two callers get the same job. Raises StoreAway.
         """
         idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
         lost = jobs.c.lease_expires <= now()
@@ -44,7 +60,15 @@ class Claims(Part):
             )
             .returning(jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, *_HEAD)
         )
-        rows = await self._database.write(lambda connection: connection.execute(taken).all())
+
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            if tenant_max_running is not None:
+                take_turns(
+                    connection, "claims"
+                )  # who counts what is in hand must see what others have just taken
+            return connection.execute(taken).all()
+
+        rows = await self._database.write(work)
         return [
             Claim(
                 job=row.id,

@@ -49,6 +49,20 @@ class IdempotencyConflict(StoreError):
         self.job = job
 
 
+class QuotaSpent(StoreError):
+    """The job's budget does not fit into what is left of its tenant's quota."""
+
+    def __init__(
+        self, what: str, quota: float, spent: float, promised: float, wanted: float, retry_after: float
+    ) -> None:
+        super().__init__(
+            f"The quota is {quota:,g} {what} a day: {spent:,g} are spent, {promised:,g} are promised to jobs under "
+            f"way, and this job may spend {wanted:,g}. Nothing was submitted; try again later, or with less."
+        )
+        self.retry_after = retry_after
+        """Seconds until it may fit."""
+
+
 class AlreadyDecided(StoreError):
     """A person, or the timeout, decided this approval before. The first decision stands."""
 

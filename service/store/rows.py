@@ -14,6 +14,7 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.state import JobStatus
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
+from anabranch.service.store.quotas import NO_QUOTA, Quota
 
 Columns = RowMapping
 
@@ -31,6 +32,7 @@ class NewJob:
     id: JobId = field(default_factory=new_id)
     limits: Limits = Limits()
     tenant: str = "default"
+    quota: Quota = NO_QUOTA
     idempotency_key: str | None = None
     body_digest: str | None = None
     """Of the request that carried the key: the same key with another digest is a conflict."""

@@ -11,6 +11,7 @@ from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
 from anabranch.service.store.part import Part
 from anabranch.service.store.projections import fold
+from anabranch.service.store.quotas import reserve
 from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
 from anabranch.service.store.tables import events, jobs
 from anabranch.service.store.writing import row_of, write
@@ -23,7 +24,7 @@ class Submissions(Part):
     async def submit(self, new: NewJob) -> Submitted:
         """Makes the job durable, or finds the one that the same key and body made.
 
-        Raises IdempotencyConflict if the key was used with another body, and StoreAway.
+        Raises IdempotencyConflict if the key was used with another body, QuotaSpent, and StoreAway.
         """
         try:
             return await self._submit(new)
@@ -38,7 +39,9 @@ class Submissions(Part):
             earlier = _made_before(connection, new)
             if earlier is not None:
                 return Submitted(job=earlier, created=False)
-            _insert(connection, new, self._now())
+            at = self._now()
+            reserve(connection, new.tenant, new.quota, new.spec.budget, at)
+            _insert(connection, new, at)
             made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
             return Submitted(job=job_row(made), created=True)
 

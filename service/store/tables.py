@@ -101,6 +101,8 @@ jobs = Table(
         postgresql_where=text("lease_owner IS NOT NULL"),
         sqlite_where=text("lease_owner IS NOT NULL"),
     ),
+    Index("jobs_of_tenant", "tenant", "finished_at"),
+    Index("jobs_ended", "finished_at"),
     Index("jobs_newest", "created_at", "id"),
     Index("jobs_newest_by_status", "status", "created_at", "id"),
     Index("jobs_newest_by_policy", "policy", "created_at", "id"),

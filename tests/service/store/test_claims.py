@@ -1,12 +1,15 @@
 """Claims: each job in one pair of hands, in a fair order, and never lost with its organizer."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.util import await_only
 from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
 
 from anabranch.dag.events import ApprovalDecided, ApprovalRequested, JobClaimed, TextPosted
+from anabranch.service.store.database import Work
 from anabranch.service.store.errors import Fenced
 from anabranch.service.store.rows import Held
 from anabranch.service.store.store import Store
@@ -204,6 +207,32 @@ async def test_tenants_take_turns_and_none_has_more_in_hand_than_it_may(store: S
     assert await take(10) == []
     await store.release(early[0], 1)
     assert await take(10) == [early[3]]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgres"])
+async def test_who_counts_a_tenants_jobs_waits_for_a_claim_that_is_not_committed_yet(
+    store: Store, other_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer; on PostgreSQL the second one would not see what the first has just taken."""
+    usual = [(await submitted(other_store, tenant="acme")).id for _ in range(3)]
+    write, in_between = store._database.write, asyncio.Event()
+
+    async def write_slowly(work: Work[Any]) -> Any:
+        def worked_but_not_committed(connection: Connection) -> Any:
+            done = work(connection)
+            in_between.set()
+            await_only(asyncio.sleep(0.5))
+            return done
+
+        return await write(worked_but_not_committed)
+
+    monkeypatch.setattr(store._database, "write", write_slowly)
+    first = asyncio.create_task(store.claim("first", LEASE, 10, 3))
+    await in_between.wait()
+    await submitted(other_store, tenant="acme", priority=0)
+    assert await other_store.claim("second", LEASE, 10, 3) == []
+    assert {claim.job for claim in await first} == set(usual)
 
 
 async def test_a_job_that_broke_its_run_counts_as_lost(store: Store) -> None:
