@@ -38,7 +38,8 @@ from tests.chaos.invariants import violations
 from anabranch.dag.ids import JobId
 from anabranch.service.settings import Settings
 from anabranch.service.store import schema
-from anabranch.service.store.database import Database
+from anabranch.service.store.database import Database, Work
+from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.store import Store
 from anabranch.service.store.tables import jobs
 
@@ -167,8 +168,15 @@ class Run:
         held = select(jobs.c.id, jobs.c.epoch).where(
             jobs.c.finished_at.is_(None), jobs.c.lease_owner.like(owner)
         )
-        rows = await self.database.read(lambda connection: connection.execute(held).all())
+        rows = await self._read(lambda connection: connection.execute(held).all())
         self.kills.append(Kill(what, datetime.now(UTC), {JobId(row.id): row.epoch for row in rows}))
+
+    async def _read(self, work: Work[Any]) -> Any:
+        """A crash of the server breaks this process's connections, too."""
+        while True:
+            with suppress(StoreAway):
+                return await self.database.read(work)
+            await asyncio.sleep(0.1)
 
     # -- what became of it --------------------------------------------------------------------------------
 
@@ -176,7 +184,7 @@ class Run:
         give_up = time.monotonic() + PATIENCE
         open_jobs = select(func.count()).where(jobs.c.finished_at.is_(None))
         while time.monotonic() < give_up:
-            if not await self.database.read(lambda connection: connection.execute(open_jobs).scalar_one()):
+            if not await self._read(lambda connection: connection.execute(open_jobs).scalar_one()):
                 return
             await asyncio.sleep(1.0)
 
@@ -198,7 +206,7 @@ class Run:
 
     async def duplicates(self, count: int) -> list[str]:
         """One job for each key, however often it was asked for."""
-        stored = await self.database.read(lambda c: c.execute(select(func.count(jobs.c.id))).scalar_one())
+        stored = await self._read(lambda c: c.execute(select(func.count(jobs.c.id))).scalar_one())
         same = stored == count == len(set(self.jobs))
         return [] if same else [f"{count} keys made {stored} jobs, and {len(set(self.jobs))} were told"]
 
