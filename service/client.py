@@ -40,9 +40,10 @@ class ServiceRefused(Exception):
 class Client:
     """One service. Raises ServiceAway and ServiceRefused."""
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, headers={"X-Anabranch": "client"})
+        headers = {"X-Anabranch": "client"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, headers=headers)
 
     def __enter__(self) -> Self:
         return self

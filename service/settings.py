@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     # -- where things are
     url: str | None = None
     """A running service, for the commands that talk to one."""
+    key: SecretStr | None = None
+    """With which they call it, where it has tenants."""
     state: Path = Field(default_factory=_state_folder)
     """Folder of the embedded database."""
     database: str = Field(default_factory=_embedded_database)
@@ -56,6 +58,9 @@ class Settings(BaseSettings):
     """0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Names, besides the loopback ones, under which a browser may call a service that is bound to loopback."""
+
+    tenants: Path | None = None
+    """File of those who may call, and their quotas; see anabranch.service.tenants. None lets anybody call."""
 
     # -- who decodes
     engine: Literal["vllm", "openai", "scripted"] = "vllm"

@@ -16,6 +16,7 @@ from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
 from anabranch.service.store import schema
 from anabranch.service.store.store import Store
+from anabranch.service.tenants import Tenants
 from anabranch.workers.pool import PoolLoad
 
 STOP_SECONDS = 2
@@ -50,13 +51,16 @@ def serving(
 ) -> Iterator[str]:
     """Serves while the block runs; gives the URL. `connect` is called where the app runs, on its event loop.
 
-    Raises CannotListen, SchemaBehind and StoreAway.
+    Raises CannotListen, BadTenants, SchemaBehind and StoreAway.
     """
     asyncio.run(schema.check(settings.database))
+    tenants = Tenants(settings.tenants) if settings.tenants is not None else None
     with _listening(address) as listener:
         server = _Server()
         thread = threading.Thread(
-            target=lambda: asyncio.run(server.run(settings, connect, listener)), name="api", daemon=True
+            target=lambda: asyncio.run(server.run(settings, tenants, connect, listener)),
+            name="api",
+            daemon=True,
         )
         thread.start()
         try:
@@ -76,11 +80,17 @@ class _Server:
         self._failure: Exception | None = None
 
     async def run(
-        self, settings: Settings, connect: Callable[[], Organizers], listener: socket.socket
+        self,
+        settings: Settings,
+        tenants: Tenants | None,
+        connect: Callable[[], Organizers],
+        listener: socket.socket,
     ) -> None:
         try:
             async with Store(settings.database) as store:
-                backing = Backing(settings=settings, store=store, feed=Feed(store), organizers=connect())
+                backing = Backing(
+                    settings=settings, store=store, feed=Feed(store), organizers=connect(), tenants=tenants
+                )
                 config = uvicorn.Config(
                     create_app(backing), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
                 )

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from anabranch.service.api import (
@@ -20,6 +21,7 @@ from anabranch.service.api import (
     routes_stream,
 )
 from anabranch.service.api.backing import Backing
+from anabranch.service.api.callers import Keys, own_job
 from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
 from anabranch.service.api.listing import Listing
 from anabranch.service.api.load import Load
@@ -51,17 +53,18 @@ def create_app(backing: Backing) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.backing = backing
-    app.state.listing = Listing(backing)
-    app.state.load = Load(backing)
+    app.state.listing_of = cache(partial(Listing, backing))
+    app.state.load_of = cache(partial(Load, backing))
     app.state.meters = Meters()
     for routes in ROUTES:
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(own_job)])
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
     settings = backing.settings
     hosts = (
         (*LOOPBACK, *settings.allowed_hosts) if is_loopback(settings.host) else settings.allowed_hosts or None
     )
+    app.add_middleware(Keys, tenants=backing.tenants)
     app.add_middleware(Guards, hosts=hosts, max_bytes=settings.max_request_bytes)
     app.add_middleware(Measuring, meters=app.state.meters)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
+from anabranch.service.tenants import Tenants
 from anabranch.workers.pool import PoolLoad
 
 
@@ -30,6 +31,8 @@ class Backing:
     store: Store
     feed: Feed
     organizers: Organizers
+    tenants: Tenants | None = None
+    """None lets anybody in."""
 
 
 def backing_of(request: Request) -> Backing:

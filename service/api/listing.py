@@ -17,10 +17,11 @@ NEWEST = 100
 
 
 class Listing:
-    """The latest jobs, with a version that grows with every change to one of them."""
+    """The latest jobs of a tenant, or of all, with a version that grows with every change to one of them."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: Backing, tenant: str | None) -> None:
         self._backing = backing
+        self._tenant = tenant
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
         self._version = 0
@@ -39,7 +40,7 @@ class Listing:
 
     async def _read(self) -> None:
         store = self._backing.store
-        rows = {row.id: row for row in (await store.jobs(limit=NEWEST)).items}
+        rows = {row.id: row for row in (await store.jobs(tenant=self._tenant, limit=NEWEST)).items}
         for job, (_, row) in self._known.items():
             if job not in rows and row.finished_at is None:
                 rows[job] = await store.job(job)

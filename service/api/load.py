@@ -11,8 +11,11 @@ LOAD_SECONDS = 1.0
 
 
 class Load:
-    def __init__(self, backing: Backing) -> None:
+    """Of the jobs of a tenant, or of all, and of the pool."""
+
+    def __init__(self, backing: Backing, tenant: str | None) -> None:
         self._backing = backing
+        self._tenant = tenant
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
         self._told = ""
@@ -26,7 +29,7 @@ class Load:
         return self._told
 
     async def _ask(self) -> dict[str, int]:
-        counts = await self._backing.store.counts(ended=False)
+        counts = await self._backing.store.counts(ended=False, tenant=self._tenant)
         pool = self._backing.organizers.load()
         return {
             "queued": counts[JobStatus.QUEUED],

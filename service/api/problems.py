@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ from anabranch.service.store.errors import (
     IdempotencyConflict,
     JobEnded,
     NotFound,
+    QuotaSpent,
     StoreAway,
     StoreError,
 )
@@ -136,6 +138,11 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(
                 status=409, name="idempotency-conflict", title="The key was used before", detail=str(error)
             )
+        case QuotaSpent():
+            return Refusal(
+                status=429, name="quota-spent", title="The quota is spent", detail=str(error),
+                headers={"Retry-After": str(ceil(error.retry_after))},
+            )  # fmt: skip
         case AlreadyDecided():
             return Refusal(status=409, name="already-decided", title="Decided before", detail=str(error))
         case UnknownPolicy():

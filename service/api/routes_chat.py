@@ -17,6 +17,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.policy import catalogue
 from anabranch.service.api import sse
 from anabranch.service.api.backing import Backed, Backing
+from anabranch.service.api.callers import Called
 from anabranch.service.api.chat_schemas import (
     PREFIX,
     ChatRequest,
@@ -57,11 +58,12 @@ async def model(model: str) -> dict[str, Any]:
     return model_json(_policy_of(model))
 
 
-@router.post("/chat/completions", response_model=None, responses=problems(400, 404, 409, 413, 415))
+@router.post("/chat/completions", response_model=None, responses=problems(400, 404, 409, 413, 415, 429))
 async def chat(
     sent: ChatRequest,
     request: Request,
     backing: Backed,
+    caller: Called,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> Response:
@@ -72,7 +74,7 @@ async def chat(
     except ValidationError as error:
         raise bad_input(faults_of(error)) from error
     spec = job_spec(asked, backing.settings, params_at="anabranch.params")
-    submitted = await submit_spec(backing, spec, idempotency_key, sent, traceparent)
+    submitted = await submit_spec(backing, caller, spec, idempotency_key, sent, traceparent)
     chat = _Chat(backing, submitted.job.id, sent)
     headers: dict[str, str] = {JOB_HEADER: submitted.job.id}
     if sent.stream:

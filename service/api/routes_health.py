@@ -2,17 +2,20 @@
 
 import asyncio
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from anabranch.service.api.backing import Backed, Organizers
+from anabranch.service.api.callers import operators_only
 from anabranch.service.api.measuring import Meters
 from anabranch.service.api.problems import RETRY_AFTER, Refusal, Refused, problems
 from anabranch.workers.pool import PoolLoad
 
 ASKING_SECONDS = 0.2
+
+OPERATORS = Depends(operators_only)
 
 router = APIRouter(tags=["service"])
 
@@ -53,7 +56,7 @@ async def _heard_now(organizers: Organizers) -> PoolLoad | None:
     return organizers.load()
 
 
-@router.get("/metrics", response_class=Response, responses=problems())
+@router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
 async def metrics(request: Request, backing: Backed) -> Response:
     """For Prometheus."""
     meters: Meters = request.app.state.meters

@@ -14,6 +14,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.policy import policy_named
 from anabranch.service.api.backing import Backed, Backing
+from anabranch.service.api.callers import Called, forbidden
 from anabranch.service.api.following import until_ended
 from anabranch.service.api.job_view import JobPage, JobStatus, JobView, job_view
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
@@ -23,6 +24,7 @@ from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import NewJob, Submitted
 from anabranch.service.telemetry.ids import caller_of
+from anabranch.service.tenants import Caller
 
 LONGEST_WAIT = 600.0
 DRAWN_SEEDS = 2**31
@@ -35,34 +37,41 @@ Traceparent = Annotated[str | None, Header(description="W3C: the job's trace bec
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 
-@router.post("", status_code=202, responses={200: {"model": JobView}, **problems(400, 409, 413, 415)})
+@router.post("", status_code=202, responses={200: {"model": JobView}, **problems(400, 409, 413, 415, 429)})
 async def submit(
     sent: JobRequest,
     response: Response,
     backing: Backed,
+    caller: Called,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> JobView:
     """Submit a job. It is durable before this answers 202; the same key and body again answer 200 with the same job."""
     spec = job_spec(sent, backing.settings)
-    submitted = await submit_spec(backing, spec, idempotency_key, sent, traceparent)
+    submitted = await submit_spec(backing, caller, spec, idempotency_key, sent, traceparent)
     if not submitted.created:
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
 
 
-@router.get("", responses=problems(400))
+@router.get("", responses=problems(400, 403))
 async def list_jobs(
     backing: Backed,
+    caller: Called,
     status: JobStatus | None = None,
     policy: str | None = None,
     q: Annotated[str | None, Query(description="A part of the question.")] = None,
+    tenant: Annotated[str | None, Query(description="Whose; operators see all.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> JobPage:
     """Jobs, newest first. Pages stay put while new jobs come in."""
-    page = await backing.store.jobs(status=status, policy=policy, q=q, limit=limit, cursor=cursor or None)
+    if tenant is not None and caller.scope not in (None, tenant):
+        raise forbidden(f"These are the jobs of {tenant!r}; this key is for {caller.tenant!r}.")
+    page = await backing.store.jobs(
+        tenant=caller.scope or tenant, status=status, policy=policy, q=q, limit=limit, cursor=cursor or None
+    )
     return JobPage(items=[job_view(row) for row in page.items], next_cursor=page.next_cursor)
 
 
@@ -90,9 +99,14 @@ async def cancel(job: JobId, backing: Backed) -> JobView:
     return job_view(await backing.store.job(job))
 
 
-@router.post("/{job}/replay", status_code=202, responses=problems(400, 404, 409, 413, 415))
+@router.post("/{job}/replay", status_code=202, responses=problems(400, 404, 409, 413, 415, 429))
 async def replay(
-    job: JobId, sent: ReplayRequest, response: Response, backing: Backed, traceparent: Traceparent = None
+    job: JobId,
+    sent: ReplayRequest,
+    response: Response,
+    backing: Backed,
+    caller: Called,
+    traceparent: Traceparent = None,
 ) -> JobView:
     """Run a job again as if this branch had returned something else. The new job reuses what does not depend on it."""
     row = await backing.store.job(job)
@@ -102,7 +116,9 @@ async def replay(
     if sent.branch not in {found.branch for found in await backing.store.branches(job)}:
         raise NotFound("branch", f"{sent.branch} in job {job}")
     lineage = {"job": job, "branch": sent.branch, "output": sent.output}
-    submitted = await submit_spec(backing, replace(row.spec, lineage=lineage), None, sent, traceparent)
+    submitted = await submit_spec(
+        backing, caller, replace(row.spec, lineage=lineage), None, sent, traceparent
+    )
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
 
@@ -136,15 +152,23 @@ def _params(policy: PolicyChoice, where: str) -> dict[str, object]:
 
 
 async def submit_spec(
-    backing: Backing, spec: JobSpec, key: str | None, sent: BaseModel, traceparent: str | None
+    backing: Backing,
+    caller: Caller,
+    spec: JobSpec,
+    key: str | None,
+    sent: BaseModel,
+    traceparent: str | None,
 ) -> Submitted:
-    caller = caller_of(traceparent)
+    """Make the caller's job durable, within its quota. Raises QuotaSpent, IdempotencyConflict and StoreAway."""
+    trace = caller_of(traceparent)
     new = NewJob(
-        spec=spec,
+        spec=replace(spec, budget=caller.bounded(spec.budget)),
+        tenant=caller.tenant,
+        quota=caller.quota,
         policy_version=policy_named(spec.policy).version,
         limits=backing.settings.limits(spec.model),
-        trace_id=caller.trace_id,
-        traceparent=traceparent if caller.span_id else None,
+        trace_id=trace.trace_id,
+        traceparent=traceparent if trace.span_id else None,
         idempotency_key=key,
         body_digest=_digest(sent) if key else None,
     )

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from anabranch.dag.policy import catalogue
 from anabranch.service.api.backing import Backed
+from anabranch.service.api.callers import Called
 from anabranch.service.api.job_view import Moment
 from anabranch.service.api.problems import problems
 from anabranch.service.api.schemas import DecisionRequest
@@ -52,18 +53,25 @@ class Policies(BaseModel):
 
 
 @router.get("/approvals", tags=["approvals"], responses=problems())
-async def approvals(backing: Backed, status: Literal["pending", "decided"] = "pending") -> Approvals:
+async def approvals(
+    backing: Backed, caller: Called, status: Literal["pending", "decided"] = "pending"
+) -> Approvals:
     """The gates where jobs wait for a person."""
-    rows = await backing.store.approvals(status)
+    rows = await backing.store.approvals(status, tenant=caller.scope)
     asked = {job: (await backing.store.job(job)).spec.question for job in {row.job for row in rows}}
     return Approvals(items=[_approval(row, asked[row.job]) for row in rows])
 
 
 @router.post("/approvals/{approval}", tags=["approvals"], responses=problems(400, 404, 409, 413, 415))
-async def decide(approval: str, sent: DecisionRequest, backing: Backed) -> ApprovalView:
+async def decide(approval: str, sent: DecisionRequest, backing: Backed, caller: Called) -> ApprovalView:
     """Decide. The first decision stands."""
     row = await backing.store.decide_approval(
-        approval, sent.decision, edit=sent.edit, by="client", reason=sent.reason
+        approval,
+        sent.decision,
+        edit=sent.edit,
+        by="client" if backing.tenants is None else caller.tenant,
+        reason=sent.reason,
+        tenant=caller.scope,
     )
     backing.organizers.nudge(row.job)
     return _approval(row, (await backing.store.job(row.job)).spec.question)

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 from anabranch.dag.ids import JobId
 from anabranch.service.api import sse
 from anabranch.service.api.backing import Backed, Backing
+from anabranch.service.api.callers import Called
 from anabranch.service.api.feed import AWAY_SECONDS, Follower
 from anabranch.service.api.listing import LIST_SECONDS, Listing
 from anabranch.service.api.load import Load
@@ -30,6 +31,7 @@ router = APIRouter(prefix="/v1/stream", tags=["events"])
 async def stream(
     request: Request,
     backing: Backed,
+    caller: Called,
     jobs: Annotated[
         str,
         Query(
@@ -44,10 +46,11 @@ async def stream(
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():
-        head = (await backing.store.job(job)).head_seq
+        head = (await backing.store.job(job, caller.scope)).head_seq
         after = seen.get(job, seq)
         places[job] = head if after is None else after
-    page = PageStream(backing, request.app.state.listing if listed else None, request.app.state.load)
+    listing = request.app.state.listing_of(caller.scope) if listed else None
+    page = PageStream(backing, listing, request.app.state.load_of(caller.scope))
     return StreamingResponse(page.events(places), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 

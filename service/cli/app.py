@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from anabranch.service.cli import database, jobs, journals, people, up
+from anabranch.service.cli import database, jobs, journals, keys, people, up
 from anabranch.service.cli.instance import CannotStart
 from anabranch.service.client import ServiceAway, ServiceRefused
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
+from anabranch.service.tenants import BadTenants
 
 BAD_USAGE = 2
 REFUSED_AS_WRONG = {400, 413, 415, 422}
@@ -34,6 +35,7 @@ app.command()(journals.audit)
 app.command()(journals.replay)
 app.command()(journals.export)
 app.add_typer(database.app, name="db")
+app.add_typer(keys.app, name="keys")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = app(args=asked, prog_name="anabranch", standalone_mode=False)
     except TyperException as error:
         _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
-    except BadSettings as error:
+    except (BadSettings, BadTenants) as error:
         _leave(str(error), BAD_USAGE)
     except ServiceRefused as error:
         _leave(str(error), BAD_USAGE if error.status in REFUSED_AS_WRONG else 1)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from anabranch.service.cli.instance import instance, prepare_store
 from anabranch.service.client import Client
-from anabranch.service.settings import read_settings
+from anabranch.service.settings import Settings, read_settings
 
 
 @contextmanager
@@ -15,13 +15,14 @@ def reading() -> Iterator[Client]:
     command and nobody else: no engine, no organizer."""
     settings = read_settings()
     if settings.url:
-        with Client(settings.url) as client:
+        with Client(settings.url, key=key_of(settings)) as client:
             yield client
     else:
         from anabranch.service.api.alone import serving
 
         asyncio.run(prepare_store(settings))
-        with serving(settings.model_copy(update={"retention_days": None})) as url, Client(url) as client:
+        alone = settings.model_copy(update={"retention_days": None, "tenants": None})
+        with serving(alone) as url, Client(url) as client:
             yield client
 
 
@@ -30,11 +31,16 @@ def running() -> Iterator[Client]:
     """For commands that need jobs to be run. Without ANABRANCH_URL a private instance is started and stopped."""
     settings = read_settings()
     if settings.url:
-        with Client(settings.url) as client:
+        with Client(settings.url, key=key_of(settings)) as client:
             yield client
     else:
-        with instance(settings.model_copy(update={"port": 0})) as url, Client(url) as client:
+        alone = settings.model_copy(update={"port": 0, "tenants": None})
+        with instance(alone) as url, Client(url) as client:
             yield client
+
+
+def key_of(settings: Settings) -> str | None:
+    return settings.key.get_secret_value() if settings.key is not None else None
 
 
 def job_link(job: str) -> str:

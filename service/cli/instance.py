@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from anabranch.service import tenants
 from anabranch.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ class CannotStart(Exception):
 def instance(settings: Settings) -> Iterator[str]:
     """Serves while the block runs; gives its URL once a job can be answered. What it waits for is told on stderr.
 
-    Raises CannotStart and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt, after which organizers hand
-    their jobs over.
+    Raises CannotStart, BadTenants and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt, after which
+    organizers hand their jobs over.
     """
     from anabranch.service.api.alone import CannotListen
 
     for name in ("ray._private.worker", "ray.serve"):  # Ray sets their levels, but leaves filters alone
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
+    if settings.tenants is not None:
+        tenants.read(settings.tenants)  # better refused now than when Ray is up
     asyncio.run(prepare_store(settings))
     from anabranch.service.app import running
 

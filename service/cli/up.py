@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from anabranch.service.cli.connect import key_of
 from anabranch.service.cli.instance import instance
 from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
@@ -47,7 +48,7 @@ def up(
             else:
                 tell(f"Anabranch is ready: {url}")
             if first_job:
-                _answer_first_job(url)
+                _answer_first_job(url, key_of(settings))
             _stay()
     except KeyboardInterrupt:
         return
@@ -64,7 +65,7 @@ def _stay() -> None:
     os._exit(1)
 
 
-def _answer_first_job(url: str) -> None:
-    with Client(url) as client:
+def _answer_first_job(url: str, key: str | None) -> None:
+    with Client(url, key=key) as client:
         job = client.submit(FIRST_JOB)["id"]
         tell_outcome(follow(client, job), f"{url}/jobs/{job}")

@@ -6,18 +6,21 @@ from sqlalchemy import func, select, true
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.state import JobStatus
+from anabranch.service.store.inbox import of_tenant
 from anabranch.service.store.part import Part
 from anabranch.service.store.tables import jobs
 
 
 class Counts(Part):
-    async def counts(self, *, ended: bool = True) -> dict[JobStatus, int]:
+    async def counts(self, *, ended: bool = True, tenant: str | None = None) -> dict[JobStatus, int]:
         """Jobs of each status, zeros included. Without the ended ones it reads no more than what is under way.
 
         Raises StoreAway.
         """
         wanted = true() if ended else jobs.c.finished_at.is_(None)
-        by_status = select(jobs.c.status, func.count()).where(wanted).group_by(jobs.c.status)
+        by_status = (
+            select(jobs.c.status, func.count()).where(wanted, of_tenant(tenant)).group_by(jobs.c.status)
+        )
         rows = await self._database.read(lambda connection: connection.execute(by_status).all())
         found = {row[0]: row[1] for row in rows}
         return {status: found.get(status, 0) for status in JobStatus}

@@ -182,7 +182,7 @@ async def test_a_page_that_reads_too_slowly_is_told_to_read_again(
 ) -> None:
     monkeypatch.setattr(feed_module, "TAIL", 5)
     backing = app.state.backing
-    page = PageStream(backing, None, Load(backing)).events({JobId(job): 1})
+    page = PageStream(backing, None, Load(backing, None)).events({JobId(job): 1})
     await anext(page)  # the load; from here on the page is live
     with backing.feed.follow(JobId(job), after=1) as quick:
         await fork(organizer, job, *range(1, 30))

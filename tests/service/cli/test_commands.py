@@ -17,6 +17,7 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
 from anabranch.service.api.alone import serving
 from anabranch.service.settings import Settings
+from anabranch.service.tenants import Tenants
 
 
 def test_jobs_lists_the_newest_first(anabranch: Any, books: Any, answered: str) -> None:
@@ -271,6 +272,34 @@ class TestErrors:
         assert ran.code == 2
         assert "sqlite:///FILE" in ran.err
         assert len(ran.err.splitlines()) == 1
+
+
+class TestKeys:
+    def test_a_new_key_is_told_once(
+        self, anabranch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ANABRANCH_TENANTS", str(tmp_path / "tenants.json"))
+        told = anabranch("keys", "new", "acme")
+        assert told.code == 0
+        caller = Tenants(tmp_path / "tenants.json").caller(told.out.strip())
+        assert caller is not None
+        assert caller.scope == "acme"
+        shown = json.loads(anabranch("keys", "new", "us", "--operator", "--json").out)
+        assert Tenants(tmp_path / "tenants.json").caller(shown["key"]).scope is None  # type: ignore[union-attr]
+
+    def test_there_must_be_a_place_for_it(self, anabranch: Any) -> None:
+        told = anabranch("keys", "new", "acme")
+        assert (told.code, told.err.count("\n")) == (2, 1)
+        assert "ANABRANCH_TENANTS is not set" in told.err
+
+    def test_up_refuses_a_file_that_is_wrong_before_it_starts_anything(
+        self, anabranch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "tenants.json").write_text('{"acme": {"tokens_per_day": 5}}')
+        monkeypatch.setenv("ANABRANCH_TENANTS", str(tmp_path / "tenants.json"))
+        told = anabranch("up", "--engine", "scripted")
+        assert (told.code, told.err.count("\n")) == (2, 1)
+        assert "acme: Value error, tokens_per_day needs tokens_per_job" in told.err
 
 
 def test_a_database_that_is_behind_names_the_command(anabranch: Any) -> None:
