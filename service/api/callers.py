@@ -18,7 +18,8 @@ from anabranch.service.tenants import ANYBODY, Caller, Tenants
 
 OPEN = {"/healthz", "/readyz"}
 """Asked by those who keep the service running, who have no key."""
-CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="Anabranch", charset="UTF-8"'}
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="Anabranch", charset="UTF-8"'}
+"""For browsers, which read one challenge to a header; programs need none."""
 
 
 class Keys:

@@ -72,9 +72,10 @@ def house(
     script: Script = reckon,
     tokens_per_second: float = 200.0,
     port: int = 0,
+    tenants: Path | None = None,
 ) -> Iterator[str]:
     """Serves while the block runs, with these journals in its store; gives the URL."""
-    settings = Settings(state=folder, database=f"sqlite:///{folder}/anabranch.db")
+    settings = Settings(state=folder, database=f"sqlite:///{folder}/anabranch.db", tenants=tenants)
     asyncio.run(_furnish(settings.database, planted))
     connect = partial(OrganizerHere, settings.database, script, tokens_per_second)
     with serving(settings, connect, ("127.0.0.1", port)) as url:
