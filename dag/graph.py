@@ -70,6 +70,11 @@ class ReasoningGraph:
         self._tools: set[BranchId] = set()
         self.pruned: set[BranchId] = set()
         self.branches: list[BranchId] = []
+        self.began_at = self.last_at = 0.0
+        """The first and the last record."""
+        self.claimed_at: float | None = None
+        """The first claim."""
+        self.answered_at: float | None = None
 
     def node(self, name: str) -> Node:
         found: Node = self.graph.nodes[name]["node"]
@@ -102,11 +107,14 @@ class ReasoningGraph:
 
     def add(self, record: e.Record) -> None:
         """Fold one record."""
-        at = record.at.timestamp()
+        at = self.last_at = record.at.timestamp()
         match record.event:
             case e.JobSubmitted():
+                self.began_at = at
                 self.branches.append(TRUNK)
                 self._point(START, TRUNK, NodeKind.START, at, [])
+            case e.JobClaimed() if self.claimed_at is None:
+                self.claimed_at = at
             case e.BranchForked() as event:
                 self.branches.append(event.child)
                 self._entry[event.child] = [(name, EdgeKind.FORK) for name, _ in self._frontier(event.branch)]
@@ -126,6 +134,7 @@ class ReasoningGraph:
             case e.BranchesPruned() as event:
                 self.pruned.update(event.pruned)
             case e.AnswerCommitted() as event:
+                self.answered_at = at
                 self._point(ANSWER, TRUNK, NodeKind.ANSWER, at, self._frontier(TRUNK))
             case _:
                 pass

@@ -1,7 +1,7 @@
 """How parallel a job was, and what it cost. All from the graph; each docstring gives formula, unit and source."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from anabranch.dag import events as e
@@ -128,27 +128,24 @@ def slack(graph: ReasoningGraph, weight: Weight = by_tokens) -> Mapping[BranchId
     return found
 
 
-def measure(records: Sequence[e.Record], graph: ReasoningGraph | None = None) -> Metrics:
+def measure(records: Iterable[e.Record]) -> Metrics:
     """The metrics of a journal, or of the part of it that is there yet."""
-    graph = graph or build(records)
+    return metrics_of(build(records))
+
+
+def metrics_of(graph: ReasoningGraph) -> Metrics:
+    """The same for whoever has grown the graph event by event, and kept no journal."""
     critical, _ = longest_path(graph)
     critical_seconds, _ = longest_path(graph, by_seconds)
     total = total_tokens(graph)
-    times = [record.at.timestamp() for record in records]
-    claimed = next((r.at.timestamp() for r in records if isinstance(r.event, e.JobClaimed)), None)
+    claimed, end = graph.claimed_at, graph.answered_at or graph.last_at
     return Metrics(
         critical_path_tokens=int(critical),
         total_tokens=total,
         parallelism=parallelism(total, critical),
         waste_tokens=waste_tokens(graph),
         critical_path_seconds=critical_seconds,
-        wall_seconds=_end(records, times) - claimed if claimed is not None else 0.0,
-        queue_seconds=(claimed or times[-1]) - times[0] if times else 0.0,
+        wall_seconds=end - claimed if claimed is not None else 0.0,
+        queue_seconds=(claimed or graph.last_at) - graph.began_at,
         branches=len(graph.branches),
     )
-
-
-def _end(records: Iterable[e.Record], times: Sequence[float]) -> float:
-    """When the answer was committed; else the time of the last event."""
-    answered = (r.at.timestamp() for r in records if isinstance(r.event, e.AnswerCommitted))
-    return next(answered, times[-1])

@@ -11,7 +11,8 @@ from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.graph import ReasoningGraph
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
-from anabranch.dag.metrics import measure
+from anabranch.dag.job import Budget
+from anabranch.dag.metrics import metrics_of
 from anabranch.service.organizer.deadlines import BranchDeadlines, words
 from anabranch.service.organizer.drafts import Draft, Drafts
 from anabranch.service.organizer.requests import request_of
@@ -44,10 +45,12 @@ class JobRun:
         self._trace_id = trace_id
         self._interpreter = interpreter
         self._around = around
-        self._records = list(records)
+        self._seq = len(records)
         self._graph = ReasoningGraph()
-        spec = interpreter.state.spec
-        self._branch_deadlines = BranchDeadlines(spec.budget.branch_seconds if spec is not None else None)
+        budget = interpreter.state.spec.budget if interpreter.state.spec is not None else Budget()
+        self._deadline = () if budget.seconds is None else words(budget.seconds, records, around.now())
+        """Two words when time runs short: wind up, then stop."""
+        self._branch_deadlines = BranchDeadlines(budget.branch_seconds)
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
         self._drafts = Drafts(asyncio.get_running_loop().time)
         self._keys: dict[BranchId, Key] = {}
@@ -92,7 +95,8 @@ class JobRun:
     async def run(self) -> None:
         """Until the job has ended or is parked. Raises Fenced when it belongs to another organizer by now; whatever is
         raised, nothing of this job goes on here afterwards."""
-        self._watch_deadline()
+        for due, fact in self._deadline:
+            self._at(due, fact)
         try:
             while not self._interpreter.over and not self._parked():
                 steps = [(await self._inbox.get())(self._interpreter)]
@@ -116,11 +120,12 @@ class JobRun:
         if not events:
             return
         at = datetime.fromtimestamp(self._around.now(), UTC)
-        for seq, event in enumerate(events, start=len(self._records) + 1):
-            record = e.Record(job=self.job, seq=seq, epoch=0, at=at, event=event, prev_hash="", hash="")
-            self._records.append(record)
-            self._note(record)
-        metrics = measure(self._records, self._graph) if self._interpreter.over else None
+        for event in events:
+            self._seq += 1
+            self._note(
+                e.Record(job=self.job, seq=self._seq, epoch=0, at=at, event=event, prev_hash="", hash="")
+            )
+        metrics = metrics_of(self._graph) if self._interpreter.over else None
         await self._around.append(events, metrics)
 
     def _note(self, record: e.Record) -> None:
@@ -243,14 +248,6 @@ class JobRun:
             text=draft.text,
             tokens=draft.tokens,
         )
-
-    def _watch_deadline(self) -> None:
-        """Two words when time runs short: wind up, then stop."""
-        spec = self._interpreter.state.spec
-        seconds = spec.budget.seconds if spec is not None else None
-        if seconds is not None:
-            for due, fact in words(seconds, self._records, self._around.now()):
-                self._at(due, fact)
 
     def _at(self, due: float, fact: e.Event) -> None:
         """Tell this fact at that moment (Unix seconds), or now if it has passed."""
