@@ -16,7 +16,8 @@ from typing import Any
 
 from anabranch.dag import events as e
 from anabranch.dag.events import Record
-from anabranch.dag.graph import ReasoningGraph, build
+from anabranch.dag.graph import ReasoningGraph
+from anabranch.dag.ids import JobId
 from anabranch.dag.metrics import longest_path
 from anabranch.service.telemetry import draw_branches, draw_jobs, names
 from anabranch.service.telemetry.drawing import Drawing
@@ -53,20 +54,34 @@ def spans_of(records: Sequence[Record], caller: Caller, pool_model: str) -> list
     `pool_model` names the model of decodes that asked for none. Of a job that still runs, open spans end where the
     journal does and say so.
     """
-    drawing = Drawing(records[0].job, pool_model)
+    trace = Trace(records[0].job, pool_model)
     for record in records:
-        drawing.now = (record.at - _EPOCH) // timedelta(microseconds=1) * 1000
+        trace.add(record)
+    return trace.spans(caller)
+
+
+class Trace:
+    """The same, record by record: nobody needs to hold the whole journal."""
+
+    def __init__(self, job: JobId, pool_model: str) -> None:
+        self._drawing = Drawing(job, pool_model)
+        self._graph = ReasoningGraph()
+
+    def add(self, record: Record) -> None:
+        self._graph.add(record)
+        self._drawing.now = (record.at - _EPOCH) // timedelta(microseconds=1) * 1000
         draw = _DRAWN.get(type(record.event))
         if draw is not None:
-            draw(drawing, record, record.event)
-    _light_critical_path(drawing, build(records))
-    return drawing.spans(caller)
+            draw(self._drawing, record, record.event)
 
+    def spans(self, caller: Caller) -> list[Span]:
+        self._light_critical_path()
+        return self._drawing.spans(caller)
 
-def _light_critical_path(drawing: Drawing, graph: ReasoningGraph) -> None:
-    """Decodes on the critical path (in tokens) say so, once there is an answer that it leads to."""
-    if graph.end is not None:
-        for name in longest_path(graph)[1]:
-            decode = drawing.segments.get(name)
-            if decode is not None:
-                drawing.nodes[decode].attributes[names.CRITICAL] = True
+    def _light_critical_path(self) -> None:
+        """Decodes on the critical path (in tokens) say so, once there is an answer that it leads to."""
+        if self._graph.end is not None:
+            for name in longest_path(self._graph)[1]:
+                decode = self._drawing.segments.get(name)
+                if decode is not None:
+                    self._drawing.nodes[decode].attributes[names.CRITICAL] = True
