@@ -48,6 +48,12 @@ class Service:
     def pids(self, role: str) -> list[int]:
         return [pid for pid, name in self._processes() if NAMES[role] in name]
 
+    @property
+    def pid(self) -> int:
+        """Of `up` itself."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill_ingress(self) -> None:
         """The process of `up`, which serves REST. Ray notices that it is gone, and ends."""
         assert self._process is not None

@@ -1,6 +1,7 @@
 """Spans of traces, as telemetry draws them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import RowMapping, select
@@ -11,13 +12,16 @@ from anabranch.service.store.tables import spans
 from anabranch.service.store.writing import replace
 from anabranch.service.telemetry.span import Kind, Link, Span, Status
 
+AT_ONCE = 500
+"""A wide job has tens of thousands; organizers want to write in between."""
+
 
 class Spans(Part):
     async def save_spans(self, job: JobId, drawn: Sequence[Span]) -> None:
         """Adds these spans of a job's trace; one that is there already is replaced. Raises StoreAway."""
-        if drawn:
-            rows = [_columns(job, span) for span in drawn]
-            await self._database.write(lambda connection: replace(connection, spans, rows))
+        for start in range(0, len(drawn), AT_ONCE):
+            rows = [_columns(job, span) for span in drawn[start : start + AT_ONCE]]
+            await self._database.write(partial(replace, table=spans, rows=rows))
 
     async def spans(self, job: JobId) -> list[Span]:
         """A job's spans, in the order in which they began. Raises StoreAway."""
