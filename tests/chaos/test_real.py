@@ -5,14 +5,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.databases import system_binaries
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "chaos_real.py"
 
 
 @pytest.mark.chaos
 @pytest.mark.ray
-def test_jobs_outlive_the_organizers_and_replicas_that_worked_on_them() -> None:
+@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_jobs_outlive_whatever_worked_on_them(store: str) -> None:
+    if store == "postgres" and system_binaries() is None:
+        pytest.skip("no PostgreSQL on this machine that could be crashed")
     command = [sys.executable, SCRIPT, "--jobs", "8", "--seconds", "24", "--pause", "4", "--seed", "3"]
+    command += ["--postgres"] if store == "postgres" else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert "no promise was broken" in done.stdout
