@@ -85,12 +85,17 @@ def link_of_row(row: RowMapping) -> Link:
 
 def record_of_row(row: RowMapping) -> Record:
     """The record whose row of the table `events` this is. Raises UnreadableFormat."""
+    return record_of_link(link_of_row(row))
+
+
+def record_of_link(link: Link) -> Record:
+    """The same record as readers see it. Raises UnreadableFormat."""
     return Record(
-        job=row["job_id"],
-        seq=row["seq"],
-        epoch=row["epoch"],
-        at=row["at"],
-        event=decode(row["kind"], row["branch"], json.loads(row["payload"])),
-        prev_hash=row["prev_hash"],
-        hash=row["hash"],
+        job=JobId(link.job),
+        seq=link.seq,
+        epoch=link.epoch,
+        at=link.at,
+        event=decode(link.kind, link.branch, json.loads(link.payload)),
+        prev_hash=link.prev_hash,
+        hash=link.hash,
     )

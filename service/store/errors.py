@@ -71,6 +71,20 @@ class AlreadyDecided(StoreError):
         self.decision = decision
 
 
+class BadJournal(StoreError):
+    """A file is not the whole, unchanged journal of an ended job."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This journal cannot be imported: {why}. Nothing was written.")
+
+
+class JobExists(StoreError):
+    """The job that is to be imported is here."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"Job {job} is in this database already. Nothing was written.")
+
+
 class BadCursor(StoreError):
     """The page cursor is none that this service gave out."""
 

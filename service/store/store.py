@@ -11,6 +11,7 @@ from anabranch.service.store.checkpoints import Checkpoints
 from anabranch.service.store.claims import Claims
 from anabranch.service.store.counts import Counts
 from anabranch.service.store.database import Database
+from anabranch.service.store.imports import Imports
 from anabranch.service.store.inbox import Inbox
 from anabranch.service.store.journal import Journal
 from anabranch.service.store.part import utc_now
@@ -20,7 +21,7 @@ from anabranch.service.store.spans import Spans
 from anabranch.service.store.submissions import Submissions
 
 
-class Store(Submissions, Claims, Inbox, Queries, Counts, Checkpoints, Spans, Audits, Retention):
+class Store(Submissions, Claims, Inbox, Queries, Counts, Checkpoints, Spans, Audits, Imports, Retention):
     """Jobs, their journals and what is folded from them, in one database. Its schema must be this program's
     (`schema.check`). Use it in an `async with`, or close it.
     """

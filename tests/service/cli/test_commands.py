@@ -274,6 +274,31 @@ class TestErrors:
         assert len(ran.err.splitlines()) == 1
 
 
+class TestOldJobs:
+    def test_a_purged_job_comes_back_from_its_export(
+        self, anabranch: Any, answered: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "job.jsonl"
+        anabranch("export", answered, "--format", "jsonl", "-o", str(file))
+        assert anabranch("db", "purge", "--days", "0", "--status", "failed").out == "purged 0 jobs\n"
+        assert anabranch("db", "purge", "--days", "0").out == "purged 1 jobs\n"
+        assert anabranch("show", answered).code == 1
+        assert anabranch("db", "import", str(file)).out == f"imported {answered}\n"
+        assert "42" in anabranch("show", answered).out
+        assert anabranch("audit", answered).code == 0
+
+    def test_a_changed_export_is_refused_in_one_line(
+        self, anabranch: Any, answered: str, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "job.jsonl"
+        anabranch("export", answered, "--format", "jsonl", "-o", str(file))
+        anabranch("db", "purge", "--days", "0")
+        file.write_text(file.read_text().replace("42", "43"))
+        told = anabranch("db", "import", str(file))
+        assert (told.code, told.err.count("\n")) == (1, 1)
+        assert "is changed. Nothing was written." in told.err
+
+
 class TestKeys:
     def test_a_new_key_is_told_once(
         self, anabranch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

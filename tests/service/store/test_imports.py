@@ -1,0 +1,125 @@
+"""An export comes back as it went, or not at all."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from tests.service.store.scenes import claimed, ended, forked
+
+from anabranch.service.exports.jsonl import jsonl
+from anabranch.service.store.errors import BadJournal, JobExists, NotFound
+from anabranch.service.store.rows import JobRow
+from anabranch.service.store.store import Store
+
+TOMORROW = datetime(9000, 1, 1, tzinfo=UTC)
+Lines = list[str]
+
+
+async def exported(store: Store, job: JobRow) -> Lines:
+    return list(jsonl(await store.records(job.id)))
+
+
+async def purged(store: Store, **more: str) -> tuple[JobRow, Lines]:
+    """A job that is gone, and its export."""
+    job = await ended(store, **more)
+    lines = await exported(store, job)
+    await store.purge(TOMORROW)
+    return job, lines
+
+
+async def test_what_was_exported_and_purged_comes_back_the_same(store: Store) -> None:
+    job, lines = await purged(store, question="Wie heißt „Anabranch“ auf Deutsch?\x00")
+    back = await store.import_journal(lines)
+    assert await exported(store, back) == lines
+    audit = await store.audit(job.id)
+    assert (audit.sound, audit.records) == (True, job.head_seq)
+    same = ("id", "status", "spec", "answer", "usage", "cost", "created_at", "started_at", "finished_at")
+    assert {name: getattr(back, name) for name in same} == {name: getattr(job, name) for name in same}
+    assert back.metrics is not None
+    assert back.metrics["branches"] == 1
+    assert await store.claim("organizer", 60, 10) == [], "there is nothing left to do"
+
+
+async def test_it_comes_to_another_database_for_the_tenant_that_is_named(store: Store) -> None:
+    job, lines = await purged(store)
+    back = await store.import_journal(lines, tenant="acme")
+    assert (await store.job(job.id, "acme")) == back
+    with pytest.raises(NotFound):
+        await store.job(job.id, "default")
+
+
+async def test_a_job_that_is_here_is_not_overwritten(store: Store) -> None:
+    job, lines = await purged(store)
+    await store.import_journal(lines)
+    with pytest.raises(JobExists):
+        await store.import_journal(lines)
+    assert (await store.audit(job.id)).sound
+
+
+async def test_it_can_be_purged_and_imported_again(store: Store) -> None:
+    _, lines = await purged(store)
+    for _ in range(2):
+        await store.import_journal(lines)
+        assert await store.purge(TOMORROW) == 1
+
+
+def without_one(lines: Lines) -> Lines:
+    return [*lines[:1], *lines[2:]]
+
+
+def cut_off(lines: Lines) -> Lines:
+    return lines[:-1]
+
+
+def swapped(lines: Lines) -> Lines:
+    return [lines[1], lines[0], *lines[2:]]
+
+
+def edited(lines: Lines) -> Lines:
+    return [line.replace('"42"', '"43"') for line in lines]
+
+
+def older(lines: Lines) -> Lines:
+    first = json.loads(lines[0])
+    return [json.dumps({**first, "at": "2020-01-01T00:00:00.000000Z"}), *lines[1:]]
+
+
+def with_something_else(lines: Lines) -> Lines:
+    return [*lines, "so long\n"]
+
+
+def without_hashes(lines: Lines) -> Lines:
+    return [json.dumps({**json.loads(line), "hash": ""}) for line in lines]
+
+
+def nothing(_: Lines) -> Lines:
+    return []
+
+
+@pytest.mark.parametrize(
+    "harm", [without_one, cut_off, swapped, edited, older, with_something_else, without_hashes, nothing]
+)
+async def test_a_journal_that_is_not_what_was_written_is_refused_whole(
+    store: Store, harm: Callable[[Lines], Lines]
+) -> None:
+    job, lines = await purged(store)
+    with pytest.raises(BadJournal):
+        await store.import_journal(harm(lines))
+    with pytest.raises(NotFound):
+        await store.job(job.id)
+    await store.import_journal(lines)
+
+
+async def test_two_jobs_in_one_file_are_refused(store: Store) -> None:
+    _, some = await purged(store)
+    _, others = await purged(store)
+    with pytest.raises(BadJournal, match="several jobs"):
+        await store.import_journal([*some, *others])
+
+
+async def test_a_job_that_still_ran_is_refused(store: Store) -> None:
+    running = await claimed(store)
+    await store.append(running.job, running.epoch, forked(1))
+    with pytest.raises(BadJournal, match="had not ended"):
+        await store.import_journal(await exported(store, await store.job(running.job)))
