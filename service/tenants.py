@@ -111,9 +111,7 @@ class Tenants:
         try:
             found = self._path.stat()
         except OSError as error:
-            raise BadTenants(
-                f"{self._path}: {error.strerror}; `anabranch keys new TENANT` makes it"
-            ) from error
+            raise _unreadable(self._path, error) from error
         return found.st_mtime_ns, found.st_ino
 
 
@@ -125,8 +123,10 @@ def read(path: Path) -> dict[str, Tenant]:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "all of it"
         raise BadTenants(f"{path}: {where}: {fault['msg']}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadTenants(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise BadTenants(f"{path}: it is not text in UTF-8") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def add_key(path: Path, tenant: str, *, operator: bool = False) -> str:
@@ -152,6 +152,10 @@ def _write(path: Path, tenants: dict[str, Tenant]) -> None:
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(json.dumps(shown, indent=2) + "\n")
     new.replace(path)
+
+
+def _unreadable(path: Path, error: OSError) -> BadTenants:
+    return BadTenants(f"{path}: {error.strerror}; `anabranch keys new TENANT` makes it")
 
 
 def _callers(tenants: dict[str, Tenant]) -> dict[str, Caller]:
