@@ -136,14 +136,23 @@ class House:
         for process, *_ in self._living.values():
             process.odds = CALM
             process.running.set()
+        await self._bury_all()
+        while self._living:
+            name, (process, organizer, _, task) = next(iter(self._living.items()))
+            await organizer.drain()
+            await asyncio.wait({task})
+            await self._bury_all()
+            if self._living.pop(
+                name, None
+            ):  # else a commit that was under way was its last; its heir is next
+                task.result()
+                self.tally.commits += process.commits
+                await organizer._store.close()
+        await self._pool.close()
+
+    async def _bury_all(self) -> None:
         while self._errands:
             await asyncio.gather(*self._errands)
-        for process, organizer, _, task in tuple(self._living.values()):
-            await organizer.drain()
-            await task
-            self.tally.commits += process.commits
-            await organizer._store.close()
-        await self._pool.close()
 
     # -- trouble --------------------------------------------------------------------------------------------
 
