@@ -8,28 +8,38 @@ from itertools import count
 
 
 class Admission:
-    """A fixed number of places. Who finds none waits: lower `priority` first, and first come first served within it."""
+    """A fixed number of places. Who finds none waits: lower `priority` first, and within it the jobs take turns, so
+    that the thousandth decode of one does not keep the first of another waiting.
+
+    Turns are start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with decodes of one size: each is numbered
+    one above its job's last, but never below the one that was let in last.
+    """
 
     def __init__(self, places: int) -> None:
         self._free = places
-        self._turns = count()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = count()
+        self._round = 0
+        """The number of the decode that was let in last."""
+        self._numbered: dict[str, int] = {}
+        """The highest number of each job that has decodes waiting."""
+        self._waiting: list[tuple[int, int, int, str, asyncio.Future[None]]] = []
 
     @asynccontextmanager
-    async def place(self, priority: int) -> AsyncIterator[None]:
+    async def place(self, job: str, priority: int) -> AsyncIterator[None]:
         """Hold a place while the block runs."""
-        await self._take(priority)
+        await self._take(job, priority)
         try:
             yield
         finally:
             self._give()
 
-    async def _take(self, priority: int) -> None:
+    async def _take(self, job: str, priority: int) -> None:
         if self._free:
             self._free -= 1
             return
+        number = self._numbered[job] = max(self._numbered.get(job, 0) + 1, self._round)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._turns), turn))
+        heapq.heappush(self._waiting, (priority, number, next(self._order), job, turn))
         try:
             await turn
         except asyncio.CancelledError:
@@ -39,8 +49,11 @@ class Admission:
 
     def _give(self) -> None:
         while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
+            _, number, _, job, turn = heapq.heappop(self._waiting)
+            if self._numbered.get(job) == number:
+                del self._numbered[job]
             if not turn.done():
+                self._round = number
                 turn.set_result(None)
                 return
         self._free += 1

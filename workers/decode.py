@@ -79,7 +79,7 @@ class Decode:
 
     async def _read(self) -> SegmentDone:
         self._segments.parser = _parser_for(self.request.decoding)
-        async with self._admission.place(self.request.priority):
+        async with self._admission.place(self.request.key.job, self.request.priority):
             self._segments.admit(self._clock())
             self._await_token()
             finish = await self._feed()
