@@ -93,5 +93,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
                     .endswith("/ProblemDetails")
                 ):
                     content[problems.MEDIA_TYPE] = content.pop("application/json")
+        if app.state.backing.tenants is not None:
+            described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            described["security"] = [{"key": []}]
         app.openapi_schema = described
     return app.openapi_schema

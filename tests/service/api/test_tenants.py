@@ -186,6 +186,12 @@ async def test_a_browser_sends_the_key_as_a_password(
         assert (await client.get("/v1/jobs", headers={"Authorization": wrong})).status_code == 401
 
 
+def test_the_description_says_that_a_key_is_needed(app: FastAPI) -> None:
+    described = app.openapi()
+    assert described["security"] == [{"key": []}]
+    assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
 async def test_openai_clients_are_told_in_their_words(client: httpx.AsyncClient) -> None:
     response = await client.get("/v1/models")
     assert response.status_code == 401
