@@ -82,6 +82,9 @@ class Run:
     server: databases.PostgresServer | None
     http: httpx.AsyncClient
     dice: random.Random
+    """The clients'."""
+    fate: random.Random
+    """The killer's: what he draws does not depend on when clients draw."""
     jobs: list[JobId] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -122,22 +125,22 @@ class Run:
         weights = WEIGHTS if self.server else {what: n for what, n in WEIGHTS.items() if what != "store"}
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), self.dice.uniform(0.5, 1.5) * pause)
+                await asyncio.wait_for(self.over.wait(), self.fate.uniform(0.5, 1.5) * pause)
             if self.over.is_set():
                 return
-            await self._kill(*self.dice.choices(list(weights), list(weights.values())))
+            await self._kill(*self.fate.choices(list(weights), list(weights.values())))
 
     async def _kill(self, what: str) -> None:
         match what:
             case "organizer" | "stop" | "replica":
                 pids = self.service.pids("replica" if what == "replica" else "organizer")
                 if pids:
-                    await self._kill_process(what, self.dice.choice(pids))
+                    await self._kill_process(what, self.fate.choice(pids))
             case "store":
                 assert self.server is not None
                 await self._note(what, "%")
                 await asyncio.to_thread(self.server.crash)
-                await asyncio.sleep(self.dice.uniform(0, 5))
+                await asyncio.sleep(self.fate.uniform(0, 5))
                 await asyncio.to_thread(self.server.start)
             case _:
                 await self._note(what, "%")
@@ -228,7 +231,8 @@ async def run(options: argparse.Namespace, database: str, folder: Path, server: 
     url = f"http://127.0.0.1:{settings['ANABRANCH_PORT']}"
     try:
         async with Store(database) as store, httpx.AsyncClient(base_url=url, timeout=10) as http:
-            run = Run(store, Database(database), service, server, http, random.Random(options.seed))
+            dice, fate = random.Random(options.seed), random.Random(options.seed)
+            run = Run(store, Database(database), service, server, http, dice, fate)
             killing = asyncio.create_task(run.kill(options.pause))
             await run.submit(options.jobs, options.seconds)
             run.over.set()

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator, Mapping
 
 import pytest
 from tests.acceptance.conftest import Service, Up
@@ -13,10 +14,17 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 
 
 def replica_pids(service: Service) -> list[int]:
-    """Processes of the worker pool below this service."""
+    """Processes of the worker pool below this service, whatever else runs on this machine."""
     tree = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in re.findall(r"^\s*(\d+)\s+(\d+)", tree, re.MULTILINE)}
     found = re.findall(r"^\s*(\d+)\s+\d+\s+ray::ServeReplica:[^:]*:WorkerPool", tree, re.MULTILINE)
-    return [int(pid) for pid in found]
+    return [pid for pid in map(int, found) if service.process.pid in above(pid, parents)]
+
+
+def above(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
+    """Its parent, that one's parent, and so on."""
+    while (pid := parents.get(pid, 0)) > 0:
+        yield pid
 
 
 def test_it_serves_survives_a_killed_replica_and_a_restart_and_stops_cleanly(start: Up) -> None:
