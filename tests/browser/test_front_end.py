@@ -12,7 +12,7 @@ from tests.browser.journals import FORESTS, STORIES, Event, journal
 from anabranch.dag.events import Record
 from anabranch.dag.graph import build
 from anabranch.dag.ids import JobId
-from anabranch.dag.metrics import longest_path, measure
+from anabranch.dag.metrics import longest_path, metrics_of
 from anabranch.dag.state import JobState, apply
 from anabranch.service.store.codec import decode
 
@@ -61,7 +61,7 @@ def test_the_page_finds_the_graph_and_the_metrics_that_python_finds(name: str, t
     shown = json.loads(node("scripts/metrics.mjs", str(tmp_path / "journal.json")))
     read = records(events)
     graph = build(read)
-    metrics = measure(read, graph)
+    metrics = metrics_of(graph)
     for metric in ("critical_path_tokens", "total_tokens", "waste_tokens", "branches"):
         assert shown[metric] == getattr(metrics, metric), metric
     for metric in ("parallelism", "wall_seconds", "queue_seconds"):
