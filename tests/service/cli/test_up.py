@@ -81,7 +81,8 @@ def test_up_again_carries_on_after_the_head_of_ray_was_killed(
     again = start()
     assert again.stdout is not None
     with Client(again.stdout.readline().split()[-1]) as client:
-        assert client.wait(job)["answer"]["text"].strip() == words.strip()
+        # What was checkpointed stands; a script, unlike a model, then recites from its beginning.
+        assert client.wait(job)["answer"]["text"].strip().endswith(words.strip())
 
 
 def _child(process: Process, name: str) -> int:
