@@ -26,12 +26,12 @@ LOOPBACK = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # Nobody else can reach the cluster, and a token would be written to the user's home.
     "RAY_AUTH_MODE": "disabled",
+    # Nobody brings the head of such a cluster back: its processes need not wait a minute for it before they end.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
 PRIVATE = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Nobody brings the head of a private cluster back: its processes need not wait a minute for it before they end.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
 HEAD_SECONDS = 2.0

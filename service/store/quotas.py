@@ -31,7 +31,8 @@ def reserve(connection: Connection, tenant: str, quota: Quota, budget: Budget, a
     """Makes sure that a new job's whole budget fits into what is left of the day.
 
     A job that has not ended counts with its budget, one that has with what it spent, on the day of its end. So a tenant
-    never passes its quota, whatever runs at once and whatever crashes: nothing is kept besides the jobs themselves.
+    passes its quota by no more than its jobs pass their budgets (tokens: never; money: by prompts), whatever runs at
+    once and whatever crashes: nothing is kept besides the jobs themselves.
 
     Raises QuotaSpent.
     """

@@ -310,7 +310,9 @@ class TestKeys:
         assert caller is not None
         assert caller.scope == "acme"
         shown = json.loads(anabranch("keys", "new", "us", "--operator", "--json").out)
-        assert Tenants(tmp_path / "tenants.json").caller(shown["key"]).scope is None  # type: ignore[union-attr]
+        operator = Tenants(tmp_path / "tenants.json").caller(shown["key"])
+        assert operator is not None
+        assert operator.scope is None
 
     def test_there_must_be_a_place_for_it(self, anabranch: Any) -> None:
         told = anabranch("keys", "new", "acme")
