@@ -37,11 +37,11 @@ from tests.chaos.invariants import violations
 
 from anabranch.dag.ids import JobId
 from anabranch.service.settings import Settings
-from anabranch.service.store import schema
-from anabranch.service.store.database import Database, Work
 from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import Database, Work
+from anabranch.service.store.sql.tables import jobs
 from anabranch.service.store.store import Store
-from anabranch.service.store.tables import jobs
 
 LEASE = Settings().lease_seconds
 PATIENCE = 240.0

@@ -31,13 +31,13 @@ from anabranch.dag.policy import policy_named
 from anabranch.dag.text import say
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store import schema
-from anabranch.service.store.database import Database
 from anabranch.service.store.rows import NewJob
+from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import Database
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.script import Line
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.local import LocalPool
+from anabranch.workers.pool.local import LocalPool
 
 WIDTH = 16
 SPEC = JobSpec(
@@ -99,9 +99,9 @@ async def ours(url: str, kind: str, rounds: int, figures: Figures) -> None:
 
 def serve_gather(rounds: int, figures: Figures) -> None:
     """16 handle calls of a deployment that does nothing, awaited together."""
-    from anabranch.workers import ray_env
+    from anabranch.workers.cluster import environment
 
-    ray_env.prepare()
+    environment.prepare()
     from ray import serve
     from ray.serve.handle import DeploymentHandle
 
@@ -109,7 +109,7 @@ def serve_gather(rounds: int, figures: Figures) -> None:
         async def call(self) -> int:
             return 42
 
-    with ray_env.local_ray():
+    with environment.local_ray():
         deployment = serve.deployment(Nothing, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
         serve.run(deployment.bind(), name="nothing", route_prefix=None)
         handle = DeploymentHandle("Nothing", "nothing")

@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from anabranch.dag.decoding import Tag
-from anabranch.dag.protocols import GRAMMARS
-from anabranch.dag.protocols.escape import escape
-from anabranch.dag.protocols.grammar import Cut, Grammar
-from anabranch.dag.protocols.marks import NAMES
-from anabranch.dag.protocols.outline import outlines
+from anabranch.dag.grammars import GRAMMARS
+from anabranch.dag.grammars.escape import escape
+from anabranch.dag.grammars.grammar import Cut, Grammar
+from anabranch.dag.grammars.marks import NAMES
+from anabranch.dag.grammars.outline import outlines
 
 
 class Misread(Exception):

@@ -23,9 +23,9 @@ from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
 from anabranch.dag.ids import TRUNK, child_of
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import Reading, say
-from anabranch.service.store import schema
-from anabranch.service.store.database import Database
 from anabranch.service.store.rows import Claim, NewJob
+from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import Database
 from anabranch.service.store.store import Store
 
 ROUNDS = 200

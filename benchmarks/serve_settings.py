@@ -75,7 +75,7 @@ async def ask(deployment: str, app: str) -> Any:
 
 def one_setting() -> None:
     """Runs in a process of its own, with the setting in its environment."""
-    from anabranch.workers.ray_env import local_ray
+    from anabranch.workers.cluster.environment import local_ray
 
     with local_ray(cpus=4):
         from ray import serve

@@ -221,7 +221,7 @@ class Verifier:
     """A check that runs outside the policy, in a worker task."""
 
     kind: str
-    """math, regex, json-schema, python-tests: see `workers/verifiers.py`."""
+    """math, regex, json-schema, python-tests: see `workers/checks/verifiers.py`."""
     spec: Mapping[str, Any] = field(default_factory=dict)
 
 

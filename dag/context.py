@@ -1,8 +1,8 @@
 """What a branch has read and written, byte for byte, from the state alone: base by reference, then its own text."""
 
 from anabranch.dag.actions import Ended
+from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
-from anabranch.dag.protocols.escape import escape
 from anabranch.dag.state import BranchState, JobState
 from anabranch.dag.text import Base, Context, Message, Output, Parts, Reading, Role
 

@@ -91,6 +91,8 @@ def _source_of(module: str) -> str:
 def _import_all() -> None:
     package = importlib.import_module("anabranch.dag.policies")
     for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            continue  # parts of policies
         importlib.import_module(f"{package.__name__}.{module.name}")
 
 

@@ -12,14 +12,14 @@ from functools import partial
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.answers import plainly_equal
+from anabranch.dag.answers.equality import plainly_equal
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
+from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
-from anabranch.dag.protocols import grammar_named
 
 Writer = Callable[[c.Decode], str | Fault]
 """Stands for the model: what this decode would write if nothing stopped it."""

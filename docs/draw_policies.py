@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import Node, NodeKind, ReasoningGraph, build
+from anabranch.dag.analysis.metrics import longest_path, measure
 from anabranch.dag.commands import Decode
-from anabranch.dag.graph import Node, NodeKind, ReasoningGraph, build
 from anabranch.dag.ids import BranchId, by_path
 from anabranch.dag.job import JobSpec, Sampling
-from anabranch.dag.metrics import longest_path, measure
-from anabranch.dag.plans import Plan, Subtask
+from anabranch.dag.policies.graphs.plan import Plan, Subtask
 from anabranch.dag.policy import Param, PolicyInfo, catalogue
 from anabranch.dag.simulator import EPOCH, Simulation
 from anabranch.dag.text import say

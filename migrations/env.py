@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from anabranch.service.store.tables import metadata
+from anabranch.service.store.sql.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from anabranch.service.api.alone import serving
+from anabranch.service.api.server import serving
 from anabranch.service.settings import Settings
-from anabranch.workers import ray_env
+from anabranch.workers.cluster import environment
 from anabranch.workers.settings import EngineSettings, PoolSettings
 
 POOL_APP = "anabranch-pool"
@@ -41,12 +41,12 @@ def running(settings: Settings) -> Iterator[RunningService]:
 
     The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback.
     """
-    ray_env.prepare()
+    environment.prepare()
     from anabranch.service import cluster
 
     pool = pool_settings(settings)
     with ExitStack() as stack:
-        stack.enter_context(ray_env.local_ray())
+        stack.enter_context(environment.local_ray())
         cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
         address = (settings.host, settings.port)
         connect = partial(cluster.ServeOrganizers, ORGANIZER_APP)

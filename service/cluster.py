@@ -11,10 +11,10 @@ from ray.serve.handle import DeploymentHandle
 from anabranch.dag.ids import JobId
 from anabranch.service.organizer import deployment
 from anabranch.service.settings import Settings
-from anabranch.workers import deployment as pool_deployment
-from anabranch.workers.pool import PoolLoad
+from anabranch.workers.pool import deployment as pool_deployment
+from anabranch.workers.pool.protocol import PoolLoad
+from anabranch.workers.pool.status import pool_status
 from anabranch.workers.settings import PoolSettings
-from anabranch.workers.status import pool_status
 
 POLL_SECONDS = 0.25
 LOAD_SECONDS = 1.0

@@ -18,7 +18,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from anabranch.dag.job import Budget
-from anabranch.service.store.quotas import NO_QUOTA, Quota
+from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota
 
 logger = logging.getLogger(__name__)
 

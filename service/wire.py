@@ -8,7 +8,7 @@ from typing import Any
 from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
 from anabranch.service.store.codec import decode, encode
-from anabranch.service.store.columns import utc_text
+from anabranch.service.store.sql.columns import utc_text
 
 
 def record_json(record: Record, *, hashes: bool = False) -> str:

@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from anabranch.service.store import schema
-from anabranch.service.store.database import with_driver
+from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import with_driver
 
 BOTH = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from anabranch.workers import ray_env
+from anabranch.workers.cluster import environment
 
 LOGICAL_GPUS = 4
 
-ray_env.prepare()  # before any test module imports Ray
+environment.prepare()  # before any test module imports Ray
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
     """Ray and Serve on loopback, without HTTP."""
-    with ray_env.local_ray(cpus=4, gpus=LOGICAL_GPUS):
+    with environment.local_ray(cpus=4, gpus=LOGICAL_GPUS):
         yield

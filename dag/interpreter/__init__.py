@@ -9,12 +9,12 @@ from typing import Any
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag import voting
+from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import decodes, endings, forks, joins, questions
-from anabranch.dag.interpreter.routine import Routine, Waiting
+from anabranch.dag.interpreter import decodes, endings, forks, joins, outside
+from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named
@@ -141,7 +141,7 @@ class Interpreter:
     def _decide(self, routine: Routine, waiting: Waiting, fact: e.ApprovalDecided) -> None:
         """A person has decided about a parked action."""
         run = self._run
-        decision = questions.decision(fact, self.state.approvals[fact.approval])
+        decision = outside.decision(fact, self.state.approvals[fact.approval])
         run.emit(fact)
         routine.waiting = None
         rejected = decision.decision == "reject"
@@ -159,7 +159,7 @@ class Interpreter:
                 run.emit(e.ForkRejected(branch=routine.branch, reason="approval"))
                 run.ready.append((routine, a.Forked(ids=(None,) * count, rejected="approval")))
             case a.Fork() as action if decision.decision == "edit":
-                children = questions.edited_children(action, decision.subject)
+                children = outside.edited_children(action, decision.subject)
                 run.ready.append((routine, forks.fork_in_places(run, routine, action, children)))
             case a.Fork() as action:
                 run.ready.append((routine, forks.fork(run, routine, action)))
@@ -226,8 +226,8 @@ class Interpreter:
                 return
 
     def _give_back(self, routine: Routine, answer: a.Answer) -> None:
-        if routine.branch == TRUNK and questions.gated(self._run, "answer"):
-            questions.ask(self._run, routine, answer, a.Approve(gate="answer", subject=answer.text))
+        if routine.branch == TRUNK and outside.gated(self._run, "answer"):
+            outside.ask(self._run, routine, answer, a.Approve(gate="answer", subject=answer.text))
         else:
             endings.give_back(self._run, routine, answer)
 
@@ -239,8 +239,8 @@ class Interpreter:
                 return decodes.think(run, routine, action)
             case a.ToolCall():
                 return decodes.run_tool(run, routine, action)
-            case a.Fork() | a.Merge() if questions.gated(run, "fork"):
-                return questions.ask(run, routine, action, questions.fork_request(action))
+            case a.Fork() | a.Merge() if outside.gated(run, "fork"):
+                return outside.ask(run, routine, action, outside.fork_request(action))
             case a.Fork():
                 return forks.fork(run, routine, action)
             case a.Merge():
@@ -248,18 +248,18 @@ class Interpreter:
             case a.Join():
                 return joins.join(run, routine, action)
             case a.Vote():
-                return questions.vote(run, routine, action)
+                return outside.vote(run, routine, action)
             case a.Score():
-                return questions.score(run, routine, action)
-            case a.Approve() if questions.stands_open(run, action.gate):
+                return outside.score(run, routine, action)
+            case a.Approve() if outside.stands_open(run, action.gate):
                 return a.Decision(decision="approve", subject=action.subject)
             case a.Approve():
-                return questions.ask(run, routine, action, action)
+                return outside.ask(run, routine, action, action)
             case a.Splice():
                 decodes.splice(run, routine, action)
             case a.Post():
                 run.emit(e.TextPosted(branch=branch, text=action.text))
-                return questions.board(run, routine)
+                return outside.board(run, routine)
             case a.Prune():
                 run.emit(e.BranchesPruned(branch=branch, pruned=action.branches, rule=action.rule))
                 endings.cancel(run, action.branches, f"pruned: {action.rule}", "policy")

@@ -10,7 +10,7 @@ from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
-from anabranch.dag.interpreter.routine import Routine, Waiting
+from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.text import Base
 

@@ -5,7 +5,7 @@ from anabranch.dag.actions import ASIDE, Answer, Join
 from anabranch.dag.errors import DecodeFailed, NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
-from anabranch.dag.interpreter.routine import Routine
+from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
 
 

@@ -6,7 +6,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Child, Fork, Forked, Merge, Policy, SubJob, SubPolicy, Thought, ToolCall
 from anabranch.dag.context import render
 from anabranch.dag.ids import BranchId, child_of, depth_of
-from anabranch.dag.interpreter.routine import Routine, Waiting, call_tool, think_once
+from anabranch.dag.interpreter.branch_run import Routine, Waiting, call_tool, think_once
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named

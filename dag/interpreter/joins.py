@@ -4,7 +4,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Ended, Join, Joined, Mode
 from anabranch.dag.commands import Expire
 from anabranch.dag.ids import BranchId
-from anabranch.dag.interpreter.routine import Routine, Waiting
+from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 
 

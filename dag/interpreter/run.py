@@ -8,7 +8,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Ended
 from anabranch.dag.commands import Command
 from anabranch.dag.ids import BranchId
-from anabranch.dag.interpreter.routine import Routine
+from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
 

@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from anabranch.dag.actions import Malformed, Policy, Segment, Splice, Think
 from anabranch.dag.decoding import Decoding
-from anabranch.dag.few_shot.apr import CALLING, CUE, INSTRUCTION, call
+from anabranch.dag.grammars.apr import call_span, sub_searches
 from anabranch.dag.ids import TRUNK
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.few_shot.apr import CALLING, CUE, INSTRUCTION, call
+from anabranch.dag.policies.parts.apr import answered, searched
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.protocols.apr import call_span, sub_searches
-from anabranch.dag.searches import answered, searched
 from anabranch.dag.text import say
 
 SPAWNS = 32

@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 
 from anabranch.dag import actions as a
-from anabranch.dag.async_workers import mistake, rendered, unasked, worker
 from anabranch.dag.decoding import Decoding
-from anabranch.dag.few_shot.async_think import ORGANIZER, next_actions
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
+from anabranch.dag.policies.parts.async_think import mistake, rendered, unasked, worker
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 

@@ -8,7 +8,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.judging import JUDGE, PROPOSED, judge, marked
+from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, marked
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, Output
 

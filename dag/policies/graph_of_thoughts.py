@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.operations import USUAL, read_operations
+from anabranch.dag.policies.graphs.operation_runner import Work, carry_out, take
+from anabranch.dag.policies.graphs.operations import USUAL, read_operations
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.thoughts import Work, carry_out, take
 
 
 @policy(
@@ -23,7 +23,7 @@ def graph_of_thoughts(
     operations: Annotated[
         tuple[Mapping[str, Any], ...],
         Param(
-            "the graph: objects with id, op, after, prompt, count, least, verifier, spec (dag/operations.py)"
+            "the graph: objects with id, op, after, prompt, count, least, verifier, spec (graphs/operations.py)"
         ),
     ] = USUAL,
     temperature: Annotated[float, Param("of generated thoughts", ge=0.0, le=2.0)] = 0.8,

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from anabranch.dag.actions import Answer, Policy
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.parts.peers import Manner, together
+from anabranch.dag.policies.parts.shared_memory import Layout
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.shared_memory import Layout
-from anabranch.dag.thinkers import Manner, together
 
 RULES = """\
 You are {me}, one of several who think about this at the same time; {others} are the rest. While you write you see \
@@ -34,7 +34,7 @@ def group_think(
 
     The paper's token k of one thinker sees all tokens before k of every other. Here a thinker sees what was posted
     when it began its segment of `stride` tokens, or fewer where it leaves a blank line: an engine that shares memory
-    token by token would take the place of `dag/shared_memory.py`. There is no join. If one writes an answer in a box
+    token by token would take the place of `parts/shared_memory.py`. There is no join. If one writes an answer in a box
     at the end of a step, or of its turn, that is the answer and the rest are stopped; otherwise all think to their
     end, and the answer is what each wrote, in their order. T is the longest chain of segments written or read.
     """

@@ -3,12 +3,12 @@
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import Answer, Policy
-from anabranch.dag.answers import extract_answer
+from anabranch.dag.answers.equality import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.parts.peers import Manner, together
+from anabranch.dag.policies.parts.shared_memory import Layout
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.shared_memory import Layout
-from anabranch.dag.thinkers import Manner, together
 
 NAMES = ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank", "Grace", "Heidi")
 RULES = """\
@@ -47,10 +47,10 @@ def hogwild(
 
     A worker looks up when it has ended a step (a blank line behind a sentence) or written `stride` tokens. The paper
     shares the KV cache, token by token: here what is shared is posted at segment boundaries, so it is seen a segment
-    later, and an engine that shares memory would only make it sooner (`dag/shared_memory.py`). An answer counts at the
-    end of a step. Ending a turn ends a step, no more; a worker that has no more to say, or no tokens, is made to answer
-    in 16, which counts when nobody answers unasked. T is the longest chain of segments that were written or read; when
-    all keep pace, the winner's own tokens.
+    later, and an engine that shares memory would only make it sooner (`parts/shared_memory.py`). An answer counts at
+    the end of a step. Ending a turn ends a step, no more; a worker that has no more to say, or no tokens, is made to
+    answer in 16, which counts when nobody answers unasked. T is the longest chain of segments that were written or
+    read; when all keep pace, the winner's own tokens.
     """
     manner = Manner(
         names=NAMES[:workers],

@@ -8,11 +8,11 @@ from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import by_path
 from anabranch.dag.job import Problem
-from anabranch.dag.judging import PROPOSED, judge, marked
+from anabranch.dag.policies.parts.judge import PROPOSED, judge, marked
+from anabranch.dag.policies.trees.partial_solution import FINISH, NEXT, ROLLOUT, Node
+from anabranch.dag.policies.trees.uct import Place, select
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.steps import FINISH, NEXT, ROLLOUT, Node
 from anabranch.dag.text import Output
-from anabranch.dag.uct import Place, select
 
 
 @policy(

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import Policy, Splice
-from anabranch.dag.blocks import Form, plan_structure
 from anabranch.dag.decoding import Decoding
-from anabranch.dag.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
 from anabranch.dag.job import Problem
-from anabranch.dag.map_reduce import Rules, thought
+from anabranch.dag.policies.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
+from anabranch.dag.policies.parts.multiverse import Rules, thought
+from anabranch.dag.policies.parts.parallel_block import Form, plan_structure
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 

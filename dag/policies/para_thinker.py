@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import Answer, Cancel, Fork, Forked, Join, Joined, Merge, Mode, Policy
-from anabranch.dag.answers import extract_answer
+from anabranch.dag.answers.equality import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.paths import path, summary_of
+from anabranch.dag.policies.parts.para_thinker import path, summary_of
 from anabranch.dag.policy import Param, policy
 
 SHORT = 2000

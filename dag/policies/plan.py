@@ -5,12 +5,19 @@ from typing import Annotated, Any
 
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
+from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.planning import CONCLUDE, IN_PARTS, agreed_plan, known, part_of, written_plan
-from anabranch.dag.plans import Plan
+from anabranch.dag.policies.graphs.plan import Plan
+from anabranch.dag.policies.graphs.planner import (
+    CONCLUDE,
+    IN_PARTS,
+    agreed_plan,
+    known,
+    part_of,
+    written_plan,
+)
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.protocols.escape import escape
 from anabranch.dag.text import Base, say
 
 

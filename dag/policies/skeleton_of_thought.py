@@ -8,8 +8,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.policy import Param, policy
-from anabranch.dag.skeletons import (
+from anabranch.dag.policies.parts.skeleton import (
     LINE,
     NO_SKELETON,
     SKELETON,
@@ -18,6 +17,7 @@ from anabranch.dag.skeletons import (
     skeleton_form,
     suits_points,
 )
+from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
 

@@ -4,13 +4,20 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import Malformed, Policy, Splice, Think
-from anabranch.dag.blocks import TRANSITIONS, Form, Trajectory, plan_structure, planned, spliced
 from anabranch.dag.decoding import Decoding
-from anabranch.dag.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
+from anabranch.dag.policies.parts.parallel_block import (
+    TRANSITIONS,
+    Form,
+    Trajectory,
+    plan_structure,
+    planned,
+    spliced,
+)
+from anabranch.dag.policies.parts.thread_weaver import threads
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
-from anabranch.dag.threads import threads
 
 
 @policy(

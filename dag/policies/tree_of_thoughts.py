@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.judging import elected
-from anabranch.dag.levels import grown, pruned
+from anabranch.dag.policies.parts.judge import elected
+from anabranch.dag.policies.trees.beam import grown, pruned
+from anabranch.dag.policies.trees.partial_solution import FINISH, LAST, NEXT, PROPOSE, Node
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.steps import FINISH, LAST, NEXT, PROPOSE, Node
 
 
 @policy(

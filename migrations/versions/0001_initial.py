@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from anabranch.service.store.columns import ExactJson
+from anabranch.service.store.sql.columns import ExactJson
 
 revision = "0001"
 down_revision: str | None = None

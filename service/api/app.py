@@ -9,34 +9,25 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from anabranch.service.api import (
-    docs,
-    problems,
-    routes_chat,
-    routes_events,
-    routes_health,
-    routes_jobs,
-    routes_journals,
-    routes_people,
-    routes_stream,
-)
-from anabranch.service.api.backing import Backing
-from anabranch.service.api.callers import Keys, own_job
+from anabranch.service.api import problems
+from anabranch.service.api.auth import Keys, own_job
 from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
-from anabranch.service.api.listing import Listing
-from anabranch.service.api.load import Load
-from anabranch.service.api.measuring import Measuring, Meters
+from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.listing import Listing
+from anabranch.service.api.live.load import Load
+from anabranch.service.api.metrics.http import Measuring, Meters
+from anabranch.service.api.routes import chat, docs, events, health, jobs, journals, people, stream
 from anabranch.service.api.static import Dashboard
 
 DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
 ROUTES = (
-    routes_jobs,
-    routes_events,
-    routes_journals,
-    routes_stream,
-    routes_people,
-    routes_chat,
-    routes_health,
+    jobs,
+    events,
+    journals,
+    stream,
+    people,
+    chat,
+    health,
     docs,
 )
 

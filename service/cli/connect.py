@@ -18,7 +18,7 @@ def reading() -> Iterator[Client]:
         with Client(settings.url, key=key_of(settings)) as client:
             yield client
     else:
-        from anabranch.service.api.alone import serving
+        from anabranch.service.api.server import serving
 
         asyncio.run(prepare_store(settings))
         alone = settings.model_copy(update={"retention_days": None, "tenants": None})

@@ -14,7 +14,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.state import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
-from anabranch.service.store import schema
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 
 app = typer.Typer(

@@ -27,7 +27,7 @@ def instance(settings: Settings) -> Iterator[str]:
     Raises CannotStart, BadTenants and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt, after which
     organizers hand their jobs over.
     """
-    from anabranch.service.api.alone import CannotListen
+    from anabranch.service.api.server import CannotListen
 
     for name in ("ray._private.worker", "ray.serve"):  # Ray sets their levels, but leaves filters alone
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
@@ -51,7 +51,7 @@ async def prepare_store(settings: Settings) -> None:
 
     Raises SchemaBehind, which names the command, and StoreAway.
     """
-    from anabranch.service.store import schema
+    from anabranch.service.store.sql import schema
 
     if settings.database.startswith("sqlite"):
         settings.make_state_folder()

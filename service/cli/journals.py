@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from anabranch.dag.errors import Diverged
-from anabranch.dag.replay import replay as replayed
+from anabranch.dag.journal.replay import replay as replayed
 from anabranch.service.cli.connect import job_link, reading
 from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json

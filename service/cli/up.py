@@ -13,7 +13,7 @@ from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
 from anabranch.service.client import Client
 from anabranch.service.settings import read_settings
-from anabranch.workers import ray_env
+from anabranch.workers.cluster import environment
 
 LOOK_SECONDS = 1.0
 FIRST_JOB = {
@@ -56,7 +56,7 @@ def up(
 
 def _stay() -> None:
     """Until Ctrl-C, or until Ray's head is gone: then nothing here can be shut down in order any more."""
-    while ray_env.head_is_there():
+    while environment.head_is_there():
         time.sleep(LOOK_SECONDS)
     message = (
         "the head of Ray has died, and its processes end, too; every job is kept: start anabranch up again"

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from anabranch.dag.analysis.graph import EdgeKind, Node, ReasoningGraph, build
+from anabranch.dag.analysis.metrics import longest_path
 from anabranch.dag.events import Record
-from anabranch.dag.graph import EdgeKind, Node, ReasoningGraph, build
 from anabranch.dag.ids import BranchId, by_path
-from anabranch.dag.metrics import longest_path
 
 PROCESS = 1
 SHORTEST = 1

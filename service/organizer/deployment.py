@@ -11,11 +11,11 @@ from ray import serve
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.settings import Settings
-from anabranch.service.store import schema
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
-from anabranch.workers.pool import PoolLoad
-from anabranch.workers.ray_checks import RayChecks
-from anabranch.workers.serve_pool import ServePool
+from anabranch.workers.checks.ray import RayChecks
+from anabranch.workers.pool.protocol import PoolLoad
+from anabranch.workers.pool.serve import ServePool
 
 NAME = "Organizer"
 logger = logging.getLogger(__name__)

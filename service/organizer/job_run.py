@@ -7,16 +7,16 @@ from functools import partial
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import ReasoningGraph
+from anabranch.dag.analysis.metrics import metrics_of
 from anabranch.dag.decoding import Decoded, Finish
-from anabranch.dag.graph import ReasoningGraph
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import metrics_of
 from anabranch.service.organizer.deadlines import BranchDeadlines, words
-from anabranch.service.organizer.drafts import Draft, Drafts
+from anabranch.service.organizer.job_context import Surroundings
+from anabranch.service.organizer.partial_text import Draft, Drafts
 from anabranch.service.organizer.requests import request_of
-from anabranch.service.organizer.surroundings import Surroundings
 from anabranch.service.organizer.timers import Timers
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.errors import DecodeError

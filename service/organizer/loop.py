@@ -11,20 +11,20 @@ from functools import partial
 from typing import cast
 
 from anabranch.dag import events as e
-from anabranch.dag.closing import closing
+from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import TRUNK, JobId
-from anabranch.dag.metrics import Metrics
+from anabranch.dag.journal.abandon import closing
+from anabranch.service.organizer.job_context import Surroundings
 from anabranch.service.organizer.job_run import JobRun
-from anabranch.service.organizer.recalling import recall_of
+from anabranch.service.organizer.rerun import recall_of
 from anabranch.service.organizer.resume import CannotGoOn, resumed, taken_up
-from anabranch.service.organizer.surroundings import Surroundings
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
-from anabranch.service.store.inbox import Decision
+from anabranch.service.store.jobs.requests import Decision
 from anabranch.service.store.rows import ApprovalRow, Claim, Held
 from anabranch.service.store.store import Store
-from anabranch.workers.checks import Checks
-from anabranch.workers.pool import Pool
+from anabranch.workers.checks.protocol import Checks
+from anabranch.workers.pool.protocol import Pool
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.errors import DagError
 from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
-from anabranch.dag.replay import replay
 from anabranch.service.store.rows import Checkpoint
 
 LOST_BEFORE_PARKING = 5

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from anabranch.dag.events import KINDS, Event
 from anabranch.dag.job import JobSpec
 from anabranch.service.store.errors import UnreadableFormat
-from anabranch.service.store.storable import json_text, storable, storable_json
+from anabranch.service.store.sql.storable import json_text, storable, storable_json
 
 FORMAT = 1
 """Raise it when a payload changes its meaning, and teach `decode` to read the older one. Adding a field that has a

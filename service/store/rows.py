@@ -14,7 +14,7 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.state import JobStatus
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
-from anabranch.service.store.quotas import NO_QUOTA, Quota
+from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota
 
 Columns = RowMapping
 

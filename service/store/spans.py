@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 
 from anabranch.dag.ids import JobId
-from anabranch.service.store.part import Part
-from anabranch.service.store.tables import spans
-from anabranch.service.store.writing import replace
+from anabranch.service.store.projections.apply import replace
+from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.tables import spans
 from anabranch.service.telemetry.span import Kind, Link, Span, Status
 
 AT_ONCE = 500

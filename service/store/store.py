@@ -6,19 +6,19 @@ from typing import Any, Self
 
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
-from anabranch.service.store.audits import Audits
-from anabranch.service.store.checkpoints import Checkpoints
-from anabranch.service.store.claims import Claims
-from anabranch.service.store.counts import Counts
-from anabranch.service.store.database import Database
-from anabranch.service.store.imports import Imports
-from anabranch.service.store.inbox import Inbox
-from anabranch.service.store.journal import Journal
-from anabranch.service.store.part import utc_now
-from anabranch.service.store.queries import Queries
-from anabranch.service.store.retention import Retention
+from anabranch.service.store.jobs.checkpoints import Checkpoints
+from anabranch.service.store.jobs.claims import Claims
+from anabranch.service.store.jobs.counts import Counts
+from anabranch.service.store.jobs.queries import Queries
+from anabranch.service.store.jobs.requests import Inbox
+from anabranch.service.store.jobs.submissions import Submissions
+from anabranch.service.store.journal.writer import Journal
+from anabranch.service.store.maintenance.audits import Audits
+from anabranch.service.store.maintenance.imports import Imports
+from anabranch.service.store.maintenance.retention import Retention
 from anabranch.service.store.spans import Spans
-from anabranch.service.store.submissions import Submissions
+from anabranch.service.store.sql.database import Database
+from anabranch.service.store.sql.repository import utc_now
 
 
 class Store(Submissions, Claims, Inbox, Queries, Counts, Checkpoints, Spans, Audits, Imports, Retention):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from anabranch.dag import events as e
-from anabranch.dag.chain import canonical
 from anabranch.dag.decoding import Decoded, Timing
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.journal.chain import canonical
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.drawing import Drawing, Node
 from anabranch.service.telemetry.span import Kind, Status, Value

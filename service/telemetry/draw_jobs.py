@@ -1,9 +1,9 @@
 """How the events of a job, of its joins and of its approvals show in its trace."""
 
 from anabranch.dag import events as e
-from anabranch.dag.chain import canonical
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK
+from anabranch.dag.journal.chain import canonical
 from anabranch.service.policies import effective_params
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.draw_branches import open_branch

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import ReasoningGraph
+from anabranch.dag.analysis.metrics import longest_path
 from anabranch.dag.events import Record
-from anabranch.dag.graph import ReasoningGraph
 from anabranch.dag.ids import JobId
-from anabranch.dag.metrics import longest_path
 from anabranch.service.telemetry import draw_branches, draw_jobs, names
 from anabranch.service.telemetry.drawing import Drawing
 from anabranch.service.telemetry.ids import Caller

@@ -14,16 +14,16 @@ from tests.browser.planted import Event, plant
 
 from anabranch.dag.actions import Verifier
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.api.alone import serving
+from anabranch.service.api.server import serving
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.settings import Settings
-from anabranch.service.store import schema
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.script import Script, reckon
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.local import LocalPool
-from anabranch.workers.pool import PoolLoad
+from anabranch.workers.pool.local import LocalPool
+from anabranch.workers.pool.protocol import PoolLoad
 
 
 class SameText:

@@ -8,17 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.events import TERMINAL_OF_JOB, JobSubmitted, Record
 from anabranch.dag.ids import JobId
-from anabranch.dag.metrics import measure
-from anabranch.service.store import tables
-from anabranch.service.store.chaining import End, chained, row_of_link
-from anabranch.service.store.changes import Change, together
 from anabranch.service.store.codec import decode, encode
-from anabranch.service.store.projections import fold
+from anabranch.service.store.journal.records import End, chained, row_of_link
+from anabranch.service.store.projections.apply import write
+from anabranch.service.store.projections.changes import Change, together
+from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import NewJob
+from anabranch.service.store.sql import tables
 from anabranch.service.store.store import Store
-from anabranch.service.store.writing import write
 
 Event = dict[str, Any]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.browser.journals import FORESTS, STORIES, Event, journal
 
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.metrics import longest_path, metrics_of
 from anabranch.dag.events import Record
-from anabranch.dag.graph import build
 from anabranch.dag.ids import JobId
-from anabranch.dag.metrics import longest_path, metrics_of
 from anabranch.dag.state import JobState, apply
 from anabranch.service.store.codec import decode
 

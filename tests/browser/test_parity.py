@@ -11,9 +11,9 @@ import pytest
 from tests.dag.conftest import words, written
 
 from anabranch.dag import events as e
-from anabranch.dag.graph import build
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.metrics import longest_path, measure
 from anabranch.dag.job import JobSpec, Sampling
-from anabranch.dag.metrics import longest_path, measure
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 from anabranch.service.store.codec import encode

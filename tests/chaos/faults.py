@@ -14,12 +14,12 @@ from tests.chaos.virtual import EPOCH, unix_now
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.store import database
-from anabranch.service.store.database import with_driver
+from anabranch.service.store.sql import database
+from anabranch.service.store.sql.database import with_driver
 from anabranch.service.store.store import Store
-from anabranch.workers.local import LocalPool
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
-from anabranch.workers.pool import Deliver, PoolLoad
+from anabranch.workers.pool.local import LocalPool
+from anabranch.workers.pool.protocol import Deliver, PoolLoad
 
 T = TypeVar("T")
 

@@ -19,12 +19,12 @@ from anabranch.dag.policy import policy_named
 from anabranch.service.organizer import resume
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store import schema
 from anabranch.service.store.errors import AlreadyDecided, JobEnded, StoreAway
 from anabranch.service.store.rows import NewJob
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.local import LocalPool
+from anabranch.workers.pool.local import LocalPool
 
 LEASE = 2.0
 PATIENCE = 900.0

@@ -9,7 +9,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish
 from anabranch.dag.errors import DagError
 from anabranch.dag.ids import JobId
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
 

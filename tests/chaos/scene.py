@@ -24,8 +24,8 @@ from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.rows import JobRow, NewJob
 from anabranch.workers.engines.script import Line, Script
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.local import LocalPool
 from anabranch.workers.messages import DecodeRequest
+from anabranch.workers.pool.local import LocalPool
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from anabranch.dag import events as e
 from anabranch.dag.interpreter import Interpreter
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.simulator import Simulation
 
 Kind = TypeVar("Kind", bound=e.Event)

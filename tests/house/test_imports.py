@@ -21,13 +21,13 @@ PURE = {
 
 # Each heavy library, and the only files (or folders) that may know it.
 KEEPERS = {
-    "networkx": ("dag/graph.py",),
+    "networkx": ("dag/analysis/graph.py",),
     "vllm": ("workers/engines/vllm.py",),
     "torch": ("workers/engines/vllm.py",),
     "ray": (
-        "workers/addressing.py", "workers/deployment.py", "workers/loopback.py", "workers/ray_env.py",
-        "workers/ray_checks.py", "workers/serve_pool.py", "workers/status.py", "service/cluster.py",
-        "service/organizer/deployment.py",
+        "workers/pool/request_router.py", "workers/pool/deployment.py", "workers/pool/serve.py",
+        "workers/pool/status.py", "workers/cluster/loopback.py", "workers/cluster/environment.py",
+        "workers/checks/ray.py", "service/cluster.py", "service/organizer/deployment.py",
     ),
     "sqlalchemy": ("service/store/", "migrations/"),
     "fastapi": ("service/api/", "service/app.py"),
@@ -35,7 +35,7 @@ KEEPERS = {
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
 LATE = {"asyncpg", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "vllm"}
-LATE_FILES = ("workers/engines/vllm.py", "workers/gguf.py")
+LATE_FILES = ("workers/engines/vllm.py", "workers/models/gguf.py")
 
 
 def imported(path: Path) -> Iterator[str]:

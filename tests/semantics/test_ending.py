@@ -11,11 +11,11 @@ from tests.semantics.scenes import begun, ended
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault, Finish
 from anabranch.dag.ids import BranchId
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
-from anabranch.dag.metrics import measure
-from anabranch.dag.replay import replay
 
 BROKEN = Fault(cause="engine-error", detail="boom")
 

@@ -15,12 +15,12 @@ from tests.semantics.scenes import PUBLISHED, ask, problems
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag.graph import build
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.metrics import longest_path, makespan, measure
+from anabranch.dag.grammars import grammar_named
 from anabranch.dag.job import Problem
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
-from anabranch.dag.metrics import longest_path, makespan, measure
-from anabranch.dag.protocols import grammar_named
-from anabranch.dag.replay import replay
 
 # -- 4, 5 ----------------------------------------------
 

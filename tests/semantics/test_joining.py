@@ -12,11 +12,11 @@ from tests.semantics.scenes import PUBLISHED, REFUSED, ask, inserted
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Finish
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, JobSpec, Problem
-from anabranch.dag.metrics import measure
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 

@@ -9,13 +9,13 @@ from tests.semantics.scenes import PUBLISHED, REFUSED
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag import rewards
-from anabranch.dag.concurrency import blocked_seconds, concurrency
-from anabranch.dag.graph import build
+from anabranch.dag.analysis import rewards
+from anabranch.dag.analysis.concurrency import blocked_seconds, concurrency
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.metrics import longest_path, makespan, measure
+from anabranch.dag.analysis.redundancy import redundancy
 from anabranch.dag.job import Problem
 from anabranch.dag.limits import Limits
-from anabranch.dag.metrics import longest_path, makespan, measure
-from anabranch.dag.redundancy import redundancy
 from anabranch.dag.text import say
 
 # -- 21 ----------------------------------------------

@@ -12,9 +12,9 @@ from tests.semantics.scenes import PUBLISHED, ask
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, Problem
-from anabranch.dag.metrics import measure
 
 
 def test_18_nested_children_have_dotted_names_and_are_joined_by_their_own_parent(simulate: Simulate) -> None:

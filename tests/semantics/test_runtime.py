@@ -9,7 +9,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.text import say
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded
 from anabranch.workers.engines.script import Line

@@ -17,10 +17,10 @@ from tests.semantics.scenes import PUBLISHED, problems
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoding, Fault
+from anabranch.dag.grammars.marks import NUMBER, any_mark
 from anabranch.dag.job import JobSpec, Problem
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import _CATALOGUE, PolicyInfo
-from anabranch.dag.protocols.marks import NUMBER, any_mark
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import Output, say
 

@@ -14,7 +14,7 @@ from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.text import Base, Reading, say
-from anabranch.service.store import schema
+from anabranch.service.store.sql import schema
 
 START = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 TICK = timedelta(milliseconds=100)

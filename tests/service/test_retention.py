@@ -11,8 +11,8 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
 from anabranch.service import retention
 from anabranch.service.retention import keep_purging
-from anabranch.service.store import schema
 from anabranch.service.store.rows import NewJob
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 
 

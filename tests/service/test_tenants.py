@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anabranch.dag.job import Budget
-from anabranch.service.store.quotas import Quota
+from anabranch.service.store.jobs.quotas import Quota
 from anabranch.service.tenants import BadTenants, Caller, Tenants, add_key, digest, read
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.workers.upstream import Upstream, serving
+from tests.workers.engines.upstream import Upstream, serving
 
 from anabranch.dag.decoding import Decoding, Tag
+from anabranch.dag.grammars.grammar import Cut
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import Sampling
-from anabranch.dag.protocols.grammar import Cut
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai import OpenAIEngine, OpenAISettings
 from anabranch.workers.engines.vllm import VllmEngine, VllmSettings

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anabranch.workers.engine import Engine
+from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.errors import ModelUnavailable
 from anabranch.workers.settings import EngineSettings
 

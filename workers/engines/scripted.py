@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator
 
 from anabranch.dag.decoding import Fault, Finish, Usage
-from anabranch.workers.engine import Capabilities, Chunk
+from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.script import Line, Rules, Script, rendered
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest

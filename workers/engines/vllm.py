@@ -11,10 +11,10 @@ from typing import Any
 
 from anabranch.dag.decoding import Fault, Finish, Structure, Usage
 from anabranch.dag.text import Context
-from anabranch.workers import models
-from anabranch.workers.engine import Capabilities, Chunk
+from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.errors import DecodeError, EngineDead, ModelUnavailable
 from anabranch.workers.messages import DecodeRequest
+from anabranch.workers.models import resolve
 
 GIB = 1 << 30
 CPU_KV_CACHE_GIB = 2.0
@@ -46,7 +46,7 @@ class VllmEngine:
     """
 
     def __init__(self, settings: VllmSettings) -> None:
-        self.model = models.resolve(settings.model)
+        self.model = resolve.resolve(settings.model)
         self._names = {None, settings.model, self.model.name, self.model.location}
         self._llm = _start(settings, self.model.location)
         self._max_model_len: int = self._llm.model_config.max_model_len

@@ -5,9 +5,9 @@ from tests.dag.journals import answer, check, ended, of_kind
 from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 
 TRAINED = {"assist": "none"}
 PARENT = """Moving to Node #0

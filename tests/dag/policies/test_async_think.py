@@ -5,9 +5,9 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.metrics import longest_path, makespan, measure, slack
 from anabranch.dag.decoding import Fault
-from anabranch.dag.graph import build
-from anabranch.dag.metrics import longest_path, makespan, measure, slack
 
 TRAINED = {"assist": "none", "c": 3}
 

@@ -14,11 +14,11 @@ from tests.dag.policies.writers import WHIMS, Whim, part
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.graph import ReasoningGraph, build
+from anabranch.dag.analysis.graph import ReasoningGraph, build
+from anabranch.dag.analysis.metrics import longest_path, makespan, measure, total_tokens, waste_tokens
 from anabranch.dag.ids import BranchId, depth_of
 from anabranch.dag.job import Budget, JobSpec, Sampling
 from anabranch.dag.limits import Limits
-from anabranch.dag.metrics import longest_path, makespan, measure, total_tokens, waste_tokens
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say

@@ -6,13 +6,13 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import EdgeKind, build
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Verify
 from anabranch.dag.decoding import Fault
-from anabranch.dag.graph import EdgeKind, build
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 from anabranch.dag.simulator import EPOCH
-from anabranch.workers.verifiers import verify
+from anabranch.workers.checks.verifiers import verify
 
 REFUSED = Fault(cause="refused", retryable=False)
 

@@ -9,11 +9,11 @@ from tests.dag.journals import answer, check, ended, of_kind
 from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import EdgeKind, build
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
-from anabranch.dag.graph import EdgeKind, build
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 
 PARAMS = {"stride": 8, "nudge": 0}
 

@@ -9,10 +9,10 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, kinds, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import EdgeKind, build
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
-from anabranch.dag.graph import EdgeKind, build
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 
 REFUSED = Fault(cause="refused", retryable=False)
 DIAMOND = {"t1": [], "t2": [], "t3": ["t1"], "t4": ["t2", "t3"]}

@@ -5,8 +5,8 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
-from anabranch.dag.metrics import measure
 
 
 def samples(*each: tuple[int, str]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 
 REFUSED = Fault(cause="refused", retryable=False)
 SKELETON = "1. Cost of rent\n2. Speed of trains.\n3. Risk\n"

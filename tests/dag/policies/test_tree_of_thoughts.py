@@ -8,10 +8,10 @@ from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
-from anabranch.dag.metrics import measure
 
 REFUSED = Fault(cause="refused", retryable=False)
 Tree = dict[str, list[str | Fault]]

@@ -16,11 +16,11 @@ from anabranch.dag.events import Event
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.text import Base, Reading
 from anabranch.service.api.app import create_app
-from anabranch.service.api.backing import Backing
-from anabranch.service.api.feed import Feed
+from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.workers.pool import PoolLoad
+from anabranch.workers.pool.protocol import PoolLoad
 
 
 class Organizers:

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import positive_data_acceptance
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.alone import serving
 from anabranch.service.api.app import create_app
-from anabranch.service.api.backing import Backing
-from anabranch.service.api.feed import Feed
+from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.feed import Feed
+from anabranch.service.api.server import serving
 from anabranch.service.settings import Settings
-from anabranch.service.store import schema
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
-from anabranch.workers.pool import PoolLoad
+from anabranch.workers.pool.protocol import PoolLoad
 
 HELD = ["/v1/stream", "/v1/jobs/{job}/events", "/v1/chat/completions"]
 """Answers that last until a job ends; nobody runs jobs here."""

@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 
 from anabranch.dag import events as e
 from anabranch.service.api.app import create_app
-from anabranch.service.api.backing import Backing
-from anabranch.service.api.callers import OPEN
-from anabranch.service.api.feed import Feed
+from anabranch.service.api.auth import OPEN
+from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants, add_key

@@ -15,7 +15,7 @@ import pytest
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
-from anabranch.service.api.alone import serving
+from anabranch.service.api.server import serving
 from anabranch.service.settings import Settings
 from anabranch.service.tenants import Tenants
 

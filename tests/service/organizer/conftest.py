@@ -16,13 +16,13 @@ from anabranch.dag.policy import policy_named
 from anabranch.dag.text import say
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store import schema
 from anabranch.service.store.rows import JobRow, NewJob
+from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.script import Script
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.local import LocalPool
 from anabranch.workers.messages import DecodeRequest
+from anabranch.workers.pool.local import LocalPool
 
 
 class NoChecks:

@@ -5,8 +5,8 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.job import Budget, JobSpec, Sampling
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import COST, Limits
-from anabranch.dag.replay import replay
 from anabranch.dag.text import say
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest

@@ -9,8 +9,8 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
-from anabranch.dag.recall import FROM
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
+from anabranch.dag.journal.rerun import FROM
 from anabranch.workers.engines.script import Line, Script, rendered
 from anabranch.workers.messages import DecodeRequest
 

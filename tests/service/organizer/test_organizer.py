@@ -10,8 +10,8 @@ from tests.service.organizer.conftest import House
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Fault, Finish
 from anabranch.dag.job import Budget
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import _CATALOGUE, policy_named
-from anabranch.dag.replay import replay
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 

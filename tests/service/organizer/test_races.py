@@ -10,7 +10,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Fault
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Budget
-from anabranch.dag.replay import replay
+from anabranch.dag.journal.replay import replay
 from anabranch.service.organizer.resume import LOST_BEFORE_PARKING
 from anabranch.service.store.errors import StoreAway
 from anabranch.workers.engines.script import Line

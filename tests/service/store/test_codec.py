@@ -12,7 +12,7 @@ from tests.service.store.made_up import events_of
 from anabranch.dag.events import KINDS, BranchForked, BranchScored, Event, SegmentStarted, TextPosted
 from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
 from anabranch.service.store.errors import UnreadableFormat
-from anabranch.service.store.storable import json_text
+from anabranch.service.store.sql.storable import json_text
 
 GOLDEN = Path(__file__).parent / "golden"
 

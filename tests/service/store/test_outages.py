@@ -11,8 +11,9 @@ from tests.databases import Databases
 from tests.service.store.scenes import claimed, forked, new_job
 
 from anabranch.dag.events import TextPosted
-from anabranch.service.store import database, journal
 from anabranch.service.store.errors import NotFound, StoreAway
+from anabranch.service.store.journal import writer
+from anabranch.service.store.sql import database
 from anabranch.service.store.store import Store
 
 
@@ -156,7 +157,7 @@ async def test_a_connection_that_the_server_ends_costs_an_append_nothing(
 
 @pytest.mark.postgres
 async def test_patience_ends(wire: tuple[Wire, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.0)
     laid, url = wire
     async with Store(url) as store:
         claim = await claimed(store)

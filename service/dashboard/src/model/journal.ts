@@ -1,5 +1,5 @@
 /**
- * The fold of a journal into a graph, one event at a time, with the semantics of `dag/graph.py`: a fork edge starts at
+ * The fold of a journal into a graph, one event at a time, with the semantics of `dag/analysis/graph.py`: a fork edge starts at
  * the parent's last finished node, a join edge at what each joined branch did last. Only one thing is added: a join is
  * a node from its request on, so that a blocked branch is seen.
  */

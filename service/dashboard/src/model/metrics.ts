@@ -1,4 +1,4 @@
-/** How parallel a job was and what it cost, by the formulas of `dag/metrics.py`; for a running job, so far. */
+/** How parallel a job was and what it cost, by the formulas of `dag/analysis/metrics.py`; for a running job, so far. */
 
 import { criticalPath } from "./criticalPath";
 import { ANSWER, type ReasoningGraph } from "./graph";

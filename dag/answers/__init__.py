@@ -1,0 +1,1 @@
+"""Answers: found in text, compared as a careful reader would, counted in a vote."""

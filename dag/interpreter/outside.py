@@ -1,0 +1,126 @@
+"""What a policy asks of others than engines: votes on equality, verifiers, people."""
+
+from dataclasses import replace
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import (
+    Answer,
+    Approve,
+    Board,
+    Child,
+    Decision,
+    Fork,
+    Merge,
+    Score,
+    Scored,
+    Thought,
+    Vote,
+    Voted,
+)
+from anabranch.dag.answers import voting
+from anabranch.dag.answers.equality import plain_groups
+from anabranch.dag.commands import Compare, Verify
+from anabranch.dag.ids import parent_of
+from anabranch.dag.interpreter.branch_run import Routine, Waiting
+from anabranch.dag.interpreter.run import Run
+from anabranch.dag.job import GATES
+
+
+def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
+    """Count at once what needs no algebra; otherwise let a worker say which answers mean the same."""
+    answers = voting.cast(action)
+    groups = plain_groups(answers)
+    if groups is None:
+        command = Compare(branch=routine.branch, answers=answers)
+        run.commands.append(command)
+        routine.waiting = Waiting(action=action, command=command)
+        return None
+    event = voting.count(routine.branch, action, groups)
+    run.emit(event)
+    return voting.outcome(event)
+
+
+def score(run: Run, routine: Routine, action: Score) -> Scored | None:
+    """Record the policy's own numbers, or let a verifier find them."""
+    if action.verifier is None:
+        run.emit(e.BranchScored(branch=routine.branch, scores=dict(action.scores), by=action.by))
+        return Scored(scores=action.scores)
+    values = {branch: run.state.branches[branch].value for branch in action.targets}
+    command = Verify(branch=routine.branch, verifier=action.verifier, values=values)
+    run.commands.append(command)
+    routine.waiting = Waiting(action=action, command=command)
+    return None
+
+
+def board(run: Run, routine: Routine) -> Board:
+    """What the siblings have posted since this branch last looked."""
+    unseen = run.state.posts[routine.posts_seen :]
+    routine.posts_seen = len(run.state.posts)
+    parent = parent_of(routine.branch)
+    theirs = (post for post in unseen if post[0] != routine.branch and parent_of(post[0]) == parent)
+    return Board(posts=tuple(theirs))
+
+
+def gated(run: Run, gate: str) -> bool:
+    """Whether the job's owner wants a person to decide here."""
+    return gate in run.spec.approvals
+
+
+def stands_open(run: Run, gate: str) -> bool:
+    """Whether a policy may pass unasked: the gate is the owner's to close, and the owner has not."""
+    return gate in GATES and not gated(run, gate)
+
+
+def ask(run: Run, routine: Routine, action: Approve | Fork | Merge | Answer, request: Approve) -> None:
+    """Park a routine until a person has decided about its action."""
+    number = run.state.approvals_asked + 1
+    run.emit(
+        e.ApprovalRequested(
+            branch=routine.branch,
+            approval=number,
+            gate=request.gate,
+            subject=request.subject,
+            timeout=request.timeout,
+            default=request.default,
+        )
+    )
+    routine.waiting = Waiting(action=action, approval=number)
+
+
+def fork_request(action: Fork | Merge) -> Approve:
+    """A fork as a person reads it: one sub-query a line."""
+    children = action.children if isinstance(action, Fork) else (action.child,)
+    return Approve(gate="fork", subject="\n".join(map(_line, children)))
+
+
+def decision(fact: e.ApprovalDecided, request: e.ApprovalRequested) -> Decision:
+    """What the policy is told."""
+    edited = fact.decision == "edit" and fact.edit is not None
+    return Decision(
+        decision=fact.decision, subject=fact.edit or "" if edited else request.subject, reason=fact.reason
+    )
+
+
+def edited_children(action: Fork, subject: str) -> tuple[Child | None, ...]:
+    """The children of a fork as edited, in their places; None for those that were taken out.
+
+    A line that stands as it was keeps its child. Other lines reword the children that are left, in order: only thoughts
+    that were sent a message can be reworded, and the line takes the place of their last one.
+    """
+    lines = [" ".join(line.split()) for line in subject.splitlines() if line.strip()]
+    kept: dict[int, Child] = {}
+    for place, child in enumerate(action.children):
+        if _line(child) in lines:
+            lines.remove(_line(child))
+            kept[place] = child
+    for place, child in enumerate(action.children):
+        if place not in kept and lines and isinstance(child, Thought) and child.messages:
+            line = lines.pop(0)
+            last = replace(child.messages[-1], parts=(line,))
+            kept[place] = replace(child, messages=(*child.messages[:-1], last), label=line)
+    return tuple(kept.get(place) for place in range(len(action.children)))
+
+
+def _line(child: Child) -> str:
+    """How a person reads a child: its sub-query on one line."""
+    return " ".join((child.label or child.role).split())

@@ -1,0 +1,1 @@
+"""Graphs known before they run: the plan's parts and the operations of graph-of-thoughts."""

@@ -1,0 +1,34 @@
+"""ThreadWeaver's threads: one for each outline, side by side; a single one inline (protocols.md section 2.1)."""
+
+from collections.abc import Generator
+from typing import Any
+
+from anabranch.dag.actions import Action, Segment, Splice, Think, Thought
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.grammars.outline import Outline
+from anabranch.dag.policies.parts.parallel_block import Block, Form, Part, carried_out, closed
+from anabranch.dag.text import Base
+
+
+def threads(plan: tuple[Outline, ...], form: Form, thread: Decoding) -> Generator[Action, Any, Block | None]:
+    """The threads of a plan, side by side; a single one inline."""
+    if len(plan) > 1:
+        return (yield from carried_out(plan, [_thread(outline, form, thread) for outline in plan]))
+    opening = form.opening(plan[0])
+    yield Splice(text=opening)
+    segment: Segment = yield Think(thread)
+    told = closed(segment)
+    part = Part(outline=plan[0], text=told.text)
+    finished = not told.flags or segment.winding_down
+    return Block(parts=(part,), finished=finished, there=opening + segment.text)
+
+
+def _thread(outline: Outline, form: Form, thread: Decoding) -> Thought:
+    return Thought(
+        base=Base.PARENT,
+        opening=(form.opening(outline),),
+        decoding=thread,
+        returns=closed,
+        role="thread",
+        label=outline.text,
+    )

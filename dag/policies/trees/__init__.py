@@ -1,0 +1,1 @@
+"""Search trees over partial solutions, for tree-of-thoughts and mcts."""

@@ -1,0 +1,89 @@
+"""Who calls: a key in every request where there are tenants, and what its owner may see.
+
+A key is a bearer token, or the password of a browser, which asks its user for it by itself.
+"""
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from anabranch.dag.ids import JobId
+from anabranch.service.api.live.dependencies import Backed
+from anabranch.service.api.problems import OPENAI_PATHS, Refusal, Refused
+from anabranch.service.tenants import ANYBODY, Caller, Tenants
+
+OPEN = {"/healthz", "/readyz"}
+"""Asked by those who keep the service running, who have no key."""
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="Anabranch", charset="UTF-8"'}
+"""For browsers, which read one challenge to a header; programs need none."""
+
+
+class Keys:
+    """ASGI middleware: nothing behind it is reached without a key. Without tenants, anybody may call."""
+
+    def __init__(self, app: ASGIApp, *, tenants: Tenants | None) -> None:
+        self._app = app
+        self._tenants = tenants
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._tenants is None or scope["path"] in OPEN:
+            await self._app(scope, receive, send)
+            return
+        caller = self._tenants.caller(_key_of(Headers(scope=scope)))
+        if caller is None:
+            for_openai = scope["path"].startswith(OPENAI_PATHS)
+            await _no_key().response(for_openai=for_openai)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+
+def caller_of(request: Request) -> Caller:
+    return getattr(request.state, "caller", ANYBODY)
+
+
+Called = Annotated[Caller, Depends(caller_of)]
+
+
+async def own_job(request: Request, backing: Backed, caller: Called) -> None:
+    """For every route: a job in its path must be the caller's. Another tenant's does not exist for it."""
+    job = request.path_params.get("job")
+    if job is not None and caller.scope is not None:
+        await backing.store.job(JobId(job), caller.scope)
+
+
+def operators_only(caller: Called) -> None:
+    """403 for tenants: what is told here is about all of them."""
+    if caller.scope is not None:
+        raise forbidden("This is for operators: it tells of all tenants.")
+
+
+def forbidden(detail: str) -> Refused:
+    return Refused(Refusal(status=403, name="forbidden", title="Not yours to see", detail=detail))
+
+
+def _key_of(headers: Headers) -> str:
+    """The empty string, which is nobody's key, where there is none."""
+    scheme, _, told = headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return told.strip()
+        case "basic":
+            try:
+                return base64.b64decode(told, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+        case _:
+            return ""
+
+
+def _no_key() -> Refusal:
+    detail = (
+        "Send a key, as `Authorization: Bearer KEY`; the operator makes one with `anabranch keys new TENANT`. "
+        "The command line takes it from ANABRANCH_KEY."
+    )
+    return Refusal(status=401, name="no-key", title="No valid key", detail=detail, headers=CHALLENGE)

@@ -1,0 +1,1 @@
+"""What is followed while it happens: journals, lists, load."""

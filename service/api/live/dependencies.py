@@ -1,0 +1,43 @@
+"""What the routes stand on, and how they reach it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from anabranch.dag.ids import JobId
+from anabranch.service.api.live.feed import Feed
+from anabranch.service.settings import Settings
+from anabranch.service.store.store import Store
+from anabranch.service.tenants import Tenants
+from anabranch.workers.pool.protocol import PoolLoad
+
+
+class Organizers(Protocol):
+    """Those who run the jobs, as far as the REST surface knows them."""
+
+    def nudge(self, job: JobId) -> None:
+        """Something was written for this job. Returns at once; a nudge that is lost costs one round of polling."""
+        ...
+
+    def load(self) -> PoolLoad | None:
+        """How busy the worker pool is, as last heard; None when there is no pool."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    settings: Settings
+    store: Store
+    feed: Feed
+    organizers: Organizers
+    tenants: Tenants | None = None
+    """None lets anybody in."""
+
+
+def backing_of(request: Request) -> Backing:
+    backing: Backing = request.app.state.backing
+    return backing
+
+
+Backed = Annotated[Backing, Depends(backing_of)]

@@ -1,0 +1,41 @@
+"""How busy the service is, asked at most once a second however many look."""
+
+import asyncio
+import json
+import time
+
+from anabranch.dag.state import JobStatus
+from anabranch.service.api.live.dependencies import Backing
+
+LOAD_SECONDS = 1.0
+
+
+class Load:
+    """Of the jobs of a tenant, or of all, and of the pool."""
+
+    def __init__(self, backing: Backing, tenant: str | None) -> None:
+        self._backing = backing
+        self._tenant = tenant
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._told = ""
+
+    async def told(self) -> str:
+        """`queued`, `running`, `waiting` jobs; `replicas`, `decoding` and `capacity` of the pool. As JSON."""
+        async with self._asking:
+            if time.monotonic() - self._asked_at >= LOAD_SECONDS:
+                self._told = json.dumps(await self._ask())
+                self._asked_at = time.monotonic()
+        return self._told
+
+    async def _ask(self) -> dict[str, int]:
+        counts = await self._backing.store.counts(ended=False, tenant=self._tenant)
+        pool = self._backing.organizers.load()
+        return {
+            "queued": counts[JobStatus.QUEUED],
+            "running": counts[JobStatus.RUNNING],
+            "waiting": counts[JobStatus.WAITING],
+            "replicas": pool.replicas if pool else 0,
+            "decoding": pool.decoding if pool else 0,
+            "capacity": pool.capacity if pool else 0,
+        }

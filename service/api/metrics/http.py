@@ -1,0 +1,63 @@
+"""Prometheus metrics: what this process answers, and, at each scrape, how the store and the pool stand."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from anabranch.service.api.metrics.jobs import EndedJobs
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Meters:
+    """One app's metrics. Names and labels are part of the public surface."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        labels = ("method", "route")
+        self.requests = Counter(
+            "anabranch_http_requests_total", "Requests answered.", (*labels, "status"), registry=registry
+        )
+        self.seconds = Histogram(
+            "anabranch_http_request_seconds",
+            "Until the first byte of the answer.",
+            labels,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self.streams = Gauge(
+            "anabranch_open_requests", "Answers still being sent: mostly streams.", registry=registry
+        )
+        self.ended = EndedJobs(registry)
+        self.jobs = Gauge("anabranch_jobs", "Jobs in the store.", ("status",), registry=registry)
+        self.replicas = Gauge("anabranch_pool_replicas", "Replicas of the worker pool.", registry=registry)
+        self.decoding = Gauge("anabranch_pool_decoding", "Decodes under way.", registry=registry)
+        self.capacity = Gauge(
+            "anabranch_pool_capacity", "Decodes that the pool takes at once.", registry=registry
+        )
+
+
+class Measuring:
+    """ASGI middleware: counts and times every request by its route, never by its path."""
+
+    def __init__(self, app: ASGIApp, *, meters: Meters) -> None:
+        self._app = app
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                method, route = scope["method"], getattr(scope.get("route"), "path", "other")
+                self._meters.seconds.labels(method, route).observe(time.perf_counter() - began)
+                self._meters.requests.labels(method, route, message["status"]).inc()
+            await send(message)
+
+        with self._meters.streams.track_inprogress():
+            await self._app(scope, receive, measured)

@@ -1,0 +1,1 @@
+"""The routes of the REST surface, by what they serve."""

@@ -1,0 +1,70 @@
+"""Is it there, can it answer a job, how is it doing."""
+
+import asyncio
+
+from fastapi import APIRouter, Depends, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from anabranch.service.api.auth import operators_only
+from anabranch.service.api.live.dependencies import Backed, Organizers
+from anabranch.service.api.metrics.http import Meters
+from anabranch.service.api.problems import RETRY_AFTER, Refusal, Refused, problems
+from anabranch.workers.pool.protocol import PoolLoad
+
+ASKING_SECONDS = 0.2
+
+OPERATORS = Depends(operators_only)
+
+router = APIRouter(tags=["service"])
+
+
+class Healthy(BaseModel):
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    status: str = "ready"
+    replicas: int
+
+
+@router.get("/healthz")
+async def healthz() -> Healthy:
+    """This process answers."""
+    return Healthy()
+
+
+@router.get("/readyz", responses=problems())
+async def readyz(backing: Backed) -> Ready:
+    """A job can be answered now: the store is there, and so is a replica. 503 otherwise."""
+    await backing.store.counts(ended=False)
+    pool = await _heard_now(backing.organizers)
+    if pool is None or pool.replicas == 0:
+        detail = "No replica is ready yet. Jobs are accepted, and will be answered when one is."
+        refusal = Refusal(
+            status=503, name="pool-away", title="No replica", detail=detail, headers=RETRY_AFTER
+        )
+        raise Refused(refusal)
+    return Ready(replicas=pool.replicas)
+
+
+async def _heard_now(organizers: Organizers) -> PoolLoad | None:
+    """`load` tells what was heard last, and has the organizers asked again: so ask, and look a moment later."""
+    organizers.load()
+    await asyncio.sleep(ASKING_SECONDS)
+    return organizers.load()
+
+
+@router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
+async def metrics(request: Request, backing: Backed) -> Response:
+    """For Prometheus."""
+    meters: Meters = request.app.state.meters
+    for status, count in (await backing.store.counts()).items():
+        meters.jobs.labels(status.value).set(count)
+    await meters.ended.count(backing.store)
+    pool = backing.organizers.load()
+    meters.replicas.set(pool.replicas if pool else 0)
+    meters.decoding.set(pool.decoding if pool else 0)
+    meters.capacity.set(pool.capacity if pool else 0)
+    return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,153 @@
+"""OpenAI's shapes, as far as a job has something to put into them.
+
+What would change the meaning of the answer and no job can do (tools, several choices, log probabilities) is refused;
+what only describes the caller is accepted and left alone.
+"""
+
+import time
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from anabranch.service.api.views.job import JobView
+from anabranch.service.api.views.requests import (
+    JobRequest,
+    JsonObject,
+    PolicyChoice,
+    Sent,
+    SentBudget,
+    SentMessage,
+    SentSampling,
+    Text,
+)
+
+PREFIX = "anabranch/"
+
+Json = dict[str, Any]
+
+
+class TextPart(Sent):
+    type: Literal["text"]
+    text: Text
+
+
+class ChatMessage(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | list[TextPart]
+
+    def as_sent(self) -> SentMessage:
+        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
+        return SentMessage(role="system" if self.role == "developer" else self.role, content="".join(parts))
+
+
+class StreamOptions(Sent):
+    include_usage: bool = False
+
+
+class Extra(Sent):
+    """What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`)."""
+
+    params: JsonObject = Field(default={})
+    budget: SentBudget = SentBudget()
+    priority: int = Field(default=5, ge=0, le=9)
+    metadata: JsonObject = Field(default={})
+
+
+class ChatRequest(BaseModel):
+    """POST /v1/chat/completions. `model` is anabranch/POLICY."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "anabranch/self-consistency",
+                    "messages": [{"role": "user", "content": "What is six times seven?"}],
+                    "anabranch": {"params": {"n": 4}},
+                }
+            ]
+        },
+    )
+
+    model: Text
+    messages: list[ChatMessage] = Field(min_length=1)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1, description="Of all branches together.")
+    seed: int | None = Field(default=None, ge=0)
+    n: Literal[1] = 1
+    user: str | None = Field(default=None, description="Accepted, not used.")
+    metadata: JsonObject | None = None
+    store: bool | None = Field(default=None, description="Accepted: a job is always kept.")
+    anabranch: Extra = Extra()
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "ChatRequest":
+        if self.max_completion_tokens is not None and self.anabranch.budget.tokens is not None:
+            raise ValueError("give either max_completion_tokens or anabranch.budget.tokens")
+        return self
+
+    def as_job(self) -> JobRequest:
+        """The same request in our words. Raises pydantic.ValidationError, e.g. where the user does not speak last."""
+        extra = self.anabranch
+        tokens = self.max_completion_tokens or extra.budget.tokens
+        return JobRequest(
+            messages=[message.as_sent() for message in self.messages],
+            policy=PolicyChoice(name=self.model.removeprefix(PREFIX), params=extra.params),
+            budget=extra.budget.model_copy(update={"tokens": tokens}),
+            priority=extra.priority,
+            seed=self.seed,
+            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens),
+            approvals=[],
+            metadata=(self.metadata or {}) | extra.metadata,
+        )
+
+
+def model_json(name: str) -> Json:
+    return {"id": PREFIX + name, "object": "model", "created": 0, "owned_by": "anabranch"}
+
+
+def completion_json(job: JobView, model: str) -> Json:
+    """The answer of a succeeded job as a chat completion."""
+    assert job.answer is not None
+    message = {"role": "assistant", "content": job.answer.text, "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason(job), "logprobs": None}
+    return _envelope(job.id, model, "chat.completion") | {"choices": [choice], "usage": usage_json(job)}
+
+
+def chunk_json(job: str, model: str, delta: Json, finish: str | None = None) -> Json:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    return _envelope(job, model, "chat.completion.chunk") | {"choices": [choice]}
+
+
+def usage_chunk_json(job: JobView, model: str) -> Json:
+    return _envelope(job.id, model, "chat.completion.chunk") | {"choices": [], "usage": usage_json(job)}
+
+
+def finish_reason(job: JobView) -> str:
+    """An answer that was given because a limit was near is one that was cut short."""
+    return "length" if job.answer is not None and job.answer.forced else "stop"
+
+
+def usage_json(job: JobView) -> Json:
+    usage = job.usage
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
+
+
+def error_json(message: str, kind: str, code: str, param: str | None = None) -> Json:
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def _envelope(job: str, model: str, kind: str) -> Json:
+    return {"id": f"chatcmpl-{job}", "object": kind, "created": int(time.time()), "model": model}

@@ -1,0 +1,155 @@
+"""A job as clients get it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+
+from anabranch.dag.text import Message
+from anabranch.service.store.rows import JobRow
+from anabranch.service.store.sql.columns import utc_text
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(utc_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-14T09:26:53.589793Z"]}),
+]
+JobStatus = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+
+
+class PolicyView(BaseModel):
+    name: str
+    params: dict[str, Any]
+
+
+class BudgetView(BaseModel):
+    """None is no limit."""
+
+    tokens: int | None
+    seconds: float | None
+    branch_seconds: float | None
+    branches: int | None
+    depth: int | None
+    cost: float | None
+
+
+class AnswerView(BaseModel):
+    text: str
+    sources: list[str] = Field(
+        description="The branches that the answer was made from.", examples=[["0.1", "0.3"]]
+    )
+    forced: bool = Field(False, description="Given from what there was, because a limit was near.")
+
+
+class ErrorView(BaseModel):
+    type: str
+    title: str
+    detail: str
+
+
+class UsageView(BaseModel):
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    cost: float
+
+
+class MetricsView(BaseModel):
+    """T, L, P, waste and times. They are exact once the job has ended."""
+
+    critical_path_tokens: int = 0
+    total_tokens: int = 0
+    parallelism: float = 1.0
+    waste_tokens: int = 0
+    critical_path_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    queue_seconds: float = 0.0
+    branches: int = 1
+
+
+class JobView(BaseModel):
+    id: str
+    status: JobStatus
+    question: str
+    messages: list[dict[str, str]]
+    policy: PolicyView
+    budget: BudgetView
+    priority: int
+    seed: int
+    model: str | None
+    sampling: dict[str, float | int | None]
+    approvals: list[str]
+    metadata: dict[str, Any]
+    lineage: dict[str, Any] | None = Field(description="On an edited re-run: where it comes from.")
+    answer: AnswerView | None
+    error: ErrorView | None
+    usage: UsageView
+    metrics: MetricsView
+    trace_id: str
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    attempt: int
+    head_seq: int = Field(description="Events in its journal.")
+    cancel_requested: bool
+
+
+class JobPage(BaseModel):
+    items: list[JobView]
+    next_cursor: str | None
+
+
+def job_view(row: JobRow) -> JobView:
+    spec = row.spec
+    return JobView(
+        id=row.id,
+        status=row.status.value,
+        question=spec.question,
+        messages=[_message(message) for message in spec.messages],
+        policy=PolicyView(name=spec.policy, params=dict(spec.params)),
+        budget=BudgetView(
+            tokens=spec.budget.tokens,
+            seconds=spec.budget.seconds,
+            branch_seconds=spec.budget.branch_seconds,
+            branches=spec.budget.branches,
+            depth=spec.budget.depth,
+            cost=spec.budget.cost,
+        ),
+        priority=spec.priority,
+        seed=spec.seed,
+        model=spec.model,
+        sampling={
+            "temperature": spec.sampling.temperature,
+            "top_p": spec.sampling.top_p,
+            "max_tokens": spec.sampling.max_tokens,
+        },
+        approvals=list(spec.approvals),
+        metadata=dict(spec.metadata),
+        lineage=dict(spec.lineage) or None,
+        answer=AnswerView.model_validate(row.answer) if row.answer else None,
+        error=ErrorView.model_validate(row.error) if row.error else None,
+        usage=UsageView(
+            prompt_tokens=row.usage.prompt_tokens,
+            cached_tokens=row.usage.cached_tokens,
+            completion_tokens=row.usage.completion_tokens,
+            cost=row.cost,
+        ),
+        metrics=_metrics(row),
+        trace_id=row.trace_id,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        attempt=row.attempt,
+        head_seq=row.head_seq,
+        cancel_requested=row.cancel_requested is not None,
+    )
+
+
+def _metrics(row: JobRow) -> MetricsView:
+    if row.metrics is not None:
+        return MetricsView.model_validate(row.metrics)
+    return MetricsView(total_tokens=row.usage.completion_tokens)
+
+
+def _message(message: Message) -> dict[str, str]:
+    return {"role": message.role, "content": "".join(part for part in message.parts if isinstance(part, str))}

@@ -1,0 +1,161 @@
+"""What clients send. Unknown fields, wrong types and values that no job can have are refused here, field by field."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from anabranch.dag.job import Budget, Sampling
+from anabranch.dag.text import Message, Role, say
+from anabranch.service.store.sql.storable import storable_json, storable_text
+
+MAX_SEED = 2**53 - 1
+"""The largest number that every JSON reader holds exactly."""
+
+
+def _text(value: str) -> str:
+    if storable_text(value) != value:
+        raise ValueError("NUL characters and lone surrogates are not text")
+    return value
+
+
+def _written(value: str) -> str:
+    if not value.strip():
+        raise ValueError("there is nothing in it")
+    return value
+
+
+def _json(value: Any) -> Any:
+    try:
+        storable = storable_json(value) is not None
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not storable:
+        raise ValueError("NUL characters, lone surrogates and numbers that are not finite are no JSON")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+WrittenText = Annotated[str, AfterValidator(_text), AfterValidator(_written)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_json)]
+
+
+class Sent(BaseModel):
+    """Base of all bodies: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class PolicyChoice(Sent):
+    name: Text = Field(examples=["self-consistency"])
+    params: JsonObject = Field(default={}, examples=[{"n": 8}], description="See GET /v1/policies.")
+
+
+class SentMessage(Sent):
+    role: Role
+    content: Text
+
+
+class SentBudget(Sent):
+    """What the job may spend. What is left out is not limited."""
+
+    tokens: int | None = Field(default=None, ge=1, description="Decoded tokens over all branches.")
+    seconds: float | None = Field(default=None, gt=0, description="From claim to answer.")
+    branch_seconds: float | None = Field(
+        default=None, gt=0, description="From a branch's first decode to its end; it is then cancelled."
+    )
+    branches: int | None = Field(default=None, ge=1)
+    depth: int | None = Field(
+        default=None, ge=0, description="Forks between the trunk and the deepest branch."
+    )
+    cost: float | None = Field(
+        default=None, ge=0, description="In the currency of the operator's price table."
+    )
+
+    def as_budget(self) -> Budget:
+        return Budget(**self.model_dump())
+
+
+class SentSampling(Sent):
+    """How tokens are drawn. What is left out is the server's default."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1, description="Tokens that one segment may decode.")
+
+    def over(self, default: Sampling) -> Sampling:
+        return Sampling(
+            temperature=default.temperature if self.temperature is None else self.temperature,
+            top_p=default.top_p if self.top_p is None else self.top_p,
+            max_tokens=self.max_tokens or default.max_tokens,
+        )
+
+
+class JobRequest(Sent):
+    """A reasoning request: a question (or messages), a policy, limits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "question": "What is six times seven?",
+                    "policy": {"name": "self-consistency", "params": {"n": 4}},
+                    "budget": {"tokens": 20000, "seconds": 60},
+                }
+            ]
+        }
+    )
+
+    question: WrittenText | None = Field(default=None, description="Either this or `messages`.")
+    messages: list[SentMessage] | None = Field(
+        None, description="A conversation whose last word is the user's."
+    )
+    policy: PolicyChoice | None = Field(default=None, description="Left out: the server's default policy.")
+    budget: SentBudget = SentBudget()
+    priority: int = Field(default=5, ge=0, le=9, description="0 is first, 9 is last.")
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="Left out: drawn, and recorded.")
+    model: WrittenText | None = Field(default=None, description="Left out: the pool's own model.")
+    sampling: SentSampling = SentSampling()
+    approvals: list[Literal["plan", "fork", "join", "answer"]] = Field(
+        [], description="Gates at which a person decides."
+    )
+    metadata: JsonObject = {}
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "JobRequest":
+        if (self.question is None) == (self.messages is None):
+            raise ValueError("give either question or messages")
+        if self.messages is not None and not _asks(self.messages):
+            raise ValueError("messages must end with what the user asks")
+        return self
+
+    def conversation(self) -> tuple[Message, ...]:
+        if self.question is not None:
+            return (say("user", self.question),)
+        return tuple(say(message.role, message.content) for message in self.messages or ())
+
+
+class DecisionRequest(Sent):
+    """What a person says at a gate."""
+
+    decision: Literal["approve", "edit", "reject"]
+    edit: Text | None = Field(
+        None, description="What is approved instead of the subject; with decision edit only."
+    )
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _edit_where_it_belongs(self) -> "DecisionRequest":
+        if (self.decision == "edit") != (self.edit is not None):
+            raise ValueError("an edit goes with the decision edit, and only with that")
+        return self
+
+
+class ReplayRequest(Sent):
+    """An edited re-run: a new job in which this branch returned something else."""
+
+    branch: str = Field(pattern=r"^0(\.[1-9][0-9]*)+$", examples=["0.2"])
+    output: Text
+
+
+def _asks(messages: list[SentMessage]) -> bool:
+    return bool(messages) and messages[-1].role == "user" and bool(messages[-1].content.strip())

@@ -1,0 +1,24 @@
+"""What a job run acts on, handed to it by its organizer."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import Metrics
+from anabranch.dag.journal.rerun import Recall
+from anabranch.workers.checks.protocol import Checks
+from anabranch.workers.pool.protocol import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a job run acts on."""
+
+    pool: Pool
+    checks: Checks
+    append: Callable[[Sequence[e.Event], Metrics | None], Awaitable[object]]
+    """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
+    now: Callable[[], float]
+    """Unix seconds."""
+    recall: Recall | None = None
+    """Outcomes of the job that this one was edited from."""

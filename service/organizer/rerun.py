@@ -1,0 +1,27 @@
+"""An edited re-run: the outcomes of its origin, for the organizer that runs it."""
+
+import asyncio
+
+from anabranch.dag import events as e
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.journal.rerun import Recall
+from anabranch.service.organizer.resume import CannotGoOn
+from anabranch.service.store.store import Store
+
+
+async def recall_of(store: Store, spec: JobSpec) -> Recall | None:
+    """What the job may use of the one that it was edited from; None for a job of its own.
+
+    Raises CannotGoOn when the origin was purged, and StoreAway.
+    """
+    if not spec.lineage:
+        return None
+    origin = JobId(spec.lineage["job"])
+    records = await store.records(origin)
+    if not records:
+        detail = f"job {origin}, whose outcomes it re-uses, was purged; submit its question as a new job"
+        failed = e.JobFailed(type="origin-gone", title="The job that it re-runs is gone", detail=detail)
+        raise CannotGoOn(failed)
+    branch, output = BranchId(spec.lineage["branch"]), spec.lineage["output"]
+    return await asyncio.to_thread(Recall, origin, records, branch, output)

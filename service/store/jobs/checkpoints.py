@@ -1,0 +1,49 @@
+"""Text of segments that are still being decoded, so that a lost organizer costs no more than the last seconds."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.store.projections.apply import replace
+from anabranch.service.store.rows import Checkpoint
+from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.tables import checkpoints
+
+
+class Checkpoints(Part):
+    async def save_checkpoints(self, job: JobId, saved: Sequence[Checkpoint]) -> None:
+        """Replaces the checkpoints of these branches. Raises StoreAway."""
+        at = self._now()
+        rows = [
+            {
+                "job_id": job,
+                "branch": checkpoint.branch,
+                "segment": checkpoint.segment,
+                "attempt": checkpoint.attempt,
+                "text": checkpoint.text,
+                "tokens": checkpoint.tokens,
+                "at": at,
+            }
+            for checkpoint in saved
+        ]
+        if rows:
+            await self._database.write(lambda connection: replace(connection, checkpoints, rows))
+
+    async def checkpoints(self, job: JobId) -> dict[BranchId, Checkpoint]:
+        """The last checkpoint of each branch that has one. Raises StoreAway."""
+        saved = select(checkpoints).where(checkpoints.c.job_id == job)
+        rows = await self._database.read(lambda connection: connection.execute(saved).all())
+        return {
+            row.branch: Checkpoint(
+                branch=row.branch, segment=row.segment, attempt=row.attempt, text=row.text, tokens=row.tokens
+            )
+            for row in rows
+        }
+
+    async def delete_checkpoints(self, job: JobId, branches: Sequence[BranchId] | None = None) -> None:
+        """Deletes those of these branches, or all of the job's. Raises StoreAway."""
+        unwanted = delete(checkpoints).where(checkpoints.c.job_id == job)
+        if branches is not None:
+            unwanted = unwanted.where(checkpoints.c.branch.in_(branches))
+        await self._database.write(lambda connection: connection.execute(unwanted))

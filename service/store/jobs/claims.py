@@ -1,0 +1,160 @@
+"""Who works on which job. Leases end by the database's clock; the epoch keeps those out whose lease has ended."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from anabranch.dag.ids import JobId
+from anabranch.service.store.rows import Claim, Held
+from anabranch.service.store.sql.advisory_lock import take_turns
+from anabranch.service.store.sql.clock import later, now
+from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.tables import approvals, jobs
+
+_HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
+
+
+class Claims(Part):
+    async def claim(
+        self, owner: str, lease_seconds: float, limit: int, tenant_max_running: int | None = None
+    ) -> list[Claim]:
+        """Takes up to `limit` jobs that nobody works on and that have something to do.
+
+        Those are the submitted, the released whose time has come or to which something happened, and those whose lease
+        has ended. First comes whose turn is first: waiting makes up for priority (see PRIORITY_SECONDS). With
+        `tenant_max_running`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first. No
+        two callers get the same job. Raises StoreAway.
+        """
+        idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
+        lost = jobs.c.lease_expires <= now()
+        free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
+        turns = _by_turn(free) if tenant_max_running is None else _fair(free, tenant_max_running)
+        # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
+        picked = turns.limit(limit).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")
+        taken = (
+            update(jobs)
+            .where(jobs.c.id.in_(select(picked.c.id)))
+            .values(
+                epoch=jobs.c.epoch + 1,
+                attempt=jobs.c.attempt + case((jobs.c.lease_owner.is_(None), 0), else_=1),
+                lease_owner=owner,
+                lease_expires=later(lease_seconds),
+                wake=false(),
+                not_before=null(),
+            )
+            .returning(jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, *_HEAD)
+        )
+
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            if tenant_max_running is not None:
+                take_turns(
+                    connection, "claims"
+                )  # who counts what is in hand must see what others have just taken
+            return connection.execute(taken).all()
+
+        rows = await self._database.write(work)
+        return [
+            Claim(
+                job=row.id,
+                epoch=row.epoch,
+                attempt=row.attempt,
+                head_seq=row.head_seq,
+                head_hash=row.head_hash,
+                cancel_requested=row.cancel_requested,
+            )
+            for row in sorted(rows, key=lambda row: row.turn)
+        ]
+
+    async def heartbeat(self, owner: str, lease_seconds: float) -> dict[JobId, Held]:
+        """Renews all leases of this owner and tells which jobs are still in its hands. Raises StoreAway."""
+        # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
+        mine = (
+            select(jobs.c.id)
+            .where(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
+            .order_by(jobs.c.id)
+            .with_for_update(key_share=True)
+            .cte("mine")
+        )
+        renewed = (
+            update(jobs)
+            .where(jobs.c.id.in_(select(mine.c.id)))
+            .values(lease_expires=later(lease_seconds))
+            .returning(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested)
+        )
+        rows = await self._database.write(lambda connection: connection.execute(renewed).all())
+        return {
+            row.id: Held(epoch=row.epoch, woken=row.wake, cancel_requested=row.cancel_requested)
+            for row in rows
+        }
+
+    async def release(
+        self, job: JobId, epoch: int, after: float | None = None, *, broke: bool = False
+    ) -> bool:
+        """Gives the job back, to be claimed once something happens to it, or else after so many seconds.
+
+        0 seconds lets the next organizer take it at once. What happened and is not in the journal yet, a decision or a
+        cancel, counts as happening now, so it is never slept through. With `broke` the job counts as lost: its own
+        fault kept it from going on. False if the job was claimed anew meanwhile. Raises StoreAway.
+        """
+        undone = exists().where(
+            approvals.c.job_id == jobs.c.id,
+            approvals.c.decision.is_not(None),
+            approvals.c.recorded.is_(False),
+        )
+        released = (
+            update(jobs)
+            .where(jobs.c.id == job, jobs.c.epoch == epoch, jobs.c.lease_owner.is_not(None))
+            .values(
+                attempt=jobs.c.attempt + int(broke),
+                lease_owner=null(),
+                lease_expires=null(),
+                wake=case((or_(undone, jobs.c.cancel_requested.is_not(None)), true()), else_=false()),
+                not_before=null() if after is None else later(after),
+            )
+            .returning(jobs.c.id)
+        )
+        row = await self._database.write(lambda connection: connection.execute(released).one_or_none())
+        return row is not None
+
+
+def _by_turn(free: ColumnElement[bool]) -> Select[Any]:
+    return select(jobs.c.id).where(free).order_by(jobs.c.turn)
+
+
+def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
+    """Free jobs, those first whose tenant has the fewest in hand, counting the ones that would be taken before it."""
+    others = jobs.alias()
+    in_hand = (
+        select(func.count())
+        .where(
+            others.c.tenant == jobs.c.tenant,
+            others.c.finished_at.is_(None),
+            others.c.lease_expires > now(),
+        )
+        .scalar_subquery()
+    )
+    nth = func.row_number().over(partition_by=jobs.c.tenant, order_by=jobs.c.turn) + in_hand
+    ranked = select(jobs.c.id, nth.label("nth")).where(free).subquery()
+    return (
+        select(jobs.c.id)
+        .join(ranked, ranked.c.id == jobs.c.id)
+        # `free` again: PostgreSQL looks at a row anew when it locks it, for what is said here, and only for that.
+        .where(ranked.c.nth <= most, free)
+        .order_by(ranked.c.nth, jobs.c.turn)
+    )

@@ -1,0 +1,82 @@
+"""Jobs come in: the row, its first event and what is folded from it, in one transaction."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from anabranch.dag.events import JobSubmitted
+from anabranch.service.store.codec import encode
+from anabranch.service.store.errors import IdempotencyConflict
+from anabranch.service.store.jobs.quotas import reserve
+from anabranch.service.store.journal.records import End, chained, row_of_link
+from anabranch.service.store.projections.apply import row_of, write
+from anabranch.service.store.projections.fold import fold
+from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
+from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.tables import events, jobs
+
+PRIORITY_SECONDS = 60.0
+"""What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
+
+
+class Submissions(Part):
+    async def submit(self, new: NewJob) -> Submitted:
+        """Makes the job durable, or finds the one that the same key and body made.
+
+        Raises IdempotencyConflict if the key was used with another body, QuotaSpent, and StoreAway.
+        """
+        try:
+            return await self._submit(new)
+        except IntegrityError:
+            if new.idempotency_key is None:
+                raise
+            # The same key came in twice at once: the other one's job is there now.
+            return await self._submit(new)
+
+    async def _submit(self, new: NewJob) -> Submitted:
+        def work(connection: Connection) -> Submitted:
+            earlier = _made_before(connection, new)
+            if earlier is not None:
+                return Submitted(job=earlier, created=False)
+            at = self._now()
+            reserve(connection, new.tenant, new.quota, new.spec.budget, at)
+            _insert(connection, new, at)
+            made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
+            return Submitted(job=job_row(made), created=True)
+
+        return await self._database.write(work)
+
+
+def _made_before(connection: Connection, new: NewJob) -> JobRow | None:
+    if new.idempotency_key is None:
+        return None
+    same_key = (jobs.c.tenant == new.tenant) & (jobs.c.idempotency_key == new.idempotency_key)
+    found = connection.execute(select(jobs).where(same_key)).mappings().one_or_none()
+    if found is None:
+        return None
+    if found["body_digest"] != new.body_digest:
+        raise IdempotencyConflict(new.idempotency_key, found["id"])
+    return job_row(found)
+
+
+def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
+    submitted = encode(JobSubmitted(spec=new.spec, policy_version=new.policy_version, limits=new.limits))
+    links, records = chained(new.id, 0, End(at=at), [submitted], at)
+    changes = {change.table: change for change in fold(records)}
+    job = {
+        **row_of(new.id, changes.pop("jobs")),
+        "tenant": new.tenant,
+        "idempotency_key": new.idempotency_key,
+        "body_digest": new.body_digest,
+        "trace_id": new.trace_id,
+        "traceparent": new.traceparent,
+        "created_at": at,
+        "turn": at + timedelta(seconds=PRIORITY_SECONDS * new.spec.priority),
+        "head_seq": links[-1].seq,
+        "head_hash": links[-1].hash,
+        "head_at": at,
+    }
+    connection.execute(insert(jobs), job)
+    connection.execute(insert(events), [row_of_link(link) for link in links])
+    write(connection, [(new.id, change) for change in changes.values()])

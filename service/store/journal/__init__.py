@@ -1,0 +1,1 @@
+"""Journals: one writer per process, gap-free and hash-chained."""

@@ -1,0 +1,101 @@
+"""Events become records, numbered, dated and chained to the journal's end; rows become records again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from anabranch.dag.events import Record
+from anabranch.dag.ids import JobId
+from anabranch.dag.journal.chain import GENESIS, Link, link_hash
+from anabranch.service.store.codec import Encoded, decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Where a journal stands."""
+
+    at: datetime
+    epoch: int = 0
+    seq: int = 0
+    hash: str = GENESIS
+    over: bool = False
+    """The terminal event is written."""
+
+
+def chained(
+    job: JobId, epoch: int, end: End, events: Sequence[Encoded], at: datetime
+) -> tuple[list[Link], list[Record]]:
+    """The records that these events become, as the chain sees them and as readers do."""
+    links, records = [], []
+    prev_hash = end.hash
+    for seq, encoded in enumerate(events, start=end.seq + 1):
+        event = encoded.event
+        open_link = Link(
+            job=job,
+            seq=seq,
+            epoch=epoch,
+            at=at,
+            kind=encoded.kind,
+            branch=event.branch,
+            payload=encoded.payload,
+            prev_hash=prev_hash,
+        )
+        link = replace(open_link, hash=link_hash(open_link))
+        links.append(link)
+        records.append(
+            Record(job=job, seq=seq, epoch=epoch, at=at, event=event, prev_hash=prev_hash, hash=link.hash)
+        )
+        prev_hash = link.hash
+    return links, records
+
+
+def row_of_link(link: Link) -> dict[str, Any]:
+    """The row of the table `events`."""
+    return {
+        "job_id": link.job,
+        "seq": link.seq,
+        "epoch": link.epoch,
+        "kind": link.kind,
+        "branch": link.branch,
+        "at": link.at,
+        "payload": link.payload,
+        "prev_hash": link.prev_hash,
+        "hash": link.hash,
+    }
+
+
+def link_of_row(row: RowMapping) -> Link:
+    """The link whose row of the table `events` this is."""
+    return Link(
+        job=row["job_id"],
+        seq=row["seq"],
+        epoch=row["epoch"],
+        at=row["at"],
+        kind=row["kind"],
+        branch=row["branch"],
+        payload=row["payload"],
+        prev_hash=row["prev_hash"],
+        hash=row["hash"],
+    )
+
+
+def record_of_row(row: RowMapping) -> Record:
+    """The record whose row of the table `events` this is. Raises UnreadableFormat."""
+    return record_of_link(link_of_row(row))
+
+
+def record_of_link(link: Link) -> Record:
+    """The same record as readers see it. Raises UnreadableFormat."""
+    return Record(
+        job=JobId(link.job),
+        seq=link.seq,
+        epoch=link.epoch,
+        at=link.at,
+        event=decode(link.kind, link.branch, json.loads(link.payload)),
+        prev_hash=link.prev_hash,
+        hash=link.hash,
+    )

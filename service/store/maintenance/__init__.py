@@ -1,0 +1,1 @@
+"""Audit, import and retention of whole journals."""

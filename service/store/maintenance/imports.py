@@ -1,0 +1,104 @@
+"""Journals that come back from an export: all of it is verified before any of it is written."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Connection, delete, insert, select
+
+from anabranch.dag.analysis.metrics import measure
+from anabranch.dag.events import TERMINAL_OF_JOB, JobClaimed, Record
+from anabranch.dag.ids import JobId
+from anabranch.dag.journal.chain import Link, verify
+from anabranch.service.store.errors import BadJournal, JobExists
+from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
+from anabranch.service.store.journal.records import record_of_link, row_of_link
+from anabranch.service.store.projections.apply import row_of, write
+from anabranch.service.store.projections.fold import fold
+from anabranch.service.store.rows import JobRow, job_row
+from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.storable import json_text
+from anabranch.service.store.sql.tables import events, jobs, purged
+
+_LINK = TypeAdapter(Link)
+
+
+class Imports(Part):
+    async def import_journal(self, lines: Iterable[str], tenant: str = "default") -> JobRow:
+        """The ended job whose export in JSON lines this is; it is this tenant's from now on.
+
+        One that was purged here must end as it did then. What an export does not hold is made anew: metrics from the
+        journal, the trace's id from the job's. Raises BadJournal, JobExists, UnreadableFormat and StoreAway.
+        """
+        links = [_link(number, line) for number, line in enumerate(lines, start=1)]
+        records = _verified(links)
+
+        def work(connection: Connection) -> JobRow:
+            _refuse_known(connection, links[-1])
+            _insert(connection, links, records, tenant)
+            made = connection.execute(select(jobs).where(jobs.c.id == links[0].job))
+            return job_row(made.mappings().one())
+
+        return await self._database.write(work)
+
+
+def _link(number: int, line: str) -> Link:
+    try:
+        told = json.loads(line)
+        return _LINK.validate_python({**told, "payload": json_text(told["payload"])})
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise BadJournal(f"line {number} is no record of an export in JSON lines") from error
+
+
+def _verified(links: Sequence[Link]) -> list[Record]:
+    if not links:
+        raise BadJournal("it is empty")
+    if len({link.job for link in links}) > 1:
+        raise BadJournal("it holds records of several jobs")
+    broken = verify(links)
+    if broken is not None:
+        raise BadJournal(f"record {broken.seq} is {broken.reason}")
+    records = [record_of_link(link) for link in links]
+    if not isinstance(records[-1].event, TERMINAL_OF_JOB):
+        raise BadJournal("the job had not ended when it was exported, or the end was cut off")
+    return records
+
+
+def _refuse_known(connection: Connection, last: Link) -> None:
+    if connection.execute(select(jobs.c.id).where(jobs.c.id == last.job)).one_or_none() is not None:
+        raise JobExists(last.job)
+    gone = delete(purged).where(purged.c.job_id == last.job).returning(purged.c.last_seq, purged.c.head_hash)
+    head = connection.execute(gone).one_or_none()
+    if head is not None and tuple(head) != (last.seq, last.hash):
+        raise BadJournal(f"job {last.job} was purged here, and its journal ended in another way")
+
+
+def _insert(connection: Connection, links: Sequence[Link], records: Sequence[Record], tenant: str) -> None:
+    first, last = links[0], links[-1]
+    job = JobId(first.job)
+    changes = [change for change in fold(records) if change.born]
+    (its_row,) = (row_of(job, change) for change in changes if change.table == "jobs")
+    claims = [record.event.attempt for record in records if isinstance(record.event, JobClaimed)]
+    connection.execute(
+        insert(jobs),
+        {
+            **its_row,
+            "tenant": tenant,
+            "trace_id": job.replace("-", "").rjust(32, "0")[-32:],
+            "created_at": first.at,
+            "turn": first.at + timedelta(seconds=PRIORITY_SECONDS * its_row["priority"]),
+            "head_seq": last.seq,
+            "head_hash": last.hash,
+            "head_at": last.at,
+            "epoch": last.epoch,
+            "attempt": max(claims, default=1),
+            "wake": False,
+            "metrics": asdict(measure(records)),
+        },
+    )
+    rows: list[dict[str, Any]] = [row_of_link(link) for link in links]
+    connection.execute(insert(events), rows)
+    write(connection, [(job, change) for change in changes if change.table != "jobs"])

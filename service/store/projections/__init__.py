@@ -1,0 +1,1 @@
+"""Tables derived from journals, written in the same transaction."""

@@ -1,0 +1,227 @@
+"""One database behind three doors: `write`, `read`, `snapshot`. What differs between SQLite and PostgreSQL is here.
+
+Each door takes a plain function of a connection and runs it as a whole: for SQLite in a thread of its own (one hop per
+transaction, not one per statement, is what makes commits quick), for PostgreSQL on the event loop, through asyncpg.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.sql.storable import json_text
+
+STATEMENT_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
+CONNECTIONS = 10
+
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+_AWAY_IN_POSTGRES = ("08", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that another try may cure: connection, rollback, resources, state, operator, system."""
+
+_AWAY_IN_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+}
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+class Database:
+    """Connections to one store; made when they are needed. All methods raise StoreAway."""
+
+    def __init__(self, url: str) -> None:
+        self.url = with_driver(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._doors: _Sqlite | _Postgres = _Sqlite(self.url) if self.sqlite else _Postgres(self.url)
+
+    async def write(self, work: Work[T]) -> T:
+        """Does the work in a transaction that may write, and commits it."""
+        with telling_away():
+            return await self._doors.write(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Does work that only reads; each statement sees what is committed by then."""
+        with telling_away():
+            return await self._doors.read(work)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        """Does work that only reads; all its statements see the same moment."""
+        with telling_away():
+            return await self._doors.snapshot(work)
+
+    async def close(self) -> None:
+        await self._doors.close()
+
+
+def with_driver(url: str) -> URL:
+    """The URL with the driver that the store uses. Raises ValueError for databases that are none."""
+    parsed = make_url(url)
+    backend = parsed.drivername.split("+", maxsplit=1)[0]
+    if backend not in _DRIVERS:
+        raise ValueError(f"{parsed.drivername} is no store: use sqlite:///FILE or postgresql://HOST/NAME")
+    if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ValueError(
+            "SQLite needs a file: sqlite:///FILE. A store in memory would not outlive the process"
+        )
+    return parsed.set(drivername=_DRIVERS[backend])
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database, not the statement, is at fault, so that trying again may help."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError | PoolTimeout)
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY_IN_SQLITE
+    state = getattr(error.orig, "sqlstate", None)
+    return str(state).startswith(_AWAY_IN_POSTGRES) if state else error.connection_invalidated
+
+
+@contextmanager
+def telling_away() -> Iterator[None]:
+    """Turns whatever a driver says when it cannot reach its database into StoreAway."""
+    try:
+        yield
+    except Exception as error:
+        if is_away(error):
+            raise StoreAway(error) from error
+        raise
+
+
+class _Sqlite:
+    """One connection that writes, and one thread for it: waiting for a thread is fair and quick, waiting for SQLite's
+    own write lock is neither. A few that only read.
+    """
+
+    READERS = 4
+
+    def __init__(self, url: URL) -> None:
+        self._writer = _sqlite_writer(url)
+        self._reader = _sqlite_reader(url, self.READERS)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._reading = ThreadPoolExecutor(self.READERS, thread_name_prefix="store-read")
+
+    async def write(self, work: Work[T]) -> T:
+        def transaction() -> T:
+            with self._writer.begin() as connection:
+                return work(connection)
+
+        return await self._in(self._writing, transaction)
+
+    async def read(self, work: Work[T]) -> T:
+        def reading() -> T:
+            with self._reader.connect() as connection:
+                return work(connection)
+
+        return await self._in(self._reading, reading)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        def frozen() -> T:
+            with self._reader.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    return work(connection)
+                finally:
+                    connection.exec_driver_sql("ROLLBACK")
+
+        return await self._in(self._reading, frozen)
+
+    async def close(self) -> None:
+        for threads, engine in ((self._writing, self._writer), (self._reading, self._reader)):
+            await self._in(threads, engine.dispose)
+            threads.shutdown(wait=False)
+
+    async def _in(self, threads: ThreadPoolExecutor, do: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, do)
+
+
+class _Postgres:
+    """One pool for all."""
+
+    def __init__(self, url: URL) -> None:
+        settings = {
+            "application_name": "anabranch",
+            "timezone": "UTC",
+            "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+            "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+        }
+        self._writer = create_async_engine(
+            url,
+            json_serializer=json_text,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=LOCK_TIMEOUT_SECONDS,
+            connect_args={
+                "server_settings": settings,
+                "timeout": CONNECT_TIMEOUT_SECONDS,
+                "command_timeout": STATEMENT_TIMEOUT_SECONDS + CONNECT_TIMEOUT_SECONDS,
+            },
+        )
+        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+        self._frozen = self._writer.execution_options(isolation_level="REPEATABLE READ")
+
+    async def write(self, work: Work[T]) -> T:
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def read(self, work: Work[T]) -> T:
+        async with self._reader.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        async with self._frozen.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+
+
+def _sqlite_writer(url: URL) -> Engine:
+    engine = create_engine(url, json_serializer=json_text, poolclass=QueuePool, pool_size=1)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        # NORMAL, WAL's usual companion, may lose the last commits with the power. Organizers act on what is committed.
+        _set_up_sqlite(connection, "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # It takes the write lock at once: a transaction that reads first and writes later cannot wait, it fails.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _sqlite_reader(url: URL, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        json_serializer=json_text,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+    )
+    event.listen(engine, "connect", lambda connection, _record: _set_up_sqlite(connection, "query_only = ON"))
+    return engine
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, *pragmas: str) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself
+    for pragma in (f"busy_timeout = {LOCK_TIMEOUT_SECONDS * 1000:.0f}", *pragmas):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,252 @@
+"""The tables. `events` is the truth; `branches`, `segments`, `joins` and parts of `jobs` and `approvals` fold it.
+
+`migrations/` makes them; a test holds the two equal. There is one view besides, `usage`: the ledger of tokens and
+cost. Times are UTC.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
+
+from anabranch.service.store.sql.columns import ExactJson, Json, PlainText, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
+)
+
+STATUS = "CASE WHEN phase = 'running' AND approvals_pending > 0 THEN 'waiting' ELSE phase END"
+
+
+def _job_key() -> Column[str]:
+    return Column("job_id", PlainText, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _tokens() -> tuple[Column[int], Column[int], Column[int], Column[float]]:
+    return (
+        Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+        Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
+        Column("completion_tokens", BigInteger, nullable=False, server_default="0"),
+        Column("cost", Double, nullable=False, server_default="0"),
+    )
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # -- what was asked
+    Column("id", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("idempotency_key", PlainText),
+    Column("body_digest", PlainText),
+    Column("trace_id", PlainText, nullable=False),
+    Column("traceparent", PlainText),
+    Column("created_at", UtcTime, nullable=False),
+    # -- the journal's end
+    Column("head_seq", Integer, nullable=False),
+    Column("head_hash", PlainText, nullable=False),
+    Column("head_at", UtcTime, nullable=False),
+    # -- who works on it
+    Column("turn", UtcTime, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("lease_owner", PlainText),
+    Column("lease_expires", UtcTime),
+    Column("wake", Boolean, nullable=False, server_default=true()),
+    Column("not_before", UtcTime),
+    Column("cancel_requested", PlainText),
+    # -- folded from the journal
+    Column("phase", PlainText, nullable=False),
+    Column("approvals_pending", Integer, nullable=False, server_default="0"),
+    Column("status", PlainText, Computed(STATUS, persisted=True), nullable=False),
+    Column("question", PlainText, nullable=False),
+    Column("policy", PlainText, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("spec", Json, nullable=False),
+    Column("policy_version", PlainText, nullable=False),
+    Column("answer", Json),
+    Column("error", Json),
+    *_tokens(),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    # -- given with the last event, from dag.metrics
+    Column("metrics", Json),
+    UniqueConstraint("tenant", "idempotency_key"),
+    Index(
+        "jobs_claimable",
+        "turn",
+        postgresql_where=text("finished_at IS NULL"),
+        sqlite_where=text("finished_at IS NULL"),
+    ),
+    Index(
+        "jobs_lease_owner",
+        "lease_owner",
+        postgresql_where=text("lease_owner IS NOT NULL"),
+        sqlite_where=text("lease_owner IS NOT NULL"),
+    ),
+    Index("jobs_of_tenant", "tenant", "finished_at"),
+    Index("jobs_ended", "finished_at"),
+    Index("jobs_newest", "created_at", "id"),
+    Index("jobs_newest_by_status", "status", "created_at", "id"),
+    Index("jobs_newest_by_policy", "policy", "created_at", "id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _job_key(),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("branch", PlainText, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("payload", ExactJson, nullable=False),
+    Column("prev_hash", PlainText, nullable=False),
+    Column("hash", PlainText, nullable=False),
+)
+
+branches = Table(
+    "branches",
+    metadata,
+    _job_key(),
+    Column("branch", PlainText, primary_key=True),
+    Column("parent", PlainText),
+    Column("role", PlainText, nullable=False),
+    Column("label", PlainText, nullable=False, server_default=""),
+    Column("policy", PlainText),
+    Column("model", PlainText),
+    Column("tool", PlainText),
+    Column("status", PlainText, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    Column("replica", PlainText),
+    *_tokens(),
+    Column("value", PlainText),
+    Column("cause", PlainText),
+    Column("consumed_by", PlainText),
+    Column("forked_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("first_token_at", UtcTime),
+    Column("finished_at", UtcTime),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    _job_key(),
+    Column("branch", PlainText, primary_key=True),
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("continues", Boolean, nullable=False, server_default=false()),
+    Column("finish", PlainText),
+    *_tokens(),
+    Column("replica", PlainText),
+    Column("engine", PlainText),
+    Column("fault", PlainText),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    # -- as the replica's clock told them
+    Column("submitted_at", UtcTime),
+    Column("admitted_at", UtcTime),
+    Column("scheduled_at", UtcTime),
+    Column("first_token_at", UtcTime),
+    Column("decoded_at", UtcTime),
+)
+
+joins = Table(
+    "joins",
+    metadata,
+    _job_key(),
+    Column("branch", PlainText, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("mode", PlainText, nullable=False),
+    Column("count", Integer, nullable=False, server_default="0"),
+    Column("targets", Json, nullable=False),
+    Column("joined", Json),
+    Column("pending", Json),
+    Column("failed", Json),
+    Column("requested_at", UtcTime, nullable=False),
+    Column("joined_at", UtcTime),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("job_id", PlainText, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("branch", PlainText, nullable=False),
+    Column("gate", PlainText, nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("timeout_seconds", Double),
+    Column("at_timeout", PlainText, nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
+    # -- told by a person first, by the journal from `recorded` on
+    Column("decision", PlainText),
+    Column("edit", PlainText),
+    Column("decided_by", PlainText),
+    Column("reason", PlainText),
+    Column("decided_at", UtcTime),
+    Column("recorded", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("job_id", "ordinal"),
+    Index(
+        "approvals_undecided",
+        "requested_at",
+        postgresql_where=text("decision IS NULL"),
+        sqlite_where=text("decision IS NULL"),
+    ),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _job_key(),
+    Column("branch", PlainText, primary_key=True),
+    Column("segment", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("text", PlainText, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("trace_id", PlainText, primary_key=True),
+    Column("span_id", PlainText, primary_key=True),
+    Column("parent_span_id", PlainText),
+    Column("job_id", PlainText),
+    Column("name", PlainText, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("status", PlainText, nullable=False),
+    Column("attributes", Json, nullable=False),
+    Column("links", Json, nullable=False),
+    Index("spans_job_id", "job_id"),
+)
+
+purged = Table(
+    "purged",
+    metadata,
+    Column("job_id", PlainText, primary_key=True),
+    Column("last_seq", Integer, nullable=False),
+    Column("head_hash", PlainText, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)

@@ -1,0 +1,101 @@
+"""What thinkers read of each other: Hogwild!'s three layouts (protocols.md section 7.2) and what ends a step."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, steps_of, written_by
+from anabranch.dag.policies.parts.splicing import rewritten
+
+
+def shared() -> Memory:
+    """Alice has finished one step and begun another; Bob finished one between, and writes too."""
+    memory = Memory(names=("Alice", "Bob"), me=0)
+    memory.hear(0, " I take 1.\n\n")
+    memory.hear(1, " Then 2.\n\nI see")
+    memory.hear(0, " One is odd")
+    return memory
+
+
+def test_combined_has_finished_steps_then_the_others_then_ones_own() -> None:
+    assert shared().page(Layout.COMBINED) == (
+        "### Past steps\n\n**Alice [1]:** I take 1.\n\n**Bob [1]:** Then 2.\n\n"
+        "### Work in progress (others)\n\n**Bob [2]:** I see <...>\n\n"
+        "### Work in progress (own)\n\n**Alice [2]:** One is odd"
+    )
+
+
+def test_interleaved_shows_others_only_when_a_step_is_finished() -> None:
+    assert shared().page(Layout.INTERLEAVED) == (
+        "**Alice [1]:** I take 1.\n\n**Bob [1]:** Then 2.\n\n**Alice [2]:** One is odd"
+    )
+
+
+def test_contiguous_keeps_each_workers_steps_together_ones_own_last() -> None:
+    assert shared().page(Layout.CONTIGUOUS) == (
+        "### Work in progress (others)\n\n**Bob [1]:** Then 2.\n\n**Bob [2]:** I see <...>\n\n"
+        "### Work in progress (own)\n\n**Alice [1]:** I take 1.\n\n**Alice [2]:** One is odd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (" I take 2.\n**Alice [2]:** And I take 3.", " I take 2.\n"),
+        (" I take 2.\n\n### Work in progress (others)\n", " I take 2.\n\n"),
+        (" I take 2. <...>", " I take 2. "),
+        ("**Bob [1]:** again", ""),
+        (" **bold** and ### a comment [1]:", " **bold** and ### a comment [1]:"),
+    ],
+)
+def test_nobody_writes_for_another(text: str, words: str) -> None:
+    assert own_words(text) == words
+
+
+@pytest.mark.parametrize("layout", Layout)
+def test_what_one_wrote_oneself_is_found_on_every_page(layout: Layout) -> None:
+    assert written_by("Alice", shared().page(layout)) == "I take 1.\n\nOne is odd"
+
+
+def test_what_others_wrote_never_reads_as_a_tag_even_when_it_came_in_pieces() -> None:
+    memory = Memory(names=("Alice", "Bob"), me=0)
+    memory.hear(1, " so <ANS")
+    memory.hear(1, "WER>7")
+    assert "so &lt;ANSWER>7" in memory.page(Layout.COMBINED)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "rest"),
+    [
+        ("One.\n\nTwo", ["One."], "Two"),
+        ("One.\n\n", ["One."], ""),
+        ("One.\n \t\n\nTwo!\n\n", ["One.", "Two!"], ""),
+        ("a list:\n\n", [], "a list:\n\n"),
+        ("He said: “Yes.”\n\n", ["He said: “Yes.”"], ""),
+        ("so \\boxed{\\frac{1}{2}}\n\n", ["so \\boxed{\\frac{1}{2}}"], ""),
+        ("```\nx = 1.\n\ny = 2\n```\n\nDone", ["```\nx = 1.\n\ny = 2\n```"], "Done"),
+        ("One.", [], "One."),
+        ("", [], ""),
+    ],
+)
+def test_a_step_ends_at_a_blank_line_behind_a_sentence_and_not_in_code(
+    text: str, steps: list[str], rest: str
+) -> None:
+    assert steps_of(text) == (steps, rest)
+
+
+@given(st.text(alphabet="a.\n`", max_size=40), st.integers(0, 40))
+def test_steps_are_the_same_in_whatever_pieces_they_come(text: str, cut: int) -> None:
+    whole, pieces = Memory(names=("A", "B"), me=0), Memory(names=("A", "B"), me=0)
+    whole.hear(1, text)
+    pieces.hear(1, text[:cut])
+    pieces.hear(1, text[cut:])
+    assert [step for _, _, step in whole.steps] == [step for _, _, step in pieces.steps]
+
+
+@given(st.text(alphabet="ab", max_size=8), st.text(alphabet="ab", max_size=8))
+def test_rewriting_keeps_what_both_texts_begin_with(before: str, after: str) -> None:
+    splice = rewritten(before, after)
+    assert before[: len(before) - splice.removes] + splice.text == after
+    if after.startswith(before):
+        assert splice.removes == 0

@@ -1,0 +1,172 @@
+"""OpenAI's own client, pointed here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from anabranch.dag import events as e
+from anabranch.dag.events import Event
+from anabranch.dag.policy import catalogue
+from anabranch.service.api.server import serving
+from anabranch.service.settings import Settings
+from anabranch.service.store.store import Store
+
+ASK: Any = [{"role": "user", "content": "What is six times seven?"}]
+MODEL = "anabranch/self-consistency"
+
+
+@pytest.fixture
+async def address(settings: Settings, store: Store) -> AsyncIterator[str]:
+    server = serving(settings)
+    url = await asyncio.to_thread(server.__enter__)
+    yield url
+    await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+@pytest.fixture
+async def client(address: str) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none", timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def answering(store: Store, organizer: Any) -> AsyncIterator[list[Sequence[Event]]]:
+    """Runs each job that comes in: answers it, or writes the events that a test put here."""
+    instead: list[Sequence[Event]] = []
+
+    async def work() -> None:
+        while True:
+            for job in (await store.jobs(status="queued")).items:
+                if instead:
+                    await organizer.append(job.id, *instead[0])
+                else:
+                    await organizer.answer(job.id)
+            await asyncio.sleep(0.02)
+
+    working = asyncio.create_task(work())
+    yield instead
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_every_policy_is_a_model(client: openai.AsyncOpenAI) -> None:
+    assert [model.id async for model in client.models.list()] == [
+        f"anabranch/{name}" for name in sorted(catalogue())
+    ]
+    assert (await client.models.retrieve(MODEL)).owned_by == "anabranch"
+
+
+async def test_a_completion_is_a_jobs_answer(
+    client: openai.AsyncOpenAI, answering: Any, store: Store
+) -> None:
+    raw = await client.chat.completions.with_raw_response.create(
+        model=MODEL,
+        messages=[{"role": "system", "content": "Be brief."}, *ASK],
+        temperature=0.5,
+        max_tokens=99,
+        max_completion_tokens=5000,
+        seed=7,
+        extra_body={"anabranch": {"params": {"n": 2}, "priority": 1, "metadata": {"who": "me"}}},
+    )
+    completion = raw.parse()
+    assert completion.choices[0].message.content == "42"
+    assert completion.choices[0].finish_reason == "stop"
+    assert completion.usage is not None
+    assert (completion.usage.completion_tokens, completion.usage.total_tokens) == (20, 60)
+    spec = (await store.job(raw.headers["x-anabranch-job"])).spec
+    assert (spec.policy, dict(spec.params), spec.priority) == ("self-consistency", {"n": 2}, 1)
+    assert (spec.seed, spec.sampling.temperature, spec.sampling.max_tokens) == (7, 0.5, 99)
+    assert (spec.budget.tokens, dict(spec.metadata)) == (5000, {"who": "me"})
+    assert [message.role for message in spec.messages] == ["system", "user"]
+
+
+async def test_a_stream_tells_what_branches_do_then_the_answer(
+    client: openai.AsyncOpenAI, answering: Any
+) -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=ASK, stream=True, stream_options={"include_usage": True}
+    )
+    reasoning, content, finish, usage = "", "", None, None
+    async for chunk in stream:
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            reasoning += getattr(choice.delta, "reasoning_content", None) or ""
+            content += choice.delta.content or ""
+            finish = choice.finish_reason or finish
+    assert "[0.1] sample\n[0.2] sample\n" in reasoning
+    assert "[0] joined 0.1, 0.2" in reasoning
+    assert (content, finish) == ("42", "stop")
+    assert usage is not None
+    assert usage.completion_tokens == 20
+
+
+async def test_a_failed_job_is_an_error_and_not_asked_for_again(
+    client: openai.AsyncOpenAI, answering: Any, store: Store
+) -> None:
+    answering.append(
+        [e.BranchFailed(cause="x"), e.JobFailed(type="refused", title="It broke", detail="Badly.")]
+    )
+    with pytest.raises(openai.InternalServerError, match=r"It broke\. Badly\.") as raised:
+        await client.chat.completions.create(model=MODEL, messages=ASK)
+    assert raised.value.code == "refused"
+    assert len((await store.jobs()).items) == 1
+    with pytest.raises(openai.APIError, match="It broke"):
+        async for _ in await client.chat.completions.create(model=MODEL, messages=ASK, stream=True):
+            pass
+
+
+async def test_an_answer_that_a_limit_forced_was_cut_short(
+    client: openai.AsyncOpenAI, answering: Any
+) -> None:
+    answering.append(
+        [
+            e.AnswerCommitted(text="about 40", forced=True),
+            e.BranchReturned(value="about 40"),
+            e.JobSucceeded(),
+        ]
+    )
+    completion = await client.chat.completions.create(model=MODEL, messages=ASK)
+    assert completion.choices[0].finish_reason == "length"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: str, store: Store) -> None:
+    body = {"model": MODEL, "messages": ASK, "stream": stream}
+    async with httpx.AsyncClient(base_url=address) as browser:
+        with pytest.raises(httpx.ReadTimeout):
+            await browser.post("/v1/chat/completions", json=body, timeout=0.5)
+    async with asyncio.timeout(20):
+        while not (rows := (await store.jobs()).items) or not rows[0].cancel_requested:
+            await asyncio.sleep(0.05)
+    assert rows[0].cancel_requested == "the client went away"
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "param"),
+    [
+        ({"model": "gpt-4"}, openai.NotFoundError, None),
+        ({"model": "anabranch/genius"}, openai.NotFoundError, None),
+        ({"messages": []}, openai.UnprocessableEntityError, "messages"),
+        ({"messages": [{"role": "assistant", "content": "Yes."}]}, openai.UnprocessableEntityError, "body"),
+        ({"n": 2}, openai.UnprocessableEntityError, "n"),
+        ({"logprobs": True}, openai.UnprocessableEntityError, "logprobs"),
+        ({"temperature": -1}, openai.UnprocessableEntityError, "temperature"),
+        (
+            {"extra_body": {"anabranch": {"params": {"n": 0}}}},
+            openai.UnprocessableEntityError,
+            "anabranch.params.n",
+        ),
+    ],
+)
+async def test_what_no_job_can_do_is_refused_in_openais_words(
+    request_: dict[str, Any], error: type[openai.APIStatusError], param: str | None, client: Any, store: Store
+) -> None:
+    with pytest.raises(error) as raised:
+        await client.chat.completions.create(**{"model": MODEL, "messages": ASK} | request_)
+    assert raised.value.param == param
+    assert raised.value.code in {"not-found", "bad-input"}
+    assert (await store.jobs()).items == ()

@@ -1,0 +1,61 @@
+"""Drafts: what is kept of a segment is always how it begins, whatever happens to the messages."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.organizer.partial_text import EVERY_SECONDS, EVERY_TOKENS, Drafts
+from anabranch.workers.messages import Key, TextPiece
+
+BRANCH = BranchId("0.1")
+
+
+def piece(text: str, *, offset: int = 0, segment: int = 1, tokens: int = 1) -> TextPiece:
+    key = Key(job=JobId("j"), branch=BRANCH, segment=1)
+    return TextPiece(key=key, segment=segment, offset=offset, text=text, tokens=tokens)
+
+
+PIECES = [
+    piece(text, offset=2 * index, tokens=index + 1) for index, text in enumerate(["ab", "cd", "ef", "gh"])
+]
+
+
+@given(st.lists(st.sampled_from(PIECES)))
+def test_lost_repeated_and_disordered_pieces_leave_a_beginning_of_the_text(heard: list[TextPiece]) -> None:
+    drafts = Drafts(lambda: 0.0)
+    for each in heard:
+        drafts.add(each)
+    for draft in drafts.all_changed():
+        assert "abcdefgh".startswith(draft.text)
+        assert draft.tokens == len(draft.text) // 2
+
+
+def test_a_late_piece_of_an_earlier_segment_changes_nothing() -> None:
+    drafts = Drafts(lambda: 0.0)
+    drafts.add(piece("new", segment=2))
+    drafts.add(piece("old", segment=1))
+    [draft] = drafts.all_changed()
+    assert (draft.segment, draft.text) == (2, "new")
+
+
+def test_an_ended_segment_leaves_no_draft_and_does_not_take_the_next_ones_along() -> None:
+    drafts = Drafts(lambda: 0.0)
+    drafts.add(piece("first", segment=1))
+    drafts.add(piece("second", segment=2))
+    drafts.ended(BRANCH, 1)
+    assert [draft.text for draft in drafts.all_changed()] == ["second"]
+    drafts.ended(BRANCH, 2)
+    drafts.add(piece("third", segment=3))
+    assert [draft.text for draft in drafts.all_changed()] == ["third"]
+
+
+def test_text_is_due_after_a_time_or_after_many_tokens() -> None:
+    clock = [0.0]
+    drafts = Drafts(lambda: clock[0])
+    drafts.add(piece("few", tokens=3))
+    assert drafts.due() == ()
+    clock[0] = EVERY_SECONDS
+    assert [draft.text for draft in drafts.due()] == ["few"]
+    drafts.add(piece("many", offset=3, tokens=3 + EVERY_TOKENS))
+    assert [draft.text for draft in drafts.due()] == ["fewmany"]
+    assert drafts.due() == ()

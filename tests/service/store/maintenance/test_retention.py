@@ -1,0 +1,122 @@
+"""Checkpoints, spans, and what is kept of jobs that are purged."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from tests.service.store.scenes import claimed, ended, forked, submitted
+
+from anabranch.dag.events import TERMINAL_OF_JOB
+from anabranch.dag.ids import BranchId
+from anabranch.dag.journal.chain import Head, verify
+from anabranch.dag.state import JobStatus
+from anabranch.service.store.errors import NotFound
+from anabranch.service.store.rows import Checkpoint
+from anabranch.service.store.store import Store
+from anabranch.service.telemetry.span import Kind, Link, Span, Status
+
+A, B = BranchId("0.1"), BranchId("0.2")
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+def checkpoint(branch: BranchId, wrote: str, segment: int = 1) -> Checkpoint:
+    return Checkpoint(branch=branch, segment=segment, attempt=1, text=wrote, tokens=len(wrote))
+
+
+async def test_a_branchs_last_checkpoint_replaces_the_one_before(store: Store) -> None:
+    job = (await submitted(store)).id
+    await store.save_checkpoints(job, [checkpoint(A, "So"), checkpoint(B, "Now")])
+    later = checkpoint(A, "So it\x00", segment=2)
+    await store.save_checkpoints(job, [later])
+    assert await store.checkpoints(job) == {
+        A: checkpoint(A, "So it\ufffd", segment=2),
+        B: checkpoint(B, "Now"),
+    }
+
+
+async def test_checkpoints_go_one_by_one_or_all_at_once(store: Store) -> None:
+    job, other = [(await submitted(store)).id for _ in range(2)]
+    for each in (job, other):
+        await store.save_checkpoints(each, [checkpoint(A, "So"), checkpoint(B, "Now")])
+    await store.delete_checkpoints(job, [A])
+    assert set(await store.checkpoints(job)) == {B}
+    await store.delete_checkpoints(job)
+    await store.save_checkpoints(job, [])
+    assert await store.checkpoints(job) == {}
+    assert set(await store.checkpoints(other)) == {A, B}
+
+
+def span(name: str, start_ns: int, **more: object) -> Span:
+    fields: dict[str, object] = {
+        "trace_id": "ab" * 16,
+        "span_id": f"{start_ns:016x}",
+        "parent_span_id": None,
+        "name": name,
+        "kind": Kind.INTERNAL,
+        "start_ns": start_ns,
+        "end_ns": start_ns + 10,
+        "status": Status.OK,
+        "attributes": {"gen_ai.request.model": "m", "sources": ("0.1", "0.2"), "tokens": 3, "late": False},
+        "links": (Link(span_id="cd" * 8, attributes={"branch": "0.1"}),),
+    }
+    return Span(**{**fields, **more})
+
+
+async def test_spans_are_read_as_they_were_drawn_in_the_order_of_their_beginning(store: Store) -> None:
+    job = (await submitted(store)).id
+    now = 1_795_000_000_000_000_000
+    root, child = span("job", now), span("chat m", now + 5, parent_span_id=f"{now:016x}", status=Status.ERROR)
+    await store.save_spans(job, [child, root])
+    assert await store.spans(job) == [root, child]
+
+
+async def test_a_span_that_is_drawn_again_replaces_its_older_self(store: Store) -> None:
+    job = (await submitted(store)).id
+    await store.save_spans(job, [span("job", 5, end_ns=6)])
+    await store.save_spans(job, [span("job", 5, end_ns=60), span("job", 7)])
+    await store.save_spans(job, [])
+    assert await store.spans(job) == [span("job", 5, end_ns=60), span("job", 7)]
+
+
+async def test_a_purge_takes_ended_jobs_with_all_that_is_theirs(store: Store) -> None:
+    old = await ended(store)
+    await store.save_checkpoints(old.id, [checkpoint(A, "So")])
+    await store.save_spans(old.id, [span("job", 5)])
+    running = await claimed(store)
+    await store.append(running.job, running.epoch, forked(1))
+    assert await store.purge(TOMORROW) == 1
+    with pytest.raises(NotFound):
+        await store.job(old.id)
+    for table in ("events", "branches", "segments", "joins", "approvals", "checkpoints", "spans"):
+        left = text(f"SELECT count(*) FROM {table} WHERE job_id = :job")
+        count = await store._database.read(
+            lambda connection, left=left: connection.execute(left, {"job": old.id}).scalar_one()
+        )
+        assert count == 0, table
+    assert (await store.audit(running.job)).sound
+
+
+async def test_an_export_made_before_the_purge_can_still_be_verified(store: Store) -> None:
+    job = await ended(store)
+    records = await store.records(job.id)
+    await store.purge(TOMORROW)
+    kept = text("SELECT job_id, last_seq, head_hash FROM purged")
+    (row,) = await store._database.read(lambda connection: connection.execute(kept).all())
+    assert tuple(row) == (job.id, len(records), records[-1].hash)
+    assert isinstance(records[-1].event, TERMINAL_OF_JOB)
+    assert verify([], Head(seq=row.last_seq, hash=row.head_hash)) is not None
+
+
+async def test_a_purge_spares_the_young_and_other_statuses(store: Store) -> None:
+    job = await ended(store)
+    assert await store.purge(job.finished_at) == 0
+    assert await store.purge(TOMORROW, [JobStatus.FAILED]) == 0
+    assert await store.purge(TOMORROW, [JobStatus.FAILED, JobStatus.SUCCEEDED]) == 1
+
+
+async def test_a_purge_of_many_goes_in_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anabranch.service.store.maintenance.retention.AT_ONCE", 2)
+    for _ in range(5):
+        await ended(store)
+    assert await store.purge(TOMORROW) == 5
+    assert (await store.jobs()).items == ()

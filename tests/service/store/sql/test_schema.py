@@ -1,0 +1,96 @@
+"""The schema's age, and what a program does with a database of another age."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, inspect, make_url, text
+from tests.databases import Databases
+
+from anabranch.service.store.errors import SchemaAhead, SchemaBehind, StoreAway
+from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import Database, with_driver
+
+
+async def within(url: str, act: Callable[[Connection], object]) -> object:
+    """What `act` returns, called in a transaction of its own."""
+    database = Database(url)
+    try:
+        return await database.write(act)
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+def empty_url(databases: Databases, kind: str) -> str:
+    return databases.empty(kind)
+
+
+async def test_an_upgraded_database_passes_the_check(empty_url: str) -> None:
+    await schema.upgrade(empty_url)
+    await schema.check(empty_url)
+
+
+async def test_upgrading_again_changes_nothing(database_url: str) -> None:
+    await schema.upgrade(database_url)
+    await schema.check(database_url)
+
+
+async def test_a_database_that_is_behind_is_refused_with_the_mend(empty_url: str) -> None:
+    with pytest.raises(SchemaBehind, match="Run `anabranch db upgrade`"):
+        await schema.check(empty_url)
+
+
+async def test_a_database_that_a_newer_release_migrated_is_refused_and_left_alone(database_url: str) -> None:
+    def age(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    await within(database_url, age)
+    with pytest.raises(SchemaAhead, match="9999"):
+        await schema.check(database_url)
+    with pytest.raises(SchemaAhead, match="9999"):
+        await schema.upgrade(database_url)
+
+
+async def test_the_migrations_make_what_the_tables_say(database_url: str) -> None:
+    await within(database_url, lambda connection: command.check(schema.config(connection)))
+
+
+async def test_going_down_leaves_nothing_and_going_up_again_makes_all(database_url: str) -> None:
+    await within(database_url, lambda connection: command.downgrade(schema.config(connection), "base"))
+    tables = await within(database_url, lambda connection: inspect(connection).get_table_names())
+    views = await within(database_url, lambda connection: inspect(connection).get_view_names())
+    assert (tables, views) == (["alembic_version"], [])
+    await schema.upgrade(database_url)
+    await within(database_url, lambda connection: command.check(schema.config(connection)))
+
+
+async def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
+    await asyncio.gather(*(schema.upgrade(empty_url) for _ in range(4)))
+    await schema.check(empty_url)
+
+
+async def test_a_database_that_is_not_there_is_away(kind: str) -> None:
+    urls = {"sqlite": "sqlite:////no/such/folder/file.db", "postgres": "postgresql://nobody@127.0.0.1:1/none"}
+    with pytest.raises(StoreAway, match="Nothing was written"):
+        await schema.check(urls[kind])
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:////tmp/a.db", "sqlite:////tmp/a.db"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql://u:p@h:5/d", "postgresql+asyncpg://u:p@h:5/d"),
+        ("postgresql+psycopg://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+    ],
+)
+def test_any_spelling_of_a_supported_database_will_do(given: str, used: str) -> None:
+    assert with_driver(given) == make_url(used)
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "sqlite://", "sqlite:///:memory:"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="sqlite:///FILE"):
+        Database(url)

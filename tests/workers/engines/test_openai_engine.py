@@ -1,0 +1,183 @@
+"""The OpenAI engine against a real HTTP server that does what upstreams do: what is asked, what is read."""
+
+from dataclasses import replace
+
+import pytest
+from tests.workers.engines.upstream import decoded, fault_of, spent, text_in
+
+from anabranch.dag.decoding import Finish, Structure, Usage
+from anabranch.dag.text import Context
+from anabranch.workers.engines.openai import UNKNOWN_MODEL_LEN, OpenAISettings
+from anabranch.workers.errors import ModelUnavailable
+
+# -- what is served
+
+
+def test_it_takes_the_first_model_that_the_upstream_lists(upstream, connect):
+    upstream.models = ("first", "second")
+    assert connect().capabilities.model == "first"
+    assert connect(model="second").capabilities.model == "second"
+
+
+@pytest.mark.parametrize("name", ["max_model_len", "context_length", "context_window"])
+def test_it_knows_the_model_length_by_any_of_its_names(upstream, connect, name):
+    assert connect().capabilities.max_model_len == UNKNOWN_MODEL_LEN
+    upstream.card = {name: 4096}
+    assert connect().capabilities.max_model_len == 4096
+    assert connect(max_model_len=1000).capabilities.max_model_len == 1000
+
+
+def test_an_upstream_that_lists_nothing_needs_the_models_name(upstream, connect):
+    upstream.models = ()
+    with pytest.raises(ModelUnavailable, match="serves no model at present"):
+        connect()
+    upstream.listing = 404
+    with pytest.raises(ModelUnavailable, match=r"lists no models \(does the URL lack /v1\?\)"):
+        connect()
+    assert connect(model="known-to-work").capabilities.model == "known-to-work"
+
+
+def test_the_key_is_nowhere_to_be_read():
+    assert "secret" not in repr(OpenAISettings(base_url="http://host/v1", api_key="secret"))
+
+
+# -- what is asked
+
+
+async def test_it_asks_what_the_request_says(upstream, connect, request_for):
+    request = request_for(prompt="2+2?", temperature=0.5, stop=("END",), max_tokens=9)
+    await decoded(connect(api_key="mine"), replace(request, seed=2**63 + 3, model="other"))
+
+    assert upstream.asked == [
+        {
+            "model": "other",
+            "messages": [{"role": "user", "content": "2+2?"}],
+            "max_tokens": 9,
+            "seed": 3,
+            "temperature": 0.5,
+            "stop": ["END"],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+    ]
+    assert upstream.keys == ["Bearer mine"]
+
+
+async def test_it_never_asks_for_more_than_the_model_takes(upstream, connect, request_for):
+    upstream.card = {"max_model_len": 1024}  # vLLM refuses what is beyond
+    await decoded(connect(), request_for(max_tokens=5000))
+    assert upstream.asked[0]["max_tokens"] == 1024
+
+
+async def test_without_a_key_it_never_sends_somebody_elses(upstream, connect, request_for, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-host")
+    await decoded(connect(), request_for())
+    assert upstream.keys == ["Bearer none"]
+
+
+async def test_a_begun_turn_is_the_last_message(upstream, connect, request_for):
+    begun = replace(request_for(), context=Context((("user", "2+2?"),), "It is"))
+    await decoded(connect(), begun)
+    upstream.owned_by = "vllm"
+    await decoded(connect(), begun)
+
+    plain, to_vllm = upstream.asked
+    assert plain["messages"][-1] == to_vllm["messages"][-1] == {"role": "assistant", "content": "It is"}
+    assert "continue_final_message" not in plain
+    assert to_vllm["continue_final_message"] is True
+    assert to_vllm["add_generation_prompt"] is False
+
+
+async def test_a_schema_is_the_protocols_own(upstream, connect, request_for):
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    await decoded(connect(), request_for(structure=Structure(json_schema=schema)))
+    assert upstream.asked[0]["response_format"]["json_schema"]["schema"] == schema
+
+
+@pytest.mark.parametrize(
+    ("structure", "in_vllms_words"),
+    [
+        (Structure(regex="[0-9]+"), {"regex": "[0-9]+"}),
+        (Structure(choice=("yes", "no")), {"choice": ["yes", "no"]}),
+    ],
+)
+async def test_other_forms_are_asked_of_vllm_and_refused_elsewhere(
+    upstream, connect, request_for, structure, in_vllms_words
+):
+    fault = await fault_of(connect(), request_for(structure=structure))
+    assert (fault.cause, fault.retryable, upstream.asked) == ("refused", False, [])
+
+    upstream.owned_by = "vllm"
+    await decoded(connect(), request_for(structure=structure))
+    assert upstream.asked[0]["structured_outputs"] == in_vllms_words
+
+
+async def test_a_raw_prompt_is_refused(connect, request_for):
+    engine = connect()
+    fault = await fault_of(engine, replace(request_for(), context=Context((), "raw")))
+    assert (fault.cause, fault.retryable) == ("refused", False)
+    assert not engine.capabilities.raw_prompts
+
+
+# -- what is read
+
+
+async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(upstream, connect, request_for):
+    upstream.usage = spent(prompt=11, completion=7, cached=4)
+    *chunks, last = await decoded(connect(), request_for())
+
+    assert [(chunk.text, chunk.tokens, chunk.finish) for chunk in chunks] == [
+        ("The ", 1, None),
+        ("answer ", 2, None),
+        ("is 4.", 3, None),
+    ]
+    assert (last.text, last.tokens, last.finish) == ("", 7, Finish.EOS)
+    assert last.usage == Usage(prompt_tokens=11, cached_tokens=4, completion_tokens=7)
+    assert last.extra == {}
+
+
+async def test_vllm_counts_all_along(upstream, connect, request_for):
+    upstream.owned_by, upstream.usage_all_along, upstream.usage = "vllm", True, spent(completion=7)
+    chunks = await decoded(connect(), request_for())
+
+    assert upstream.asked[0]["stream_options"]["continuous_usage_stats"] is True
+    assert [chunk.tokens for chunk in chunks] == [2, 4, 6, 7]
+    assert chunks[0].usage.prompt_tokens == 11
+
+
+async def test_an_upstream_that_counts_nothing_is_estimated_and_says_so(connect, request_for):
+    last = (await decoded(connect(), request_for()))[-1]
+    assert last.usage == Usage(completion_tokens=3)
+    assert last.extra == {"usage_estimated": True}
+
+
+async def test_a_stop_string_is_put_back_where_the_upstream_names_it(upstream, connect, request_for):
+    upstream.pieces, upstream.stop_reason = ("<answer>4",), "</answer>"
+    chunks = await decoded(connect(), request_for(stop=("</answer>",)))
+    assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
+
+
+async def test_vllm_is_asked_to_leave_it_in(upstream, connect, request_for):
+    upstream.owned_by = "vllm"
+    upstream.pieces, upstream.stop_reason = ("<answer>4", "</answer>"), "</answer>"
+    chunks = await decoded(connect(), request_for(stop=("</answer>",)))
+
+    assert upstream.asked[0]["include_stop_str_in_output"] is True
+    assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
+
+
+@pytest.mark.parametrize("stop_reason", [None, 128009])
+async def test_an_end_that_is_not_named_is_the_models_own(upstream, connect, request_for, stop_reason):
+    upstream.stop_reason = stop_reason
+    chunks = await decoded(connect(), request_for(stop=("</answer>",)))
+    assert (text_in(chunks), chunks[-1].finish) == ("The answer is 4.", Finish.EOS)
+
+
+async def test_a_text_cut_by_its_length_says_so(upstream, connect, request_for):
+    upstream.finish = "length"
+    assert (await decoded(connect(), request_for()))[-1].finish is Finish.LENGTH
+
+
+async def test_tokens_are_estimated_by_the_byte(connect):
+    engine = connect()
+    assert [await engine.count_tokens(text) for text in ("", "word", "words", "日本語")] == [0, 1, 2, 3]

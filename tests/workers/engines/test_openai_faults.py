@@ -1,0 +1,115 @@
+"""The OpenAI engine against a real HTTP server that does what upstreams should not."""
+
+import asyncio
+import socket
+from contextlib import aclosing
+
+import pytest
+from tests.workers.engines.upstream import Upstream, decoded, fault_of, serving
+
+from anabranch.workers.engines.openai import OpenAIEngine, OpenAISettings
+from anabranch.workers.errors import DecodeError, ModelUnavailable
+
+TOO_LONG = "This model's maximum context length is 4096 tokens."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cause", "retryable"),
+    [
+        (400, {"message": TOO_LONG}, "prompt-too-long", False),
+        (400, {"message": "too many", "code": "context_length_exceeded"}, "prompt-too-long", False),
+        (400, {"message": "exceeds the available context size"}, "prompt-too-long", False),
+        (413, {"message": "body too large"}, "prompt-too-long", False),
+        (400, {"message": "bad schema"}, "refused", False),
+        (401, {"message": "no such key"}, "refused", False),
+        (403, {"message": "not for you"}, "refused", False),
+        (404, {"message": "no such model"}, "refused", False),
+        (429, {"message": "slow down"}, "overloaded", True),
+        (429, {"message": "pay first", "code": "insufficient_quota"}, "refused", False),
+        (503, {"message": "later"}, "overloaded", True),
+        (504, {"message": "nobody answered"}, "timeout", True),
+        (500, {"message": "oops"}, "engine-error", True),
+    ],
+)
+async def test_a_refusal_is_a_fault_and_says_whether_to_try_again(
+    upstream, connect, request_for, status, body, cause, retryable
+):
+    upstream.error = (status, body)
+    fault = await fault_of(connect(), request_for())
+    assert (fault.cause, fault.retryable) == (cause, retryable)
+    assert body["message"] in fault.detail
+    assert len(upstream.asked) == 1  # retries are the organizer's
+
+
+async def test_a_refusal_told_inside_the_stream_is_a_refusal_too(upstream, connect, request_for):
+    upstream.error_inside = {"message": "invalid regex", "type": "BadRequestError", "code": 400}
+    fault = await fault_of(connect(), request_for())
+    assert (fault.cause, fault.detail, fault.retryable) == ("refused", "invalid regex", False)
+
+
+async def test_an_error_told_inside_the_stream_comes_after_the_text(upstream, connect, request_for):
+    upstream.error_inside = {"message": "out of memory"}
+    chunks = connect().decode(request_for())
+    assert [(await anext(chunks)).text for _ in range(3)] == ["The ", "answer ", "is 4."]
+    with pytest.raises(DecodeError, match="engine-error: out of memory"):
+        await anext(chunks)
+
+
+async def test_a_connection_that_breaks_is_an_upstream_that_is_away(upstream, connect, request_for):
+    upstream.breaks = True
+    fault = await fault_of(connect(), request_for())
+    assert (fault.cause, fault.retryable) == ("upstream-away", True)
+
+
+async def test_a_stream_that_ends_without_a_reason_is_not_taken_for_an_answer(upstream, connect, request_for):
+    upstream.finish = None
+    fault = await fault_of(connect(), request_for())
+    assert (fault.cause, fault.detail) == ("upstream-away", "the stream ended in the middle of the text")
+
+
+async def test_an_upstream_that_went_away_after_the_start(request_for):
+    upstream = Upstream()
+    with serving(upstream):
+        engine = OpenAIEngine(OpenAISettings(base_url=upstream.url))
+    fault = await fault_of(engine, request_for())
+    assert (fault.cause, fault.retryable) == ("upstream-away", True)
+    await engine.check_health()  # another process would find the same
+    await engine.close()
+
+
+async def test_silence_is_a_timeout(upstream, connect, request_for):
+    upstream.hang_after = 2
+    fault = await fault_of(connect(silence=0.2), request_for())
+    assert (fault.cause, fault.retryable) == ("timeout", True)
+
+
+async def test_a_filter_of_the_upstream_is_a_refusal(upstream, connect, request_for):
+    upstream.finish = "content_filter"
+    fault = await fault_of(connect(), request_for())
+    assert (fault.cause, fault.retryable) == ("refused", False)
+
+
+async def test_closing_the_stream_tells_the_upstream_to_stop(upstream, connect, request_for):
+    upstream.hang_after = 2
+    async with aclosing(connect().decode(request_for())) as chunks:
+        await anext(chunks)
+    assert await asyncio.to_thread(upstream.left.wait, 60)
+
+
+async def test_cancelling_the_consumer_tells_the_upstream_to_stop(upstream, connect, request_for):
+    upstream.hang_after = 2
+    engine = connect()
+    waiting = asyncio.create_task(decoded(engine, request_for()))
+    while not upstream.asked:
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await asyncio.to_thread(upstream.left.wait, 60)
+
+
+def test_an_upstream_that_is_away_is_told_at_the_start():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    with pytest.raises(ModelUnavailable, match=f"{url} does not answer"):
+        OpenAIEngine(OpenAISettings(base_url=url))

@@ -1,0 +1,37 @@
+"""What a person is told of the pool."""
+
+import pytest
+
+from anabranch.workers.pool.status import Gpus, in_words
+from anabranch.workers.settings import EngineSettings, PoolSettings
+
+
+@pytest.mark.parametrize(
+    ("running", "gpus_each", "gpus", "trouble", "words"),
+    [
+        (5, 1, Gpus(free=0, all=5), "", "5 of 5 replicas running"),
+        (3, 0, Gpus(free=0, all=0), "", "3 of 5 replicas running, 2 starting"),
+        (3, 1, Gpus(free=2, all=5), "", "3 of 5 replicas running, 2 starting"),
+        (
+            4,
+            1,
+            Gpus(free=0, all=4),
+            "",
+            (
+                "4 of 5 replicas running, 1 waiting for a GPU: "
+                "each replica takes 1, and of the cluster's 4 there are 0 free"
+            ),
+        ),
+        (
+            0,
+            0,
+            Gpus(free=0, all=0),
+            "no such model",
+            "0 of 5 replicas running, the others fail: no such model",
+        ),
+    ],
+)
+def test_it_says_what_runs_and_why_the_rest_does_not(running, gpus_each, gpus, trouble, words):
+    engine = EngineSettings(name="scripted")
+    settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
+    assert in_words(running, settings, gpus, trouble) == words

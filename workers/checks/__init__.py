@@ -1,0 +1,1 @@
+"""Checks of text on CPUs: verifiers, and untrusted code in a sandbox."""

@@ -1,0 +1,1 @@
+"""The Ray cluster that one machine starts for itself."""

@@ -1,0 +1,1 @@
+"""Models: found by name or path, and GGUF files made into checkpoints."""

@@ -1,0 +1,1 @@
+"""The worker pool: which replica decodes a branch, and the calls that are in flight."""

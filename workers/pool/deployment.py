@@ -1,0 +1,104 @@
+"""The worker pool as a Serve deployment: each of its replicas hosts one engine."""
+
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from ray import serve
+from ray.serve.config import RequestRouterConfig
+
+from anabranch.workers.engines.factory import build_engine
+from anabranch.workers.messages import DecodeRequest, Key
+from anabranch.workers.pool.request_router import AddressedRouter
+from anabranch.workers.replica.replica import Batch, Replica, ReplicaState
+from anabranch.workers.settings import PoolSettings
+
+NAME = "WorkerPool"
+
+
+class WorkerPool:
+    """One replica. Serve starts it, asks after its health and replaces it; `ServePool` is its caller.
+
+    The parameter `replica` of the methods is for the request router: it says to which replica the call goes.
+    """
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self._replica = Replica(
+            build_engine(settings.engine),
+            name=serve.get_replica_context().replica_id.unique_id,
+            max_decodes=settings.max_decodes,
+            text_interval=settings.text_interval,
+            stall_seconds=settings.stall_seconds,
+        )
+
+    async def decode(
+        self,
+        requests: Sequence[DecodeRequest],
+        *,
+        replica: str,  # noqa: ARG002
+    ) -> AsyncGenerator[Batch, None]:
+        """See `Replica.decode`: one call carries many decodes, one stream all their messages."""
+        async with aclosing(self._replica.decode(requests)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def abort(self, keys: Sequence[Key], *, replica: str) -> None:  # noqa: ARG002
+        self._replica.abort(keys)
+
+    async def describe(self, *, replica: str) -> ReplicaState:  # noqa: ARG002
+        return self._replica.describe()
+
+    async def check_health(self) -> None:
+        """Asked by Serve every second; an error three times in a row and the replica is replaced."""
+        await self._replica.check_health()
+
+    def record_replica_metadata(self) -> dict[str, Any]:
+        """What Serve tells every request router about this replica, once it is ready."""
+        return {"max_decodes": self._replica.describe().max_decodes}
+
+    async def __del__(self) -> None:
+        """Serve awaits it when it stops the replica gracefully, after its last call has ended."""
+        await self._replica.close()
+
+
+def worker_pool(settings: PoolSettings, *, app: str) -> serve.Application:
+    """The deployment of the application `app`, ready to be bound into it or run."""
+    deployment = serve.deployment(
+        WorkerPool,
+        name=NAME,
+        num_replicas=settings.replicas,
+        # A call carries many decodes; the limit that counts is `max_decodes`, beyond which they queue by priority.
+        max_ongoing_requests=1000,
+        health_check_period_s=1,
+        health_check_timeout_s=5,
+        graceful_shutdown_timeout_s=20,
+        ray_actor_options={
+            # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little;
+            # it would also give an actor that asks for none a single thread.
+            "num_cpus": 0,
+            "num_gpus": settings.gpus_per_replica,
+            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(_threads(settings.replicas))}},
+        },
+        request_router_config=RequestRouterConfig(
+            request_router_class=AddressedRouter,
+            request_router_kwargs={"pool": pool_name(app)},
+        ),
+    )
+    return deployment.bind(settings)
+
+
+def _threads(replicas: int) -> int:
+    """Threads for one replica's arithmetic: an equal share of the cores, one of which is left to everything else."""
+    return max(1, ((os.cpu_count() or 1) - 1) // replicas)
+
+
+def deploy(settings: PoolSettings, *, app: str) -> None:
+    """Ask Serve for a pool as an application of its own. Returns at once; `status.pool_status` tells how it goes."""
+    target = serve.RunTarget(worker_pool(settings, app=app), name=app, route_prefix=None)
+    serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+
+
+def pool_name(app: str) -> str:
+    """How the pool of an application is called among the pools of a process."""
+    return f"{app}/{NAME}"

@@ -1,0 +1,82 @@
+"""A call as the pool sees it from outside: what arrived of each decode, so that a lost replica still leaves an end."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from anabranch.dag.decoding import Decoded, Fault, Finish, Timing, Usage
+from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
+from anabranch.workers.pool.protocol import Deliver
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What arrived of the segment that is being decoded."""
+
+    request: DecodeRequest
+    segment: int
+    text: str = ""
+    tokens: int = 0
+    submitted: float = 0.0
+
+
+class Call:
+    """Passes messages on until each request has had its last SegmentDone, and not one further."""
+
+    def __init__(
+        self,
+        requests: Sequence[DecodeRequest],
+        deliver: Deliver,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.deliver = deliver
+        self._clock = clock
+        self._open = {
+            request.key: _Seen(request, request.key.segment, submitted=request.submitted)
+            for request in requests
+        }
+
+    @property
+    def open(self) -> tuple[DecodeRequest, ...]:
+        """The requests that have not had their last SegmentDone."""
+        return tuple(seen.request for seen in self._open.values())
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._open
+
+    def receive(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            seen = self._open.get(message.key)
+            if seen is None:
+                continue
+            self._note(message, seen)
+            self.deliver(message)
+
+    def end(self, keys: Iterable[Key], finish: Finish, *, replica: str, fault: Fault | None = None) -> None:
+        """Ends these decodes from outside, with the text and the tokens that had arrived."""
+        for key in keys:
+            if seen := self._open.pop(key, None):
+                decoded = Decoded(
+                    text=seen.text,
+                    finish=finish,
+                    usage=Usage(completion_tokens=seen.tokens),
+                    fault=fault,
+                    timing=Timing(submitted=seen.submitted, finished=self._clock()),
+                    replica=replica,
+                )
+                self.deliver(SegmentDone(key=key, segment=seen.segment, decoded=decoded))
+
+    def _note(self, message: Message, seen: _Seen) -> None:
+        match message:
+            case TextPiece(text=text, tokens=tokens):
+                self._open[message.key] = replace(seen, text=seen.text + text, tokens=tokens)
+            case SegmentDone(decoded=decoded) if decoded.open:
+                self._open[message.key] = _Seen(
+                    seen.request, message.segment + 1, submitted=decoded.timing.finished
+                )
+            case SegmentDone():
+                del self._open[message.key]

@@ -1,0 +1,42 @@
+"""Serve's side of our routing: a call goes to the replica that the pool chose, and the pool hears which there are.
+
+A Serve handle has one request router, in its owner's process; Serve makes it from the class below (deployment.py names
+it).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.serve.request_router import PendingRequest, ReplicaID, RequestRouter, RunningReplica
+
+from anabranch.workers.pool.replica_registry import tell
+
+
+class AddressedRouter(RequestRouter):  # type: ignore[misc] # Ray is untyped to us
+    """Reads the keyword argument `replica` of each call. A replica that is gone: any other, Serve's least queued."""
+
+    def initialize_state(self, *, pool: str) -> None:
+        self._pool = pool
+
+    async def choose_replicas(
+        self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
+    ) -> list[list[RunningReplica]]:
+        wanted = pending_request.kwargs.get("replica") if pending_request else None
+        named = [replica for replica in candidate_replicas if replica.replica_id.unique_id == wanted]
+        return [named or candidate_replicas]
+
+    def update_replicas(self, replicas: list[RunningReplica]) -> None:
+        super().update_replicas(replicas)
+        self._tell()
+
+    def on_replica_actor_died(self, replica_id: ReplicaID) -> None:
+        super().on_replica_actor_died(replica_id)
+        self._tell()
+
+    def _tell(self) -> None:
+        replicas: Mapping[Any, RunningReplica] = self.curr_replicas
+        places = {
+            replica_id.unique_id: int(replica.replica_metadata["max_decodes"])
+            for replica_id, replica in replicas.items()
+        }
+        tell(self._pool, places)

@@ -1,0 +1,121 @@
+"""One decode on one engine, from admission to its last segment."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from anabranch.dag.decoding import Decoding, Fault, Finish
+from anabranch.dag.grammars import UnknownGrammar, grammar_named
+from anabranch.dag.grammars.grammar import Parser
+from anabranch.workers.engines.protocol import Engine
+from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
+from anabranch.workers.replica.admission import Admission
+from anabranch.workers.replica.segmenter import Segments
+
+logger = logging.getLogger(__name__)
+
+
+class Decode:
+    """Delivers the request's messages, exactly one last SegmentDone among them whatever happens; only a cancelled
+    `run` (nobody listens any more) delivers none."""
+
+    def __init__(
+        self,
+        request: DecodeRequest,
+        deliver: Callable[[Message], None],
+        *,
+        engine: Engine,
+        admission: Admission,
+        replica: str,
+        stall_seconds: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.request = request
+        self._deliver = deliver
+        self._engine = engine
+        self._admission = admission
+        self._stall_seconds = stall_seconds
+        self._clock = clock
+        self._segments = Segments(request=request, replica=replica, engine=engine.capabilities.name)
+        self._scope = asyncio.timeout(None)
+        self._running = False
+        self._aborted = False
+
+    def abort(self) -> None:
+        """Stop decoding; the last SegmentDone says ABORT and keeps the text. Idempotent."""
+        if self._running and not self._aborted and not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
+        self._aborted = True
+
+    async def run(self) -> None:
+        self._deliver(await self._last())
+
+    async def _last(self) -> SegmentDone:
+        if self._aborted:
+            return self._segments.end(Finish.ABORT, self._clock())
+        try:
+            async with self._scope:
+                self._running = True
+                return await self._read()
+        except DecodeError as error:
+            return self._segments.fail(error.fault, self._clock())
+        except Exception as error:
+            if self._scope.expired():
+                return self._cut_off()
+            logger.exception("decode of %s failed inside the engine", self.request.key)
+            fault = Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
+            return self._segments.fail(fault, self._clock())
+        finally:
+            self._running = False
+
+    def _cut_off(self) -> SegmentDone:
+        if self._aborted:
+            return self._segments.end(Finish.ABORT, self._clock())
+        fault = Fault(cause="timeout", detail=f"the engine gave no token for {self._stall_seconds:g} s")
+        return self._segments.fail(fault, self._clock())
+
+    async def _read(self) -> SegmentDone:
+        self._segments.parser = _parser_for(self.request.decoding)
+        async with self._admission.place(self.request.key.job, self.request.priority):
+            self._segments.admit(self._clock())
+            self._await_token()
+            finish = await self._feed()
+            tokens = await self._overshoot_tokens()
+            return self._segments.end(finish, self._clock(), overshoot_tokens=tokens)
+
+    async def _feed(self) -> Finish:
+        """Cuts the engine's chunks into segments until the stream ends or a tag stops it."""
+        async with aclosing(self._engine.decode(self.request)) as chunks:
+            async for chunk in chunks:
+                self._await_token()
+                for message in self._segments.feed(chunk, self._clock()):
+                    self._deliver(message)
+                if self._segments.stopped:
+                    return Finish.TAG
+                if chunk.finish is not None:
+                    return chunk.finish
+        fault = Fault(cause="engine-error", detail="the engine's stream ended without saying why")
+        raise DecodeError(fault)
+
+    def _await_token(self) -> None:
+        """From now on the engine has its time for the next one."""
+        if self._stall_seconds is not None and not self._aborted:
+            self._scope.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
+
+    async def _overshoot_tokens(self) -> int:
+        limit = self._segments.overshoot_limit
+        if not self._segments.overshoot or not limit:
+            return 0
+        return min(limit, await self._engine.count_tokens(self._segments.overshoot))
+
+
+def _parser_for(decoding: Decoding) -> Parser | None:
+    if decoding.grammar is None:
+        return None
+    try:
+        return grammar_named(decoding.grammar).parser()
+    except UnknownGrammar as error:
+        raise DecodeError(Fault(cause="refused", detail=str(error), retryable=False)) from error

@@ -1,0 +1,128 @@
+"""What a replica does: many decodes at once on its one engine, one stream of batches per call. Knows nothing of Ray."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from anabranch.workers.engines.protocol import Capabilities, Engine
+from anabranch.workers.messages import DecodeRequest, Key, Message
+from anabranch.workers.replica.admission import Admission
+from anabranch.workers.replica.batcher import Outbox
+from anabranch.workers.replica.decode_task import Decode
+
+TEXT_INTERVAL = 0.05
+"""Seconds between two batches of text of one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a replica had to say at one time about the decodes of one call."""
+
+    replica: str
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaState:
+    """What a replica tells about itself."""
+
+    replica: str
+    capabilities: Capabilities
+    decoding: int
+    """Decodes it holds, those waiting for a place included."""
+    max_decodes: int
+    """Decodes it takes at once."""
+    calls: int
+    """Calls of `decode` so far."""
+
+
+class Replica:
+    """One engine and the decodes on it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        name: str,
+        max_decodes: int,
+        text_interval: float = TEXT_INTERVAL,
+        stall_seconds: float | None = None,
+    ) -> None:
+        self._engine = engine
+        self._name = name
+        self._max_decodes = max_decodes
+        self._text_interval = text_interval
+        self._stall_seconds = stall_seconds
+        self._admission = Admission(max_decodes)
+        self._decodes: dict[Key, Decode] = {}
+        self._calls = 0
+
+    def decode(self, requests: Sequence[DecodeRequest]) -> AsyncGenerator[Batch, None]:
+        """Takes all requests up at once: from then on `abort` knows them, and the first batch, empty, says so. The
+        stream ends after the last SegmentDone of the last request. A consumer that goes away (aclose, or cancelled)
+        aborts all that is left."""
+        self._calls += 1
+        outbox = Outbox(self._text_interval)
+        decodes = [self._take(request, outbox) for request in requests]
+        return self._stream(decodes, outbox)
+
+    def abort(self, keys: Sequence[Key]) -> None:
+        """Stop these decodes; each still delivers its last SegmentDone. Unknown keys are ignored."""
+        for key in keys:
+            if decode := self._decodes.get(key):
+                decode.abort()
+
+    def describe(self) -> ReplicaState:
+        return ReplicaState(
+            replica=self._name,
+            capabilities=self._engine.capabilities,
+            decoding=len(self._decodes),
+            max_decodes=self._max_decodes,
+            calls=self._calls,
+        )
+
+    async def check_health(self) -> None:
+        """Raises EngineDead when this replica must be replaced."""
+        await self._engine.check_health()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    def _take(self, request: DecodeRequest, outbox: Outbox) -> Decode:
+        decode = Decode(
+            request,
+            outbox.put,
+            engine=self._engine,
+            admission=self._admission,
+            replica=self._name,
+            stall_seconds=self._stall_seconds,
+        )
+        self._decodes[request.key] = decode
+        return decode
+
+    async def _stream(self, decodes: Sequence[Decode], outbox: Outbox) -> AsyncGenerator[Batch, None]:
+        tasks = [asyncio.create_task(self._run(decode)) for decode in decodes]
+        asyncio.gather(*tasks, return_exceptions=True).add_done_callback(lambda _: outbox.close())
+        try:
+            yield Batch(self._name, [])
+            async for messages in outbox.batches():
+                yield Batch(self._name, messages)
+            for task in tasks:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for decode in decodes:  # a task cancelled before its first step has not run at all
+                self._forget(decode)
+
+    async def _run(self, decode: Decode) -> None:
+        try:
+            await decode.run()
+        finally:
+            self._forget(decode)
+
+    def _forget(self, decode: Decode) -> None:
+        key = decode.request.key
+        if self._decodes.get(key) is decode:
+            del self._decodes[key]

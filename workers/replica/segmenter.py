@@ -1,0 +1,165 @@
+"""One decode's chunks cut into segments: the grammar's parser runs here, inside the replica, next to the tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from anabranch.dag.decoding import Decoded, Fault, Finish, Tag, Timing, Usage
+from anabranch.dag.grammars.grammar import Parser
+from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
+
+
+@dataclass(slots=True, kw_only=True)
+class _Segment:
+    """The segment that is being decoded."""
+
+    index: int
+    tokens_before: int
+    """Tokens of the decode when this segment began."""
+    timing: Timing
+    texts: list[str] = field(default_factory=list)
+    length: int = 0
+    """Characters of `texts`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Segments:
+    """Fed each chunk of one decode, yields its messages. Synchronous and without a clock: the caller tells the time.
+
+    A segment's pieces, joined, are its text. Its tokens are those that had come with the chunk that ended it, so over
+    all segments of a decode, plus `overshoot_tokens`, they sum to the engine's own count. What the prompt cost is
+    booked once, on the first segment that ends after the engine told it.
+    """
+
+    request: DecodeRequest
+    replica: str
+    engine: str
+    parser: Parser | None = None
+    overshoot: str = ""
+    """Decoded past the tag that stopped the decode, and dropped."""
+    _segment: _Segment = field(init=False)
+    _stopped_by: Tag | None = None
+    _fed: int = 0
+    _chunk_tokens: int = 0
+    _usage: Usage = field(default_factory=Usage)
+    _prompt_booked: bool = False
+    _extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        timing = Timing(submitted=self.request.submitted)
+        self._segment = _Segment(index=self.request.key.segment, tokens_before=0, timing=timing)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a tag was closed after which decoding must not go on."""
+        return self._stopped_by is not None
+
+    @property
+    def overshoot_limit(self) -> int:
+        """How many of the last chunk's tokens can have come after the tag that stopped: all but the tag's own last."""
+        return max(0, min(self._chunk_tokens, self._segment_tokens) - 1)
+
+    def admit(self, now: float) -> None:
+        """The replica took the request up."""
+        self._segment.timing = replace(self._segment.timing, admitted=now)
+
+    def feed(self, chunk: Chunk, now: float) -> list[Message]:
+        """The messages this chunk completes. After a tag that stops, nothing further may be fed."""
+        self._count(chunk)
+        timing = self._segment.timing
+        self._segment.timing = replace(timing, scheduled=timing.scheduled or chunk.scheduled)
+        fed, self._fed = self._fed, self._fed + len(chunk.text)
+        cuts = self.parser.feed(chunk.text) if self.parser else ()
+        messages: list[Message] = []
+        start = 0
+        for cut in cuts:
+            end = cut.offset - fed
+            messages += self._write(chunk.text[start:end], now)
+            start = end
+            if cut.stops:
+                self._stopped_by = cut.tag
+                self.overshoot = chunk.text[start:]
+                return messages
+            messages.append(self._close(Finish.TAG, now, tag=cut.tag, open=True))
+            self._begin_next(now)
+        return messages + self._write(chunk.text[start:], now)
+
+    def end(self, finish: Finish, now: float, *, overshoot_tokens: int = 0) -> SegmentDone:
+        """The decode ended by itself, was stopped by a tag, or was aborted: its last segment."""
+        if self._stopped_by is not None:
+            extra = {"overshoot_tokens": overshoot_tokens} if overshoot_tokens else {}
+            return self._close(Finish.TAG, now, tag=self._stopped_by, dropped=overshoot_tokens, extra=extra)
+        unclosed = self.parser.close() if self.parser and finish is not Finish.ABORT else None
+        return self._close(finish, now, tag=unclosed, extra=self._extra)
+
+    def fail(self, fault: Fault, now: float) -> SegmentDone:
+        """The decode failed: its last segment, with the text so far."""
+        return self._close(Finish.ERROR, now, fault=fault)
+
+    @property
+    def _segment_tokens(self) -> int:
+        return self._usage.completion_tokens - self._segment.tokens_before
+
+    def _count(self, chunk: Chunk) -> None:
+        known = chunk.usage or self._usage
+        total = chunk.usage.completion_tokens if chunk.usage and chunk.finish else chunk.tokens
+        self._chunk_tokens = total - self._usage.completion_tokens
+        self._usage = replace(known, completion_tokens=total)
+        self._extra = chunk.extra or self._extra
+
+    def _write(self, text: str, now: float) -> list[Message]:
+        if not text:
+            return []
+        segment = self._segment
+        if not segment.texts:
+            segment.timing = replace(segment.timing, first_token=now)
+        offset, segment.length = segment.length, segment.length + len(text)
+        segment.texts.append(text)
+        return [
+            TextPiece(
+                key=self.request.key,
+                segment=segment.index,
+                offset=offset,
+                text=text,
+                tokens=self._segment_tokens,
+            )
+        ]
+
+    def _begin_next(self, now: float) -> None:
+        self._segment = _Segment(
+            index=self._segment.index + 1,
+            tokens_before=self._usage.completion_tokens,
+            timing=Timing(submitted=now, admitted=now, scheduled=now),
+        )
+
+    def _close(
+        self,
+        finish: Finish,
+        now: float,
+        *,
+        tag: Tag | None = None,
+        open: bool = False,  # noqa: A002 - the word of `Decoded`
+        dropped: int = 0,
+        fault: Fault | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> SegmentDone:
+        decoded = Decoded(
+            text="".join(self._segment.texts),
+            finish=finish,
+            usage=self._book(self._segment_tokens - dropped),
+            tag=tag,
+            open=open,
+            fault=fault,
+            timing=replace(self._segment.timing, finished=now),
+            replica=self.replica,
+            engine=self.engine,
+            extra=extra or {},
+        )
+        return SegmentDone(key=self.request.key, segment=self._segment.index, decoded=decoded)
+
+    def _book(self, completion_tokens: int) -> Usage:
+        if self._prompt_booked:
+            return Usage(completion_tokens=completion_tokens)
+        self._prompt_booked = self._usage.prompt_tokens > 0
+        return replace(self._usage, completion_tokens=completion_tokens)
