@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from anabranch.service.api.server import serving
+from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.workers.cluster import environment
 from anabranch.workers.settings import EngineSettings, PoolSettings
@@ -36,7 +36,7 @@ class RunningService:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[RunningService]:
+def run_service(settings: Settings) -> Iterator[RunningService]:
     """Starts everything but does not wait for the engine; stops it, with a clean hand-over, when the block ends.
 
     The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback.
@@ -50,7 +50,7 @@ def running(settings: Settings) -> Iterator[RunningService]:
         cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
         address = (settings.host, settings.port)
         connect = partial(cluster.ServeOrganizers, ORGANIZER_APP)
-        yield RunningService(stack.enter_context(serving(settings, connect, address)), pool)
+        yield RunningService(stack.enter_context(serve_api(settings, connect, address)), pool)
 
 
 def pool_settings(settings: Settings) -> PoolSettings:

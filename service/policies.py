@@ -24,7 +24,7 @@ def params_schema(info: PolicyInfo) -> dict[str, Any]:
     return params_model(info).model_json_schema()
 
 
-def checked_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as given, once they fit the policy; what was not given stays the policy's own default.
 
     Raises UnknownPolicy, and pydantic.ValidationError for parameters that do not fit.

@@ -70,7 +70,7 @@ class Caller:
         """The tenant whose jobs it sees; None for all."""
         return None if self.sees_all else self.tenant
 
-    def bounded(self, budget: Budget) -> Budget:
+    def bound(self, budget: Budget) -> Budget:
         """A job's budget; where it names none, and the caller has a quota, the tenant's own for one job."""
         tokens = self.tokens_per_job if budget.tokens is None else budget.tokens
         cost = self.cost_per_job if budget.cost is None else budget.cost

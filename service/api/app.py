@@ -10,13 +10,23 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from anabranch.service.api import problems
-from anabranch.service.api.auth import Keys, own_job
+from anabranch.service.api.auth import Keys, require_own_job
 from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.listing import Listing
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.metrics.http import Measuring, Meters
-from anabranch.service.api.routes import chat, docs, events, health, jobs, journals, people, stream
+from anabranch.service.api.routes import (
+    approvals,
+    chat,
+    docs,
+    events,
+    health,
+    jobs,
+    journals,
+    policies,
+    stream,
+)
 from anabranch.service.api.static import Dashboard
 
 DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
@@ -25,14 +35,15 @@ ROUTES = (
     events,
     journals,
     stream,
-    people,
+    approvals,
+    policies,
     chat,
     health,
     docs,
 )
 
 
-def create_app(backing: Backing) -> FastAPI:
+def create_app(deps: Dependencies) -> FastAPI:
     """The app over these parts. The store stays its caller's to close."""
     app = FastAPI(
         title="Anabranch",
@@ -43,32 +54,32 @@ def create_app(backing: Backing) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.backing = backing
-    app.state.listing_of = cache(partial(Listing, backing))
-    app.state.load_of = cache(partial(Load, backing))
+    app.state.deps = deps
+    app.state.listing_of = cache(partial(Listing, deps))
+    app.state.load_of = cache(partial(Load, deps))
     app.state.meters = Meters()
     for routes in ROUTES:
-        app.include_router(routes.router, dependencies=[Depends(own_job)])
+        app.include_router(routes.router, dependencies=[Depends(require_own_job)])
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
-    settings = backing.settings
+    settings = deps.settings
     hosts = (
         (*LOOPBACK, *settings.allowed_hosts) if is_loopback(settings.host) else settings.allowed_hosts or None
     )
-    app.add_middleware(Keys, tenants=backing.tenants)
+    app.add_middleware(Keys, tenants=deps.tenants)
     app.add_middleware(Guards, hosts=hosts, max_bytes=settings.max_request_bytes)
     app.add_middleware(Measuring, meters=app.state.meters)
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
-    await app.state.backing.feed.close()
+    await app.state.deps.feed.close()
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document; refusals under their own media type, which FastAPI cannot be told."""
     if app.openapi_schema is None:
         described = get_openapi(
@@ -84,7 +95,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
                     .endswith("/ProblemDetails")
                 ):
                     content[problems.MEDIA_TYPE] = content.pop("application/json")
-        if app.state.backing.tenants is not None:
+        if app.state.deps.tenants is not None:
             described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             described["security"] = [{"key": []}]
         app.openapi_schema = described

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.live.dependencies import Backed
+from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import OPENAI_PATHS, Refusal, Refused
 from anabranch.service.tenants import ANYBODY, Caller, Tenants
 
@@ -42,21 +42,21 @@ class Keys:
         await self._app(scope, receive, send)
 
 
-def caller_of(request: Request) -> Caller:
+def find_caller(request: Request) -> Caller:
     return getattr(request.state, "caller", ANYBODY)
 
 
-Called = Annotated[Caller, Depends(caller_of)]
+CurrentCaller = Annotated[Caller, Depends(find_caller)]
 
 
-async def own_job(request: Request, backing: Backed, caller: Called) -> None:
+async def require_own_job(request: Request, deps: Injected, caller: CurrentCaller) -> None:
     """For every route: a job in its path must be the caller's. Another tenant's does not exist for it."""
     job = request.path_params.get("job")
     if job is not None and caller.scope is not None:
-        await backing.store.job(JobId(job), caller.scope)
+        await deps.store.job(JobId(job), caller.scope)
 
 
-def operators_only(caller: Called) -> None:
+def require_operator(caller: CurrentCaller) -> None:
     """403 for tenants: what is told here is about all of them."""
     if caller.scope is not None:
         raise forbidden("This is for operators: it tells of all tenants.")

@@ -47,12 +47,12 @@ class Guards:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        guarded = _with_security_headers(send)
+        guarded = _add_security_headers(send)
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             await refusal.response()(scope, receive, guarded)
         else:
-            await self._app(scope, _bounded(receive, self._max_bytes), guarded)
+            await self._app(scope, _bound_body(receive, self._max_bytes), guarded)
 
     def _refusal(self, method: str, headers: Headers) -> Refusal | None:
         return (
@@ -116,7 +116,7 @@ def _too_much(limit: int) -> str:
     return f"A request may have {limit} bytes (ANABRANCH_MAX_REQUEST_BYTES)."
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
+def _bound_body(receive: Receive, limit: int) -> Receive:
     """Stops reading a body at the limit, whatever its declared length was."""
     got = 0
 
@@ -131,7 +131,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
     return bounded
 
 
-def _with_security_headers(send: Send) -> Send:
+def _add_security_headers(send: Send) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

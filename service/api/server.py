@@ -10,7 +10,7 @@ import uvicorn
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.app import create_app
-from anabranch.service.api.live.dependencies import Backing, Organizers
+from anabranch.service.api.live.dependencies import Dependencies, Organizers
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
@@ -33,7 +33,7 @@ class CannotListen(Exception):
         )
 
 
-class Nobody:
+class NoOrganizers:
     """No organizer is near; one elsewhere may work on the same store, and finds by itself what is written there."""
 
     def nudge(self, job: JobId) -> None:
@@ -44,9 +44,9 @@ class Nobody:
 
 
 @contextmanager
-def serving(
+def serve_api(
     settings: Settings,
-    connect: Callable[[], Organizers] = Nobody,
+    connect: Callable[[], Organizers] = NoOrganizers,
     address: tuple[str, int] = FREE_LOOPBACK_PORT,
 ) -> Iterator[str]:
     """Serves while the block runs; gives the URL. `connect` is called where the app runs, on its event loop.
@@ -55,7 +55,7 @@ def serving(
     """
     asyncio.run(schema.check(settings.database))
     tenants = Tenants(settings.tenants) if settings.tenants is not None else None
-    with _listening(address) as listener:
+    with _listen(address) as listener:
         server = _Server()
         thread = threading.Thread(
             target=lambda: asyncio.run(server.run(settings, tenants, connect, listener)),
@@ -88,11 +88,11 @@ class _Server:
     ) -> None:
         try:
             async with Store(settings.database) as store:
-                backing = Backing(
+                deps = Dependencies(
                     settings=settings, store=store, feed=Feed(store), organizers=connect(), tenants=tenants
                 )
                 config = uvicorn.Config(
-                    create_app(backing), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
+                    create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
                 )
                 self._uvicorn = uvicorn.Server(config)
                 keeping = asyncio.create_task(keep_purging(store, settings.retention_days), name="retention")
@@ -117,7 +117,7 @@ class _Server:
 
 
 @contextmanager
-def _listening(address: tuple[str, int]) -> Iterator[socket.socket]:
+def _listen(address: tuple[str, int]) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

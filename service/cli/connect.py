@@ -18,11 +18,11 @@ def reading() -> Iterator[Client]:
         with Client(settings.url, key=key_of(settings)) as client:
             yield client
     else:
-        from anabranch.service.api.server import serving
+        from anabranch.service.api.server import serve_api
 
         asyncio.run(prepare_store(settings))
         alone = settings.model_copy(update={"retention_days": None, "tenants": None})
-        with serving(alone) as url, Client(url) as client:
+        with serve_api(alone) as url, Client(url) as client:
             yield client
 
 

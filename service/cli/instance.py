@@ -35,10 +35,10 @@ def instance(settings: Settings) -> Iterator[str]:
     if settings.tenants is not None:
         tenants.read(settings.tenants)  # better refused now than when Ray is up
     asyncio.run(prepare_store(settings))
-    from anabranch.service.app import running
+    from anabranch.service.app import run_service
 
     try:
-        with redirect_stdout(sys.stderr), running(settings) as service:
+        with redirect_stdout(sys.stderr), run_service(settings) as service:
             signal.signal(signal.SIGTERM, _interrupt)  # Ray has put its own in place
             _await_ready(service)
             yield service.url

@@ -5,7 +5,7 @@ import logging
 from anabranch.dag.ids import JobId
 from anabranch.service.store.store import Store
 from anabranch.service.telemetry.export import Exporter, wanted
-from anabranch.service.telemetry.ids import Caller, caller_of
+from anabranch.service.telemetry.ids import TraceOrigin, read_traceparent
 from anabranch.service.telemetry.spans import Trace
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,15 @@ class Traces:
     async def keep(self, job: JobId) -> None:
         """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
         row = await self._store.job(job)
-        caller = Caller(row.trace_id, caller_of(row.traceparent).span_id if row.traceparent else None)
+        origin = TraceOrigin(
+            row.trace_id, read_traceparent(row.traceparent).span_id if row.traceparent else None
+        )
         trace, seq = Trace(job, self._model), 0
         while page := await self._store.events(job, seq):
             for record in page:
                 trace.add(record)
             seq = page[-1].seq
-        spans = trace.spans(caller)
+        spans = trace.spans(origin)
         await self._store.save_spans(job, spans)
         if self._exporter is not None and not await self._exporter.export(spans):
             logger.warning("the spans of job %s did not reach the collector; the store has them", job)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.service.telemetry import ids, names
-from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.span import Kind, Link, Span, Status, Value
 
 
@@ -74,10 +74,10 @@ class Drawing:
         if linked.links:
             linked.attributes[names.PARENTS] = tuple(source for source, _ in linked.links)
 
-    def spans(self, caller: Caller) -> list[Span]:
+    def spans(self, origin: TraceOrigin) -> list[Span]:
         """All nodes as spans, in the order in which they began."""
         self._stretch_forks()
-        drawn = [self._span(name, node, caller) for name, node in self.nodes.items()]
+        drawn = [self._span(name, node, origin) for name, node in self.nodes.items()]
         return sorted(drawn, key=lambda span: span.start_ns)
 
     def _stretch_forks(self) -> None:
@@ -87,12 +87,12 @@ class Drawing:
             if parent is not None and parent.name == names.FORK:
                 parent.end = max(parent.end or 0, self.now if node.end is None else node.end)
 
-    def _span(self, name: str, node: Node, caller: Caller) -> Span:
+    def _span(self, name: str, node: Node, origin: TraceOrigin) -> Span:
         open_still: dict[str, Value] = {names.UNFINISHED: True} if node.end is None else {}
         return Span(
-            trace_id=caller.trace_id,
+            trace_id=origin.trace_id,
             span_id=ids.span_id_of(self.job, name),
-            parent_span_id=caller.span_id if node.parent is None else ids.span_id_of(self.job, node.parent),
+            parent_span_id=origin.span_id if node.parent is None else ids.span_id_of(self.job, node.parent),
             name=node.name,
             kind=node.kind,
             start_ns=node.start,

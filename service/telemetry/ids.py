@@ -45,25 +45,25 @@ def span_id_of(job: JobId, node: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asked: the trace that a job belongs to and the caller's span in it, None where the trace begins here."""
+class TraceOrigin:
+    """Who asked: the trace that a job belongs to and the origin's span in it, None where the trace begins here."""
 
     trace_id: str
     span_id: str | None = None
 
 
-def caller_of(header: str | None) -> Caller:
-    """The caller named by a W3C traceparent header. Without one, or with one that is not valid, a new trace."""
+def read_traceparent(header: str | None) -> TraceOrigin:
+    """The origin named by a W3C traceparent header. Without one, or with one that is not valid, a new trace."""
     match = _TRACEPARENT.fullmatch(header or "")
     if match is None or match[1] == _NO_TRACE or match[2] == _NO_SPAN:
-        return Caller(secrets.token_hex(16))
-    return Caller(match[1], match[2])
+        return TraceOrigin(secrets.token_hex(16))
+    return TraceOrigin(match[1], match[2])
 
 
-def caller_of_job(trace_id: str, header: str | None) -> Caller:
-    """The caller as the job's row keeps it: its trace, and the traceparent header of the request."""
+def origin_of_job(trace_id: str, header: str | None) -> TraceOrigin:
+    """The origin as the job's row keeps it: its trace, and the traceparent header of the request."""
     match = _TRACEPARENT.fullmatch(header or "")
-    return Caller(trace_id, match[2] if match and match[1] == trace_id else None)
+    return TraceOrigin(trace_id, match[2] if match and match[1] == trace_id else None)
 
 
 def traceparent(trace_id: str, span_id: str) -> str:

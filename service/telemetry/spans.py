@@ -21,7 +21,7 @@ from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
 from anabranch.service.telemetry import draw_branches, draw_jobs, names
 from anabranch.service.telemetry.drawing import Drawing
-from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.span import Span
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ _DRAWN: Mapping[type, Callable[[Drawing, Record, Any], None]] = {
 }
 
 
-def spans_of(records: Sequence[Record], caller: Caller, pool_model: str) -> list[Span]:
+def spans_of(records: Sequence[Record], origin: TraceOrigin, pool_model: str) -> list[Span]:
     """The spans of one job's journal (not empty), in the order in which they began.
 
     `pool_model` names the model of decodes that asked for none. Of a job that still runs, open spans end where the
@@ -57,7 +57,7 @@ def spans_of(records: Sequence[Record], caller: Caller, pool_model: str) -> list
     trace = Trace(records[0].job, pool_model)
     for record in records:
         trace.add(record)
-    return trace.spans(caller)
+    return trace.spans(origin)
 
 
 class Trace:
@@ -74,9 +74,9 @@ class Trace:
         if draw is not None:
             draw(self._drawing, record, record.event)
 
-    def spans(self, caller: Caller) -> list[Span]:
+    def spans(self, origin: TraceOrigin) -> list[Span]:
         self._light_critical_path()
-        return self._drawing.spans(caller)
+        return self._drawing.spans(origin)
 
     def _light_critical_path(self) -> None:
         """Decodes on the critical path (in tokens) say so, once there is an answer that it leads to."""

@@ -14,7 +14,7 @@ from tests.browser.planted import Event, plant
 
 from anabranch.dag.actions import Verifier
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.api.server import serving
+from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.settings import Settings
@@ -78,7 +78,7 @@ def house(
     settings = Settings(state=folder, database=f"sqlite:///{folder}/anabranch.db", tenants=tenants)
     asyncio.run(_furnish(settings.database, planted))
     connect = partial(OrganizerHere, settings.database, script, tokens_per_second)
-    with serving(settings, connect, ("127.0.0.1", port)) as url:
+    with serve_api(settings, connect, ("127.0.0.1", port)) as url:
         yield url
 
 

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from anabranch.service.exports.jsonl import jsonl
 from anabranch.service.exports.otlp import otlp
 from anabranch.service.exports.perfetto import perfetto
-from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import spans_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -55,7 +55,7 @@ def test_perfetto_arrows_run_from_fork_to_child_and_from_child_to_join(voted: An
 
 
 def test_otlp_is_what_the_protocol_says(voted: Any) -> None:
-    spans = spans_of(voted.records, Caller(TRACE), "tiny")
+    spans = spans_of(voted.records, TraceOrigin(TRACE), "tiny")
     request = json.loads("".join(otlp(spans)))
     sent = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert [one["traceId"] for one in sent] == [TRACE] * len(spans)

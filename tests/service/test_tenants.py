@@ -62,5 +62,5 @@ def test_a_file_that_is_not_there_names_the_command(tmp_path: Path) -> None:
 
 def test_what_a_job_names_itself_stands() -> None:
     caller = Caller(tokens_per_job=400, cost_per_job=1.0)
-    assert caller.bounded(Budget(tokens=7, depth=2)) == Budget(tokens=7, cost=1.0, depth=2)
-    assert caller.bounded(Budget()) == Budget(tokens=400, cost=1.0)
+    assert caller.bound(Budget(tokens=7, depth=2)) == Budget(tokens=7, cost=1.0, depth=2)
+    assert caller.bound(Budget()) == Budget(tokens=400, cost=1.0)

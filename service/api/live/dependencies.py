@@ -26,7 +26,7 @@ class Organizers(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backing:
+class Dependencies:
     settings: Settings
     store: Store
     feed: Feed
@@ -35,9 +35,9 @@ class Backing:
     """None lets anybody in."""
 
 
-def backing_of(request: Request) -> Backing:
-    backing: Backing = request.app.state.backing
-    return backing
+def inject(request: Request) -> Dependencies:
+    deps: Dependencies = request.app.state.deps
+    return deps
 
 
-Backed = Annotated[Backing, Depends(backing_of)]
+Injected = Annotated[Dependencies, Depends(inject)]

@@ -103,7 +103,7 @@ class Feed:
     def tail(self, job: JobId) -> _Tail | None:
         return self._tails.get(job)
 
-    def caught_up(self, job: JobId, page: Sequence[Record], seq: int) -> _Tail:
+    def catch_up(self, job: JobId, page: Sequence[Record], seq: int) -> _Tail:
         """A follower has read the table to its end: from here on the poller reads for it."""
         ended = bool(page) and isinstance(page[-1].event, TERMINAL_OF_JOB)
         tail = self._tails.setdefault(job, _Tail(seq, ended))
@@ -111,7 +111,7 @@ class Feed:
             self._poller = asyncio.create_task(self._poll(), name="feed")
         return tail
 
-    def left(self, job: JobId) -> None:
+    def leave(self, job: JobId) -> None:
         self._followers[job] -= 1
         if not self._followers[job]:
             del self._followers[job]
@@ -159,7 +159,7 @@ class Follower:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._feed.left(self.job)
+        self._feed.leave(self.job)
 
     @property
     def fell_behind(self) -> bool:
@@ -181,7 +181,7 @@ class Follower:
         else:
             records = await self._feed.journals.events(self.job, self.seq, PAGE)
             if len(records) < PAGE:
-                tail = self._feed.caught_up(self.job, records, records[-1].seq if records else self.seq)
+                tail = self._feed.catch_up(self.job, records, records[-1].seq if records else self.seq)
                 records = records or tail.after(self.seq)
                 self._live = True
         if records:

@@ -11,7 +11,7 @@ from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
 
-async def until_ended(feed: Feed, job: JobId, after: int, seconds: float) -> None:
+async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
     """Returns when the job's last event, somewhere behind `after`, was read, or when the time is over."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -35,7 +35,7 @@ async def batches(feed: Feed, follower: Follower, quiet_seconds: float) -> Async
             yield records
 
 
-async def job_events(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
+async def stream_events(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
     """One job's events as Server-Sent Events, live, until its last one. `id` is the journal's seq."""
     with follower:
         async for records in batches(feed, follower, PING_SECONDS):

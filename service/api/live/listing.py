@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.views.job import job_view
 from anabranch.service.store.rows import JobRow
 
@@ -19,8 +19,8 @@ NEWEST = 100
 class Listing:
     """The latest jobs of a tenant, or of all, with a version that grows with every change to one of them."""
 
-    def __init__(self, backing: Backing, tenant: str | None) -> None:
-        self._backing = backing
+    def __init__(self, deps: Dependencies, tenant: str | None) -> None:
+        self._deps = deps
         self._tenant = tenant
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
@@ -39,7 +39,7 @@ class Listing:
         return self._version, [job_view(row).model_dump_json() for row in changed]
 
     async def _read(self) -> None:
-        store = self._backing.store
+        store = self._deps.store
         rows = {row.id: row for row in (await store.jobs(tenant=self._tenant, limit=NEWEST)).items}
         for job, (_, row) in self._known.items():
             if job not in rows and row.finished_at is None:

@@ -5,7 +5,7 @@ import json
 import time
 
 from anabranch.dag.state import JobStatus
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 
 LOAD_SECONDS = 1.0
 
@@ -13,14 +13,14 @@ LOAD_SECONDS = 1.0
 class Load:
     """Of the jobs of a tenant, or of all, and of the pool."""
 
-    def __init__(self, backing: Backing, tenant: str | None) -> None:
-        self._backing = backing
+    def __init__(self, deps: Dependencies, tenant: str | None) -> None:
+        self._deps = deps
         self._tenant = tenant
         self._asking = asyncio.Lock()
         self._asked_at = float("-inf")
         self._told = ""
 
-    async def told(self) -> str:
+    async def as_json(self) -> str:
         """`queued`, `running`, `waiting` jobs; `replicas`, `decoding` and `capacity` of the pool. As JSON."""
         async with self._asking:
             if time.monotonic() - self._asked_at >= LOAD_SECONDS:
@@ -29,8 +29,8 @@ class Load:
         return self._told
 
     async def _ask(self) -> dict[str, int]:
-        counts = await self._backing.store.counts(ended=False, tenant=self._tenant)
-        pool = self._backing.organizers.load()
+        counts = await self._deps.store.counts(ended=False, tenant=self._tenant)
+        pool = self._deps.organizers.load()
         return {
             "queued": counts[JobStatus.QUEUED],
             "running": counts[JobStatus.RUNNING],

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
 from anabranch.dag.policy import catalogue
-from anabranch.service.api.auth import Called
+from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.dependencies import Backed, Backing
-from anabranch.service.api.live.following import batches, until_ended
+from anabranch.service.api.live.dependencies import Dependencies, Injected
+from anabranch.service.api.live.following import await_end, batches
 from anabranch.service.api.problems import bad_input, faults_of, problems
-from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, job_spec, submit_spec
+from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_spec
 from anabranch.service.api.views.chat import (
     PREFIX,
     ChatRequest,
@@ -62,8 +62,8 @@ async def model(model: str) -> dict[str, Any]:
 async def chat(
     sent: ChatRequest,
     request: Request,
-    backing: Backed,
-    caller: Called,
+    deps: Injected,
+    caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> Response:
@@ -73,9 +73,9 @@ async def chat(
         asked = sent.as_job()
     except ValidationError as error:
         raise bad_input(faults_of(error)) from error
-    spec = job_spec(asked, backing.settings, params_at="anabranch.params")
-    submitted = await submit_spec(backing, caller, spec, idempotency_key, sent, traceparent)
-    chat = _Chat(backing, submitted.job.id, sent)
+    spec = make_spec(asked, deps.settings, params_at="anabranch.params")
+    submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent)
+    chat = _Chat(deps, submitted.job.id, sent)
     headers: dict[str, str] = {JOB_HEADER: submitted.job.id}
     if sent.stream:
         return StreamingResponse(
@@ -96,8 +96,8 @@ def _policy_of(model: str) -> str:
 class _Chat:
     """One job that a chat client waits for."""
 
-    def __init__(self, backing: Backing, job: JobId, sent: ChatRequest) -> None:
-        self._backing = backing
+    def __init__(self, deps: Dependencies, job: JobId, sent: ChatRequest) -> None:
+        self._deps = deps
         self._job = job
         self._sent = sent
 
@@ -106,7 +106,7 @@ class _Chat:
         while job.finished_at is None:
             if await self._abandoned(request):
                 return Response(status_code=499)
-            await until_ended(self._backing.feed, self._job, job.head_seq, LOOK_SECONDS)
+            await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
             job = await self._now()
         if job.answer is None:
             return JSONResponse(_failure(job), 500, headers | NO_RETRY)
@@ -114,9 +114,9 @@ class _Chat:
 
     async def chunks(self, request: Request) -> AsyncIterator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
-        with self._backing.feed.follow(self._job) as follower:
+        with self._deps.feed.follow(self._job) as follower:
             try:
-                async for records in batches(self._backing.feed, follower, PING_SECONDS):
+                async for records in batches(self._deps.feed, follower, PING_SECONDS):
                     told = "".join(_activity(record.event) for record in records)
                     yield self._chunk({"reasoning_content": told}) if told else sse.PING
             finally:
@@ -139,7 +139,7 @@ class _Chat:
         return _data(chunk_json(self._job, self._sent.model, delta, finish))
 
     async def _now(self) -> JobView:
-        return job_view(await self._backing.store.job(self._job))
+        return job_view(await self._deps.store.job(self._job))
 
     def _leave_to_others(self, errand: Coroutine[None, None, bool]) -> None:
         task = asyncio.create_task(errand)
@@ -150,8 +150,8 @@ class _Chat:
         """Cancels the job if it was the client that went, and not this server."""
         if not await request.is_disconnected():
             return False
-        await self._backing.store.request_cancel(self._job, "the client went away")
-        self._backing.organizers.nudge(self._job)
+        await self._deps.store.request_cancel(self._job, "the client went away")
+        self._deps.organizers.nudge(self._job)
         return True
 
 

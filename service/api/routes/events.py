@@ -7,8 +7,8 @@ from starlette.responses import Response, StreamingResponse
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.dependencies import Backed
-from anabranch.service.api.live.following import job_events
+from anabranch.service.api.live.dependencies import Injected
+from anabranch.service.api.live.following import stream_events
 from anabranch.service.api.problems import bad_request, problems
 from anabranch.service.wire import page_json
 
@@ -57,24 +57,24 @@ router = APIRouter(prefix="/v1/jobs/{job}/events", tags=["events"])
 @router.get("", response_class=Response, responses=ANSWERS)
 async def events(
     job: JobId,
-    backing: Backed,
+    deps: Injected,
     accept: Annotated[str, Header(description="application/json asks for a page.")] = "*/*",
     last_event_id: LastEventId = None,
     after: Annotated[int, Query(ge=0, description="Events behind this one.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of one page.")] = 500,
 ) -> Response:
     """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat."""
-    row = await backing.store.job(job)
+    row = await deps.store.job(job)
     seen = _seen(last_event_id, row.head_seq) if last_event_id is not None else after
     if "application/json" in accept and "text/event-stream" not in accept:
-        records = await backing.store.events(job, seen, limit)
+        records = await deps.store.events(job, seen, limit)
         more = len(records) == limit and records[-1].seq < row.head_seq
         return Response(page_json(records, records[-1].seq if more else None), media_type="application/json")
     if row.finished_at is not None and seen >= row.head_seq:
         return Response(status_code=204)
-    follower = backing.feed.follow(job, seen)
+    follower = deps.feed.follow(job, seen)
     return StreamingResponse(
-        job_events(backing.feed, follower), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
+        stream_events(deps.feed, follower), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
     )
 
 

@@ -7,15 +7,15 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from anabranch.service.api.auth import operators_only
-from anabranch.service.api.live.dependencies import Backed, Organizers
+from anabranch.service.api.auth import require_operator
+from anabranch.service.api.live.dependencies import Injected, Organizers
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import RETRY_AFTER, Refusal, Refused, problems
 from anabranch.workers.pool.protocol import PoolLoad
 
 ASKING_SECONDS = 0.2
 
-OPERATORS = Depends(operators_only)
+OPERATORS = Depends(require_operator)
 
 router = APIRouter(tags=["service"])
 
@@ -36,10 +36,10 @@ async def healthz() -> Healthy:
 
 
 @router.get("/readyz", responses=problems())
-async def readyz(backing: Backed) -> Ready:
+async def readyz(deps: Injected) -> Ready:
     """A job can be answered now: the store is there, and so is a replica. 503 otherwise."""
-    await backing.store.counts(ended=False)
-    pool = await _heard_now(backing.organizers)
+    await deps.store.counts(ended=False)
+    pool = await _ask_now(deps.organizers)
     if pool is None or pool.replicas == 0:
         detail = "No replica is ready yet. Jobs are accepted, and will be answered when one is."
         refusal = Refusal(
@@ -49,7 +49,7 @@ async def readyz(backing: Backed) -> Ready:
     return Ready(replicas=pool.replicas)
 
 
-async def _heard_now(organizers: Organizers) -> PoolLoad | None:
+async def _ask_now(organizers: Organizers) -> PoolLoad | None:
     """`load` tells what was heard last, and has the organizers asked again: so ask, and look a moment later."""
     organizers.load()
     await asyncio.sleep(ASKING_SECONDS)
@@ -57,13 +57,13 @@ async def _heard_now(organizers: Organizers) -> PoolLoad | None:
 
 
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
-async def metrics(request: Request, backing: Backed) -> Response:
+async def metrics(request: Request, deps: Injected) -> Response:
     """For Prometheus."""
     meters: Meters = request.app.state.meters
-    for status, count in (await backing.store.counts()).items():
+    for status, count in (await deps.store.counts()).items():
         meters.jobs.labels(status.value).set(count)
-    await meters.ended.count(backing.store)
-    pool = backing.organizers.load()
+    await meters.ended.count(deps.store)
+    pool = deps.organizers.load()
     meters.replicas.set(pool.replicas if pool else 0)
     meters.decoding.set(pool.decoding if pool else 0)
     meters.capacity.set(pool.capacity if pool else 0)

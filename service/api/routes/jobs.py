@@ -13,17 +13,17 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import policy_named
-from anabranch.service.api.auth import Called, forbidden
-from anabranch.service.api.live.dependencies import Backed, Backing
-from anabranch.service.api.live.following import until_ended
+from anabranch.service.api.auth import CurrentCaller, forbidden
+from anabranch.service.api.live.dependencies import Dependencies, Injected
+from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.views.job import JobPage, JobStatus, JobView, job_view
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice, ReplayRequest
-from anabranch.service.policies import checked_params
+from anabranch.service.policies import check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import NewJob, Submitted
-from anabranch.service.telemetry.ids import caller_of
+from anabranch.service.telemetry.ids import read_traceparent
 from anabranch.service.tenants import Caller
 
 LONGEST_WAIT = 600.0
@@ -41,14 +41,14 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 async def submit(
     sent: JobRequest,
     response: Response,
-    backing: Backed,
-    caller: Called,
+    deps: Injected,
+    caller: CurrentCaller,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> JobView:
     """Submit a job. It is durable before this answers 202; the same key and body again answer 200 with the same job."""
-    spec = job_spec(sent, backing.settings)
-    submitted = await submit_spec(backing, caller, spec, idempotency_key, sent, traceparent)
+    spec = make_spec(sent, deps.settings)
+    submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent)
     if not submitted.created:
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
@@ -57,8 +57,8 @@ async def submit(
 
 @router.get("", responses=problems(400, 403))
 async def list_jobs(
-    backing: Backed,
-    caller: Called,
+    deps: Injected,
+    caller: CurrentCaller,
     status: JobStatus | None = None,
     policy: str | None = None,
     q: Annotated[str | None, Query(description="A part of the question.")] = None,
@@ -69,7 +69,7 @@ async def list_jobs(
     """Jobs, newest first. Pages stay put while new jobs come in."""
     if tenant is not None and caller.scope not in (None, tenant):
         raise forbidden(f"These are the jobs of {tenant!r}; this key is for {caller.tenant!r}.")
-    page = await backing.store.jobs(
+    page = await deps.store.jobs(
         tenant=caller.scope or tenant, status=status, policy=policy, q=q, limit=limit, cursor=cursor or None
     )
     return JobPage(items=[job_view(row) for row in page.items], next_cursor=page.next_cursor)
@@ -78,25 +78,25 @@ async def list_jobs(
 @router.get("/{job}", responses=problems(404))
 async def get_job(
     job: JobId,
-    backing: Backed,
+    deps: Injected,
     wait: Annotated[
         float | None, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for its end.")
     ] = None,
 ) -> JobView:
     """One job, now; or, with `wait`, when it has ended or the time is over."""
-    row = await backing.store.job(job)
+    row = await deps.store.job(job)
     if wait and row.finished_at is None:
-        await until_ended(backing.feed, job, row.head_seq, wait)
-        row = await backing.store.job(job)
+        await await_end(deps.feed, job, row.head_seq, wait)
+        row = await deps.store.job(job)
     return job_view(row)
 
 
 @router.post("/{job}/cancel", status_code=202, responses=problems(404))
-async def cancel(job: JobId, backing: Backed) -> JobView:
+async def cancel(job: JobId, deps: Injected) -> JobView:
     """Ask that a job stops. Idempotent; a job that has ended stays as it is."""
-    await backing.store.request_cancel(job, "asked for by a client")
-    backing.organizers.nudge(job)
-    return job_view(await backing.store.job(job))
+    await deps.store.request_cancel(job, "asked for by a client")
+    deps.organizers.nudge(job)
+    return job_view(await deps.store.job(job))
 
 
 @router.post("/{job}/replay", status_code=202, responses=problems(400, 404, 409, 413, 415, 429))
@@ -104,26 +104,24 @@ async def replay(
     job: JobId,
     sent: ReplayRequest,
     response: Response,
-    backing: Backed,
-    caller: Called,
+    deps: Injected,
+    caller: CurrentCaller,
     traceparent: Traceparent = None,
 ) -> JobView:
     """Run a job again as if this branch had returned something else. The new job reuses what does not depend on it."""
-    row = await backing.store.job(job)
+    row = await deps.store.job(job)
     if row.finished_at is None:
         detail = f"Job {job} is {row.status}. Wait for its end, or cancel it."
         raise Refused(Refusal(status=409, name="not-ended", title="The job has not ended", detail=detail))
-    if sent.branch not in {found.branch for found in await backing.store.branches(job)}:
+    if sent.branch not in {found.branch for found in await deps.store.branches(job)}:
         raise NotFound("branch", f"{sent.branch} in job {job}")
     lineage = {"job": job, "branch": sent.branch, "output": sent.output}
-    submitted = await submit_spec(
-        backing, caller, replace(row.spec, lineage=lineage), None, sent, traceparent
-    )
+    submitted = await submit_spec(deps, caller, replace(row.spec, lineage=lineage), None, sent, traceparent)
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
 
 
-def job_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.params") -> JobSpec:
+def make_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.params") -> JobSpec:
     """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist; where the
     parameters stand in the body is `params_at`."""
     policy = sent.policy or PolicyChoice(name=settings.policy)
@@ -144,7 +142,7 @@ def job_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.p
 
 def _params(policy: PolicyChoice, where: str) -> dict[str, object]:
     try:
-        return checked_params(policy.name, policy.params)
+        return check_params(policy.name, policy.params)
     except UnknownPolicy as error:
         raise bad_input([Fault(path="policy.name", message=str(error))]) from error
     except ValidationError as error:
@@ -152,7 +150,7 @@ def _params(policy: PolicyChoice, where: str) -> dict[str, object]:
 
 
 async def submit_spec(
-    backing: Backing,
+    deps: Dependencies,
     caller: Caller,
     spec: JobSpec,
     key: str | None,
@@ -160,20 +158,20 @@ async def submit_spec(
     traceparent: str | None,
 ) -> Submitted:
     """Make the caller's job durable, within its quota. Raises QuotaSpent, IdempotencyConflict and StoreAway."""
-    trace = caller_of(traceparent)
+    trace = read_traceparent(traceparent)
     new = NewJob(
-        spec=replace(spec, budget=caller.bounded(spec.budget)),
+        spec=replace(spec, budget=caller.bound(spec.budget)),
         tenant=caller.tenant,
         quota=caller.quota,
         policy_version=policy_named(spec.policy).version,
-        limits=backing.settings.limits(spec.model),
+        limits=deps.settings.limits(spec.model),
         trace_id=trace.trace_id,
         traceparent=traceparent if trace.span_id else None,
         idempotency_key=key,
         body_digest=_digest(sent) if key else None,
     )
-    submitted = await backing.store.submit(new)
-    backing.organizers.nudge(submitted.job.id)
+    submitted = await deps.store.submit(new)
+    deps.organizers.nudge(submitted.job.id)
     return submitted
 
 

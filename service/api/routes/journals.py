@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.api.live.dependencies import Backed, Backing
+from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.branch import branch_json
 from anabranch.service.api.views.graph import graph_json
@@ -20,7 +20,7 @@ from anabranch.service.exports.perfetto import perfetto
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.maintenance import audits
 from anabranch.service.store.rows import JobRow
-from anabranch.service.telemetry.ids import caller_of_job
+from anabranch.service.telemetry.ids import origin_of_job
 from anabranch.service.telemetry.spans import spans_of
 
 Format = Literal["jsonl", "perfetto", "otlp"]
@@ -84,27 +84,27 @@ class Audit(BaseModel):
 
 
 @router.get("/graph", response_model=Graph, responses=problems(404))
-async def graph(job: JobId, backing: Backed) -> dict[str, Any]:
+async def graph(job: JobId, deps: Injected) -> dict[str, Any]:
     """The reasoning graph as it is now; `critical` marks the critical path in tokens."""
-    return await asyncio.to_thread(graph_json, await _journal(backing, job))
+    return await asyncio.to_thread(graph_json, await _journal(deps, job))
 
 
 @router.get("/branches/{branch}", responses=problems(404))
 async def branch(
     job: JobId,
     branch: BranchId,
-    backing: Backed,
+    deps: Injected,
     segment: Annotated[int, Query(ge=1, description="Whose context is shown.")] = 1,
 ) -> dict[str, Any]:
     """One branch: the exact context it was sent, what it wrote, what became of it."""
-    return await asyncio.to_thread(branch_json, await _journal(backing, job), branch, segment)
+    return await asyncio.to_thread(branch_json, await _journal(deps, job), branch, segment)
 
 
 @router.get("/audit", responses=problems(404))
-async def audit(job: JobId, backing: Backed) -> Audit:
+async def audit(job: JobId, deps: Injected) -> Audit:
     """Check the journal: nothing was changed, dropped or added since it was written."""
-    found = await backing.store.audit(job)
-    row = await backing.store.job(job)
+    found = await deps.store.audit(job)
+    row = await deps.store.job(job)
     return Audit(
         job=job,
         ok=found.sound,
@@ -117,12 +117,12 @@ async def audit(job: JobId, backing: Backed) -> Audit:
 
 @router.get("/export", response_class=StreamingResponse, responses=problems(404))
 async def export(
-    job: JobId, backing: Backed, form: Annotated[Format, Query(alias="format", description="Of the file.")]
+    job: JobId, deps: Injected, form: Annotated[Format, Query(alias="format", description="Of the file.")]
 ) -> StreamingResponse:
     """The journal as a file for other tools: JSON lines, a Perfetto trace, or OTLP/JSON spans."""
-    row = await backing.store.job(job)
-    records = await backing.store.records(job)
-    model = backing.settings.model or "default"
+    row = await deps.store.job(job)
+    records = await deps.store.records(job)
+    model = deps.settings.model or "default"
     pieces = await asyncio.to_thread(lambda: list(_written(form, row, records, model)))
     return StreamingResponse(
         iter(pieces),
@@ -131,8 +131,8 @@ async def export(
     )
 
 
-async def _journal(backing: Backing, job: JobId) -> Sequence[Record]:
-    records = await backing.store.records(job)
+async def _journal(deps: Dependencies, job: JobId) -> Sequence[Record]:
+    records = await deps.store.records(job)
     if not records:
         raise NotFound("job", job)
     return records
@@ -155,4 +155,4 @@ def _written(form: Format, row: JobRow, records: Sequence[Record], model: str) -
         case "perfetto":
             return perfetto(records)
         case "otlp":
-            return otlp(spans_of(records, caller_of_job(row.trace_id, row.traceparent), model))
+            return otlp(spans_of(records, origin_of_job(row.trace_id, row.traceparent), model))

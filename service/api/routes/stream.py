@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.auth import Called
+from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.dependencies import Backed, Backing
+from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.feed import AWAY_SECONDS, Follower
 from anabranch.service.api.live.listing import LIST_SECONDS, Listing
 from anabranch.service.api.live.load import Load
@@ -30,8 +30,8 @@ router = APIRouter(prefix="/v1/stream", tags=["events"])
 @router.get("", response_class=StreamingResponse, responses=problems(400, 404))
 async def stream(
     request: Request,
-    backing: Backed,
-    caller: Called,
+    deps: Injected,
+    caller: CurrentCaller,
     jobs: Annotated[
         str,
         Query(
@@ -46,19 +46,19 @@ async def stream(
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():
-        head = (await backing.store.job(job, caller.scope)).head_seq
+        head = (await deps.store.job(job, caller.scope)).head_seq
         after = seen.get(job, seq)
         places[job] = head if after is None else after
     listing = request.app.state.listing_of(caller.scope) if listed else None
-    page = PageStream(backing, listing, request.app.state.load_of(caller.scope))
+    page = PageStream(deps, listing, request.app.state.load_of(caller.scope))
     return StreamingResponse(page.events(places), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 
 class PageStream:
     """What one open page is sent."""
 
-    def __init__(self, backing: Backing, listing: Listing | None, load: Load) -> None:
-        self._feed = backing.feed
+    def __init__(self, deps: Dependencies, listing: Listing | None, load: Load) -> None:
+        self._feed = deps.feed
         self._listing = listing
         self._load = load
         self._version: int | None = None
@@ -103,7 +103,7 @@ class PageStream:
         return [sse.sse(summary, event="job") for summary in changed]
 
     async def _loads(self) -> list[bytes]:
-        load = await self._load.told()
+        load = await self._load.as_json()
         if load == self._told_load:
             return []
         self._told_load = load

@@ -16,7 +16,7 @@ from anabranch.dag.events import Event
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.text import Base, Reading
 from anabranch.service.api.app import create_app
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
@@ -118,9 +118,9 @@ def organizer(store: Store) -> Organizer:
 
 @pytest.fixture
 async def app(settings: Settings, store: Store, organizers: Organizers) -> AsyncIterator[FastAPI]:
-    backing = Backing(settings=settings, store=store, feed=Feed(store), organizers=organizers)
-    yield create_app(backing)
-    await backing.feed.close()
+    deps = Dependencies(settings=settings, store=store, feed=Feed(store), organizers=organizers)
+    yield create_app(deps)
+    await deps.feed.close()
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from schemathesis.checks import positive_data_acceptance
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.app import create_app
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
-from anabranch.service.api.server import serving
+from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -39,15 +39,15 @@ def described(folder: Path) -> Any:
     """The OpenAPI document; nothing is opened for it."""
     chosen = Settings(state=folder)
     store = Store(chosen.database)
-    backing = Backing(settings=chosen, store=store, feed=Feed(store), organizers=Idle())
-    return schemathesis.openapi.from_dict(create_app(backing).openapi()).exclude(path=HELD)
+    deps = Dependencies(settings=chosen, store=store, feed=Feed(store), organizers=Idle())
+    return schemathesis.openapi.from_dict(create_app(deps).openapi()).exclude(path=HELD)
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chosen = Settings(state=tmp_path_factory.mktemp("state"), max_request_bytes=100_000)
     asyncio.run(schema.upgrade(chosen.database))
-    with serving(chosen, Idle) as address:
+    with serve_api(chosen, Idle) as address:
         yield address
 
 

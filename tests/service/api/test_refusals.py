@@ -182,8 +182,8 @@ async def test_a_store_that_is_away_says_when_to_come_back(
     client: httpx.AsyncClient, settings: Any, tmp_path: Any, app: Any
 ) -> None:
     away = Store(f"sqlite:///{tmp_path}/gone/none.db")
-    app.state.backing = type(app.state.backing)(
-        settings=settings, store=away, feed=app.state.backing.feed, organizers=app.state.backing.organizers
+    app.state.deps = type(app.state.deps)(
+        settings=settings, store=away, feed=app.state.deps.feed, organizers=app.state.deps.organizers
     )
     for method, path in (("GET", "/v1/jobs"), ("POST", "/v1/jobs"), ("GET", "/readyz")):
         response = await client.request(method, path, json={"question": Q} if method == "POST" else None)

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from anabranch.dag import events as e
 from anabranch.service.api.app import create_app
 from anabranch.service.api.auth import OPEN
-from anabranch.service.api.live.dependencies import Backing
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
@@ -39,7 +39,7 @@ def keys(path: Path) -> dict[str, str]:
 def app(path: Path, keys: dict[str, str], settings: Settings, store: Store, organizers: Any) -> FastAPI:
     feed = Feed(store)
     return create_app(
-        Backing(settings=settings, store=store, feed=feed, organizers=organizers, tenants=Tenants(path))
+        Dependencies(settings=settings, store=store, feed=feed, organizers=organizers, tenants=Tenants(path))
     )
 
 
@@ -127,7 +127,7 @@ async def test_lists_and_streams_tell_of_ones_own_jobs_only(
 
 
 async def test_the_loads_and_changes_of_others_are_not_streamed(app: FastAPI, acmes: str) -> None:
-    load = {name: json.loads(await app.state.load_of(name).told()) for name in ("acme", "other", None)}
+    load = {name: json.loads(await app.state.load_of(name).as_json()) for name in ("acme", "other", None)}
     assert [load[name]["queued"] for name in ("acme", "other", None)] == [1, 0, 1]
     changed = {name: (await app.state.listing_of(name).since(0))[1] for name in ("acme", "other", None)}
     assert [len(changed[name]) for name in ("acme", "other", None)] == [1, 0, 1]

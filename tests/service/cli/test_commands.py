@@ -15,7 +15,7 @@ import pytest
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
-from anabranch.service.api.server import serving
+from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.tenants import Tenants
 
@@ -180,7 +180,7 @@ def _tamper(settings: Settings, statement: str) -> None:
 class TestRun:
     @pytest.fixture
     def served(self, books: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        with serving(settings) as url:
+        with serve_api(settings) as url:
             monkeypatch.setenv("ANABRANCH_URL", url)
             yield
 

@@ -14,7 +14,7 @@ import pytest
 
 from anabranch.service.telemetry import ids
 from anabranch.service.telemetry.export import Exporter, wanted
-from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import spans_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -88,7 +88,7 @@ async def test_a_collector_gets_names_parents_links_and_genai_attributes(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.port}")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
-    spans = spans_of(voted.records, Caller(TRACE), "tiny")
+    spans = spans_of(voted.records, TraceOrigin(TRACE), "tiny")
     exporter = Exporter()
 
     assert await exporter.export(spans)

@@ -16,7 +16,7 @@ import pytest
 from tests.service.telemetry.test_export import TRACE, free_port
 
 from anabranch.service.telemetry.export import Exporter
-from anabranch.service.telemetry.ids import Caller
+from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import spans_of
 
 pytestmark = pytest.mark.phoenix
@@ -76,7 +76,7 @@ async def test_phoenix_shows_every_span_under_its_parent_and_by_its_kind(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", phoenix)
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "openinference.project.name=anabranch")
-    spans = spans_of(voted.records, Caller(TRACE), "tiny")
+    spans = spans_of(voted.records, TraceOrigin(TRACE), "tiny")
     exporter = Exporter()
     assert await exporter.export(spans)
     await exporter.close()

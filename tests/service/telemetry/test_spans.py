@@ -12,17 +12,17 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.policy import catalogue
 from anabranch.dag.text import say
 from anabranch.service.telemetry import ids, names
-from anabranch.service.telemetry.ids import Caller, caller_of, traceparent
+from anabranch.service.telemetry.ids import TraceOrigin, read_traceparent, traceparent
 from anabranch.service.telemetry.span import Kind, Span, Status
 from anabranch.service.telemetry.spans import spans_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-CALLER = Caller(TRACE)
+ORIGIN = TraceOrigin(TRACE)
 
 
-def drawn(written: Any, caller: Caller = CALLER) -> dict[str, Span]:
+def drawn(written: Any, origin: TraceOrigin = ORIGIN) -> dict[str, Span]:
     """The spans by the path of names from the root, with the branch where there is one."""
-    spans = spans_of(written.records, caller, "tiny")
+    spans = spans_of(written.records, origin, "tiny")
     by_id = {span.span_id: span for span in spans}
     assert len(by_id) == len(spans), "span ids are unique"
 
@@ -43,7 +43,7 @@ def test_request_organizer_fork_branch_decode_and_join_hang_together(voted: Any)
     assert f"{organizer} > fork 0 > invoke_agent sample 0.2 > chat tiny 0.2" in spans
     assert f"{organizer} > join 0" in spans
     assert {span.trace_id for span in spans.values()} == {TRACE}
-    assert len(spans_of(voted.records, CALLER, "tiny")) == 10
+    assert len(spans_of(voted.records, ORIGIN, "tiny")) == 10
 
 
 def test_a_join_is_linked_to_each_branch_it_joined(voted: Any) -> None:
@@ -110,7 +110,7 @@ def test_a_failed_decode_and_its_retry_are_two_spans(writing: Callable[[], Any])
     written = writing().submit().claim().start("0").finish("0", fault="replica-died")
     written.add(e.BranchRetried(attempt=2, cause="replica-died"))
     written.start("0", segment=2, attempt=2).finish("0", segment=2)
-    chats = [span for span in spans_of(written.records, CALLER, "tiny") if span.name == "chat tiny"]
+    chats = [span for span in spans_of(written.records, ORIGIN, "tiny") if span.name == "chat tiny"]
     assert [chat.status for chat in chats] == [Status.ERROR, Status.OK]
     assert chats[0].attributes[names.ERROR_TYPE] == "replica-died"
     assert [chat.attributes[names.ATTEMPT] for chat in chats] == [1, 2]
@@ -118,7 +118,7 @@ def test_a_failed_decode_and_its_retry_are_two_spans(writing: Callable[[], Any])
 
 def test_a_takeover_is_a_second_organizer_in_the_same_trace(writing: Callable[[], Any]) -> None:
     written = writing().submit().claim("first").claim("second")
-    organizers = [span for span in spans_of(written.records, CALLER, "tiny") if span.name == "organize"]
+    organizers = [span for span in spans_of(written.records, ORIGIN, "tiny") if span.name == "organize"]
     assert [span.attributes[names.OWNER] for span in organizers] == ["first", "second"]
     assert names.UNFINISHED not in organizers[0].attributes
 
@@ -152,13 +152,13 @@ def test_a_job_cancelled_in_the_queue_has_a_trace_too(writing: Callable[[], Any]
 
 
 def test_equal_journals_give_equal_spans(voted: Any) -> None:
-    assert spans_of(voted.records, CALLER, "tiny") == spans_of(voted.records, CALLER, "tiny")
+    assert spans_of(voted.records, ORIGIN, "tiny") == spans_of(voted.records, ORIGIN, "tiny")
 
 
 def test_a_callers_traceparent_is_the_roots_parent(voted: Any) -> None:
-    caller = caller_of(traceparent(TRACE, "b7ad6b7169203331"))
-    assert caller == Caller(TRACE, "b7ad6b7169203331")
-    assert drawn(voted, caller)["invoke_workflow anabranch"].parent_span_id == "b7ad6b7169203331"
+    origin = read_traceparent(traceparent(TRACE, "b7ad6b7169203331"))
+    assert origin == TraceOrigin(TRACE, "b7ad6b7169203331")
+    assert drawn(voted, origin)["invoke_workflow anabranch"].parent_span_id == "b7ad6b7169203331"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_callers_traceparent_is_the_roots_parent(voted: Any) -> None:
     [None, "", "garbage", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}"],
 )
 def test_without_a_valid_traceparent_a_new_trace_begins(header: str | None) -> None:
-    first, second = caller_of(header), caller_of(header)
+    first, second = read_traceparent(header), read_traceparent(header)
     assert first.span_id is None
     assert first.trace_id != second.trace_id
     assert len(first.trace_id) == 32

@@ -181,12 +181,12 @@ async def test_a_page_that_reads_too_slowly_is_told_to_read_again(
     app: FastAPI, organizer: Any, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "TAIL", 5)
-    backing = app.state.backing
-    page = PageStream(backing, None, Load(backing, None)).events({JobId(job): 1})
+    deps = app.state.deps
+    page = PageStream(deps, None, Load(deps, None)).events({JobId(job): 1})
     await anext(page)  # the load; from here on the page is live
-    with backing.feed.follow(JobId(job), after=1) as quick:
+    with deps.feed.follow(JobId(job), after=1) as quick:
         await fork(organizer, job, *range(1, 30))
-        await read_until(backing.feed, quick, 31)
+        await read_until(deps.feed, quick, 31)
     told = (await anext(page)).decode()
     assert told.startswith(f'event: resync\ndata: {{"job": "{job}", "after": 1}}\n\n')
     await fork(organizer, job, 30)

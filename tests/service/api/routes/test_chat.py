@@ -11,7 +11,7 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.events import Event
 from anabranch.dag.policy import catalogue
-from anabranch.service.api.server import serving
+from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
 
@@ -21,7 +21,7 @@ MODEL = "anabranch/self-consistency"
 
 @pytest.fixture
 async def address(settings: Settings, store: Store) -> AsyncIterator[str]:
-    server = serving(settings)
+    server = serve_api(settings)
     url = await asyncio.to_thread(server.__enter__)
     yield url
     await asyncio.to_thread(server.__exit__, None, None, None)

@@ -13,7 +13,7 @@ import pytest
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.api.server import CannotListen, serving
+from anabranch.service.api.server import CannotListen, serve_api
 from anabranch.service.client import Client
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import SchemaBehind
@@ -25,10 +25,10 @@ Event = dict[str, Any]
 @pytest.fixture
 async def address(settings: Settings, store: Store) -> AsyncIterator[str]:
     """A server in a thread of its own, over the store that the test writes to."""
-    serving_ = serving(settings)
-    url = await asyncio.to_thread(serving_.__enter__)
+    server = serve_api(settings)
+    url = await asyncio.to_thread(server.__enter__)
     yield url
-    await asyncio.to_thread(serving_.__exit__, None, None, None)
+    await asyncio.to_thread(server.__exit__, None, None, None)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_a_stream_resumes_on_another_server(
     async with following(browser, f"/v1/jobs/{job}/events") as stream:
         last = (await anext(stream))["id"]
     await organizer.answer(job)
-    second = serving(settings)
+    second = serve_api(settings)
     url = await asyncio.to_thread(second.__enter__)
     async with httpx.AsyncClient(base_url=url) as other:
         got = await seqs(other, job, last)
@@ -283,11 +283,11 @@ class TestSocket:
             taken.listen()
             address = taken.getsockname()[:2]
             with pytest.raises(CannotListen, match="--port"):
-                await asyncio.to_thread(serving(settings, address=address).__enter__)
+                await asyncio.to_thread(serve_api(settings, address=address).__enter__)
 
     async def test_a_schema_that_is_behind_is_not_served(self, settings: Settings) -> None:
         with pytest.raises(SchemaBehind, match="anabranch db upgrade"):
-            await asyncio.to_thread(serving(settings).__enter__)
+            await asyncio.to_thread(serve_api(settings).__enter__)
 
 
 class TestClient:

@@ -102,8 +102,8 @@ async def test_the_callers_trace_is_the_jobs(client: httpx.AsyncClient, store: S
 
 async def test_the_models_price_is_the_jobs(client: httpx.AsyncClient, store: Store, app: FastAPI) -> None:
     prices = {"*": Price(prompt=1, completion=2), "large": Price(prompt=10, completion=30)}
-    backing = app.state.backing
-    app.state.backing = replace(backing, settings=backing.settings.model_copy(update={"prices": prices}))
+    deps = app.state.deps
+    app.state.deps = replace(deps, settings=deps.settings.model_copy(update={"prices": prices}))
     limits = {}
     for model in (None, "large", "other"):
         job = await submitted(client, model=model)

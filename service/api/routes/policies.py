@@ -1,0 +1,46 @@
+"""The policy catalogue, as clients choose from it."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from anabranch.dag.policy import catalogue
+from anabranch.service.api.live.dependencies import Injected
+from anabranch.service.policies import params_schema
+
+router = APIRouter(prefix="/v1")
+
+
+class PolicyInfoView(BaseModel):
+    name: str
+    title: str
+    paper: str
+    use_when: str
+    version: str
+    params: dict[str, Any]
+    default: bool
+
+
+class Policies(BaseModel):
+    items: list[PolicyInfoView]
+
+
+@router.get("/policies", tags=["policies"])
+async def policies(deps: Injected) -> Policies:
+    """The policies, each with its source and the JSON Schema of its parameters."""
+    found = sorted(catalogue().values(), key=lambda info: info.name)
+    return Policies(
+        items=[
+            PolicyInfoView(
+                name=info.name,
+                title=info.title,
+                paper=info.paper,
+                use_when=info.use_when,
+                version=info.version,
+                params=params_schema(info),
+                default=info.name == deps.settings.policy,
+            )
+            for info in found
+        ]
+    )
