@@ -21,7 +21,7 @@ def build_engine(settings: EngineSettings) -> Engine:
                 )
             return VllmEngine(VllmSettings(model=settings.model, **settings.options))
         case "openai":
-            from anabranch.workers.engines.openai import OpenAIEngine, OpenAISettings
+            from anabranch.workers.engines.openai.engine import OpenAIEngine, OpenAISettings
 
             if not settings.options.get("base_url"):
                 raise ModelUnavailable(

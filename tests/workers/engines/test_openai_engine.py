@@ -7,7 +7,7 @@ from tests.workers.engines.upstream import decoded, fault_of, spent, text_in
 
 from anabranch.dag.decoding import Finish, Structure, Usage
 from anabranch.dag.text import Context
-from anabranch.workers.engines.openai import UNKNOWN_MODEL_LEN, OpenAISettings
+from anabranch.workers.engines.openai.engine import UNKNOWN_MODEL_LEN, OpenAISettings
 from anabranch.workers.errors import ModelUnavailable
 
 # -- what is served

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 from tests.workers.engines.upstream import Upstream, decoded, fault_of, serving
 
-from anabranch.workers.engines.openai import OpenAIEngine, OpenAISettings
+from anabranch.workers.engines.openai.engine import OpenAIEngine, OpenAISettings
 from anabranch.workers.errors import DecodeError, ModelUnavailable
 
 TOO_LONG = "This model's maximum context length is 4096 tokens."

@@ -11,7 +11,7 @@ from openai.types.chat.chat_completion_chunk import Choice
 
 from anabranch.dag.decoding import Fault, Finish, Structure, Usage
 from anabranch.dag.text import Context
-from anabranch.workers.engines.openai_faults import fault_of, openai_errors_as_faults
+from anabranch.workers.engines.openai.faults import fault_of, openai_errors_as_faults
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.errors import DecodeError, ModelUnavailable
 from anabranch.workers.messages import DecodeRequest
