@@ -1,4 +1,4 @@
-"""What anything that decodes must do. It is done in `engines/vllm.py`, `engines/openai/engine.py`, `engines/scripted.py`."""
+"""What anything that decodes must do: each module of this room, and `openai/`, does it for one kind of engine."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
