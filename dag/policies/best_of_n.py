@@ -8,7 +8,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, marked
+from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, record_mark
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, Output
 
@@ -63,7 +63,7 @@ def best_of_n(
         joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
         pending, result = joined.pending, joined.results[0]
         if result.branch in judged:
-            scores |= yield from marked(result, judged[result.branch])
+            scores |= yield from record_mark(result, judged[result.branch])
         elif not result.ok:
             idle = tuple(who for who, whom in judged.items() if whom == result.branch)
             yield a.Cancel(branches=idle, reason="there is nothing to judge")

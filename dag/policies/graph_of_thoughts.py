@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.graphs.operation_runner import Work, carry_out, take
+from anabranch.dag.policies.graphs.operation_runner import GraphRun, begin, take_result
 from anabranch.dag.policies.graphs.operations import USUAL, read_operations
 from anabranch.dag.policy import Param, policy
 
@@ -35,19 +35,19 @@ def graph_of_thoughts(
     operation, of equals the first; if that gives none, of the latest operation that gave one.
     """
     graph = read_operations(operations)
-    work, waiting = Work(), list(graph)
-    while waiting or work.pending:
+    run, waiting = GraphRun(), list(graph)
+    while waiting or run.pending:
         for operation in tuple(waiting):  # in an order in which one pass begins all that can begin
-            if work.ready(operation):
+            if run.ready(operation):
                 waiting.remove(operation)
-                work.given[operation.id] = yield from carry_out(operation, work, temperature)
-        if work.pending:
-            joined: a.Joined = yield a.Join(targets=work.pending, mode=a.Mode.FIRST)
-            work.pending = joined.pending
-            yield from take(joined.results[0], work)
+                run.given[operation.id] = yield from begin(operation, run, temperature)
+        if run.pending:
+            joined: a.Joined = yield a.Join(targets=run.pending, mode=a.Mode.FIRST)
+            run.pending = joined.pending
+            yield from take_result(joined.results[0], run)
     for operation in reversed(graph):
-        thoughts = [branch for branch in work.given[operation.id] if work.values.get(branch, "").strip()]
+        thoughts = [branch for branch in run.given[operation.id] if run.values.get(branch, "").strip()]
         if thoughts:
-            best = max(thoughts, key=lambda branch: work.scores.get(branch, 0.0))
-            return a.Answer(text=work.values[best].strip(), sources=(best,))
+            best = max(thoughts, key=lambda branch: run.scores.get(branch, 0.0))
+            return a.Answer(text=run.values[best].strip(), sources=(best,))
     raise NoAnswer("no operation gave a thought")

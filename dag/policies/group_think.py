@@ -4,7 +4,7 @@ from typing import Annotated
 
 from anabranch.dag.actions import Answer, Policy
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.peers import Manner, together
+from anabranch.dag.policies.parts.peers import GroupConfig, run_group
 from anabranch.dag.policies.parts.shared_memory import Layout
 from anabranch.dag.policy import Param, policy
 
@@ -39,8 +39,8 @@ def group_think(
     end, and the answer is what each wrote, in their order. T is the longest chain of segments written or read.
     """
     names = tuple(f"Thinker {number}" for number in range(1, thinkers + 1))
-    manner = Manner(names=names, rules=RULES, layout=Layout.CONTIGUOUS, stride=stride, tokens=tokens)
-    outcome = yield from together(manner)
+    config = GroupConfig(names=names, rules=RULES, layout=Layout.CONTIGUOUS, stride=stride, tokens=tokens)
+    outcome = yield from run_group(config)
     if isinstance(outcome, Answer):
         return outcome
     trace = "\n\n".join(text for _, text in outcome)

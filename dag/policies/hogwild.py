@@ -6,7 +6,7 @@ from anabranch.dag.actions import Answer, Policy
 from anabranch.dag.answers.equality import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.peers import Manner, together
+from anabranch.dag.policies.parts.peers import GroupConfig, run_group
 from anabranch.dag.policies.parts.shared_memory import Layout
 from anabranch.dag.policy import Param, policy
 
@@ -52,7 +52,7 @@ def hogwild(
     answer in 16, which counts when nobody answers unasked. T is the longest chain of segments that were written or
     read; when all keep pace, the winner's own tokens.
     """
-    manner = Manner(
+    config = GroupConfig(
         names=NAMES[:workers],
         rules=RULES,
         layout=Layout(layout),
@@ -61,7 +61,7 @@ def hogwild(
         nudge=nudge,
         must_answer=True,
     )
-    outcome = yield from together(manner)
+    outcome = yield from run_group(config)
     if isinstance(outcome, Answer):
         return outcome
     for branch, trace in outcome:

@@ -8,7 +8,7 @@ from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import by_path
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.judge import PROPOSED, judge, marked
+from anabranch.dag.policies.parts.judge import PROPOSED, judge, record_mark
 from anabranch.dag.policies.trees.partial_solution import FINISH, NEXT, ROLLOUT, Node
 from anabranch.dag.policies.trees.uct import Place, select
 from anabranch.dag.policy import Param, policy
@@ -47,7 +47,7 @@ def mcts(
             parent = select(root, branching, depth, exploration)
             if parent is None:
                 break
-            place = yield from _launched(parent, temperature)
+            place = yield from _launch(parent, temperature)
             if place is None:
                 iterations = 0  # refused: no more will be had
                 break
@@ -55,7 +55,7 @@ def mcts(
             tried.append(place)
         if not flight:
             break
-        yield from _passed_up(flight.popleft())
+        yield from _pass_up(flight.popleft())
     solved = [place for place in tried if place.solution]
     if not solved:
         raise NoAnswer(f"none of {len(tried)} rollouts came to an end")
@@ -66,7 +66,7 @@ def mcts(
     return a.Answer(text=best.solution, sources=tuple(sorted(used, key=by_path)))
 
 
-def _launched(parent: Place, temperature: float) -> Generator[a.Action, Any, Place | None]:
+def _launch(parent: Place, temperature: float) -> Generator[a.Action, Any, Place | None]:
     """Fork a step, the rollout behind it and its judge, each behind the one before it. None if that was refused."""
     assert parent.node is not None
     ask = NEXT + FINISH if parent.node.texts else NEXT
@@ -84,20 +84,20 @@ def _launched(parent: Place, temperature: float) -> Generator[a.Action, Any, Pla
     return place
 
 
-def _passed_up(place: Place) -> Generator[a.Action, Any, None]:
+def _pass_up(place: Place) -> Generator[a.Action, Any, None]:
     """Wait for a rollout; its value counts for all places above it."""
     joined: a.Joined = yield a.Join(targets=place.branches)
     step, *rest = joined.results
     assert place.parent is not None
     assert place.parent.node is not None
     if step.ok:
-        place.node = next(iter(place.parent.node.grown(step)), None)
+        place.node = next(iter(place.parent.node.grow(step)), None)
     mark: float | None = None
     if place.node is not None and rest and rest[0].ok:
         ending = () if place.node.final else (rest[0].value.strip(),)
         place.solution = "\n".join((*place.node.texts, *ending))
         for judged in rest[1:]:
-            scores = yield from marked(judged, rest[0].branch)
+            scores = yield from record_mark(judged, rest[0].branch)
             mark = scores.get(rest[0].branch)
     for each in place.up():
         each.visits -= mark is None

@@ -12,10 +12,10 @@ from anabranch.dag.policies.graphs.plan import Plan
 from anabranch.dag.policies.graphs.planner import (
     CONCLUDE,
     IN_PARTS,
-    agreed_plan,
-    known,
-    part_of,
-    written_plan,
+    approve_plan,
+    results_message,
+    subtask_child,
+    write_plan,
 )
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
@@ -39,13 +39,13 @@ def plan(
     once, then the trunk answers directly; so it does when the plan says so, is rejected, or may not fork. A dependent
     of a failed subtask starts all the same and reads why it failed. If there is no synthesis, the trunk writes it.
     """
-    wanted = yield from written_plan(problem, width, depth)
-    agreed = yield from agreed_plan(wanted, width, depth)
+    wanted = yield from write_plan(problem, width, depth)
+    agreed = yield from approve_plan(wanted, width, depth)
     parts = yield from _forked(agreed)
     useful: list[a.Result] = []
     if parts:
         ask = say("user", CONCLUDE.format(synthesis=escape(agreed.synthesis)))
-        conclusion = (IN_PARTS, known(agreed, parts), ask)
+        conclusion = (IN_PARTS, results_message(agreed, parts), ask)
         child = a.Thought(base=Base.PROBLEM, messages=conclusion, role="synthesis", label=agreed.synthesis)
         merged: a.Forked = yield a.Merge(merged=tuple(parts.values()), child=child)
         joined: a.Joined = yield a.Join(targets=(*parts.values(), *merged.branches))
@@ -64,7 +64,7 @@ def _forked(plan: Plan) -> Generator[a.Action, Any, dict[str, BranchId]]:
     """Fork all subtasks at once, each behind those it needs: they must have their names first."""
     parts: dict[str, BranchId] = {}
     for wave in plan.waves():
-        children = tuple(part_of(plan, task, parts) for task in wave)
+        children = tuple(subtask_child(plan, task, parts) for task in wave)
         forked: a.Forked = yield a.Fork(children=children)
         accepted = zip(wave, forked.ids, strict=False)  # a person may have taken some out
         parts |= {task.id: branch for task, branch in accepted if branch is not None}

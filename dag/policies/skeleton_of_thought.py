@@ -12,10 +12,10 @@ from anabranch.dag.policies.parts.skeleton import (
     LINE,
     NO_SKELETON,
     SKELETON,
-    line_of,
-    point_of,
+    ask_router,
+    format_line,
+    point_child,
     skeleton_form,
-    suits_points,
 )
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
@@ -40,27 +40,27 @@ def skeleton_of_thought(
     as an A; a skeleton of fewer than two points is malformed and the question answered directly; a point that failed,
     was refused or was cut off stands as its bare skeleton.
     """
-    suits = router == "off" or (yield from suits_points())
+    suits = router == "off" or (yield from ask_router())
     if not suits:
-        return (yield from _direct())
+        return (yield from _answer_directly())
     yield a.Splice(messages=(say("user", SKELETON.format(points=points)),))
     outline: a.Segment = yield a.Think(Decoding(structure=skeleton_form(points), max_tokens=24 * points))
     skeleton = LINE.findall(outline.text)[:points]
     if len(skeleton) < 2:
         yield a.Malformed(problem="no-skeleton", span=outline.text[:200])
         yield a.Splice(messages=(say("user", NO_SKELETON),))
-        return (yield from _direct())
-    children = tuple(point_of(i, point, point_tokens) for i, point in enumerate(skeleton, start=1))
+        return (yield from _answer_directly())
+    children = tuple(point_child(i, point, point_tokens) for i, point in enumerate(skeleton, start=1))
     forked: a.Forked = yield a.Fork(children=children)
     joined: a.Joined = yield a.Join(targets=forked.branches)
     written = [result for result in joined.results if result.ok]
     texts: dict[BranchId | None, str] = {result.branch: result.value.strip() for result in written}
     rows = zip_longest(skeleton, forked.ids)  # a person may have taken points out
-    lines = (line_of(i, point, texts.get(branch, "")) for i, (point, branch) in enumerate(rows, start=1))
+    lines = (format_line(i, point, texts.get(branch, "")) for i, (point, branch) in enumerate(rows, start=1))
     return a.Answer(text="\n".join(lines), sources=(TRUNK, *(each.branch for each in written)))
 
 
-def _direct() -> a.Policy:
+def _answer_directly() -> a.Policy:
     segment: a.Segment = yield a.Think()
     if not segment.text.strip():
         raise NoAnswer("the model wrote neither a skeleton nor an answer")

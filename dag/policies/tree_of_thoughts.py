@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.judge import elected
-from anabranch.dag.policies.trees.beam import grown, pruned
+from anabranch.dag.policies.parts.judge import elect
+from anabranch.dag.policies.trees.beam import grow, prune
 from anabranch.dag.policies.trees.partial_solution import FINISH, LAST, NEXT, PROPOSE, Node
 from anabranch.dag.policy import Param, policy
 
@@ -48,21 +48,21 @@ def tree_of_thoughts(
             node for node in frontier if not node.final for _ in range(k if generate == "sample" else 1)
         ]
         judges = votes if evaluate == "value" else 0
-        fresh = yield from grown(growing, ask, judges, temperature, listed=generate == "propose")
+        fresh = yield from grow(growing, ask, judges, temperature, listed=generate == "propose")
         if not fresh:
             break
         nodes = [*(node for node in frontier if node.final), *fresh]
         if evaluate == "vote":
-            fresh = yield from elected({node: node.parts for node in nodes}, votes)
+            fresh = yield from elect({node: node.parts for node in nodes}, votes)
         values |= fresh
         ranked = sorted(nodes, key=lambda node: -values[node])
         yield a.Score(scores={node.branches[-1]: values[node] for node in reversed(ranked)}, by=evaluate)
-        yield from pruned([*frontier, *nodes], ranked[:beam], f"beam {beam}")
+        yield from prune([*frontier, *nodes], ranked[:beam], f"beam {beam}")
         frontier = ranked[:beam]
         if frontier[0].final:
             break
     best = frontier[0]
     if not best.texts:
         raise NoAnswer("no first step was found")
-    yield from pruned(frontier, [best], "not the best")
+    yield from prune(frontier, [best], "not the best")
     return a.Answer(text="\n".join(best.texts), sources=best.branches)

@@ -8,7 +8,7 @@ from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId
 from anabranch.dag.policies.graphs.operations import Operation
-from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, marked
+from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, record_mark
 from anabranch.dag.text import Base, Output, say
 
 IMPROVE = "Improve this draft: correct its mistakes and fill its gaps. Reply with the improved answer alone."
@@ -18,7 +18,7 @@ AGGREGATE = (
 
 
 @dataclass(slots=True)
-class Work:
+class GraphRun:
     """How far the graph has come."""
 
     given: dict[str, tuple[BranchId, ...]] = field(default_factory=dict)
@@ -41,10 +41,10 @@ class Work:
         return not any(each in inputs or self.source.get(each) in inputs for each in self.pending)
 
 
-def take(result: a.Result, work: Work) -> Generator[a.Action, Any, None]:
+def take_result(result: a.Result, work: GraphRun) -> Generator[a.Action, Any, None]:
     """A branch has ended. What would read a thought that failed need not begin."""
     if result.branch in work.judges:
-        work.scores |= yield from marked(result, work.source[result.branch])
+        work.scores |= yield from record_mark(result, work.source[result.branch])
     elif result.ok:
         work.values[result.branch] = result.value
     else:
@@ -52,8 +52,8 @@ def take(result: a.Result, work: Work) -> Generator[a.Action, Any, None]:
         yield a.Cancel(branches=idle, reason="there is nothing to read")
 
 
-def carry_out(
-    operation: Operation, work: Work, temperature: float
+def begin(
+    operation: Operation, work: GraphRun, temperature: float
 ) -> Generator[a.Action, Any, tuple[BranchId, ...]]:
     """Begin an operation; the thoughts that it gives."""
     inputs = work.inputs(operation)
@@ -62,9 +62,9 @@ def carry_out(
             origins = inputs if operation.after else (None,)
             reading = [each for each in origins for _ in range(operation.count)]
             children = tuple(_thought(operation, (each,) if each else (), temperature) for each in reading)
-            return (yield from _forked(work, children, reading))
+            return (yield from _fork(work, children, reading))
         case "aggregate":
-            return (yield from _merged(work, operation, inputs, temperature))
+            return (yield from _merge(work, operation, inputs, temperature))
         case "score" if operation.verifier:
             check = a.Verifier(kind=operation.verifier, spec=operation.spec)
             targets = tuple(each for each in inputs if each in work.values)
@@ -74,14 +74,14 @@ def carry_out(
         case "score":
             prompt = operation.prompt or JUDGE
             children = tuple(judge(PROPOSED, Output(branch=each), prompt=prompt) for each in inputs)
-            work.judges.update((yield from _forked(work, children, inputs)))
+            work.judges.update((yield from _fork(work, children, inputs)))
             return inputs
         case _:
-            return (yield from _kept(work, operation, inputs))
+            return (yield from _keep(work, operation, inputs))
 
 
-def _forked(
-    work: Work, children: tuple[a.Thought, ...], reading: Sequence[BranchId | None]
+def _fork(
+    work: GraphRun, children: tuple[a.Thought, ...], reading: Sequence[BranchId | None]
 ) -> Generator[a.Action, Any, tuple[BranchId, ...]]:
     forked: a.Forked = yield a.Fork(children=children)
     pairs = zip(forked.ids, reading, strict=False)
@@ -90,8 +90,8 @@ def _forked(
     return forked.branches
 
 
-def _merged(
-    work: Work, operation: Operation, inputs: tuple[BranchId, ...], temperature: float
+def _merge(
+    work: GraphRun, operation: Operation, inputs: tuple[BranchId, ...], temperature: float
 ) -> Generator[a.Action, Any, tuple[BranchId, ...]]:
     made: tuple[BranchId, ...] = ()
     for _ in range(operation.count if inputs else 0):
@@ -102,8 +102,8 @@ def _merged(
     return made
 
 
-def _kept(
-    work: Work, operation: Operation, inputs: tuple[BranchId, ...]
+def _keep(
+    work: GraphRun, operation: Operation, inputs: tuple[BranchId, ...]
 ) -> Generator[a.Action, Any, tuple[BranchId, ...]]:
     """Those that a keep operation lets pass, best first; the others are pruned."""
     there = [each for each in inputs if each in work.values]

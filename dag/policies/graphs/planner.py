@@ -28,7 +28,7 @@ RESULT_LIMIT = 4000
 """Characters of one result that others read: a long one is cut in the middle, and the cut is marked."""
 
 
-def written_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
+def write_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
     """The planner's plan; a second one if the first is bad; an empty one if that is bad too, or there is none."""
     decoding = Decoding(structure=Structure(json_schema=plan_schema(width)), max_tokens=tokens_for(width))
     messages = (*planning(width), *problem.messages)
@@ -48,7 +48,7 @@ def written_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action
     return Plan()
 
 
-def agreed_plan(plan: Plan, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
+def approve_plan(plan: Plan, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
     """The plan as a person lets it pass, where the job's owner wants that. An edit that is bad is asked for again."""
     while True:
         decision: a.Decision = yield a.Approve(gate="plan", subject=plan.as_json())
@@ -64,16 +64,16 @@ def _bad_plan(bad: BadPlan, text: str) -> a.Malformed:
     return a.Malformed(problem="bad-plan", span=f"{bad}: {text[:400]}")
 
 
-def part_of(plan: Plan, task: Subtask, parts: Mapping[str, BranchId]) -> a.Thought:
+def subtask_child(plan: Plan, task: Subtask, parts: Mapping[str, BranchId]) -> a.Thought:
     """The child that works a subtask out, behind those it needs."""
     inputs = {name: parts[name] for name in task.after if name in parts}
-    before = (known(plan, inputs),) if inputs else ()
+    before = (results_message(plan, inputs),) if inputs else ()
     messages = (IN_PARTS, *before, say("user", SUBTASK.format(question=escape(task.question))))
     after = tuple(inputs.values())
     return a.Thought(base=Base.PROBLEM, messages=messages, role="subtask", label=task.question, after=after)
 
 
-def known(plan: Plan, parts: Mapping[str, BranchId]) -> Message:
+def results_message(plan: Plan, parts: Mapping[str, BranchId]) -> Message:
     """What these subtasks found, by reference."""
     found = (
         (f"\n\n{escape(task.question)}\n", Output(branch=parts[task.id], limit=RESULT_LIMIT))

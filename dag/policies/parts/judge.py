@@ -55,9 +55,9 @@ def branches_in(parts: tuple[str | Output, ...]) -> tuple[BranchId, ...]:
     return tuple(part.branch for part in parts if isinstance(part, Output))
 
 
-def marked(result: Result, of: BranchId) -> Generator[Action, Any, dict[BranchId, float]]:
+def record_mark(result: Result, of: BranchId) -> Generator[Action, Any, dict[BranchId, float]]:
     """Record the mark that a judge gave a branch: 0.0 to 1.0. A judge that failed or wrote no number gives none."""
-    mark = mark_of(result)
+    mark = read_mark(result)
     if mark is not None:
         scored: Scored = yield Score(scores={of: mark}, by="judge")
         return dict(scored.scores)
@@ -66,13 +66,13 @@ def marked(result: Result, of: BranchId) -> Generator[Action, Any, dict[BranchId
     return {}
 
 
-def mark_of(result: Result) -> float | None:
+def read_mark(result: Result) -> float | None:
     """A judge's mark, from 0.0 to 1.0: the first number it wrote. None when it wrote none."""
     number = _NUMBER.search(result.value) if result.ok else None
     return min(float(number.group()) / TOP, 1.0) if number else None
 
 
-def elected(
+def elect(
     candidates: Mapping[Candidate, Parts], voters: int
 ) -> Generator[Action, Any, dict[Candidate, float]]:
     """How many voters are for each candidate: each reads all of them, numbered, and names one."""

@@ -42,7 +42,7 @@ FINISHER_TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class GroupConfig:
     """How a group thinks together."""
 
     names: tuple[str, ...]
@@ -69,14 +69,14 @@ class Manner:
         )
 
 
-def together(manner: Manner) -> Generator[Action, Any, Answer | tuple[tuple[BranchId, str], ...]]:
+def run_group(config: GroupConfig) -> Generator[Action, Any, Answer | tuple[tuple[BranchId, str], ...]]:
     """Let all think: the answer of the first who gives one, of the first who was made to, or what each has written.
 
     Who still thinks is cancelled then, as all children of a policy that has its answer are. Raises NoAnswer when
     nobody wrote anything.
     """
     numbers: dict[BranchId, int] = {}  # known once they are forked, and needed when the first has posted
-    forked: Forked = yield Fork(children=tuple(manner.child(me, numbers) for me in range(len(manner.names))))
+    forked: Forked = yield Fork(children=tuple(config.child(me, numbers) for me in range(len(config.names))))
     numbers |= {branch: me for me, branch in enumerate(forked.ids) if branch is not None}
     pending, traces, forced = forked.branches, dict[BranchId, str](), list[Answer]()
     while pending:
@@ -87,7 +87,7 @@ def together(manner: Manner) -> Generator[Action, Any, Answer | tuple[tuple[Bran
                 return Answer(text=result.value, sources=(result.branch,))
             if FORCED in result.flags:
                 forced.append(Answer(text=result.value, sources=(result.branch,), flags=(FORCED,)))
-            name = manner.names[numbers[result.branch]]
+            name = config.names[numbers[result.branch]]
             traces[result.branch] = result.value or written_by(name, result.text)
     if forced:
         return forced[0]
@@ -97,16 +97,16 @@ def together(manner: Manner) -> Generator[Action, Any, Answer | tuple[tuple[Bran
     return written
 
 
-def _thinker(manner: Manner, me: int, numbers: Mapping[BranchId, int]) -> Policy:
+def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> Policy:
     """One thinker. It gives its answer, flagged so, or else all that it wrote; one that repeats itself has no more."""
-    memory = Memory(names=manner.names, me=me)
+    memory = Memory(names=config.names, me=me)
     reads: tuple[BranchId, ...] = ()
     context, trace, spent, unasked = "", "", 0, 0
-    while spent < manner.tokens:
-        nudge = NUDGE if manner.nudge and unasked >= manner.nudge and not memory.rest.get(me) else ""
-        before, context = context, memory.page(manner.layout) + nudge
+    while spent < config.tokens:
+        nudge = NUDGE if config.nudge and unasked >= config.nudge and not memory.rest.get(me) else ""
+        before, context = context, memory.page(config.layout) + nudge
         yield rewritten(before, context, reads)
-        segment: Segment = yield Think(Decoding(stop=(STEP_END,), max_tokens=manner.stride))
+        segment: Segment = yield Think(Decoding(stop=(STEP_END,), max_tokens=config.stride))
         words = own_words(segment.text)
         strays = words != segment.text
         if not words.strip() and (strays or segment.finish is not Finish.STOP):
@@ -125,12 +125,12 @@ def _thinker(manner: Manner, me: int, numbers: Mapping[BranchId, int]) -> Policy
         answers = [answer for step in finished if (answer := boxed(step)) is not None and answer.strip()]
         if answers:
             return Answer(text=answers[0].strip(), flags=(ANSWERED,))
-        out_of_words = memory.repeats(finished) or (ends_turn and not manner.must_answer)
+        out_of_words = memory.repeats(finished) or (ends_turn and not config.must_answer)
         if segment.winding_down or out_of_words:
             break
-    if not manner.must_answer or segment.winding_down:
+    if not config.must_answer or segment.winding_down:
         return Answer(text=trace.strip())
-    yield rewritten(context, memory.page(manner.layout) + FINISHER, reads)
+    yield rewritten(context, memory.page(config.layout) + FINISHER, reads)
     last: Segment = yield Think(Decoding(max_tokens=FINISHER_TOKENS))
     answer = boxed("\\boxed{" + last.text) or last.text.partition("\n")[0]
     return Answer(text=answer.strip() or trace.strip(), flags=(FORCED,) if answer.strip() else ())

@@ -26,11 +26,11 @@ _WORD = r"[^\s:.*\d]{1,20}"
 LINE = re.compile(r"^\s*\d+[.)]\s*(.+?)[\s:.]*$", re.MULTILINE)
 
 
-def line_of(number: int, point: str, text: str) -> str:
+def format_line(number: int, point: str, text: str) -> str:
     return f"{number}. {point}: {text}" if text else f"{number}. {point}"
 
 
-def suits_points() -> Generator[a.Action, Any, bool]:
+def ask_router() -> Generator[a.Action, Any, bool]:
     """What the router says, in a branch of its own: the skeleton's context stays as the paper has it."""
     letters = Decoding(structure=Structure(choice=("A", "B", "C")), temperature=0.0, max_tokens=4)
     ask = a.Thought(
@@ -50,7 +50,7 @@ def skeleton_form(points: int) -> Structure:
     return Structure(regex=pattern)
 
 
-def point_of(number: int, point: str, tokens: int) -> a.Thought:
+def point_child(number: int, point: str, tokens: int) -> a.Thought:
     return a.Thought(
         base=Base.PARENT,
         messages=(say("user", POINT.format(number=number, point=escape(point))),),

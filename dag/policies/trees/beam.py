@@ -5,11 +5,11 @@ from typing import Any
 
 from anabranch.dag import actions as a
 from anabranch.dag.ids import BranchId
-from anabranch.dag.policies.parts.judge import mark_of
+from anabranch.dag.policies.parts.judge import read_mark
 from anabranch.dag.policies.trees.partial_solution import Node
 
 
-def grown(
+def grow(
     growing: list[Node], ask: str, judges: int, temperature: float, *, listed: bool
 ) -> Generator[a.Action, Any, dict[Node, float]]:
     """All different nodes that follow from these, each with the mean of its judges' marks."""
@@ -22,11 +22,11 @@ def grown(
         joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
         result, pending = joined.results[0], joined.pending
         if result.branch in judged:
-            mark = mark_of(result)
+            mark = read_mark(result)
             marks[judged[result.branch]] += [] if mark is None else [mark]
         elif result.ok:
             parent = parents[result.branch]
-            fresh = different(parent.proposed(result) if listed else parent.grown(result), marks)
+            fresh = keep_new(parent.grow_by_list(result) if listed else parent.grow(result), marks)
             marks |= {node: [] for node in fresh}
             if not fresh:
                 yield a.Prune(branches=(result.branch,), rule="nothing new")
@@ -39,7 +39,7 @@ def grown(
     return {node: sum(given) / len(given) if given else 0.0 for node, given in marks.items()}
 
 
-def different(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
+def keep_new(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
     """Those of the nodes that say what neither the others nor an earlier one of them says."""
     said = {node.key for node in others}
     different: dict[str, Node] = {}
@@ -49,7 +49,7 @@ def different(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
     return list(different.values())
 
 
-def pruned(nodes: list[Node], kept: list[Node], rule: str) -> Generator[a.Action, Any, None]:
+def prune(nodes: list[Node], kept: list[Node], rule: str) -> Generator[a.Action, Any, None]:
     """Prune the branches that lead to none of the kept nodes."""
     alive = {branch for node in kept for branch in node.branches}
     lost = dict.fromkeys(branch for node in nodes for branch in node.branches if branch not in alive)

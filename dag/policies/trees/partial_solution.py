@@ -59,12 +59,12 @@ class Node:
         parts = (*self.parts, Output(branch=branch), "\n")
         return Node((*self.texts, text), parts, (*self.branches, branch))
 
-    def grown(self, result: Result) -> list["Node"]:
+    def grow(self, result: Result) -> list["Node"]:
         """This node and the step that a branch wrote; none where it wrote nothing."""
         text = result.value.strip()
         return [self.then(result.branch, text)] if text else []
 
-    def proposed(self, result: Result) -> list["Node"]:
+    def grow_by_list(self, result: Result) -> list["Node"]:
         """This node and, one at a time, the steps that a branch listed."""
         branches = (*self.branches, result.branch)
         lines = _LINE.findall(result.value)
