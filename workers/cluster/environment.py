@@ -35,7 +35,7 @@ PRIVATE = {
 }
 
 HEAD_SECONDS = 2.0
-LOOPBACK_HOOK = "anabranch.workers.loopback.bind_to_loopback"
+LOOPBACK_HOOK = "anabranch.workers.cluster.loopback.bind_to_loopback"
 
 
 def prepare(*, loopback: bool = True) -> None:
@@ -48,7 +48,7 @@ def prepare(*, loopback: bool = True) -> None:
     if missing and "ray" in sys.modules:
         raise RuntimeError(
             f"Ray was imported before its environment was prepared; {', '.join(sorted(missing))} came too late. "
-            "Call anabranch.workers.ray_env.prepare() before anything imports ray."
+            "Call anabranch.workers.cluster.environment.prepare() before anything imports ray."
         )
     os.environ.update(missing)
 
