@@ -9,7 +9,9 @@ WIND_UP = 0.8
 """Share of a job's seconds after which its policy is told to wind up."""
 
 
-def words(limit: float, records: Sequence[e.Record], now: float) -> list[tuple[float, e.BudgetExceeded]]:
+def time_limits(
+    limit: float, records: Sequence[e.Record], now: float
+) -> list[tuple[float, e.BudgetExceeded]]:
     """The words that are still to be said, each with its moment in Unix seconds.
 
     Time counts from the first claim, whoever held it, and goes on while a job is parked or its organizer is lost.

@@ -11,7 +11,7 @@ from anabranch.workers.pool.protocol import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class JobContext:
     """What a job run acts on."""
 
     pool: Pool

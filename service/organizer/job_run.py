@@ -13,9 +13,9 @@ from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget
-from anabranch.service.organizer.deadlines import BranchDeadlines, words
-from anabranch.service.organizer.job_context import Surroundings
-from anabranch.service.organizer.partial_text import Draft, Drafts
+from anabranch.service.organizer.deadlines import BranchDeadlines, time_limits
+from anabranch.service.organizer.job_context import JobContext
+from anabranch.service.organizer.partial_text import PartialText, PartialTexts
 from anabranch.service.organizer.requests import request_of
 from anabranch.service.organizer.timers import Timers
 from anabranch.service.store.rows import Checkpoint
@@ -39,20 +39,20 @@ class JobRun:
         trace_id: str,
         interpreter: Interpreter,
         records: Sequence[e.Record],
-        around: Surroundings,
+        context: JobContext,
     ) -> None:
         self.job = job
         self._trace_id = trace_id
         self._interpreter = interpreter
-        self._around = around
+        self._context = context
         self._seq = len(records)
         self._graph = ReasoningGraph()
         budget = interpreter.state.spec.budget if interpreter.state.spec is not None else Budget()
-        self._deadline = () if budget.seconds is None else words(budget.seconds, records, around.now())
+        self._deadline = () if budget.seconds is None else time_limits(budget.seconds, records, context.now())
         """Two words when time runs short: wind up, then stop."""
         self._branch_deadlines = BranchDeadlines(budget.branch_seconds)
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
-        self._drafts = Drafts(asyncio.get_running_loop().time)
+        self._texts = PartialTexts(asyncio.get_running_loop().time)
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
@@ -78,9 +78,9 @@ class JobRun:
             return  # of a decode that was given up
         match message:
             case TextPiece():
-                self._drafts.add(message)
+                self._texts.add(message)
             case SegmentDone(key=key, segment=segment, decoded=decoded):
-                self._drafts.ended(key.branch, segment)
+                self._texts.ended(key.branch, segment)
                 self._finish(key.branch, segment, decoded)
 
     def _finish(self, branch: BranchId, segment: int, decoded: Decoded) -> None:
@@ -119,14 +119,14 @@ class JobRun:
         """Make events durable. Metrics go with the last ones, so that an ended job always has them."""
         if not events:
             return
-        at = datetime.fromtimestamp(self._around.now(), UTC)
+        at = datetime.fromtimestamp(self._context.now(), UTC)
         for event in events:
             self._seq += 1
             self._note(
                 e.Record(job=self.job, seq=self._seq, epoch=0, at=at, event=event, prev_hash="", hash="")
             )
         metrics = metrics_of(self._graph) if self._interpreter.over else None
-        await self._around.append(events, metrics)
+        await self._context.append(events, metrics)
 
     def _note(self, record: e.Record) -> None:
         self._graph.add(record)
@@ -173,11 +173,11 @@ class JobRun:
         for request in requests:
             self._delayed.pop(request.key, None)
         if requests:
-            self._around.pool.start(requests, self._deliver)
+            self._context.pool.start(requests, self._deliver)
 
     def _recalled(self, command: c.Decode) -> _Recalled | None:
         """What the job that this one was edited from was answered, when it asked the same."""
-        recall = self._around.recall
+        recall = self._context.recall
         segments = recall.of_decode(command) if recall is not None else ()
         if recall is None or not segments:
             return None
@@ -192,7 +192,7 @@ class JobRun:
         if tool is not None:
             tool.cancel()
         if delayed is None and tool is None:
-            self._around.pool.abort([key])
+            self._context.pool.abort([key])
         else:
             self._finish(command.branch, command.segment, Decoded(text="", finish=Finish.ABORT))
 
@@ -202,22 +202,22 @@ class JobRun:
     def _request(self, command: c.Decode) -> DecodeRequest:
         spec = self._interpreter.state.spec
         assert spec is not None
-        request = request_of(command, self.job, spec, self._trace_id, self._around.now())
+        request = request_of(command, self.job, spec, self._trace_id, self._context.now())
         self._keys[command.branch] = request.key
         return request
 
     async def _compare(self, command: c.Compare) -> None:
-        groups = await self._around.checks.compare(command.answers)
+        groups = await self._context.checks.compare(command.answers)
         self._inbox.put_nowait(lambda interpreter: interpreter.judged(command.branch, groups))
 
     async def _verify(self, command: c.Verify) -> None:
-        scores, details = await self._around.checks.verify(command.verifier, command.values)
+        scores, details = await self._context.checks.verify(command.verifier, command.values)
         self.tell(
             e.BranchScored(branch=command.branch, scores=scores, by=command.verifier.kind, details=details)
         )
 
     def _run_tool(self, command: c.RunTool) -> None:
-        recall = self._around.recall
+        recall = self._context.recall
         known = recall.of_tool(command) if recall is not None else None
         if known is not None:
             self._finish(command.branch, command.segment, known)
@@ -226,7 +226,7 @@ class JobRun:
 
     async def _use_tool(self, command: c.RunTool) -> None:
         try:
-            text = await self._around.checks.run_tool(command.tool, command.arguments)
+            text = await self._context.checks.run_tool(command.tool, command.arguments)
             decoded = Decoded(text=text, finish=Finish.EOS, engine=f"tool:{command.tool}")
         except DecodeError as error:
             decoded = Decoded(text="", finish=Finish.ERROR, fault=error.fault, engine=f"tool:{command.tool}")
@@ -237,21 +237,21 @@ class JobRun:
 
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
         """Text to be saved now; for a clean hand-over, all that is not saved yet."""
-        drafts = self._drafts.all_changed() if everything else self._drafts.due()
-        return tuple(map(self._checkpoint, drafts))
+        partials = self._texts.all_changed() if everything else self._texts.due()
+        return tuple(map(self._checkpoint, partials))
 
-    def _checkpoint(self, draft: Draft) -> Checkpoint:
+    def _checkpoint(self, partial_text: PartialText) -> Checkpoint:
         return Checkpoint(
-            branch=draft.branch,
-            segment=draft.segment,
-            attempt=self._interpreter.state.branches[draft.branch].attempt,
-            text=draft.text,
-            tokens=draft.tokens,
+            branch=partial_text.branch,
+            segment=partial_text.segment,
+            attempt=self._interpreter.state.branches[partial_text.branch].attempt,
+            text=partial_text.text,
+            tokens=partial_text.tokens,
         )
 
     def _at(self, due: float, fact: e.Event) -> None:
         """Tell this fact at that moment (Unix seconds), or now if it has passed."""
-        seconds = due - self._around.now()
+        seconds = due - self._context.now()
         if seconds <= 0:
             self.tell(fact)
         else:
@@ -278,7 +278,7 @@ class JobRun:
             task.cancel()
         still_open = [self._keys[b] for b in self._interpreter.state.open_segments if b in self._keys]
         if still_open:
-            self._around.pool.abort(still_open)
+            self._context.pool.abort(still_open)
 
 
 def _finished(interpreter: Interpreter, branch: BranchId, segment: int, decoded: Decoded) -> Step:

@@ -14,10 +14,10 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.journal.abandon import closing
-from anabranch.service.organizer.job_context import Surroundings
+from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
 from anabranch.service.organizer.rerun import recall_of
-from anabranch.service.organizer.resume import CannotGoOn, resumed, taken_up
+from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, resume
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.requests import Decision
@@ -35,7 +35,7 @@ PAUSE_SECONDS = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class _InHand:
+class HeldJob:
     """A job in this organizer's hands."""
 
     claim: Claim
@@ -73,7 +73,7 @@ class Organizer:
         self._max_jobs = max_jobs
         self._tenant_max_running = tenant_max_running
         self._now = now
-        self._held: dict[JobId, _InHand] = {}
+        self._held: dict[JobId, HeldJob] = {}
         self._strays: set[tuple[JobId, int]] = set()
         """Claims under this name that nothing here works on, as of the last heartbeat."""
         self._kept_at = float("-inf")
@@ -147,7 +147,7 @@ class Organizer:
             earlier = self._held.get(claim.job)
             if earlier is not None:
                 earlier.drop()
-            held = self._held[claim.job] = _InHand(claim)
+            held = self._held[claim.job] = HeldJob(claim)
             held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
 
     async def _keep(self) -> None:
@@ -202,7 +202,7 @@ class Organizer:
 
     # -- one job ------------------------------------------------------------------------------------------
 
-    async def _work(self, held: _InHand) -> None:
+    async def _work(self, held: HeldJob) -> None:
         """Run a job; whatever stops it, the store knows who goes on, and when."""
         job, after, broke = held.claim.job, None, False
         try:
@@ -227,7 +227,7 @@ class Organizer:
             after, broke = PAUSE_SECONDS, True
         await self._give_back(held, after, broke=broke)
 
-    async def _give_back(self, held: _InHand, after: float | None, *, broke: bool = False) -> None:
+    async def _give_back(self, held: HeldJob, after: float | None, *, broke: bool = False) -> None:
         claim = held.claim
         try:
             await self._store.release(claim.job, claim.epoch, after, broke=broke)
@@ -247,24 +247,24 @@ class Organizer:
         records = await self._store.records(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
         try:  # in a thread: the journal may be long, and the leases of the other jobs must be kept
-            interpreter = await asyncio.to_thread(resumed, records, claim.attempt)
+            interpreter = await asyncio.to_thread(resume, records, claim.attempt)
             recall = await recall_of(self._store, row.spec)
         except CannotGoOn as refusal:
             await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
             raise
-        around = Surroundings(
+        context = JobContext(
             pool=self._pool,
             checks=self._checks,
             append=partial(self._append, claim),
             now=self._now,
             recall=recall,
         )
-        run = JobRun(claim.job, row.trace_id, interpreter, records, around)
+        run = JobRun(claim.job, row.trace_id, interpreter, records, context)
         await self._tell(run, claim.job, claim.cancel_requested)
         run.tell(claimed)
         checkpoints = await self._store.checkpoints(claim.job)
         for started in interpreter.open_decodes():
-            run.tell(taken_up(started, checkpoints, interpreter.state.limits))
+            run.tell(end_lost_segment(started, checkpoints, interpreter.state.limits))
         run.resume(interpreter.owed())
         return run
 

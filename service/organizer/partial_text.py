@@ -13,7 +13,7 @@ EVERY_TOKENS = 2048
 
 
 @dataclass(slots=True, kw_only=True)
-class Draft:
+class PartialText:
     """The open segment of one branch, as far as its text has arrived."""
 
     branch: BranchId
@@ -23,44 +23,46 @@ class Draft:
     changed: bool = False
 
 
-class Drafts:
-    """The drafts of one job."""
+class PartialTexts:
+    """The texts of one job."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` tells seconds that only grow."""
         self._clock = clock
-        self._drafts: dict[BranchId, Draft] = {}
+        self._texts: dict[BranchId, PartialText] = {}
         self._saved_at = clock()
         self._unsaved_tokens = 0
 
     def add(self, piece: TextPiece) -> None:
         """A piece that is late, told twice, or follows one that was lost adds nothing: what is kept is always how the
         segment begins, so going on from it is right."""
-        draft = self._drafts.get(piece.key.branch)
-        if draft is None or draft.segment < piece.segment:
-            draft = self._drafts[piece.key.branch] = Draft(branch=piece.key.branch, segment=piece.segment)
-        if (piece.segment, piece.offset) != (draft.segment, len(draft.text)):
+        partial = self._texts.get(piece.key.branch)
+        if partial is None or partial.segment < piece.segment:
+            partial = self._texts[piece.key.branch] = PartialText(
+                branch=piece.key.branch, segment=piece.segment
+            )
+        if (piece.segment, piece.offset) != (partial.segment, len(partial.text)):
             return
-        self._unsaved_tokens += piece.tokens - draft.tokens
-        draft.text += piece.text
-        draft.tokens = piece.tokens
-        draft.changed = True
+        self._unsaved_tokens += piece.tokens - partial.tokens
+        partial.text += piece.text
+        partial.tokens = piece.tokens
+        partial.changed = True
 
     def ended(self, branch: BranchId, segment: int) -> None:
-        draft = self._drafts.get(branch)
-        if draft is not None and draft.segment <= segment:
-            del self._drafts[branch]
+        partial = self._texts.get(branch)
+        if partial is not None and partial.segment <= segment:
+            del self._texts[branch]
 
-    def due(self) -> tuple[Draft, ...]:
+    def due(self) -> tuple[PartialText, ...]:
         """Those to be saved now; empty until enough time has passed, or enough was decoded, since the last time."""
         if self._clock() - self._saved_at < EVERY_SECONDS and self._unsaved_tokens < EVERY_TOKENS:
             return ()
         return self.all_changed()
 
-    def all_changed(self) -> tuple[Draft, ...]:
+    def all_changed(self) -> tuple[PartialText, ...]:
         self._saved_at = self._clock()
         self._unsaved_tokens = 0
-        changed = tuple(draft for draft in self._drafts.values() if draft.changed)
-        for draft in changed:
-            draft.changed = False
+        changed = tuple(partial for partial in self._texts.values() if partial.changed)
+        for partial in changed:
+            partial.changed = False
         return changed

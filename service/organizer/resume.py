@@ -24,7 +24,7 @@ class CannotGoOn(Exception):
         self.failed = failed
 
 
-def resumed(records: Sequence[e.Record], attempt: int) -> Interpreter:
+def resume(records: Sequence[e.Record], attempt: int) -> Interpreter:
     """The interpreter as it stood when the journal ended. Raises CannotGoOn. `attempt` is the claim's."""
     submitted = records[0].event
     assert isinstance(submitted, e.JobSubmitted)
@@ -66,7 +66,7 @@ def lost_in_vain(records: Sequence[e.Record], attempt: int) -> int:
     return attempt - since
 
 
-def taken_up(
+def end_lost_segment(
     started: e.SegmentStarted, checkpoints: Mapping[BranchId, Checkpoint], limits: Limits
 ) -> e.SegmentFinished:
     """The end of a segment whose organizer was lost.

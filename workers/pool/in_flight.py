@@ -20,7 +20,7 @@ class _Seen:
     submitted: float = 0.0
 
 
-class Call:
+class InFlightCall:
     """Passes messages on until each request has had its last SegmentDone, and not one further."""
 
     def __init__(

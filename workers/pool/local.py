@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from anabranch.dag.decoding import Fault, Finish
 from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.messages import DecodeRequest, Key
-from anabranch.workers.pool.in_flight import Call
+from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
 from anabranch.workers.replica.replica import TEXT_INTERVAL, Batch, Replica
 
@@ -38,7 +38,7 @@ class LocalPool:
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
         batches = self.replica.decode(requests)
-        task = asyncio.create_task(self._follow(batches, Call(requests, deliver)))
+        task = asyncio.create_task(self._follow(batches, InFlightCall(requests, deliver)))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
@@ -57,7 +57,7 @@ class LocalPool:
         await asyncio.gather(*calls, return_exceptions=True)
         await self.replica.close()
 
-    async def _follow(self, batches: AsyncGenerator[Batch, None], call: Call) -> None:
+    async def _follow(self, batches: AsyncGenerator[Batch, None], call: InFlightCall) -> None:
         fault = Fault(
             cause="engine-error", detail="the replica ended the stream without an end of this decode"
         )

@@ -14,7 +14,7 @@ REMEMBERED = 10_000
 """Prefixes whose replica is remembered."""
 
 
-class Routing:
+class Placement:
     """Children that share a prefix follow it, unless its replica is overloaded; all else goes where least is to do.
 
     Ties between replicas are broken by a hash of affinity and replica, so that several organizers spread their jobs

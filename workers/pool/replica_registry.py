@@ -6,22 +6,22 @@ Kept apart from the router, because Serve copies the router's module by value in
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-Watcher = Callable[[Mapping[str, int]], None]
+Subscriber = Callable[[Mapping[str, int]], None]
 """Told of each change: the places (decodes at once) of every replica, by its id. May come from another thread."""
 
-_watchers: dict[str, set[Watcher]] = defaultdict(set)
+_subscribers: dict[str, set[Subscriber]] = defaultdict(set)
 
 
-def watch(pool: str, watcher: Watcher) -> None:
+def subscribe(pool: str, subscriber: Subscriber) -> None:
     """Hear of the replicas of this pool from now on. To be called before the pool's first handle."""
-    _watchers[pool].add(watcher)
+    _subscribers[pool].add(subscriber)
 
 
-def unwatch(pool: str, watcher: Watcher) -> None:
-    _watchers[pool].discard(watcher)
+def unsubscribe(pool: str, subscriber: Subscriber) -> None:
+    _subscribers[pool].discard(subscriber)
 
 
-def tell(pool: str, places: Mapping[str, int]) -> None:
+def publish(pool: str, places: Mapping[str, int]) -> None:
     """These are the pool's replicas from now on."""
-    for watcher in tuple(_watchers[pool]):
-        watcher(places)
+    for subscriber in tuple(_subscribers[pool]):
+        subscriber(places)

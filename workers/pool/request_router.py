@@ -9,7 +9,7 @@ from typing import Any
 
 from ray.serve.request_router import PendingRequest, ReplicaID, RequestRouter, RunningReplica
 
-from anabranch.workers.pool.replica_registry import tell
+from anabranch.workers.pool.replica_registry import publish
 
 
 class AddressedRouter(RequestRouter):  # type: ignore[misc] # Ray is untyped to us
@@ -39,4 +39,4 @@ class AddressedRouter(RequestRouter):  # type: ignore[misc] # Ray is untyped to 
             replica_id.unique_id: int(replica.replica_metadata["max_decodes"])
             for replica_id, replica in replicas.items()
         }
-        tell(self._pool, places)
+        publish(self._pool, places)

@@ -13,10 +13,10 @@ from ray.serve.handle import DeploymentHandle
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool.deployment import NAME, pool_name
-from anabranch.workers.pool.in_flight import Call
-from anabranch.workers.pool.placement import Routing
+from anabranch.workers.pool.in_flight import InFlightCall
+from anabranch.workers.pool.placement import Placement
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
-from anabranch.workers.pool.replica_registry import unwatch, watch
+from anabranch.workers.pool.replica_registry import subscribe, unsubscribe
 from anabranch.workers.replica.replica import ReplicaState
 
 logger = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ SUSPECT_SECONDS = 2.0
 which Serve has either replaced it or found it well."""
 
 
-class _Trip:
+class ReplicaCall:
     """One call on its way to a replica and back."""
 
-    def __init__(self, replica: str, call: Call) -> None:
+    def __init__(self, replica: str, flight: InFlightCall) -> None:
         self.replica = replica
-        self.call = call
-        self.requests = call.open
+        self.flight = flight
+        self.requests = flight.open
         self.accepted = False
         self.to_abort: set[Key] = set()
         """Asked for before the replica had taken the call up, when it would not know them."""
@@ -46,39 +46,39 @@ class ServePool:
     `replica-died`; nothing is sent twice, since only the organizer knows what a second try may cost.
     """
 
-    def __init__(self, app: str, *, routing: Routing | None = None) -> None:
+    def __init__(self, app: str, *, placement: Placement | None = None) -> None:
         self.app = app
         self._loop = asyncio.get_running_loop()
-        self._routing = routing or Routing()
+        self._placement = placement or Placement()
         self._places: Mapping[str, int] = {}
         self._suspects: set[str] = set()
-        self._waiting: list[Call] = []
-        self._trips: dict[_Trip, asyncio.Task[None]] = {}
-        self._trip_of: dict[Key, _Trip] = {}
+        self._waiting: list[InFlightCall] = []
+        self._calls: dict[ReplicaCall, asyncio.Task[None]] = {}
+        self._call_of: dict[Key, ReplicaCall] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._name = pool_name(app)
-        watch(self._name, self._on_replicas)
+        subscribe(self._name, self._on_replicas)
         # Not serve.get_deployment_handle, whose handles Serve keeps and shuts down when this loop is long gone.
         handle = DeploymentHandle(NAME, app)
         self._handle: Any = handle.options(request_serialization="pickle", response_serialization="pickle")
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
-        self._send(Call(requests, deliver))
+        self._send(InFlightCall(requests, deliver))
 
     def abort(self, keys: Sequence[Key]) -> None:
-        for call in self._waiting:
-            call.end([key for key in keys if key in call], Finish.ABORT, replica="")
-        self._waiting = [call for call in self._waiting if call]
-        for trip in {self._trip_of[key] for key in keys if key in self._trip_of}:
-            trip.to_abort.update(key for key in keys if key in trip.call)
-            if trip.accepted:
-                self._pass_aborts_on(trip)
+        for flight in self._waiting:
+            flight.end([key for key in keys if key in flight], Finish.ABORT, replica="")
+        self._waiting = [flight for flight in self._waiting if flight]
+        for call in {self._call_of[key] for key in keys if key in self._call_of}:
+            call.to_abort.update(key for key in keys if key in call.flight)
+            if call.accepted:
+                self._pass_aborts_on(call)
 
     def load(self) -> PoolLoad:
-        trips = sum(len(trip.call) for trip in self._trips)
+        calls = sum(len(call.flight) for call in self._calls)
         return PoolLoad(
             replicas=len(self._places),
-            decoding=trips + sum(len(call) for call in self._waiting),
+            decoding=calls + sum(len(flight) for flight in self._waiting),
             capacity=sum(self._places.values()),
         )
 
@@ -94,9 +94,9 @@ class ServePool:
 
     async def close(self) -> None:
         """Lets go of all calls, with no last messages; the replicas abort what they were decoding for this pool."""
-        unwatch(self._name, self._on_replicas)
+        unsubscribe(self._name, self._on_replicas)
         self._waiting.clear()
-        tasks = [*self._trips.values(), *self._errands]
+        tasks = [*self._calls.values(), *self._errands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -104,19 +104,19 @@ class ServePool:
 
     # -- where calls go
 
-    def _send(self, call: Call) -> None:
+    def _send(self, flight: InFlightCall) -> None:
         loads = self._loads()
         if not loads:
-            self._waiting.append(call)
+            self._waiting.append(flight)
             return
-        for replica, requests in self._routing.place(call.open, loads).items():
-            self._depart(_Trip(replica, Call(requests, call.deliver)))
+        for replica, requests in self._placement.place(flight.open, loads).items():
+            self._depart(ReplicaCall(replica, InFlightCall(requests, flight.deliver)))
 
     def _loads(self) -> dict[str, int]:
         loads = dict.fromkeys(self._places.keys() - self._suspects, 0)
-        for trip in self._trips:
-            if trip.replica in loads:
-                loads[trip.replica] += len(trip.call)
+        for call in self._calls:
+            if call.replica in loads:
+                loads[call.replica] += len(call.flight)
         return loads
 
     def _on_replicas(self, places: Mapping[str, int]) -> None:
@@ -136,60 +136,60 @@ class ServePool:
 
     def _send_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for call in waiting:
-            self._send(call)
+        for flight in waiting:
+            self._send(flight)
 
     # -- a call and what becomes of it
 
-    def _depart(self, trip: _Trip) -> None:
-        task = self._apart(self._travel(trip))
-        self._trips[trip] = task
-        self._trip_of.update((request.key, trip) for request in trip.requests)
+    def _depart(self, call: ReplicaCall) -> None:
+        task = self._apart(self._travel(call))
+        self._calls[call] = task
+        self._call_of.update((request.key, call) for request in call.requests)
 
-    async def _travel(self, trip: _Trip) -> None:
+    async def _travel(self, call: ReplicaCall) -> None:
         try:
-            fault = await self._follow(trip)
-            trip.call.end(_keys(trip.call), Finish.ERROR, replica=trip.replica, fault=fault)
+            fault = await self._follow(call)
+            call.flight.end(_keys(call.flight), Finish.ERROR, replica=call.replica, fault=fault)
         finally:
-            del self._trips[trip]
-            for request in trip.requests:
-                if self._trip_of.get(request.key) is trip:
-                    del self._trip_of[request.key]
+            del self._calls[call]
+            for request in call.requests:
+                if self._call_of.get(request.key) is call:
+                    del self._call_of[request.key]
 
-    async def _follow(self, trip: _Trip) -> Fault:
+    async def _follow(self, call: ReplicaCall) -> Fault:
         """Delivers the call's messages. Returns why it ended, for the decodes that had not."""
         stream = self._handle.options(stream=True, method_name="decode")
-        batches = stream.remote(trip.requests, replica=trip.replica)
+        batches = stream.remote(call.requests, replica=call.replica)
         try:
             async for batch in batches:
-                if not trip.accepted:
-                    trip.accepted = True
-                    trip.replica = batch.replica  # another one, where the one it was sent to had gone
-                    self._pass_aborts_on(trip)
-                trip.call.receive(batch.messages)
+                if not call.accepted:
+                    call.accepted = True
+                    call.replica = batch.replica  # another one, where the one it was sent to had gone
+                    self._pass_aborts_on(call)
+                call.flight.receive(batch.messages)
                 if any(map(_stalled, batch.messages)):
-                    self._suspect(trip.replica)
+                    self._suspect(call.replica)
         except asyncio.CancelledError:
             batches.cancel()
             raise
         except RayActorError as error:
-            self._suspect(trip.replica)
-            return Fault(cause="replica-died", detail=f"replica {trip.replica}: {type(error).__name__}")
+            self._suspect(call.replica)
+            return Fault(cause="replica-died", detail=f"replica {call.replica}: {type(error).__name__}")
         except BackPressureError as error:
             return Fault(cause="overloaded", detail=str(error))
         except DeploymentUnavailableError as error:
             return Fault(cause="pool-unavailable", detail=str(error))
         except Exception as error:
-            logger.exception("a call to replica %s was lost", trip.replica)
+            logger.exception("a call to replica %s was lost", call.replica)
             return Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
         return Fault(
             cause="engine-error", detail="the replica ended the stream without an end of this decode"
         )
 
-    def _pass_aborts_on(self, trip: _Trip) -> None:
-        keys, trip.to_abort = tuple(trip.to_abort), set()
+    def _pass_aborts_on(self, call: ReplicaCall) -> None:
+        keys, call.to_abort = tuple(call.to_abort), set()
         if keys:
-            errand = self._apart(self._abort_on(trip.replica, keys))
+            errand = self._apart(self._abort_on(call.replica, keys))
             self._errands.add(errand)
             errand.add_done_callback(self._errands.discard)
 
@@ -213,5 +213,5 @@ def _stalled(message: Message) -> bool:
     return False
 
 
-def _keys(call: Call) -> list[Key]:
-    return [request.key for request in call.open]
+def _keys(flight: InFlightCall) -> list[Key]:
+    return [request.key for request in flight.open]

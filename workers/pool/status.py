@@ -32,11 +32,11 @@ def pool_status(settings: PoolSettings, *, app: str) -> PoolStatus:
     """Asks Serve and Ray; blocks for some milliseconds."""
     running, trouble = _deployed(app)
     gpus = Gpus(free=ray.available_resources().get("GPU", 0), all=ray.cluster_resources().get("GPU", 0))
-    words = in_words(running, settings, gpus, trouble)
+    words = describe(running, settings, gpus, trouble)
     return PoolStatus(running=running, wanted=settings.replicas, words=words)
 
 
-def in_words(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = "") -> str:
+def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = "") -> str:
     """`trouble` is Serve's own account of a deployment that fails."""
     missing = settings.replicas - running
     run = f"{running} of {settings.replicas} replicas running"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from anabranch.workers.messages import Key, Message, TextPiece
 
 
-class Outbox:
+class Batcher:
     """Text leaves at most every `interval` seconds, joined per segment; an ended segment leaves at once, in order with
     the text before it."""
 

@@ -13,12 +13,12 @@ from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
 from anabranch.workers.replica.admission import Admission
-from anabranch.workers.replica.segmenter import Segments
+from anabranch.workers.replica.segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
 
 
-class Decode:
+class DecodeTask:
     """Delivers the request's messages, exactly one last SegmentDone among them whatever happens; only a cancelled
     `run` (nobody listens any more) delivers none."""
 
@@ -39,7 +39,7 @@ class Decode:
         self._admission = admission
         self._stall_seconds = stall_seconds
         self._clock = clock
-        self._segments = Segments(request=request, replica=replica, engine=engine.capabilities.name)
+        self._segmenter = Segmenter(request=request, replica=replica, engine=engine.capabilities.name)
         self._scope = asyncio.timeout(None)
         self._running = False
         self._aborted = False
@@ -55,45 +55,45 @@ class Decode:
 
     async def _last(self) -> SegmentDone:
         if self._aborted:
-            return self._segments.end(Finish.ABORT, self._clock())
+            return self._segmenter.end(Finish.ABORT, self._clock())
         try:
             async with self._scope:
                 self._running = True
                 return await self._read()
         except DecodeError as error:
-            return self._segments.fail(error.fault, self._clock())
+            return self._segmenter.fail(error.fault, self._clock())
         except Exception as error:
             if self._scope.expired():
                 return self._cut_off()
             logger.exception("decode of %s failed inside the engine", self.request.key)
             fault = Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
-            return self._segments.fail(fault, self._clock())
+            return self._segmenter.fail(fault, self._clock())
         finally:
             self._running = False
 
     def _cut_off(self) -> SegmentDone:
         if self._aborted:
-            return self._segments.end(Finish.ABORT, self._clock())
+            return self._segmenter.end(Finish.ABORT, self._clock())
         fault = Fault(cause="timeout", detail=f"the engine gave no token for {self._stall_seconds:g} s")
-        return self._segments.fail(fault, self._clock())
+        return self._segmenter.fail(fault, self._clock())
 
     async def _read(self) -> SegmentDone:
-        self._segments.parser = _parser_for(self.request.decoding)
+        self._segmenter.parser = _parser_for(self.request.decoding)
         async with self._admission.place(self.request.key.job, self.request.priority):
-            self._segments.admit(self._clock())
+            self._segmenter.admit(self._clock())
             self._await_token()
             finish = await self._feed()
             tokens = await self._overshoot_tokens()
-            return self._segments.end(finish, self._clock(), overshoot_tokens=tokens)
+            return self._segmenter.end(finish, self._clock(), overshoot_tokens=tokens)
 
     async def _feed(self) -> Finish:
         """Cuts the engine's chunks into segments until the stream ends or a tag stops it."""
         async with aclosing(self._engine.decode(self.request)) as chunks:
             async for chunk in chunks:
                 self._await_token()
-                for message in self._segments.feed(chunk, self._clock()):
+                for message in self._segmenter.feed(chunk, self._clock()):
                     self._deliver(message)
-                if self._segments.stopped:
+                if self._segmenter.stopped:
                     return Finish.TAG
                 if chunk.finish is not None:
                     return chunk.finish
@@ -106,10 +106,10 @@ class Decode:
             self._scope.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
 
     async def _overshoot_tokens(self) -> int:
-        limit = self._segments.overshoot_limit
-        if not self._segments.overshoot or not limit:
+        limit = self._segmenter.overshoot_limit
+        if not self._segmenter.overshoot or not limit:
             return 0
-        return min(limit, await self._engine.count_tokens(self._segments.overshoot))
+        return min(limit, await self._engine.count_tokens(self._segmenter.overshoot))
 
 
 def _parser_for(decoding: Decoding) -> Parser | None:

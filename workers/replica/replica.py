@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from anabranch.workers.engines.protocol import Capabilities, Engine
 from anabranch.workers.messages import DecodeRequest, Key, Message
 from anabranch.workers.replica.admission import Admission
-from anabranch.workers.replica.batcher import Outbox
-from anabranch.workers.replica.decode_task import Decode
+from anabranch.workers.replica.batcher import Batcher
+from anabranch.workers.replica.decode_task import DecodeTask
 
 TEXT_INTERVAL = 0.05
 """Seconds between two batches of text of one call."""
@@ -54,7 +54,7 @@ class Replica:
         self._text_interval = text_interval
         self._stall_seconds = stall_seconds
         self._admission = Admission(max_decodes)
-        self._decodes: dict[Key, Decode] = {}
+        self._decodes: dict[Key, DecodeTask] = {}
         self._calls = 0
 
     def decode(self, requests: Sequence[DecodeRequest]) -> AsyncGenerator[Batch, None]:
@@ -62,9 +62,9 @@ class Replica:
         stream ends after the last SegmentDone of the last request. A consumer that goes away (aclose, or cancelled)
         aborts all that is left."""
         self._calls += 1
-        outbox = Outbox(self._text_interval)
-        decodes = [self._take(request, outbox) for request in requests]
-        return self._stream(decodes, outbox)
+        batcher = Batcher(self._text_interval)
+        decodes = [self._take(request, batcher) for request in requests]
+        return self._stream(decodes, batcher)
 
     def abort(self, keys: Sequence[Key]) -> None:
         """Stop these decodes; each still delivers its last SegmentDone. Unknown keys are ignored."""
@@ -88,10 +88,10 @@ class Replica:
     async def close(self) -> None:
         await self._engine.close()
 
-    def _take(self, request: DecodeRequest, outbox: Outbox) -> Decode:
-        decode = Decode(
+    def _take(self, request: DecodeRequest, batcher: Batcher) -> DecodeTask:
+        decode = DecodeTask(
             request,
-            outbox.put,
+            batcher.put,
             engine=self._engine,
             admission=self._admission,
             replica=self._name,
@@ -100,12 +100,12 @@ class Replica:
         self._decodes[request.key] = decode
         return decode
 
-    async def _stream(self, decodes: Sequence[Decode], outbox: Outbox) -> AsyncGenerator[Batch, None]:
+    async def _stream(self, decodes: Sequence[DecodeTask], batcher: Batcher) -> AsyncGenerator[Batch, None]:
         tasks = [asyncio.create_task(self._run(decode)) for decode in decodes]
-        asyncio.gather(*tasks, return_exceptions=True).add_done_callback(lambda _: outbox.close())
+        asyncio.gather(*tasks, return_exceptions=True).add_done_callback(lambda _: batcher.close())
         try:
             yield Batch(self._name, [])
-            async for messages in outbox.batches():
+            async for messages in batcher.batches():
                 yield Batch(self._name, messages)
             for task in tasks:
                 task.result()
@@ -116,13 +116,13 @@ class Replica:
             for decode in decodes:  # a task cancelled before its first step has not run at all
                 self._forget(decode)
 
-    async def _run(self, decode: Decode) -> None:
+    async def _run(self, decode: DecodeTask) -> None:
         try:
             await decode.run()
         finally:
             self._forget(decode)
 
-    def _forget(self, decode: Decode) -> None:
+    def _forget(self, decode: DecodeTask) -> None:
         key = decode.request.key
         if self._decodes.get(key) is decode:
             del self._decodes[key]

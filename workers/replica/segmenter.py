@@ -24,7 +24,7 @@ class _Segment:
 
 
 @dataclass(slots=True, kw_only=True)
-class Segments:
+class Segmenter:
     """Fed each chunk of one decode, yields its messages. Synchronous and without a clock: the caller tells the time.
 
     A segment's pieces, joined, are its text. Its tokens are those that had come with the chunk that ended it, so over

@@ -1,10 +1,10 @@
-"""Drafts: what is kept of a segment is always how it begins, whatever happens to the messages."""
+"""PartialTexts: what is kept of a segment is always how it begins, whatever happens to the messages."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.organizer.partial_text import EVERY_SECONDS, EVERY_TOKENS, Drafts
+from anabranch.service.organizer.partial_text import EVERY_SECONDS, EVERY_TOKENS, PartialTexts
 from anabranch.workers.messages import Key, TextPiece
 
 BRANCH = BranchId("0.1")
@@ -22,40 +22,40 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES)))
 def test_lost_repeated_and_disordered_pieces_leave_a_beginning_of_the_text(heard: list[TextPiece]) -> None:
-    drafts = Drafts(lambda: 0.0)
+    texts = PartialTexts(lambda: 0.0)
     for each in heard:
-        drafts.add(each)
-    for draft in drafts.all_changed():
-        assert "abcdefgh".startswith(draft.text)
-        assert draft.tokens == len(draft.text) // 2
+        texts.add(each)
+    for partial in texts.all_changed():
+        assert "abcdefgh".startswith(partial.text)
+        assert partial.tokens == len(partial.text) // 2
 
 
 def test_a_late_piece_of_an_earlier_segment_changes_nothing() -> None:
-    drafts = Drafts(lambda: 0.0)
-    drafts.add(piece("new", segment=2))
-    drafts.add(piece("old", segment=1))
-    [draft] = drafts.all_changed()
-    assert (draft.segment, draft.text) == (2, "new")
+    texts = PartialTexts(lambda: 0.0)
+    texts.add(piece("new", segment=2))
+    texts.add(piece("old", segment=1))
+    [partial] = texts.all_changed()
+    assert (partial.segment, partial.text) == (2, "new")
 
 
 def test_an_ended_segment_leaves_no_draft_and_does_not_take_the_next_ones_along() -> None:
-    drafts = Drafts(lambda: 0.0)
-    drafts.add(piece("first", segment=1))
-    drafts.add(piece("second", segment=2))
-    drafts.ended(BRANCH, 1)
-    assert [draft.text for draft in drafts.all_changed()] == ["second"]
-    drafts.ended(BRANCH, 2)
-    drafts.add(piece("third", segment=3))
-    assert [draft.text for draft in drafts.all_changed()] == ["third"]
+    texts = PartialTexts(lambda: 0.0)
+    texts.add(piece("first", segment=1))
+    texts.add(piece("second", segment=2))
+    texts.ended(BRANCH, 1)
+    assert [partial.text for partial in texts.all_changed()] == ["second"]
+    texts.ended(BRANCH, 2)
+    texts.add(piece("third", segment=3))
+    assert [partial.text for partial in texts.all_changed()] == ["third"]
 
 
 def test_text_is_due_after_a_time_or_after_many_tokens() -> None:
     clock = [0.0]
-    drafts = Drafts(lambda: clock[0])
-    drafts.add(piece("few", tokens=3))
-    assert drafts.due() == ()
+    texts = PartialTexts(lambda: clock[0])
+    texts.add(piece("few", tokens=3))
+    assert texts.due() == ()
     clock[0] = EVERY_SECONDS
-    assert [draft.text for draft in drafts.due()] == ["few"]
-    drafts.add(piece("many", offset=3, tokens=3 + EVERY_TOKENS))
-    assert [draft.text for draft in drafts.due()] == ["fewmany"]
-    assert drafts.due() == ()
+    assert [partial.text for partial in texts.due()] == ["few"]
+    texts.add(piece("many", offset=3, tokens=3 + EVERY_TOKENS))
+    assert [partial.text for partial in texts.due()] == ["fewmany"]
+    assert texts.due() == ()

@@ -8,7 +8,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.limits import COST, Limits
-from anabranch.service.organizer.resume import lost_in_vain, taken_up
+from anabranch.service.organizer.resume import end_lost_segment, lost_in_vain
 from anabranch.service.store.rows import Checkpoint
 
 STARTED = e.SegmentStarted(segment=2, attempt=1, max_tokens=100)
@@ -51,7 +51,7 @@ def saved(segment: int = 2, attempt: int = 1) -> dict[BranchId, Checkpoint]:
 
 
 def test_free_text_goes_on_from_its_checkpoint_and_its_tokens_are_paid_once() -> None:
-    decoded = taken_up(STARTED, saved(), Limits(completion_price=0.5)).decoded
+    decoded = end_lost_segment(STARTED, saved(), Limits(completion_price=0.5)).decoded
     assert (decoded.finish, decoded.text, decoded.usage.completion_tokens) == (
         Finish.INTERRUPTED,
         "so far",
@@ -62,11 +62,11 @@ def test_free_text_goes_on_from_its_checkpoint_and_its_tokens_are_paid_once() ->
 
 @pytest.mark.parametrize("other", [saved(segment=1), saved(attempt=2), {}])
 def test_a_checkpoint_of_another_segment_is_not_this_ones(other: dict[BranchId, Checkpoint]) -> None:
-    decoded = taken_up(STARTED, other, Limits()).decoded
+    decoded = end_lost_segment(STARTED, other, Limits()).decoded
     assert (decoded.finish, decoded.usage.completion_tokens) == (Finish.ERROR, 0)
 
 
 def test_text_under_a_grammar_is_decoded_again_and_what_was_lost_is_counted() -> None:
     started = e.SegmentStarted(segment=2, attempt=1, grammar="async-think")
-    decoded = taken_up(started, saved(), Limits()).decoded
+    decoded = end_lost_segment(started, saved(), Limits()).decoded
     assert (decoded.finish, decoded.text, decoded.usage.completion_tokens) == (Finish.ERROR, "", 2)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.workers.pool.placement import TOLERANCE, Routing
+from anabranch.workers.pool.placement import TOLERANCE, Placement
 
 
 def counts(placed):
@@ -15,58 +15,58 @@ def fork(request_for, width, affinity="", start=1):
 
 
 def test_a_wide_fork_spreads_over_all_replicas(request_for):
-    placed = Routing().place(fork(request_for, 16), {"a": 0, "b": 0, "c": 0, "d": 0})
+    placed = Placement().place(fork(request_for, 16), {"a": 0, "b": 0, "c": 0, "d": 0})
     assert counts(placed) == {"a": 4, "b": 4, "c": 4, "d": 4}
 
 
 def test_a_wide_fork_of_one_prefix_spreads_too(request_for):
-    placed = Routing().place(fork(request_for, 16, "job-1"), {"a": 0, "b": 0})
+    placed = Placement().place(fork(request_for, 16, "job-1"), {"a": 0, "b": 0})
     assert sorted(counts(placed).values()) == [(16 - TOLERANCE) // 2, (16 + TOLERANCE) // 2]
 
 
 def test_a_narrow_fork_stays_with_its_prefix(request_for):
-    routing = Routing()
-    ((home, _),) = routing.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
+    placement = Placement()
+    ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
 
-    assert set(routing.place(fork(request_for, TOLERANCE, "job-1"), {"a": 0, "b": 0})) == {home}
+    assert set(placement.place(fork(request_for, TOLERANCE, "job-1"), {"a": 0, "b": 0})) == {home}
 
 
 def test_a_prefix_leaves_a_replica_that_is_overloaded_and_comes_back(request_for):
-    routing = Routing()
-    ((home, _),) = routing.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
+    placement = Placement()
+    ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
     (other,) = {"a", "b"} - {home}
     child = [request_for("0.1", affinity="job-1")]
 
-    assert set(routing.place(child, {home: TOLERANCE + 1, other: 0})) == {other}
-    assert set(routing.place(child, {home: 1, other: 0})) == {home}
+    assert set(placement.place(child, {home: TOLERANCE + 1, other: 0})) == {other}
+    assert set(placement.place(child, {home: 1, other: 0})) == {home}
 
 
 def test_a_prefix_whose_replica_is_gone_finds_a_new_home(request_for):
-    routing = Routing()
-    ((home, _),) = routing.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
+    placement = Placement()
+    ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
     (other,) = {"a", "b"} - {home}
     child = [request_for("0.1", affinity="job-1")]
 
-    assert set(routing.place(child, {other: 3})) == {other}
-    assert set(routing.place(child, {other: 3, "c": 0})) == {other}
+    assert set(placement.place(child, {other: 3})) == {other}
+    assert set(placement.place(child, {other: 3, "c": 0})) == {other}
 
 
 def test_different_prefixes_go_to_the_least_loaded(request_for):
     requests = [request_for(f"0.{n}", affinity=f"job-{n}") for n in range(6)]
-    assert counts(Routing().place(requests, {"a": 4, "b": 1, "c": 1})) == {"b": 3, "c": 3}
+    assert counts(Placement().place(requests, {"a": 4, "b": 1, "c": 1})) == {"b": 3, "c": 3}
 
 
 def test_a_restarted_organizer_finds_the_prefix_again(request_for):
     request = [request_for("0", affinity="job-7")]
     loads = {"a": 0, "b": 0, "c": 0}
-    assert Routing().place(request, loads).keys() == Routing().place(request, loads).keys()
+    assert Placement().place(request, loads).keys() == Placement().place(request, loads).keys()
 
 
 def test_only_so_many_prefixes_are_remembered(request_for):
-    routing = Routing(remembered=2)
+    placement = Placement(remembered=2)
     for n in range(3):
-        routing.place([request_for("0", affinity=f"job-{n}")], {"a": 0})
-    placed = routing.place([request_for("0", affinity="job-0")], {"a": 1, "b": 0})
+        placement.place([request_for("0", affinity=f"job-{n}")], {"a": 0})
+    placed = placement.place([request_for("0", affinity="job-0")], {"a": 1, "b": 0})
     assert set(placed) == {"b"}
 
 
@@ -77,7 +77,7 @@ def test_only_so_many_prefixes_are_remembered(request_for):
 def test_every_request_is_placed_once_and_no_replica_is_piled_upon(request_for, affinities, loads):
     """Given any requests and loads, each is placed once, and only on a replica within the tolerance of the least."""
     requests = [request_for(f"0.{n}", affinity=affinity) for n, affinity in enumerate(affinities)]
-    placed = Routing().place(requests, loads)
+    placed = Placement().place(requests, loads)
     after = {replica: load + len(placed.get(replica, ())) for replica, load in loads.items()}
 
     assert sorted(r.key.branch for of in placed.values() for r in of) == sorted(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from anabranch.workers.pool.status import Gpus, in_words
+from anabranch.workers.pool.status import Gpus, describe
 from anabranch.workers.settings import EngineSettings, PoolSettings
 
 
@@ -34,4 +34,4 @@ from anabranch.workers.settings import EngineSettings, PoolSettings
 def test_it_says_what_runs_and_why_the_rest_does_not(running, gpus_each, gpus, trouble, words):
     engine = EngineSettings(name="scripted")
     settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
-    assert in_words(running, settings, gpus, trouble) == words
+    assert describe(running, settings, gpus, trouble) == words

@@ -11,16 +11,16 @@ from anabranch.dag.decoding import Fault, Finish, Tag, Usage
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
-from anabranch.workers.replica.segmenter import Segments
+from anabranch.workers.replica.segmenter import Segmenter
 
 KEY = Key(job=JobId("job"), branch=BranchId("0"), segment=3)
 
 
 @pytest.fixture
 def segments_of(request_for, tiny_parser):
-    def make(*, grammar: bool = True) -> Segments:
+    def make(*, grammar: bool = True) -> Segmenter:
         request = request_for("0", segment=3, submitted=1.0)
-        return Segments(request=request, replica="r", engine="e", parser=tiny_parser() if grammar else None)
+        return Segmenter(request=request, replica="r", engine="e", parser=tiny_parser() if grammar else None)
 
     return make
 
@@ -32,7 +32,7 @@ def chunks_of(pieces: Sequence[str], finish: Finish = Finish.EOS) -> list[Chunk]
     return [*chunks, Chunk(text="", tokens=len(pieces), finish=finish, usage=usage)]
 
 
-def cut(segments: Segments, chunks: Sequence[Chunk]) -> list[Message]:
+def cut(segments: Segmenter, chunks: Sequence[Chunk]) -> list[Message]:
     messages: list[Message] = []
     for now, chunk in enumerate(chunks, start=2):
         messages += segments.feed(chunk, float(now))
