@@ -30,17 +30,17 @@ def multiverse(
         Literal["lenient", "strict"], Param("strict: a plan that departs from the trained format stays text")
     ] = "lenient",
     limit: Annotated[int, Param("outlines a plan may have (the paper gives no bound)", ge=2, le=64)] = 16,
-    depth: Annotated[int, Param("blocks within blocks (the published samples have 2)", ge=1, le=8)] = 2,
-    header: Annotated[
-        Literal["<Path>n:", "<Path> n"],
-        Param("how the runtime begins path n: as the samples have it, or the text"),
-    ] = "<Path>n:",
+    depth: Annotated[
+        int, Param("blocks within blocks (the published engine allows 6; its samples have 2)", ge=1, le=8)
+    ] = 6,
     overflow: Annotated[
         Literal["summary", "truncate", "refuse"], Param("how paths are said that the context cannot hold")
     ] = "summary",
 ) -> Policy:
     """Map (a plan), process (one path per outline, which may plan again), reduce (a conclusion that reads all paths).
 
+    The wrappers are the published engine's, byte for byte: a path begins with a newline, `<Path>`, a newline and `n:`
+    behind `</Goal>`, each `</Path>` is followed by a newline, and `<Conclusion>` and a newline stand behind the last.
     T is the trunk's segments plus, for each block, its longest path, by the same rule within. A plan that is malformed,
     plans nothing, plans more than `limit`, or lies deeper than `depth` is recorded and stays text. One outline is
     thought through inline. A path that ends without its tag is closed by the runtime and flagged; one that failed is
@@ -48,12 +48,7 @@ def multiverse(
     with all marks escaped where they do not. With `assist` a path begins with its outline.
     """
     decoding = Decoding(grammar=f"multiverse:{reading}", temperature=0.0 if assist == "plan" else None)
-    form = Form(
-        header=header.replace("n", "{n}"),
-        closes="</Path>",
-        behind="\n<Conclusion>",
-        repeats=assist == "plan",
-    )
+    form = Form(header="<Path>\n{n}:", closes="</Path>\n", behind="<Conclusion>\n", repeats=assist == "plan")
     rules = Rules(form=form, decoding=decoding, limit=limit, depth=depth, overflow=overflow)
     first = decoding
     if assist == "plan":

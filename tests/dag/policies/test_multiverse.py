@@ -23,8 +23,8 @@ PATHS = {
     "0.3": " 12..48, that is 4</Path>",
 }
 JOINED = (
-    "\n<Path>1: 4..56, that is 14</Path><Path>2: 6..54, that is 9</Path><Path>3: 12..48, that is 4</Path>"
-    "\n<Conclusion>"
+    "\n<Path>\n1: 4..56, that is 14</Path>\n<Path>\n2: 6..54, that is 9</Path>\n<Path>\n3: 12..48, that is 4</Path>"
+    "\n<Conclusion>\n"
 )
 INNER = " split <Parallel><Goal><Outline>1.1: odd</Outline><Outline>1.2: even</Outline></Goal>"
 NESTED = {
@@ -44,19 +44,14 @@ def problems(simulation: object) -> list[str]:
 
 
 def test_the_papers_transcript_byte_for_byte(listen: Listen) -> None:
-    """Section 4.1: paths touch; the runtime begins the conclusion; the model ends it and closes the block."""
+    """Section 13: the engine's own bytes around paths and conclusion; the model ends the conclusion and the block."""
     heard = listen("multiverse", {"0": [PLAN, REST], **PATHS}, params=TRAINED)
 
-    assert heard.continued("0.2") == [PLAN + "\n<Path>2:"]
+    assert heard.continued("0.2") == [PLAN + "\n<Path>\n2:"]
     assert heard.continued("0") == ["", PLAN + JOINED]
     assert answer(heard.simulation).text == "14 + 9 - 4 = 19."
     assert answer(heard.simulation).sources == ("0", "0.1", "0.2", "0.3")
     check(heard.simulation)
-
-
-def test_the_other_way_in_which_paths_are_said_to_begin(listen: Listen) -> None:
-    heard = listen("multiverse", {"0": [PLAN, REST], **PATHS}, params={**TRAINED, "header": "<Path> n"})
-    assert heard.continued("0.2") == [PLAN + "\n<Path> 2"]
 
 
 def test_published_bytes_only_means_no_instruction_and_no_structure(listen: Listen) -> None:
@@ -70,7 +65,7 @@ def test_untrained_models_get_an_example_and_a_form_for_their_first_plan(listen:
     heard = listen("multiverse", {"0": [PLAN, REST], **PATHS})
 
     assert heard.decodes[0].context.messages[0][0] == "system"
-    assert heard.continued("0.2") == [PLAN + "\n<Path>2: multiples of 6"]
+    assert heard.continued("0.2") == [PLAN + "\n<Path>\n2: multiples of 6"]
     trunk = [event for event in of_kind(heard.simulation, e.SegmentStarted) if event.branch == "0"]
     assert [event.structured for event in trunk] == [True, False, False]
 
@@ -91,12 +86,13 @@ def test_a_path_may_plan_paths_of_its_own(listen: Listen) -> None:
     heard = listen("multiverse", NESTED, params=TRAINED)
 
     outer = NESTED["0"][0]
-    assert heard.continued("0.1.2") == [f"{outer}\n<Path>1:{INNER}\n<Path>1.2:"]
+    assert heard.continued("0.1.2") == [f"{outer}\n<Path>\n1:{INNER}\n<Path>\n1.2:"]
     inner_block = (
-        INNER + "\n<Path>1.1: one</Path><Path>1.2: two</Path>\n<Conclusion>both</Conclusion></Parallel>"
+        INNER
+        + "\n<Path>\n1.1: one</Path>\n<Path>\n1.2: two</Path>\n<Conclusion>\nboth</Conclusion></Parallel>"
     )
     assert heard.continued("0")[1] == (
-        f"{outer}\n<Path>1:{inner_block} that is it</Path><Path>2: three</Path>\n<Conclusion>"
+        f"{outer}\n<Path>\n1:{inner_block} that is it</Path>\n<Path>\n2: three</Path>\n<Conclusion>\n"
     )
     assert [event.branch for event in of_kind(heard.simulation, e.BranchForked)] == ["0", "0", "0.1", "0.1"]
     assert answer(heard.simulation).text == "7"
@@ -141,7 +137,7 @@ def test_an_unfinished_path_is_closed_by_the_runtime_and_flagged(listen: Listen,
 
     [flagged] = [event for event in of_kind(heard.simulation, e.BranchReturned) if event.branch == "0.2"]
     assert flagged.flags == ("closed-by-runtime",)
-    assert f"<Path>2:{flagged.value}</Path><Path>3:" in heard.continued("0")[1]
+    assert f"<Path>\n2:{flagged.value}</Path>\n<Path>\n3:" in heard.continued("0")[1]
     check(heard.simulation)
 
 
@@ -149,7 +145,7 @@ def test_a_failed_path_is_joined_as_a_line_that_says_why(listen: Listen) -> None
     refused = Fault(cause="refused", detail="not here", retryable=False)
     heard = listen("multiverse", {"0": [PLAN, REST], **PATHS, "0.2": refused}, params=TRAINED)
 
-    assert "<Path>2: [cut short: refused: not here]</Path>" in heard.continued("0")[1]
+    assert "<Path>\n2: [cut short: refused: not here]</Path>" in heard.continued("0")[1]
     assert answer(heard.simulation).sources == ("0", "0.1", "0.3")
     check(heard.simulation)
 
@@ -159,7 +155,7 @@ def test_a_path_that_fails_midway_keeps_what_it_had(listen: Listen) -> None:
     heard = listen("multiverse", {**NESTED, "0.1": [INNER, refused]}, params=TRAINED)
 
     told = heard.continued("0")[1]
-    assert "two&lt;/Path>\n&lt;Conclusion> [cut short: refused: not here]</Path><Path>2: three" in told
+    assert "two&lt;/Path>\n&lt;Conclusion>\n [cut short: refused: not here]</Path>\n<Path>\n2: three" in told
     check(heard.simulation)
 
 
@@ -186,8 +182,8 @@ def test_one_outline_is_thought_through_inline(listen: Listen) -> None:
     assert not of_kind(heard.simulation, e.BranchForked)
     assert heard.continued("0") == [
         "",
-        one + "\n<Path>1:",
-        one + "\n<Path>1: so</Path>\n<Conclusion>",
+        one + "\n<Path>\n1:",
+        one + "\n<Path>\n1: so</Path>\n<Conclusion>\n",
     ]
     check(heard.simulation)
 
@@ -200,7 +196,7 @@ def test_an_inline_path_may_plan_within(listen: Listen) -> None:
         "0.2": " two</Path>",
     }
     heard = listen("multiverse", script, params=TRAINED)
-    assert heard.continued("0.2") == [f"{one}\n<Path>1:{INNER}\n<Path>1.2:"]
+    assert heard.continued("0.2") == [f"{one}\n<Path>\n1:{INNER}\n<Path>\n1.2:"]
     assert answer(heard.simulation).sources == ("0", "0.1", "0.2")
     check(heard.simulation)
 
@@ -211,7 +207,7 @@ def test_a_join_that_the_context_cannot_hold_is_summarised(listen: Listen) -> No
     heard = listen("multiverse", script, params=TRAINED, room=2800)
 
     assert heard.continued("0")[2].endswith(
-        "\n<Path>1: fourteen</Path><Path>2: nine</Path><Path>3: four</Path>\n<Conclusion>"
+        "\n<Path>\n1: fourteen</Path>\n<Path>\n2: nine</Path>\n<Path>\n3: four</Path>\n<Conclusion>\n"
     )
     check(heard.simulation)
 
