@@ -1,14 +1,14 @@
 """Tag grammars: how trained models write fork and join. One incremental parser each; fed text, they yield typed tags.
 
 A name alone, or with `:lenient`, accepts harmless departures from the trained format (case, blanks, quoted marks); with
-`:strict` each departure is a malformed tag, as the papers' format rewards count it. `scanner.py` tells what both do.
+`:strict` each departure is a malformed tag, as the papers' format rewards count it. `parser.py` tells what both do.
 """
 
 from collections.abc import Mapping
 from functools import partial
 
 from anabranch.dag.errors import DagError
-from anabranch.dag.grammars.apr import APR, APR_CALLING
+from anabranch.dag.grammars.apr import APR, APR_CALLING, APR_CHILD
 from anabranch.dag.grammars.async_think import ASYNC_THINK, ASYNC_THINK_WORKER
 from anabranch.dag.grammars.grammar import Grammar
 from anabranch.dag.grammars.multiverse import MULTIVERSE, MULTIVERSE_PATH
@@ -20,7 +20,7 @@ _TABLES = (
     *(ASYNC_THINK, ASYNC_THINK_WORKER),
     *(THREAD_WEAVER, THREAD_WEAVER_THREAD),
     *(MULTIVERSE, MULTIVERSE_PATH),
-    *(APR, APR_CALLING),
+    *(APR, APR_CALLING, APR_CHILD),
 )
 
 

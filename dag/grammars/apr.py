@@ -1,6 +1,7 @@
 """APR: `<Calling Sub Searches>`, a `<Start Sub Search k at level 1> Moving to Node #a,b` per child, `<End Calling …>`.
 
-Pan et al. (arXiv 2504.15466), spawn and join as released for Countdown. Kinds: `spawn` and `repair`; both stop.
+Pan et al. (arXiv 2504.15466), spawn and join as released for Countdown. Kinds: `spawn` and `repair`; both stop. A
+child is read for `repair` alone (`apr-child`): what it spawns stays text.
 
 * `<Sub Searches>` opens the results, which only the runtime writes. A model that writes it, within a spawn too, is
   stopped (`repair`): the runtime puts `<Calling Sub Searches>` in its place and lets it go on, now with the grammar
@@ -28,6 +29,8 @@ _CHILD = re.compile(
 _VISITED = re.compile(rf"Moving to Node {_NODE} *\n *Current State: {_STATE}, Operations: \[([^\]\n]*)\]")
 _GENERATED = re.compile(rf"Generated Node {_NODE}: {_STATE} Operation: ([^\n]+)")
 _OPERATION = re.compile("'([^'\n]*)'")
+_GOAL = "Goal Reached"
+_BUDGET = re.compile(r"Token Budget: [0-9]{1,9} +(?=Moving to Node)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ _SPAWN = Rule(
 _RULES = (_SPAWN, Rule(kind="repair", opens="<Sub Searches>", stops=True, anywhere=True))
 
 APR = Table(name="apr", source=_PAPER, rules=_RULES)
+APR_CHILD = Table(name="apr-child", source=f"{_PAPER}: a child", rules=_RULES[1:])
 APR_CALLING = Table(name="apr-calling", source=f"{_PAPER}: after a repair", rules=_RULES, within=_SPAWN)
 
 _OPENING = spelling(_SPAWN.opens)
@@ -122,22 +126,28 @@ def call_span(text: str) -> int:
 
 
 def optimal_path(text: str) -> str | None:
-    """What a child returns: everything behind its second-to-last "Goal Reached" (behind the only one, if there is no
-    other); None when it reached no goal."""
-    pieces = text.split("Goal Reached")
-    return (
-        "Goal Reached".join(pieces[-2:] if len(pieces) > 2 else pieces[1:]).strip()
-        if len(pieces) > 1
-        else None
-    )
+    """What stands behind the second-to-last "Goal Reached" and the one character that follows it. A search says it
+    when it reaches the goal and again at the end of its optimal path: said once or never, nothing was found (None)."""
+    pieces = text.rstrip().rsplit(_GOAL, 2)
+    return f"{pieces[1]}{_GOAL}{pieces[2]}"[1:] if len(pieces) == 3 else None
 
 
-def results(found: Sequence[tuple[SubSearch, str | None]]) -> str:
-    """The result span: one line for each child that found nothing, its path behind the line of each that did."""
-    lines = "".join(_result(child, path) for child, path in found)
+def results(found: Sequence[tuple[str, str | None]]) -> str:
+    """The result span: for each child, by its node and in the order of the call, a line; behind it the path it found.
+
+    The numbers are those of the places, whatever the call wrote, as in the released client.
+    """
+    lines = "".join(_result(place, node, path) for place, (node, path) in enumerate(found))
     return f"<Sub Searches>\n{lines}<End Sub Searches>\n"
 
 
-def _result(child: SubSearch, path: str | None) -> str:
-    where = f"in Sub Search {child.index} at level {child.level} at Node #{child.node}"
-    return f"<No Solution {where}>\n" if path is None else f"<Goal Reached {where}> {path}\n"
+def _result(place: int, node: str, path: str | None) -> str:
+    where = f"in Sub Search {place} at level 1 at Node #{node}"
+    return f"<No Solution {where}>\n" if path is None else f"<Goal Reached {where}>\n{path}\n"
+
+
+def token_budget(question: str) -> str:
+    """The prefix `Token Budget: n ` of a question that begins with it, which is put before each child's message, too;
+    empty otherwise. A `Sub Call Budget: n ` is the parent's alone."""
+    prefix = _BUDGET.match(question)
+    return prefix.group() if prefix else ""

@@ -132,7 +132,11 @@ def test_a_spawn_of_nothing_is_malformed(read, body, problem):
     ("text", "path"),
     [
         ("No solution", None),
-        ("so Goal Reached\n4*6=24 ", "4*6=24"),
+        ("so Goal Reached\n4*6=24 ", None),
+        (
+            "24 equal: Goal Reached\nMoving to #0\n24 equal: Goal Reached\n",
+            "Moving to #0\n24 equal: Goal Reached",
+        ),
         ("a Goal Reached b Goal Reached c", "b Goal Reached c"),
         ("a Goal Reached b Goal Reached c Goal Reached d", "c Goal Reached d"),
     ],
@@ -142,10 +146,11 @@ def test_a_child_returns_what_stands_behind_its_second_to_last_goal(text, path):
 
 
 def test_results_are_a_line_for_each_child():
-    found = [(SubSearch(0, 1, "0,0"), "4*6=24"), (SubSearch(1, 1, "0,1"), None)]
+    """Section 13: a newline behind the goal line, and numbers that are those of the places."""
+    found = [("0,0", "4*6=24"), ("0,1", None)]
 
     assert results(found) == (
-        "<Sub Searches>\n<Goal Reached in Sub Search 0 at level 1 at Node #0,0> 4*6=24\n"
+        "<Sub Searches>\n<Goal Reached in Sub Search 0 at level 1 at Node #0,0>\n4*6=24\n"
         "<No Solution in Sub Search 1 at level 1 at Node #0,1>\n<End Sub Searches>\n"
     )
 

@@ -14,6 +14,7 @@ NAMES = (
     "multiverse-path",
     "apr",
     "apr-calling",
+    "apr-child",
 )
 
 

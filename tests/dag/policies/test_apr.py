@@ -22,7 +22,8 @@ CALL = """<Calling Sub Searches>
 FOUND = "12-8=4, 4*6=24 -> 24,24 equal: Goal Reached\nsum up: 12-8=4, 4*6=24 Goal Reached"
 SCRIPT = {"0": [PARENT + CALL, "24 reached, done."], "0.1": FOUND, "0.2": "No solution"}
 RESULTS = """<Sub Searches>
-<Goal Reached in Sub Search 0 at level 1 at Node #0,0> sum up: 12-8=4, 4*6=24 Goal Reached
+<Goal Reached in Sub Search 0 at level 1 at Node #0,0>
+sum up: 12-8=4, 4*6=24 Goal Reached
 <No Solution in Sub Search 1 at level 1 at Node #0,1>
 <End Sub Searches>
 """
@@ -83,6 +84,50 @@ def test_a_parent_that_writes_results_is_put_back_to_a_call_and_goes_on(listen: 
         "apr:lenient",
     ]
     check(heard.simulation)
+
+
+def test_a_child_that_writes_results_is_put_back_too_and_what_it_calls_stays_text(listen: Listen) -> None:
+    """Section 13: children have the parent's repair rule."""
+    script = {**SCRIPT, "0.1": ["hm\n<Sub Searches>\n<No Solution", CALL.partition(">")[2] + FOUND]}
+    heard = listen("apr", script, params=TRAINED)
+
+    prompt = heard.continued("0.1")[0]
+    assert heard.continued("0.1") == [prompt, prompt + "hm\n<Calling Sub Searches>"]
+    assert RESULTS in heard.continued("0")[1]
+    assert set(ended(heard.simulation)) == {"0", "0.1", "0.2"}
+    check(heard.simulation)
+
+
+def test_a_token_budget_is_put_before_each_childs_message_and_a_budget_of_calls_is_not(
+    listen: Listen,
+) -> None:
+    for prefix, forwarded in {
+        "Token Budget: 4096 ": "Token Budget: 4096 ",
+        "Sub Call Budget: 3 ": "",
+    }.items():
+        heard = listen("apr", SCRIPT, params=TRAINED, question=prefix + "Moving to Node #0")
+        assert heard.continued("0.1")[0].startswith(forwarded + "Moving to Node #0,0\n")
+
+
+def test_a_child_that_says_goal_reached_once_has_found_nothing(listen: Listen) -> None:
+    heard = listen("apr", {**SCRIPT, "0.1": "12-8=4, 4*6=24 -> Goal Reached"}, params=TRAINED)
+    assert "<No Solution in Sub Search 0 at level 1 at Node #0,0>" in heard.continued("0")[1]
+
+
+def test_results_are_numbered_by_their_place_in_the_call_even_where_a_node_is_named_twice(
+    listen: Listen,
+) -> None:
+    call = CALL.replace("Sub Search 0", "Sub Search 7").replace("#0,1", "#0,0")
+    script = {"0": [PARENT + call, "done"], "0.1": "No solution", "0.2": FOUND}
+    told = listen("apr", script, params=TRAINED).continued("0")[1]
+    assert "<No Solution in Sub Search 0 at level 1 at Node #0,0>\n<Goal Reached in Sub Search 1 at" in told
+
+
+def test_the_answer_is_the_parents_own_optimal_path(simulate: Simulate) -> None:
+    """Section 13: what stands behind the second-to-last "Goal Reached"."""
+    path = "Moving to Node #0\nExploring Operation: 12-8=4\n24,24 equal: Goal Reached"
+    script = {**SCRIPT, "0": [PARENT + CALL, "24,24 equal: Goal Reached\n" + path + "\n"]}
+    assert answer(simulate("apr", script, params=TRAINED)).text == path
 
 
 def test_one_that_does_nothing_else_is_asked_no_more(simulate: Simulate) -> None:
@@ -155,8 +200,8 @@ def test_untrained_models_get_an_example_and_say_in_words_what_to_search(listen:
 
     assert heard.of("0.1")[0].context.messages[-1] == ("user", "Who wrote Faust?")
     assert heard.continued("0")[1] == (
-        "<Sub Searches>\n<Goal Reached in Sub Search 0 at level 1 at Node #0,0> Goethe.\n"
-        "<Goal Reached in Sub Search 1 at level 1 at Node #0,1> Austen.\n<End Sub Searches>\nThe answer:"
+        "<Sub Searches>\n<Goal Reached in Sub Search 0 at level 1 at Node #0,0>\nGoethe.\n"
+        "<Goal Reached in Sub Search 1 at level 1 at Node #0,1>\nAusten.\n<End Sub Searches>\nThe answer:"
     )
     trunk = [event for event in of_kind(heard.simulation, e.SegmentStarted) if event.branch == "0"]
     assert [event.structured for event in trunk] == [True, False]
