@@ -6,7 +6,13 @@ from anabranch.dag.actions import Answer, Cancel, Fork, Forked, Join, Joined, Me
 from anabranch.dag.answers.equality import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.para_thinker import path, summary_of
+from anabranch.dag.policies.parts.para_thinker import (
+    UNCLOSED,
+    prompted_path,
+    prompted_summary,
+    trained_path,
+    trained_summary,
+)
 from anabranch.dag.policy import Param, policy
 
 SHORT = 2000
@@ -39,7 +45,9 @@ def para_thinker(
     with a mark. Without a summary, the finished path's own text is the answer.
     """
     trained = assist == "none"
-    forked: Forked = yield Fork(children=tuple(path(i, trained) for i in range(1, paths + 1)))
+    numbers = range(1, paths + 1)
+    children = [trained_path(problem, number) if trained else prompted_path(number) for number in numbers]
+    forked: Forked = yield Fork(children=tuple(children))
     mode = Mode.FIRST_K if stop == "first" else Mode.ALL
     joined: Joined = yield Join(targets=forked.branches, mode=mode, count=1)
     if joined.pending:
@@ -49,14 +57,19 @@ def para_thinker(
     written = [text for result in finished_first if (text := (result.value or result.text).strip())]
     if not written:
         raise NoAnswer("no path wrote anything")
+    closed = [result.branch for result in joined.results if result.ok and UNCLOSED not in result.flags]
     for limit in (None, SHORT):
-        merged: Forked = yield Merge(
-            merged=forked.branches, child=summary_of(forked.branches, limit, trained)
+        child = (
+            trained_summary(problem, forked.branches, closed, limit)
+            if trained
+            else prompted_summary(forked.branches, limit)
         )
+        merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
         if summary.results and summary.results[0].ok and summary.results[0].value.strip():
             sources = (*forked.branches, *merged.branches)
-            return Answer(text=summary.results[0].value.strip(), sources=sources)
+            flags = tuple(flag for flag in summary.results[0].flags if flag != UNCLOSED)
+            return Answer(text=summary.results[0].value.strip(), sources=sources, flags=flags)
         if not summary.results or not summary.results[0].cause.startswith("prompt-too-long"):
             break
     with_answer = (text for text in written if extract_answer(text) is not None)

@@ -1,57 +1,99 @@
-"""ParaThinker's branches: the paths, and the summary that reads all of them; with the released checkpoints' tokens, or
-with words in their place for models that do not know these.
+"""ParaThinker's branches: the paths, and the summary that reads all of them.
+
+With the released checkpoints' bytes (protocols.md sections 5.1 and 13), or with words in their place for models that do
+not know these. The released prompt is a job's question with INSTRUCTION behind it; a job that gives its own raw prompt
+gets neither the instruction nor `<think>`.
 """
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from anabranch.dag.actions import Answer, Segment, Thought
 from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.ids import BranchId
-from anabranch.dag.text import Base, Output, Parts, say
+from anabranch.dag.job import Problem
+from anabranch.dag.text import Base, Message, Output, Parts, say
 
+PATHS = 8
+"""The checkpoints have tokens for so many."""
 PATH = "Think step by step. Put your final answer in \\boxed{}."
 SUMMARY = (
     "Above are several lines of thought about the question; some were stopped before their end. Compare them, "
     "correct what is wrong, and give the final answer in \\boxed{}."
 )
-TEMPLATE = "I have thought about this in several ways. Taking them together, the final answer is"
-"""Stands behind `<summary>`. The engine's own sentence is not in our sources; this says what it is told to say."""
+INSTRUCTION = (
+    " You FIRST think about the reasoning process as an internal monologue     and then summarize the reasoning "
+    "process to get the final answer. The summary process MUST BE enclosed     within <summary> </summary> tags. "
+    "The final answer MUST BE put in \\boxed{}."
+)
+"""The released example's bytes, its runs of blanks included."""
+SUMMARY_OPENING = (
+    "<summary>By analyzing multiple reasoning processes above, I concluded that: The final answer is"
+)
+STOPS = ("</think>", *(f"</think{path}>" for path in range(1, PATHS + 1)), "</summary>")
+"""Whichever of these a path writes, it has ended; so it has where the model ends its turn."""
+UNCLOSED = "unclosed"
+"""Flag of a path that was cut by a limit: the released engine writes no closing tag behind it."""
 
 
-def path(number: int, trained: bool) -> Thought:
-    if not trained:
-        return Thought(
-            base=Base.PROBLEM, messages=(say("system", PATH),), role="path", label=f"path {number}"
-        )
+def trained_path(problem: Problem, number: int) -> Thought:
+    """A path of a released checkpoint: its token is forced."""
     return Thought(
-        base=Base.PROBLEM,
-        opening=(f"<think{number}>",),
-        decoding=Decoding(stop=(f"</think{number}>",)),
-        returns=_without_stop,
+        messages=_asked(problem),
+        opening=(f"<think><think{number}>",),
+        decoding=Decoding(stop=STOPS),
+        returns=_before_stop,
         role="path",
         label=f"path {number}",
     )
 
 
-def _without_stop(segment: Segment) -> Answer:
-    """A segment's text before the tag that ended it."""
-    if segment.finish is not Finish.STOP:
-        return Answer(text=segment.text, flags=("closed-by-runtime",))
-    return Answer(text=segment.text[: segment.text.rindex("</")])
+def prompted_path(number: int) -> Thought:
+    """A path of any other model."""
+    return Thought(base=Base.PROBLEM, messages=(say("system", PATH),), role="path", label=f"path {number}")
 
 
-def summary_of(paths: tuple[BranchId, ...], limit: int | None, trained: bool) -> Thought:
+def trained_summary(
+    problem: Problem, paths: Sequence[BranchId], closed: Sequence[BranchId], limit: int | None
+) -> Thought:
+    """A child that goes on behind all paths, in the order of their numbers; those in `closed` end with their tag."""
+    read: Parts = ("<think>",)
+    for number, branch in enumerate(paths, start=1):
+        closer = f"</think{number}>" if branch in closed else ""
+        read = (*read, f"<think{number}>", Output(branch=branch, limit=limit), closer)
+    return Thought(
+        messages=_asked(problem),
+        opening=(*read, SUMMARY_OPENING),
+        decoding=Decoding(stop=STOPS),
+        returns=_before_stop,
+        role="summary",
+    )
+
+
+def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
     """A child that reads the problem and all paths, in the order of their numbers."""
     read: Parts = ()
     for number, branch in enumerate(paths, start=1):
-        opens, closes = (
-            (f"<think{number}>", f"</think{number}>") if trained else (f"Line {number}:\n", "\n\n")
-        )
-        read = (*read, opens, Output(branch=branch, limit=limit), closes)
-    if trained:
-        return Thought(
-            base=Base.PROBLEM,
-            opening=(*read, f"<summary>{TEMPLATE}"),
-            decoding=Decoding(stop=("</summary>",)),
-            returns=_without_stop,
-            role="summary",
-        )
+        read = (*read, f"Line {number}:\n", Output(branch=branch, limit=limit), "\n\n")
     return Thought(base=Base.PROBLEM, messages=(say("user", *read, SUMMARY),), role="summary")
+
+
+def _asked(problem: Problem) -> tuple[Message, ...]:
+    """The problem's messages, with the released instruction behind the last one of the user."""
+    messages = list(problem.messages)
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place].role == "user":
+            messages[place] = replace(messages[place], parts=(*messages[place].parts, INSTRUCTION))
+            break
+    return tuple(messages)
+
+
+def _before_stop(segment: Segment) -> Answer:
+    """A segment's text before the tag that ended it."""
+    match segment.finish:
+        case Finish.STOP:
+            return Answer(text=segment.text[: segment.text.rindex("</")])
+        case Finish.LENGTH:
+            return Answer(text=segment.text, flags=(UNCLOSED, "truncated"))
+        case _:
+            return Answer(text=segment.text)

@@ -53,29 +53,55 @@ def test_the_critical_path_is_the_shortest_path_and_the_summary(
     check(simulation)
 
 
-def test_the_published_tokens_and_nothing_else(listen: Listen) -> None:
-    """Section 5.1: the path token is forced, the summary reads prompt and paths."""
+TRAINED = {"paths": 2, "assist": "none"}
+ASKED = (
+    "What is due? You FIRST think about the reasoning process as an internal monologue     and then summarize the "
+    "reasoning process to get the final answer. The summary process MUST BE enclosed     within <summary> </summary> "
+    "tags. The final answer MUST BE put in \\boxed{}."
+)
+CONCLUDED = "<summary>By analyzing multiple reasoning processes above, I concluded that: The final answer is"
+
+
+def test_the_published_bytes_and_nothing_else(listen: Listen) -> None:
+    """Sections 5.1 and 13: prompt, path tokens, a closer for the finished path alone, the summary's sentence."""
     script = {
         "0.1": " need three 5s ... n = 15 </think1> and on",
         "0.2": " " + words(90),
         "0.3": " 15</summary>",
     }
-    heard = listen("para-thinker", script, params={"paths": 2, "assist": "none"})
+    heard = listen("para-thinker", script, params=TRAINED)
 
-    assert heard.continued("0.1") == ["<think1>"]
-    assert heard.continued("0.2") == ["<think2>"]
-    assert heard.continued("0.3")[0].startswith(
-        "<think1> need three 5s ... n = 15 </think1><think2> word word word word word word word word</think2><summary>"
+    assert heard.continued("0.1") == ["<think><think1>"]
+    assert heard.continued("0.2") == ["<think><think2>"]
+    assert heard.continued("0.3")[0] == (
+        "<think><think1> need three 5s ... n = 15 </think1><think2> word word word word word word word word"
+        + CONCLUDED
     )
-    assert {decode.context.messages for decode in heard.decodes} == {(("user", "What is due?"),)}
+    assert {decode.context.messages for decode in heard.decodes} == {(("user", ASKED),)}
     assert answer(heard.simulation).text == "15"
     check(heard.simulation)
 
 
+@pytest.mark.parametrize("stop", ["</think>", "</think7>", "</summary>", ""])
+def test_whatever_ends_a_path_is_rewritten_to_its_own_closer(listen: Listen, stop: str) -> None:
+    """Section 13; without a mark it is the end of the turn that ends it."""
+    script = {"0.1": f" so 7{stop}", "0.2": " " + words(90), "0.3": " 7</summary>"}
+    heard = listen("para-thinker", script, params=TRAINED)
+    assert heard.continued("0.3")[0].startswith("<think><think1> so 7</think1><think2>")
+
+
+def test_a_path_that_a_limit_cuts_gets_no_closer(listen: Listen) -> None:
+    script = {"0.1": words(40), "0.2": words(9, "ends</think2>"), "0.3": " 7</summary>"}
+    heard = listen("para-thinker", script, params={**TRAINED, "stop": "all"}, max_tokens=12)
+    assert heard.continued("0.3")[0] == (
+        f"<think><think1>{words(12)}<think2>{words(9, 'ends')}</think2>{CONCLUDED}"
+    )
+
+
 def test_path_tokens_that_a_path_writes_by_mistake_are_escaped(listen: Listen) -> None:
-    script = {"0.1": "a</think2><summary>9</think1>", "0.2": words(90), "0.3": "15"}
-    heard = listen("para-thinker", script, params={"paths": 2, "assist": "none"})
-    assert "a&lt;/think2>&lt;summary>9</think1>" in heard.continued("0.3")[0]
+    script = {"0.1": "a<think2><summary>9</think1>", "0.2": words(90), "0.3": "15"}
+    heard = listen("para-thinker", script, params=TRAINED)
+    assert "a&lt;think2>&lt;summary>9</think1>" in heard.continued("0.3")[0]
 
 
 def test_a_path_that_fails_stops_nobody(simulate: Simulate) -> None:
