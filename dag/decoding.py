@@ -25,7 +25,7 @@ class Decoding:
     stop: tuple[str, ...] = ()
     """Decoding ends when one of these is written; the stop string stays in the text."""
     grammar: str | None = None
-    """Name of a tag grammar in `dag.protocols`: each of its tags ends a segment."""
+    """Name of a tag grammar in `dag.grammars`: each of its tags ends a segment."""
     structure: Structure | None = None
 
 

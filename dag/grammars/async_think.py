@@ -8,6 +8,7 @@ on), `join` and `answer` (stop), `return` (stops).
 * A join is its opening mark alone. Accounts of the paper differ on `</JOIN-i>`; whether the runtime writes one behind
   the result is the policy's choice, and one that the model writes is text.
 * An answer and a return may speak of tags: their text is data, and is escaped where it is spliced.
+* Prompted models write this protocol, too, and speak of its tags: in the lenient reading one in inline code is text.
 * Whether an id was used before, was ever forked, or a worker is free is not for a grammar to know: policies judge that.
 """
 
@@ -18,6 +19,7 @@ _PAPER = "arXiv 2510.26658, thinking protocol"
 ASYNC_THINK = Table(
     name="async-think",
     source=f"{_PAPER}: organizer",
+    quotes=True,
     rules=(
         Rule(kind="fork", opens="<FORK-#>", closes="</FORK-#>", literal=False),
         Rule(kind="join", opens="<JOIN-#>", stops=True),
@@ -27,5 +29,6 @@ ASYNC_THINK = Table(
 ASYNC_THINK_WORKER = Table(
     name="async-think-worker",
     source=f"{_PAPER}: worker",
+    quotes=True,
     rules=(Rule(kind="return", opens="<RETURN>", closes="</RETURN>", stops=True),),
 )

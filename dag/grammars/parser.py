@@ -10,10 +10,11 @@ to find the marks `<…>`, and once more where it lies in one. What all grammars
 * A malformed tag has its raw span as `body`, and reading goes on behind it. The problems: `nested`, `mismatched`
   (closed under another number), `empty`, `too-long`, `unclosed`, what a rule's own checks say, and, in the strict
   reading, `spelling` and `unopened` (a closing mark alone).
-* The lenient reading takes every spelling in `marks.py`. It ignores an opening mark within `inline code`, that is,
-  after an odd number of backticks on its line. Fenced blocks are read: prompted models like to fence their tags, and a
-  fence that is never closed must not switch a grammar off. Closing marks are never quoted.
-* The strict reading has no quoting: a trained model's marks are special tokens, written for nothing else.
+* The lenient reading takes every spelling in `marks.py`. Where the table says that marks may be quoted, it ignores an
+  opening mark within `inline code`, that is, after an odd number of backticks on its line. Fenced blocks are read:
+  prompted models like to fence their tags, and a fence that is never closed must not switch a grammar off. Closing
+  marks are never quoted.
+* The strict reading, and tables whose published client reads every mark, have no quoting.
 """
 
 import re
@@ -101,6 +102,7 @@ class TagParser:
     def __init__(self, table: Table, *, strict: bool = False) -> None:
         self._templates = _templates(table.rules)
         self._strict = strict
+        self._quotes = table.quotes and not strict
         self._stretches = Stretches()
         self._end = 0  # characters in all stretches so far
         self._open = _Open(table.within, begin=0) if table.within else None
@@ -150,7 +152,7 @@ class TagParser:
         for pattern, template, rule in self._templates:
             if pattern.fullmatch(text):
                 closing = template == rule.closes
-                if self._in_code and not self._strict and not closing and not template.startswith("</"):
+                if self._in_code and self._quotes and not closing and not template.startswith("</"):
                     return None
                 number = _NUMBER.search(text)
                 ident = number.group() if number else ""

@@ -1,4 +1,4 @@
-"""A grammar as data: the rules by which `scanner.py` reads it."""
+"""A grammar as data: the rules by which `parser.py` reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,5 +37,7 @@ class Table:
     source: str
     """Paper and section."""
     rules: tuple[Rule, ...]
+    quotes: bool = False
+    """An opening mark in inline code is text, in the lenient reading."""
     within: Rule | None = None
     """The tag that the runtime opened before decoding began."""

@@ -8,7 +8,6 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
 from anabranch.dag.policies.parts.parallel_block import (
-    TRANSITIONS,
     Form,
     Trajectory,
     plan_structure,
@@ -18,6 +17,9 @@ from anabranch.dag.policies.parts.parallel_block import (
 from anabranch.dag.policies.parts.thread_weaver import threads
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
+
+STATES = 32
+"""States that the released client passes through at most: deciding is one, and carrying out a block another."""
 
 
 @policy(
@@ -55,8 +57,9 @@ def thread_weaver(
     plan that is malformed, plans nothing, or plans more than `limit` is recorded and stays text: the trunk goes on by
     itself, as it does when no thread may be forked. One outline is thought through by the trunk, byte for byte as its
     thread would be. Tags in a thread (the format has none) are escaped at the join. A thread that failed is joined as a
-    line that says why. An aborted run answers with what stood before the block, as the released client does. After 32
-    plans the trunk is asked no more. With `assist` a thread begins with its outline, and a cue stands behind the block.
+    line that says why. An aborted run ends behind its block: it keeps the threads, and the runtime closes the block, as
+    the released client does. The guard is the client's, too: 32 states, of which a block takes two. With `assist` a
+    thread begins with its outline, and a cue stands behind the block.
     """
     trunk = Decoding(grammar=f"thread-weaver:{reading}", temperature=0.0 if assist == "plan" else None)
     thread = replace(trunk, grammar=f"thread-weaver-thread:{reading}")
@@ -69,7 +72,8 @@ def thread_weaver(
         width = min(limit, ASSISTED_WIDTH)
         first = replace(trunk, structure=plan_structure("<Parallel>\n<Outlines>\n", "</Outlines>", width))
     own = Trajectory((yield Think(first)))
-    for _ in range(TRANSITIONS):
+    states = STATES
+    while states > 1:
         if own.last.tag is None:
             return own.answer()
         plan, fault = planned(own.last.tag, limit)
@@ -78,11 +82,12 @@ def thread_weaver(
         if fault == "unclosed":
             return own.answer()
         block = None if fault else (yield from threads(plan, form, thread))
+        states -= 1 if block is None else 2
         if block is None:
             own.goes_on((yield Think(trunk)))
         elif unfinished == "abort" and not block.finished:
             yield Malformed(problem="unfinished-thread", span=form.written(block.parts)[-400:])
-            return Trajectory(replace(own.last, text=own.text.rpartition("<Parallel>")[0])).answer()
+            return own.aborted(block, replace(form, behind="\n</Parallel>").written(block.parts))
         else:
             own.goes_on(*(yield from spliced(form, block, trunk, overflow)))
     yield Malformed(problem="too-many-plans")

@@ -29,7 +29,7 @@ thread-weaver multiverse apr para-thinker group-think hogwild plan
 """.split()
 
 LINES = {"graph-of-thoughts": 120, "mcts": 120}
-MOST_LINES = 90
+MOST_LINES = 95
 """Of a whole file, docstring and imports included: a policy reads like its paper, or it is too clever."""
 
 every_policy = pytest.mark.parametrize("info", catalogue().values(), ids=list(catalogue()))

@@ -12,7 +12,6 @@ from anabranch.dag.grammars.escape import escape
 from anabranch.dag.grammars.multiverse import whole_blocks
 from anabranch.dag.grammars.outline import Outline
 from anabranch.dag.policies.parts.parallel_block import (
-    TRANSITIONS,
     UNFINISHED,
     Block,
     Form,
@@ -24,6 +23,9 @@ from anabranch.dag.policies.parts.parallel_block import (
     spliced,
 )
 from anabranch.dag.text import Base
+
+PLANS = 32
+"""Plans after which a line of thought is asked no more (no bound is published)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class Rules:
 def thought(rules: Rules, first: Decoding) -> Generator[Action, Any, Trajectory]:
     """Think, with blocks, to the end of this line of thought: the trunk's own, or a path's `</Path>`."""
     own = Trajectory((yield Think(first)))
-    for _ in range(TRANSITIONS):
+    for _ in range(PLANS):
         while own.last.tag is not None and own.last.tag.kind == "conclusion":
             own.goes_on((yield Think(rules.decoding)))
         tag = own.last.tag

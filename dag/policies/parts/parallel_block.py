@@ -32,8 +32,6 @@ from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.parts.splicing import rewritten
 from anabranch.dag.text import Base, Output, say
 
-TRANSITIONS = 32
-"""Plans after which a trajectory is asked no more (ThreadWeaver's own guard)."""
 UNFINISHED = "closed-by-runtime"
 """Flag of a branch that ended without its closing tag."""
 SHORT = 600
@@ -75,7 +73,7 @@ class Form:
         return "\n" + self._header(outline)
 
     def written(self, parts: Iterable[Part]) -> str:
-        """All branches: a newline before the first one, nothing between them."""
+        """All branches, with a newline before the first one."""
         branches = (self._header(part.outline) + part.text + self.closes for part in parts)
         return "\n" + "".join(branches) + self.behind
 
@@ -117,6 +115,12 @@ class Trajectory:
             self.sources += block.sources
         self.text += segment.text
         self.last = segment
+
+    def aborted(self, block: Block, written: str) -> Answer:
+        """What a trajectory that ends behind a block amounts to."""
+        self.text += written
+        self.sources += block.sources
+        return self.answer()
 
     def answer(self) -> Answer:
         """What stands behind the reasoning, behind the last block or plan; else the last thing written.

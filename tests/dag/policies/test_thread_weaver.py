@@ -117,12 +117,13 @@ def test_an_unfinished_thread_is_closed_by_the_runtime_and_flagged(listen: Liste
 
 
 def test_or_it_aborts_the_run_as_in_the_released_client(simulate: Simulate) -> None:
-    """The answer is what stood before the block."""
+    """Section 13: it keeps its threads, and the runtime closes the block."""
     simulation = simulate(
         "thread-weaver", {**SCRIPT, "0.2": " half of it"}, params={**TRAINED, "unfinished": "abort"}
     )
     assert problems(simulation) == ["unfinished-thread"]
-    assert answer(simulation).text == "<think>Need lcm and gcd of 84 and 126."
+    assert answer(simulation).text == "1: 84 = 2^2 * 3 * 7.\n2: half of it"
+    assert answer(simulation).sources == ("0", "0.1", "0.2")
     check(simulation)
 
 
@@ -257,9 +258,25 @@ def test_or_refused_and_the_job_says_why(listen: Listen) -> None:
     check(heard.simulation)
 
 
-def test_after_32_plans_the_trunk_is_asked_no_more(simulate: Simulate) -> None:
-    simulation = simulate("thread-weaver", lambda decode: "<Outlines>none</Outlines>", params=TRAINED)
-    assert problems(simulation) == ["no-outline"] * 32 + ["too-many-plans"]
+def test_an_opening_mark_behind_a_backtick_is_a_plan(simulate: Simulate) -> None:
+    """Section 13: the released client has no quoting rule."""
+    script = {**SCRIPT, "0": ["the set `A: " + PLAN, REST]}
+    assert len(of_kind(simulate("thread-weaver", script, params=TRAINED), e.BranchForked)) == 2
+
+
+def test_after_32_states_the_trunk_is_asked_no_more(simulate: Simulate) -> None:
+    """Section 13: deciding is a state, and carrying out a block another."""
+    endless = simulate("thread-weaver", lambda decode: "<Outlines>none</Outlines>", params=TRAINED)
+    assert problems(endless) == ["no-outline"] * 31 + ["too-many-plans"]
+    check(endless)
+
+
+def test_so_16_blocks_are_carried_out(simulate: Simulate) -> None:
+    simulation = simulate(
+        "thread-weaver", lambda decode: PLAN if decode.branch == "0" else " a</Thread>", params=TRAINED
+    )
+    assert len(of_kind(simulation, e.BranchForked)) == 2 * 16
+    assert problems(simulation) == ["too-many-plans"]
     check(simulation)
 
 
