@@ -1,5 +1,8 @@
 """What a branch has read and written, byte for byte, from the state alone: base by reference, then its own text."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from anabranch.dag.actions import Ended
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
@@ -18,40 +21,66 @@ def _render(state: JobState, of: BranchState, until: Reading | None) -> Context:
     """A branch's context now, or as a child forked at `until` inherits it."""
     if of.reading is None:
         return Context(messages=())
-    messages, opening = _beginning(state, of, of.reading)
     turns = of.turns if until is None else of.turns[: until.turns]
     own = of.own if until is None or len(of.turns) == until.turns else _literal(of.turns[until.turns])
-    if turns:
-        if opening and turns[0].role != "system":
-            messages.append(("assistant", opening))
-            opening = ""
-        messages += (_message(state, turn) for turn in turns)
-    continuation = opening + own
-    return Context(_as_turns(messages), continuation if until is None else continuation[: until.cursor])
+    context = _behind(_beginning(state, of, of.reading), state, turns)
+    continuation = context.continuation + own
+    return Context(
+        _as_turns(context.messages), continuation if until is None else continuation[: until.cursor]
+    )
 
 
-def _beginning(state: JobState, of: BranchState, reading: Reading) -> tuple[list[tuple[Role, str]], str]:
+def _beginning(state: JobState, of: BranchState, reading: Reading) -> Context:
     """Messages and opening before the branch wrote anything."""
     match reading.base:
         case Base.NOTHING:
             inherited = Context(messages=())
         case Base.PROBLEM:
-            inherited = Context(messages=tuple(_message(state, each) for each in _problem(state, of.id)))
+            inherited = _problem(state, of.id)
         case Base.PARENT:
             inherited = _render(state, state.branches[parent_of(of.id) or TRUNK], reading)
-    messages, continuation = list(inherited.messages), inherited.continuation
-    if reading.messages and continuation:
-        messages.append(("assistant", continuation))
-        continuation = ""
-    messages += (_message(state, message) for message in reading.messages)
-    return messages, continuation + render_parts(state, reading.opening)
+    context = _behind(inherited, state, reading.messages)
+    return replace(context, continuation=context.continuation + render_parts(state, reading.opening))
+
+
+def _behind(context: Context, state: JobState, messages: Sequence[Message]) -> Context:
+    """The context with these messages behind it. The assistant's turn stays open until a user speaks: so a last
+    assistant message is continued (prefill), and a system message, which goes to the front, interrupts nothing."""
+    for message in messages:
+        text = render_parts(state, message.parts)
+        add = _to_prompt if context.raw and context.continuation else _to_conversation
+        context = add(context, message.role, text)
+    return context
+
+
+def _to_conversation(context: Context, role: Role, text: str) -> Context:
+    match role:
+        case "assistant":
+            return replace(context, continuation=context.continuation + text)
+        case "system":
+            return replace(context, messages=(*context.messages, ("system", text)))
+        case "user":
+            begun = (("assistant", context.continuation),) if context.continuation else ()
+            return Context((*context.messages, *begun, ("user", text)))
+
+
+def _to_prompt(context: Context, role: Role, text: str) -> Context:
+    """Raw text knows no turns: what a policy says in a message is a paragraph of it."""
+    prompt = context.continuation
+    match role:
+        case "assistant":
+            return replace(context, continuation=prompt + text)
+        case "system":
+            return replace(context, continuation=f"{text}\n\n{prompt}")
+        case "user":
+            return replace(context, continuation=f"{prompt}\n\n{text}\n\n")
 
 
 def _literal(turn: Message) -> str:
     return "".join(part for part in turn.parts if isinstance(part, str))
 
 
-def _as_turns(messages: list[tuple[Role, str]]) -> tuple[tuple[Role, str], ...]:
+def _as_turns(messages: tuple[tuple[Role, str], ...]) -> tuple[tuple[Role, str], ...]:
     """Messages as chat templates want them: one system message, at the front, and never two of a user in a row."""
     system = "\n\n".join(text for role, text in messages if role == "system")
     turns: list[tuple[Role, str]] = [("system", system)] if system else []
@@ -63,20 +92,17 @@ def _as_turns(messages: list[tuple[Role, str]]) -> tuple[tuple[Role, str], ...]:
     return tuple(turns)
 
 
-def _problem(state: JobState, branch: BranchId) -> tuple[Message, ...]:
-    """The messages of the nearest enclosing policy: the job's own, or those of a nested job."""
-    parent = parent_of(branch)
+def _problem(state: JobState, branch: BranchId) -> Context:
+    """The problem of the nearest enclosing policy: the job's own, or a nested job's."""
+    nothing, parent = Context(messages=()), parent_of(branch)
     while parent is not None:
         above = state.branches[parent]
         if above.policy is not None and above.id != TRUNK and above.reading is not None:
-            return above.reading.messages
+            return _behind(nothing, state, above.reading.messages)
         parent = parent_of(parent)
-    assert state.spec is not None
-    return state.spec.messages
-
-
-def _message(state: JobState, message: Message) -> tuple[Role, str]:
-    return message.role, render_parts(state, message.parts)
+    spec = state.spec
+    assert spec is not None
+    return Context((), spec.question) if spec.raw else _behind(nothing, state, spec.messages)
 
 
 def render_parts(state: JobState, parts: Parts) -> str:

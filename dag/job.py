@@ -50,6 +50,7 @@ class JobSpec:
     """One reasoning request, as recorded in JobSubmitted."""
 
     messages: tuple[Message, ...]
+    """A conversation; a last message of the assistant is continued."""
     policy: str
     params: Mapping[str, Any] = field(default_factory=dict)
     budget: Budget = Budget()
@@ -64,10 +65,12 @@ class JobSpec:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lineage: Mapping[str, Any] = field(default_factory=dict)
     """Set on an edited re-run: the job it comes from, the edited branch, its new output."""
+    raw: bool = False
+    """The only message's text is a raw prompt, for models that are trained on completions: see `Context.raw`."""
 
     @property
     def question(self) -> str:
-        """The text of the last user message."""
+        """The text of the last user message; of a raw job, its prompt."""
         return question_of(self.messages)
 
 
@@ -76,9 +79,17 @@ class Problem:
     """What a policy is given: the question and where to start. It never sees limits, clocks or other jobs."""
 
     messages: tuple[Message, ...]
+    """What was said up to the question. An answer that was begun for the assistant (prefill) is not among them: who
+    thinks about the problem (`Base.PROBLEM`) goes on with it, and nobody else needs it."""
     question: str
     seed: int = 0
+    raw: bool = False
+    """The question is a raw prompt, which branches with `Base.PROBLEM` continue: no chat template, no turns."""
 
     @classmethod
-    def of(cls, messages: tuple[Message, ...], seed: int) -> "Problem":
-        return cls(messages=messages, question=question_of(messages), seed=seed)
+    def of(cls, messages: tuple[Message, ...], seed: int, *, raw: bool = False) -> "Problem":
+        """The problem that these messages pose."""
+        asked = list(messages)
+        while asked and asked[-1].role == "assistant":
+            asked.pop()
+        return cls(messages=tuple(asked), question=question_of(messages), seed=seed, raw=raw)

@@ -54,13 +54,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A branch's context as an engine gets it: all references resolved.
-
-    With messages, `continuation` is the beginning of the assistant's turn. Without, it is a raw prompt.
-    """
+    """A branch's context as an engine gets it: all references resolved."""
 
     messages: tuple[tuple[Role, str], ...]
+    """In order, at most one of the system, at the front. None in a raw prompt."""
     continuation: str = ""
+    """How the assistant's turn begins, which the model goes on with token by token; of a raw prompt, all its text."""
+
+    @property
+    def raw(self) -> bool:
+        """Whether this is a raw prompt: no chat template is applied, and the tokenizer adds what its publisher has it
+        add (a bos token, or nothing)."""
+        return not self.messages
 
 
 def say(role: Role, *parts: str | Output) -> Message:

@@ -204,7 +204,9 @@ class Interpreter:
 
     def _start_trunk(self) -> None:
         spec = self._run.spec
-        generator = policy_named(spec.policy).start(Problem.of(spec.messages, spec.seed), spec.params)
+        generator = policy_named(spec.policy).start(
+            Problem.of(spec.messages, spec.seed, raw=spec.raw), spec.params
+        )
         routine = self._run.routines[TRUNK] = Routine(branch=TRUNK, generator=generator)
         self._run.ready.append((routine, None))
 

@@ -47,9 +47,13 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
             )
             monkeypatch.setitem(catalogue._CATALOGUE, "under-test", info)
             policy = "under-test"
-        fields = {name: rest.pop(name) for name in ("params", "approvals", "seed") if name in rest}
+        fields = {
+            name: rest.pop(name)
+            for name in ("params", "approvals", "seed", "raw", "messages")
+            if name in rest
+        }
+        fields.setdefault("messages", (say("user", rest.pop("question", "What is due?")),))
         spec = JobSpec(
-            messages=(say("user", rest.pop("question", "What is due?")),),
             policy=policy,
             budget=rest.pop("budget", Budget()),
             sampling=Sampling(max_tokens=rest.pop("max_tokens", 1000)),

@@ -128,6 +128,7 @@ def make_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.
     default = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens)
     return JobSpec(
         messages=sent.conversation(),
+        raw=sent.raw,
         policy=policy.name,
         params=_params(policy, params_at),
         budget=sent.budget.as_budget(),

@@ -79,7 +79,7 @@ def _context_json(context: Context | None) -> dict[str, Any] | None:
     if context is None:
         return None
     messages = [{"role": role, "content": content} for role, content in context.messages]
-    return {"messages": messages, "continuation": context.continuation}
+    return {"messages": messages, "continuation": context.continuation, "raw": context.raw}
 
 
 def _segments(records: Sequence[Record], branch: BranchId) -> Iterator[dict[str, Any]]:

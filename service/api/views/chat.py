@@ -94,7 +94,7 @@ class ChatRequest(BaseModel):
         return self
 
     def as_job(self) -> JobRequest:
-        """The same request in our words. Raises pydantic.ValidationError, e.g. where the user does not speak last."""
+        """The same request in our words. Raises pydantic.ValidationError, e.g. where nobody asks anything."""
         extra = self.anabranch
         tokens = self.max_completion_tokens or extra.budget.tokens
         return JobRequest(

@@ -71,7 +71,10 @@ class JobView(BaseModel):
     id: str
     status: JobStatus
     question: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, str]] = Field(description="Empty where a raw prompt was sent.")
+    prompt: str | None = Field(
+        None, description="The raw prompt, where one was sent; `question` then says the same."
+    )
     policy: PolicyView
     budget: BudgetView
     priority: int
@@ -105,7 +108,8 @@ def job_view(row: JobRow) -> JobView:
         id=row.id,
         status=row.status.value,
         question=spec.question,
-        messages=[_message(message) for message in spec.messages],
+        messages=[] if spec.raw else [_message(message) for message in spec.messages],
+        prompt=spec.question if spec.raw else None,
         policy=PolicyView(name=spec.policy, params=dict(spec.params)),
         budget=BudgetView(
             tokens=spec.budget.tokens,

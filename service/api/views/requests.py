@@ -91,7 +91,7 @@ class SentSampling(Sent):
 
 
 class JobRequest(Sent):
-    """A reasoning request: a question (or messages), a policy, limits."""
+    """A reasoning request: a question (or messages, or a raw prompt), a policy, limits."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -105,9 +105,16 @@ class JobRequest(Sent):
         }
     )
 
-    question: WrittenText | None = Field(default=None, description="Either this or `messages`.")
+    question: WrittenText | None = Field(default=None, description="Either this, `messages` or `prompt`.")
     messages: list[SentMessage] | None = Field(
-        None, description="A conversation whose last word is the user's."
+        None,
+        description="A conversation whose last word is the user's, or the beginning of the answer: a last assistant "
+        "message is continued.",
+    )
+    prompt: WrittenText | None = Field(
+        default=None,
+        description="Raw text that the model goes on with, without a chat template: for models and policies that are "
+        "trained on completions.",
     )
     policy: PolicyChoice | None = Field(default=None, description="Left out: the server's default policy.")
     budget: SentBudget = SentBudget()
@@ -122,15 +129,26 @@ class JobRequest(Sent):
 
     @model_validator(mode="after")
     def _one_question(self) -> "JobRequest":
-        if (self.question is None) == (self.messages is None):
-            raise ValueError("give either question or messages")
+        given = [name for name in ("question", "messages", "prompt") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"give exactly one of question, messages and prompt, not {' and '.join(given) or 'none'}"
+            )
         if self.messages is not None and not _asks(self.messages):
-            raise ValueError("messages must end with what the user asks")
+            raise ValueError(
+                "messages must end with what the user asks, or behind it with the beginning of the answer"
+            )
         return self
 
+    @property
+    def raw(self) -> bool:
+        return self.prompt is not None
+
     def conversation(self) -> tuple[Message, ...]:
-        if self.question is not None:
-            return (say("user", self.question),)
+        """The job's messages; of a raw job one, whose text is the prompt."""
+        text = self.prompt if self.raw else self.question
+        if text is not None:
+            return (say("user", text),)
         return tuple(say(message.role, message.content) for message in self.messages or ())
 
 
@@ -158,4 +176,6 @@ class ReplayRequest(Sent):
 
 
 def _asks(messages: list[SentMessage]) -> bool:
-    return bool(messages) and messages[-1].role == "user" and bool(messages[-1].content.strip())
+    begun = bool(messages) and messages[-1].role == "assistant" and bool(messages[-1].content)
+    asked = messages[:-1] if begun else messages
+    return bool(asked) and asked[-1].role == "user" and bool(asked[-1].content.strip())

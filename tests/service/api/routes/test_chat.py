@@ -11,6 +11,7 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.events import Event
 from anabranch.dag.policy import catalogue
+from anabranch.dag.text import say
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
@@ -82,6 +83,16 @@ async def test_a_completion_is_a_jobs_answer(
     assert (spec.seed, spec.sampling.temperature, spec.sampling.max_tokens) == (7, 0.5, 99)
     assert (spec.budget.tokens, dict(spec.metadata)) == (5000, {"who": "me"})
     assert [message.role for message in spec.messages] == ["system", "user"]
+
+
+async def test_a_last_assistant_message_is_the_beginning_of_the_answer(
+    client: openai.AsyncOpenAI, answering: Any, store: Store
+) -> None:
+    begun = {"role": "assistant", "content": "It is"}
+    raw = await client.chat.completions.with_raw_response.create(model=MODEL, messages=[*ASK, begun])
+    spec = (await store.job(raw.headers["x-anabranch-job"])).spec
+    assert spec.messages[-1] == say("assistant", "It is")
+    assert spec.question == ASK[0]["content"]
 
 
 async def test_a_stream_tells_what_branches_do_then_the_answer(

@@ -62,6 +62,19 @@ async def test_a_conversation_may_be_given_instead(client: httpx.AsyncClient) ->
     assert response.json()["question"] == "Six times seven?"
 
 
+async def test_the_answer_may_be_begun(client: httpx.AsyncClient) -> None:
+    messages = [{"role": "user", "content": "Six times seven?"}, {"role": "assistant", "content": "It is"}]
+    job = (await client.post("/v1/jobs", json={"messages": messages})).json()
+    assert (job["messages"], job["question"], job["prompt"]) == (messages, "Six times seven?", None)
+
+
+async def test_a_raw_prompt_may_be_given_instead(client: httpx.AsyncClient, store: Store) -> None:
+    prompt = "Moving to Node #0\nCurrent State: "
+    job = (await client.post("/v1/jobs", json={"prompt": prompt})).json()
+    assert (job["messages"], job["question"], job["prompt"]) == ([], prompt, prompt)
+    assert (await store.job(job["id"])).spec.raw
+
+
 async def test_a_seed_that_was_not_given_is_drawn_and_recorded(client: httpx.AsyncClient) -> None:
     seeds = {(await submitted(client))["seed"] for _ in range(5)}
     assert len(seeds) == 5

@@ -62,6 +62,7 @@ async def test_a_branch_tells_what_it_read_wrote_and_gave(
     assert branch["context"] == {
         "messages": [{"role": "user", "content": "What is six times seven?"}],
         "continuation": "",
+        "raw": False,
     }
     assert branch["output"] == "forty-two"
     assert branch["finish_reason"] == "eos"
@@ -87,6 +88,15 @@ async def test_a_branch_tells_the_context_of_any_segment(
     second = await get(client, f"/v1/jobs/{job}/branches/0?segment=2")
     assert first["context"]["continuation"] == ""
     assert second["context"]["continuation"] == "Forty-"
+
+
+async def test_a_branch_of_a_raw_job_tells_the_raw_text_it_was_sent(
+    client: httpx.AsyncClient, organizer: Any
+) -> None:
+    job = (await client.post("/v1/jobs", json={"prompt": "1 2 3"})).json()["id"]
+    await organizer.append(job, e.SegmentStarted(segment=1, max_tokens=4))
+    branch = await get(client, f"/v1/jobs/{job}/branches/0")
+    assert branch["context"] == {"messages": [], "continuation": "1 2 3", "raw": True}
 
 
 async def test_a_branch_tells_its_scores(client: httpx.AsyncClient, organizer: Any, job: str) -> None:
