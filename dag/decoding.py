@@ -100,6 +100,8 @@ class Fault:
     """replica-died, overloaded, timeout, prompt-too-long, refused, engine-error, …"""
     detail: str = ""
     retryable: bool = True
+    retry_after: float = 0.0
+    """Seconds before which another try is in vain; 0.0 where nobody told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

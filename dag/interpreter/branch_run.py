@@ -48,6 +48,10 @@ class Routine:
     partial_tokens: int = 0
     """Text of segments that were interrupted and are being continued."""
     delay: float = 0.0
+    excused: int = 0
+    """Tries that failed with a time to wait until; they are not counted against the limit."""
+    waited: float = 0.0
+    """Seconds that those tries cost."""
     posts_seen: int = 0
     places: int | None = None
     """With Fork(capacity, overflow="queue"): how many children may work at once."""

@@ -20,6 +20,11 @@ DENIALS = 8
 """Empty segments that a routine without budget is given before it is stopped."""
 PATIENCE = 4
 """How often such causes may repeat for each attempt allowed."""
+LONGEST_BACKOFF = 10.0
+"""Seconds."""
+LONGEST_WAIT = 600.0
+"""Seconds that one branch waits in all because it was told when to come back; until then no such try is counted, so
+that limits per minute are outlived however many branches share them."""
 
 
 def think(run: Run, routine: Routine, action: Think) -> Segment | None:
@@ -278,17 +283,23 @@ def _again(run: Run, routine: Routine) -> None:
 
 def _retry_or_fail(run: Run, routine: Routine, fault: Fault) -> None:
     branch = run.state.branches[routine.branch]
+    delay = _delay(run, branch.attempt, fault)
+    if fault.retry_after > 0 and routine.waited < LONGEST_WAIT:
+        routine.excused += 1
+        routine.waited += delay
     tries = run.state.limits.attempts * (PATIENCE if fault.cause in NOT_THE_BRANCHS_FAULT else 1)
-    if not fault.retryable or branch.attempt >= tries:
+    if not fault.retryable or branch.attempt - routine.excused >= tries:
         routine.waiting = None
         run.ready.append((routine, DecodeFailed(fault.cause, fault.detail)))
         return
-    delay = (
-        0.0
-        if fault.cause == "organizer-lost"
-        else min(run.state.limits.backoff * 2.0 ** (branch.attempt - 1), 10.0)
-    )
     retried = e.BranchRetried(branch=branch.id, attempt=branch.attempt + 1, cause=fault.cause, delay=delay)
     run.emit(retried)
     routine.delay = delay
     _again(run, routine)
+
+
+def _delay(run: Run, attempt: int, fault: Fault) -> float:
+    """Seconds before the next try: as told, and never less than the backoff."""
+    if fault.cause == "organizer-lost":
+        return 0.0
+    return max(fault.retry_after, min(run.state.limits.backoff * 2.0 ** (attempt - 1), LONGEST_BACKOFF))

@@ -96,6 +96,34 @@ def test_a_branch_is_retried_with_its_seed_and_then_becomes_a_value(simulate: Si
     check(simulation)
 
 
+def test_a_try_waits_as_long_as_it_is_told_and_is_not_counted(simulate: Simulate) -> None:
+    busy = Fault(cause="engine-error", detail="slow down", retry_after=6.0)
+    simulation = simulate("sequential", {"0": [*[busy] * 20, "well"]}, limits=Limits(attempts=3, backoff=1.0))
+    assert answer(simulation).text == "well"
+    delays = [event.delay for event in of_kind(simulation, e.BranchRetried)]
+    assert delays == [6.0, 6.0, 6.0, 8.0, *[10.0] * 16]  # the backoff still grows beyond a short wait
+    check(simulation)
+
+
+def test_who_is_told_to_wait_again_and_again_gives_up_in_the_end(simulate: Simulate) -> None:
+    busy = Fault(cause="overloaded", detail="slow down", retry_after=60.0)
+    simulation = simulate("sequential", {"0": [busy] * 100}, limits=Limits(attempts=3))
+    [failed] = of_kind(simulation, e.JobFailed)
+    assert (failed.type, failed.detail) == ("overloaded", "slow down")
+    excused, counted = 10, 4 * 3
+    assert len(of_kind(simulation, e.BranchRetried)) == excused + counted - 1
+    check(simulation)
+
+
+def test_waits_that_were_told_leave_the_tries_for_other_faults(simulate: Simulate) -> None:
+    busy, broken = Fault(cause="overloaded", retry_after=6.0), Fault(cause="engine-error")
+    simulation = simulate(
+        "sequential", {"0": [*[busy] * 5, broken, broken, "well"]}, limits=Limits(attempts=3)
+    )
+    assert answer(simulation).text == "well"
+    check(simulation)
+
+
 def test_what_can_not_help_is_not_retried(simulate: Simulate) -> None:
     refused = Fault(cause="prompt-too-long", detail="9000 of 8192", retryable=False)
     simulation = simulate("sequential", {"0": [refused]})
