@@ -11,20 +11,12 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
+from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.text import Base
 
-NOT_THE_BRANCHS_FAULT = ("organizer-lost", "replica-died", "overloaded", "upstream-away")
-"""Causes that use up no attempt beyond the limit of claims: the decode would have gone well elsewhere."""
 DENIALS = 8
 """Empty segments that a routine without budget is given before it is stopped."""
-PATIENCE = 4
-"""How often such causes may repeat for each attempt allowed."""
-LONGEST_BACKOFF = 10.0
-"""Seconds."""
-LONGEST_WAIT = 600.0
-"""Seconds that one branch waits in all because it was told when to come back; until then no such try is counted, so
-that limits per minute are outlived however many branches share them."""
 
 
 def think(run: Run, routine: Routine, action: Think) -> Segment | None:
@@ -282,24 +274,13 @@ def _again(run: Run, routine: Routine) -> None:
 
 
 def _retry_or_fail(run: Run, routine: Routine, fault: Fault) -> None:
-    branch = run.state.branches[routine.branch]
-    delay = _delay(run, branch.attempt, fault)
-    if fault.retry_after > 0 and routine.waited < LONGEST_WAIT:
-        routine.excused += 1
-        routine.waited += delay
-    tries = run.state.limits.attempts * (PATIENCE if fault.cause in NOT_THE_BRANCHS_FAULT else 1)
-    if not fault.retryable or branch.attempt - routine.excused >= tries:
+    branch, limits = run.state.branches[routine.branch], run.state.limits
+    delay = retry_delay(limits, branch.attempt, fault)
+    excuse_told_wait(routine, fault, delay)
+    if not fault.retryable or branch.attempt - routine.excused >= allowed_tries(limits, fault):
         routine.waiting = None
         run.ready.append((routine, DecodeFailed(fault.cause, fault.detail)))
         return
-    retried = e.BranchRetried(branch=branch.id, attempt=branch.attempt + 1, cause=fault.cause, delay=delay)
-    run.emit(retried)
+    run.emit(e.BranchRetried(branch=branch.id, attempt=branch.attempt + 1, cause=fault.cause, delay=delay))
     routine.delay = delay
     _again(run, routine)
-
-
-def _delay(run: Run, attempt: int, fault: Fault) -> float:
-    """Seconds before the next try: as told, and never less than the backoff."""
-    if fault.cause == "organizer-lost":
-        return 0.0
-    return max(fault.retry_after, min(run.state.limits.backoff * 2.0 ** (attempt - 1), LONGEST_BACKOFF))
