@@ -12,6 +12,7 @@ from typing import Any
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.events import AnswerClass
 from anabranch.dag.ids import BranchId
+from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Message, Parts
 
 
@@ -165,20 +166,13 @@ class Join:
     seconds: float | None = None
 
 
-class Ended(StrEnum):
-    """How a branch ended."""
-
-    RETURNED = "returned"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a joined branch gives. A failed or cancelled one has no value, but keeps the text it wrote."""
 
     branch: BranchId
-    ended: Ended
+    ended: BranchStatus
+    """One of `status.ENDED`."""
     value: str
     text: str
     tokens: int
@@ -187,7 +181,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        return self.ended is Ended.RETURNED
+        return self.ended is BranchStatus.RETURNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

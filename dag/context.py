@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from anabranch.dag.actions import Ended
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.state import BranchState, JobState
+from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Context, Message, Output, Parts, Reading, Role
 
 CUT = "\n[… {n} characters cut …]\n"
@@ -112,9 +112,9 @@ def render_parts(state: JobState, parts: Parts) -> str:
 
 def _output(state: JobState, part: Output) -> str:
     branch = state.branches[part.branch]
-    if branch.ended is Ended.FAILED:
+    if branch.ended is BranchStatus.FAILED:
         return f"[branch {branch.id} failed: {escape(branch.cause)}]"
-    text = escape(branch.value if branch.ended is Ended.RETURNED else branch.own)
+    text = escape(branch.value if branch.ended is BranchStatus.RETURNED else branch.own)
     return truncate(text, part.limit)
 
 

@@ -8,30 +8,17 @@ checks, so that a job of 10,000 branches costs no more per event than one of ten
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from anabranch.dag import events as e
-from anabranch.dag.actions import Ended, Result
+from anabranch.dag.actions import Result
 from anabranch.dag.decoding import Finish, Usage
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import COST, Limits
+from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, branch_status, job_status
 from anabranch.dag.text import Base, Message, Reading
-
-
-class JobStatus(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    WAITING = "waiting"
-    """For a person: nothing is being decoded."""
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-TERMINAL = (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +45,10 @@ class BranchState:
     live_children: int = 0
     joins: int = 0
     usage: Usage = Usage()
-    ended: Ended | None = None
+    undecided: int = 0
+    """Approvals that it waits for."""
+    ended: BranchStatus | None = None
+    """How, once it has ended."""
     value: str = ""
     flags: tuple[str, ...] = ()
     cause: str = ""
@@ -67,6 +57,11 @@ class BranchState:
     @property
     def live(self) -> bool:
         return self.ended is None
+
+    @property
+    def status(self) -> BranchStatus:
+        begun = BranchStatus.OPEN if self.segment or self.children else BranchStatus.QUEUED
+        return branch_status(self.ended or begun, self.undecided, int(self.open is not None))
 
     def result(self) -> Result:
         """What a join of this branch gives. Only for a branch that has ended."""
@@ -90,7 +85,8 @@ class JobState:
     spec: JobSpec | None = None
     policy_version: str = ""
     limits: Limits = Limits()
-    status: JobStatus = JobStatus.QUEUED
+    phase: JobStatus = JobStatus.QUEUED
+    """Its status, but for waiting."""
     claims: int = 0
     branches: dict[BranchId, BranchState] = field(default_factory=dict)
     live: set[BranchId] = field(default_factory=set)
@@ -106,6 +102,10 @@ class JobState:
     """Tokens that open segments may still decode."""
     posts: list[tuple[BranchId, str]] = field(default_factory=list)
     winding_down: bool = False
+
+    @property
+    def status(self) -> JobStatus:
+        return job_status(self.phase, len(self.approvals))
 
 
 def _demand(condition: bool, reason: str, event: e.Event, state: JobState) -> None:
@@ -129,7 +129,7 @@ def apply(state: JobState, event: e.Event) -> JobState:
         state.live.add(TRUNK)
     else:
         _demand(state.spec is not None, "the job was never submitted", event, state)
-        _demand(state.status not in TERMINAL, f"the job has {state.status}", event, state)
+        _demand(state.phase not in TERMINAL, f"the job has {state.phase}", event, state)
         _demand(event.branch in state.branches, f"there is no branch {event.branch}", event, state)
         _TABLE[type(event)](state, state.branches[event.branch], event)
     state.branches[event.branch].story.append(type(event).__name__)
@@ -141,8 +141,8 @@ def apply(state: JobState, event: e.Event) -> JobState:
 
 def _claimed(state: JobState, branch: BranchState, event: e.JobClaimed) -> None:
     state.claims += 1
-    if state.status is JobStatus.QUEUED:
-        state.status = JobStatus.RUNNING
+    if state.phase is JobStatus.QUEUED:
+        state.phase = JobStatus.RUNNING
 
 
 def _answered(state: JobState, branch: BranchState, event: e.AnswerCommitted) -> None:
@@ -159,19 +159,19 @@ def _demand_over(state: JobState, event: e.Event) -> None:
 def _succeeded(state: JobState, branch: BranchState, event: e.JobSucceeded) -> None:
     _demand(state.answer is not None, "there is no answer", event, state)
     _demand_over(state, event)
-    state.status = JobStatus.SUCCEEDED
+    state.phase = JobStatus.SUCCEEDED
 
 
 def _failed(state: JobState, branch: BranchState, event: e.JobFailed) -> None:
     _demand(state.answer is None, "the job has its answer", event, state)
     _demand_over(state, event)
-    state.status = JobStatus.FAILED
+    state.phase = JobStatus.FAILED
 
 
 def _cancelled(state: JobState, branch: BranchState, event: e.JobCancelled) -> None:
     _demand(state.answer is None, "the job has its answer", event, state)
     _demand_over(state, event)
-    state.status = JobStatus.CANCELLED
+    state.phase = JobStatus.CANCELLED
 
 
 # -- branches ----------------------------------------------
@@ -233,7 +233,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
         branch.own += event.decoded.text
 
 
-def _end(state: JobState, branch: BranchState, ended: Ended, event: e.Event) -> None:
+def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Event) -> None:
     _demand(branch.live, f"it has {branch.ended} already", event, state)
     branch.ended = ended
     state.live.discard(branch.id)
@@ -244,19 +244,19 @@ def _end(state: JobState, branch: BranchState, ended: Ended, event: e.Event) -> 
 
 def _returned(state: JobState, branch: BranchState, event: e.BranchReturned) -> None:
     _demand(branch.live_children == 0, "its children still live", event, state)
-    _end(state, branch, Ended.RETURNED, event)
+    _end(state, branch, BranchStatus.RETURNED, event)
     branch.value, branch.flags = event.value, event.flags
 
 
 def _branch_failed(state: JobState, branch: BranchState, event: e.BranchFailed) -> None:
     _demand(branch.live_children == 0, "its children still live", event, state)
-    _end(state, branch, Ended.FAILED, event)
+    _end(state, branch, BranchStatus.FAILED, event)
     branch.cause = f"{event.cause}: {event.detail}" if event.detail else event.cause
 
 
 def _branch_cancelled(state: JobState, branch: BranchState, event: e.BranchCancelled) -> None:
     # Before its children: the client's word is a fact, and comes first in the journal.
-    _end(state, branch, Ended.CANCELLED, event)
+    _end(state, branch, BranchStatus.CANCELLED, event)
     branch.cause = event.reason
 
 
@@ -296,15 +296,13 @@ def _approval_requested(state: JobState, branch: BranchState, event: e.ApprovalR
     _demand(event.approval == state.approvals_asked + 1, "approvals are numbered in order", event, state)
     state.approvals_asked = event.approval
     state.approvals[event.approval] = event
-    if not state.open_segments:
-        state.status = JobStatus.WAITING
+    branch.undecided += 1
 
 
 def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDecided) -> None:
     _demand(event.approval in state.approvals, "it was decided already, or never asked", event, state)
-    del state.approvals[event.approval]
-    if not state.approvals:
-        state.status = JobStatus.RUNNING
+    asked = state.approvals.pop(event.approval)
+    state.branches[asked.branch].undecided -= 1
 
 
 def _budget_exceeded(state: JobState, branch: BranchState, event: e.BudgetExceeded) -> None:

@@ -9,11 +9,11 @@ from typing import Any, Self
 import httpx
 
 from anabranch.dag.events import TERMINAL_OF_JOB
+from anabranch.dag.status import TERMINAL
 
 Json = dict[str, Any]
 
 LAST_KINDS = {kind.__name__ for kind in TERMINAL_OF_JOB}
-ENDED = {"succeeded", "failed", "cancelled"}
 PATIENCE_SECONDS = 60.0
 """How long a broken event stream is tried again without a single new event."""
 
@@ -65,7 +65,7 @@ class Client:
 
     def wait(self, job: str) -> Json:
         """The job when it has ended, however long that takes."""
-        while (found := self.job(job, wait=30))["status"] not in ENDED:
+        while (found := self.job(job, wait=30))["status"] not in TERMINAL:
             pass
         return found
 
@@ -100,7 +100,7 @@ class Client:
                     yield event
                     if event["kind"] in LAST_KINDS:
                         return
-                if self.job(job)["status"] in ENDED:
+                if self.job(job)["status"] in TERMINAL:
                     return
             except ServiceAway:
                 if time.monotonic() > deadline:

@@ -14,6 +14,7 @@ import networkx as nx
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish
 from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.status import NodeStatus
 
 START, ANSWER = "start", "answer"
 
@@ -40,8 +41,7 @@ class Node:
     id: str
     branch: BranchId
     kind: NodeKind
-    status: str = "running"
-    """running, finished, failed (its text is read by nobody) or aborted"""
+    status: NodeStatus = NodeStatus.RUNNING
     tokens: int = 0
     started_at: float = 0.0
     first_token_at: float = 0.0
@@ -54,6 +54,8 @@ class Node:
         """How long it was worked on, waiting left out."""
         return max(0.0, self.finished_at - self.started_at - self.queued)
 
+
+_STATUS = {Finish.ERROR: NodeStatus.FAILED, Finish.ABORT: NodeStatus.ABORTED}
 
 Predecessor = tuple[str, EdgeKind]
 
@@ -159,7 +161,9 @@ class ReasoningGraph:
     def _point(
         self, name: str, branch: BranchId, kind: NodeKind, at: float, sources: Iterable[Predecessor]
     ) -> None:
-        node = Node(id=name, branch=branch, kind=kind, status="finished", started_at=at, finished_at=at)
+        node = Node(
+            id=name, branch=branch, kind=kind, status=NodeStatus.FINISHED, started_at=at, finished_at=at
+        )
         self._put(node, sources)
         self._tip[branch] = name
 
@@ -171,8 +175,7 @@ class ReasoningGraph:
 
     def _finished(self, event: e.SegmentFinished, at: float) -> None:
         name, decoded, timing = f"{event.branch}/{event.segment}", event.decoded, event.decoded.timing
-        finish = decoded.finish
-        status = {Finish.ERROR: "failed", Finish.ABORT: "aborted"}.get(finish, "finished")
+        status = _STATUS.get(decoded.finish, NodeStatus.FINISHED)
         begun = self.node(name).started_at
         started = timing.submitted or begun
         self.graph.nodes[name]["node"] = replace(
@@ -184,7 +187,7 @@ class ReasoningGraph:
             finished_at=timing.finished or at,
             queued=max(0.0, timing.scheduled - started) if timing.scheduled else 0.0,
         )
-        if status != "failed":
+        if status is not NodeStatus.FAILED:
             self._tip[event.branch] = name
 
 

@@ -1,4 +1,9 @@
-"""How parallel a job was, and what it cost. All from the graph; each docstring gives formula, unit and source."""
+"""How parallel a job was, and what it cost. All from the graph; each docstring gives formula, unit and source.
+
+A *critical path* is the longest chain of nodes that depend on each other and lead to the answer. There are two, by what
+a node weighs: decoded tokens, or seconds of work. Nothing else is called critical: in particular not the chain of what
+was waited for last by the clock, which also counts queues.
+"""
 
 import heapq
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +44,8 @@ def longest_path(graph: ReasoningGraph, weight: Weight = by_tokens) -> tuple[flo
     """T and its nodes: the heaviest chain of dependent nodes that ends at the answer, or, without an answer, anywhere.
 
     Equals AsyncThink's recurrence l_i = max(l_(i-1) + f_i, l_(j-1) + f_j(before k) + w_k) (arXiv 2510.26658; protocols
-    section 1.3): a branch that nobody joined is on no path to the answer. Iterative, O(V log V + E).
+    section 1.3): a branch that nobody joined is on no path to the answer. Of equal chains the one counts that was
+    recorded first. Iterative, O(V log V + E).
     """
     best: dict[str, float] = {}
     via: dict[str, str | None] = {}
@@ -56,6 +62,16 @@ def longest_path(graph: ReasoningGraph, weight: Weight = by_tokens) -> tuple[flo
         path.append(at)
         at = via[at]
     return best[end], tuple(reversed(path))
+
+
+def critical_by_tokens(graph: ReasoningGraph) -> tuple[str, ...]:
+    """The nodes of the critical path in tokens: what `critical_path_tokens` sums."""
+    return longest_path(graph, by_tokens)[1]
+
+
+def critical_by_seconds(graph: ReasoningGraph) -> tuple[str, ...]:
+    """The nodes of the critical path in seconds: what `critical_path_seconds` sums. It may be another chain."""
+    return longest_path(graph, by_seconds)[1]
 
 
 def total_tokens(graph: ReasoningGraph) -> int:

@@ -18,7 +18,8 @@ from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named
-from anabranch.dag.state import TERMINAL, JobState
+from anabranch.dag.state import JobState
+from anabranch.dag.status import TERMINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """Join: when it is satisfied, and in which order its results come."""
 
 from anabranch.dag import events as e
-from anabranch.dag.actions import Ended, Join, Joined, Mode
+from anabranch.dag.actions import Join, Joined, Mode
 from anabranch.dag.commands import Expire
 from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
+from anabranch.dag.status import BranchStatus
 
 
 def join(run: Run, routine: Routine, action: Join) -> Joined | None:
@@ -39,7 +40,7 @@ def satisfied(run: Run, routine: Routine) -> bool:
             return any(target not in waiting.missing for target in action.targets)
         case Mode.FIRST_K:
             return (
-                sum(run.state.branches[t].ended is Ended.RETURNED for t in set(action.targets))
+                sum(run.state.branches[t].ended is BranchStatus.RETURNED for t in set(action.targets))
                 >= action.count
             )
         case _:
@@ -70,7 +71,7 @@ def joined_event(run: Run, branch: BranchId, action: Join, *, expired: bool) -> 
         join=branches[branch].joins,
         joined=tuple(arrived),
         pending=tuple(t for t in dict.fromkeys(action.targets) if t not in taken),
-        failed=tuple(t for t in arrived if branches[t].ended is not Ended.RETURNED),
+        failed=tuple(t for t in arrived if branches[t].ended is not BranchStatus.RETURNED),
         expired=expired,
     )
 

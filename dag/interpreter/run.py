@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anabranch.dag import events as e
-from anabranch.dag.actions import Ended
 from anabranch.dag.commands import Command
 from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
+from anabranch.dag.status import BranchStatus
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Run:
         its segment. A tool's come too late to wait for."""
         state = self.state.branches[branch]
         writing = state.tool is None and (state.open is not None or branch in self.streams)
-        return not state.live and not (state.ended is Ended.CANCELLED and writing)
+        return not state.live and not (state.ended is BranchStatus.CANCELLED and writing)
 
     def emit(self, event: e.Event) -> None:
         """Apply an event and put it among what is to be appended."""

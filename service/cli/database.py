@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from anabranch.dag.ids import JobId
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
 from anabranch.service.store.sql import schema
@@ -23,9 +23,11 @@ app = typer.Typer(
 
 
 class Ended(StrEnum):
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    """What `--status` of a purge may name: typer lists the members of an enum."""
+
+    SUCCEEDED = JobStatus.SUCCEEDED.value
+    FAILED = JobStatus.FAILED.value
+    CANCELLED = JobStatus.CANCELLED.value
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from anabranch.dag.status import JobStatus
 from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.tree import Growth
@@ -38,9 +39,7 @@ def run(
 
 
 def list_jobs(
-    status: Annotated[
-        str | None, typer.Option(help="queued, running, waiting, succeeded, failed, cancelled")
-    ] = None,
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs of this status.")] = None,
     policy: Annotated[str | None, typer.Option(help="Only jobs of this policy.")] = None,
     q: Annotated[str | None, typer.Option("--q", help="Only jobs whose question contains this.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
@@ -76,7 +75,7 @@ def watch(job: JobArgument, as_json: AsJson = False) -> None:
         if as_json:
             for event in client.events(job):
                 tell_json(event, indent=None)
-            raise typer.Exit(0 if client.job(job)["status"] == "succeeded" else 1)
+            raise typer.Exit(0 if client.job(job)["status"] == JobStatus.SUCCEEDED else 1)
         _tell_ended(follow(client, job), as_json)
 
 
@@ -133,7 +132,7 @@ def _tell_ended(job: Json, as_json: bool) -> None:
         tell_json(job)
     else:
         tell_outcome(job, job_link(job["id"]))
-    raise typer.Exit(0 if job["status"] == "succeeded" else 1)
+    raise typer.Exit(0 if job["status"] == JobStatus.SUCCEEDED else 1)
 
 
 def _pair(text: str) -> tuple[str, Any]:

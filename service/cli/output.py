@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anabranch.dag.status import JobStatus
 from anabranch.service.cli.tree import printable
 
 Json = dict[str, Any]
@@ -46,9 +47,9 @@ def tell_outcome(job: Json, link: str) -> None:
     """The end of a job: its answer or its error, what it cost, where to look."""
     out = console()
     match job["status"]:
-        case "succeeded":
+        case JobStatus.SUCCEEDED:
             out.print(Text(f"\n{_lines(job['answer']['text'])}\n", style="bold"))
-        case "failed":
+        case JobStatus.FAILED:
             error = job["error"]
             out.print(Text(_lines(f"\nfailed: {error['title']}. {error['detail']}\n"), style="red"))
         case status:

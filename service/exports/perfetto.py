@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from anabranch.dag.analysis.graph import EdgeKind, Node, ReasoningGraph, build
-from anabranch.dag.analysis.metrics import longest_path
+from anabranch.dag.analysis.metrics import critical_by_tokens
 from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, by_path
 
@@ -30,7 +30,7 @@ def perfetto(records: Sequence[Record]) -> Iterator[str]:
 
 def _events(graph: ReasoningGraph, job: str, began: float) -> Iterator[Event]:
     tracks = {branch: index for index, branch in enumerate(sorted(graph.branches, key=by_path), start=1)}
-    critical = set(longest_path(graph)[1])
+    critical = set(critical_by_tokens(graph))
     yield _named("process_name", 0, f"job {job}")
     for branch, track in tracks.items():
         yield _named("thread_name", track, f"branch {branch}")

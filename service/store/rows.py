@@ -11,7 +11,7 @@ from anabranch.dag.decoding import Usage
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
 from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota

@@ -7,6 +7,7 @@ from anabranch.dag.decoding import Decoded, Timing
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.journal.chain import canonical
+from anabranch.dag.status import BranchStatus
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.drawing import Drawing, Node
 from anabranch.service.telemetry.span import Kind, Status, Value
@@ -45,12 +46,12 @@ def merged(drawing: Drawing, _: Record, event: e.BranchesMerged) -> None:
 
 
 def returned(drawing: Drawing, _: Record, event: e.BranchReturned) -> None:
-    drawing.close(ids.branch_node(event.branch), Status.OK, {names.STATUS: "returned"})
+    drawing.close(ids.branch_node(event.branch), Status.OK, {names.STATUS: BranchStatus.RETURNED.value})
 
 
 def failed(drawing: Drawing, _: Record, event: e.BranchFailed) -> None:
     told: dict[str, Value] = {
-        names.STATUS: "failed",
+        names.STATUS: BranchStatus.FAILED.value,
         names.ERROR_TYPE: event.cause,
         names.REASON: event.detail,
     }
@@ -58,7 +59,7 @@ def failed(drawing: Drawing, _: Record, event: e.BranchFailed) -> None:
 
 
 def cancelled(drawing: Drawing, _: Record, event: e.BranchCancelled) -> None:
-    told: dict[str, Value] = {names.STATUS: "cancelled", names.REASON: event.reason}
+    told: dict[str, Value] = {names.STATUS: BranchStatus.CANCELLED.value, names.REASON: event.reason}
     drawing.close(ids.branch_node(event.branch), Status.UNSET, told)
 
 

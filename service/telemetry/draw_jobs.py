@@ -4,6 +4,7 @@ from anabranch.dag import events as e
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK
 from anabranch.dag.journal.chain import canonical
+from anabranch.dag.status import JobStatus
 from anabranch.service.policies import effective_params
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.draw_branches import open_branch
@@ -50,19 +51,19 @@ def answered(drawing: Drawing, _: Record, event: e.AnswerCommitted) -> None:
 
 
 def succeeded(drawing: Drawing, _: Record, __: e.JobSucceeded) -> None:
-    _end(drawing, Status.OK, {names.STATUS: "succeeded"})
+    _end(drawing, Status.OK, {names.STATUS: JobStatus.SUCCEEDED.value})
 
 
 def failed(drawing: Drawing, _: Record, event: e.JobFailed) -> None:
     _end(
         drawing,
         Status.ERROR,
-        {names.STATUS: "failed", names.ERROR_TYPE: event.type, names.REASON: event.title},
+        {names.STATUS: JobStatus.FAILED.value, names.ERROR_TYPE: event.type, names.REASON: event.title},
     )
 
 
 def cancelled(drawing: Drawing, _: Record, event: e.JobCancelled) -> None:
-    _end(drawing, Status.UNSET, {names.STATUS: "cancelled", names.REASON: event.reason})
+    _end(drawing, Status.UNSET, {names.STATUS: JobStatus.CANCELLED.value, names.REASON: event.reason})
 
 
 def join_requested(drawing: Drawing, _: Record, event: e.JoinRequested) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
-from anabranch.dag.analysis.metrics import longest_path
+from anabranch.dag.analysis.metrics import critical_by_tokens
 from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
 from anabranch.service.telemetry import draw_branches, draw_jobs, names
@@ -81,7 +81,7 @@ class Trace:
     def _light_critical_path(self) -> None:
         """Decodes on the critical path (in tokens) say so, once there is an answer that it leads to."""
         if self._graph.end is not None:
-            for name in longest_path(self._graph)[1]:
+            for name in critical_by_tokens(self._graph):
                 decode = self._drawing.segments.get(name)
                 if decode is not None:
                     self._drawing.nodes[decode].attributes[names.CRITICAL] = True

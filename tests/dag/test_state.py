@@ -14,6 +14,7 @@ from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
+from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Reading, say
 
 SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential")
@@ -83,6 +84,51 @@ ILLEGAL = {
     "a retry out of turn": ((), e.BranchRetried(attempt=3, cause="c")),
     "anything after the end": ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED),
 }
+
+
+def asked(branch: str = "0", approval: int = 1) -> e.ApprovalRequested:
+    return e.ApprovalRequested(branch=BranchId(branch), approval=approval, gate="fork", subject="s")
+
+
+def decided(branch: str = "0", approval: int = 1) -> e.ApprovalDecided:
+    return e.ApprovalDecided(branch=BranchId(branch), approval=approval, decision="approve")
+
+
+STATUS = {
+    "nobody decodes yet": ((forked("0.1"),), "0.1", "queued"),
+    "a fork begins its parent": ((forked("0.1"),), "0", "open"),
+    "a segment is open": ((started(),), "0", "decoding"),
+    "between segments": ((started(), finished()), "0", "open"),
+    "a person is asked while nothing decodes": ((asked(),), "0", "waiting"),
+    "a person is asked while the stream goes on": ((started(), asked()), "0", "waiting"),
+    "another branch asks": ((forked("0.1"), asked("0.1")), "0", "open"),
+    "the person has decided, the stream goes on": ((started(), asked(), decided()), "0", "decoding"),
+    "one of two gates is decided": ((asked(), asked(approval=2), decided()), "0", "waiting"),
+    "it returned": ((forked("0.1"), returned("0.1")), "0.1", "returned"),
+    "cancelled while it asked": ((forked("0.1"), asked("0.1"), cancelled("0.1")), "0.1", "cancelled"),
+    "cancelled while its segment is open": (
+        (forked("0.1"), started("0.1"), cancelled("0.1")),
+        "0.1",
+        "cancelled",
+    ),
+}
+
+
+@pytest.mark.parametrize(("history", "branch", "status"), STATUS.values(), ids=STATUS)
+def test_a_branch_says_where_it_stands(history: tuple[e.Event, ...], branch: str, status: str) -> None:
+    assert after(*history).branches[BranchId(branch)].status == status
+
+
+def test_a_job_waits_from_the_question_to_the_decision_whoever_decodes_meanwhile() -> None:
+    state = after(started(), forked("0.1"), asked("0.1"))
+    assert (state.status, state.phase) == (JobStatus.WAITING, JobStatus.RUNNING)
+    apply(state, finished())
+    assert state.status is JobStatus.WAITING
+    apply(state, asked(approval=2))
+    apply(state, decided("0.1"))
+    assert state.status is JobStatus.WAITING
+    apply(state, decided(approval=2))
+    assert state.status is JobStatus.RUNNING
 
 
 @pytest.mark.parametrize(("history", "event"), ILLEGAL.values(), ids=ILLEGAL)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.api.live.dependencies import Dependencies
 
 LOAD_SECONDS = 1.0
@@ -32,9 +32,9 @@ class Load:
         counts = await self._deps.store.counts(ended=False, tenant=self._tenant)
         pool = self._deps.organizers.load()
         return {
-            "queued": counts[JobStatus.QUEUED],
-            "running": counts[JobStatus.RUNNING],
-            "waiting": counts[JobStatus.WAITING],
+            JobStatus.QUEUED.value: counts[JobStatus.QUEUED],
+            JobStatus.RUNNING.value: counts[JobStatus.RUNNING],
+            JobStatus.WAITING.value: counts[JobStatus.WAITING],
             "replicas": pool.replicas if pool else 0,
             "decoding": pool.decoding if pool else 0,
             "capacity": pool.capacity if pool else 0,

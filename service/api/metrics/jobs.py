@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.status import BranchStatus
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
@@ -103,11 +104,11 @@ class EndedJobs:
                             seconds = decoded.timing.first_token - at.timestamp()
                             histogram.labels(policy).observe(max(0.0, seconds))  # clocks of two machines
                 case e.BranchReturned():
-                    self._branches.labels(policy, "returned").inc()
+                    self._branches.labels(policy, BranchStatus.RETURNED).inc()
                 case e.BranchFailed():
-                    self._branches.labels(policy, "failed").inc()
+                    self._branches.labels(policy, BranchStatus.FAILED).inc()
                 case e.BranchCancelled():
-                    self._branches.labels(policy, "cancelled").inc()
+                    self._branches.labels(policy, BranchStatus.CANCELLED).inc()
                 case _:
                     pass
 

@@ -13,11 +13,12 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import policy_named
+from anabranch.dag.status import JobStatus
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
-from anabranch.service.api.views.job import JobPage, JobStatus, JobView, job_view
+from anabranch.service.api.views.job import JobPage, JobView, job_view
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice, ReplayRequest
 from anabranch.service.policies import check_params
 from anabranch.service.settings import Settings

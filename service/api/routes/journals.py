@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
+from anabranch.dag.analysis.graph import EdgeKind, NodeKind
 from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.status import NodeStatus
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.branch import branch_json
@@ -36,20 +38,21 @@ router = APIRouter(prefix="/v1/jobs/{job}", tags=["journals"])
 class GraphNode(BaseModel):
     id: str
     branch: str
-    kind: str
-    status: str
+    kind: NodeKind
+    status: NodeStatus
     tokens: int
     started_at: str | None
     first_token_at: str | None
     finished_at: str | None
     queue_seconds: float
-    critical: bool
+    critical: bool = Field(description="On the critical path in tokens.")
+    critical_seconds: bool = Field(description="On the critical path in seconds of work.")
 
 
 class GraphEdge(BaseModel):
     source: str
     target: str
-    kind: Literal["next", "fork", "join", "depends"]
+    kind: EdgeKind
 
 
 class Graph(BaseModel):
@@ -85,7 +88,7 @@ class Audit(BaseModel):
 
 @router.get("/graph", response_model=Graph, responses=problems(404))
 async def graph(job: JobId, deps: Injected) -> dict[str, Any]:
-    """The reasoning graph as it is now; `critical` marks the critical path in tokens."""
+    """The reasoning graph as it is now, both critical paths marked."""
     return await asyncio.to_thread(graph_json, await _journal(deps, job))
 
 

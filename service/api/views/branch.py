@@ -8,7 +8,7 @@ from anabranch.dag.context import render
 from anabranch.dag.decoding import Finish
 from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, parent_of
-from anabranch.dag.state import BranchState, JobState, apply
+from anabranch.dag.state import JobState, apply
 from anabranch.dag.text import Context
 from anabranch.service.store.errors import NotFound
 
@@ -29,7 +29,7 @@ def branch_json(records: Sequence[Record], branch: BranchId, segment: int = 1) -
         "policy": of.policy,
         "tool": of.tool,
         "after": list(of.after),
-        "status": _status(of),
+        "status": of.status.value,
         "attempts": of.attempt,
         "replica": last.replica if last else None,
         "engine": last.engine if last else None,
@@ -65,14 +65,6 @@ def _folded(records: Sequence[Record], branch: BranchId, segment: int) -> tuple[
 
 def _own(records: Sequence[Record], branch: BranchId) -> Iterator[e.Event]:
     return (record.event for record in records if record.event.branch == branch)
-
-
-def _status(of: BranchState) -> str:
-    if of.ended is not None:
-        return of.ended.value
-    if of.open is not None:
-        return "decoding"
-    return "open" if of.segment or of.children else "queued"
 
 
 def _context_json(context: Context | None) -> dict[str, Any] | None:

@@ -1,10 +1,11 @@
 """A job as clients get it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
+from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.columns import utc_text
@@ -14,7 +15,6 @@ Moment = Annotated[
     PlainSerializer(utc_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-14T09:26:53.589793Z"]}),
 ]
-JobStatus = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 
 
 class PolicyView(BaseModel):
@@ -106,7 +106,7 @@ def job_view(row: JobRow) -> JobView:
     spec = row.spec
     return JobView(
         id=row.id,
-        status=row.status.value,
+        status=row.status,
         question=spec.question,
         messages=[] if spec.raw else [_message(message) for message in spec.messages],
         prompt=spec.question if spec.raw else None,

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, select, true
 
 from anabranch.dag.ids import JobId
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.jobs.requests import of_tenant
 from anabranch.service.store.sql.repository import Part
 from anabranch.service.store.sql.tables import jobs

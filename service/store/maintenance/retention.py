@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, literal, select
 
-from anabranch.dag.state import TERMINAL, JobStatus
+from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.sql.columns import UtcTime
 from anabranch.service.store.sql.repository import Part
 from anabranch.service.store.sql.tables import jobs, purged, spans

@@ -8,6 +8,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.limits import COST
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.codec import spec_to_json
 from anabranch.service.store.identity import approval_id
 from anabranch.service.store.projections.changes import Change, together
@@ -37,7 +38,7 @@ def project(record: e.Record) -> tuple[Change, ...]:
 def _submitted(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
     spec = event.spec
     job = {
-        "phase": "queued",
+        "phase": JobStatus.QUEUED.value,
         "approvals_pending": 0,
         "question": spec.question,
         "policy": spec.policy,
@@ -55,7 +56,7 @@ def _submitted(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
 
 
 def _claimed(record: e.Record, _event: e.JobClaimed) -> tuple[Change, ...]:
-    return (Change("jobs", set={"phase": "running"}, first={"started_at": record.at}),)
+    return (Change("jobs", set={"phase": JobStatus.RUNNING.value}, first={"started_at": record.at}),)
 
 
 def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]:
@@ -64,20 +65,20 @@ def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]
 
 
 def _succeeded(record: e.Record, _event: e.JobSucceeded) -> tuple[Change, ...]:
-    return _job_over(record, "succeeded")
+    return _job_over(record, JobStatus.SUCCEEDED)
 
 
 def _failed(record: e.Record, event: e.JobFailed) -> tuple[Change, ...]:
     error = {"type": event.type, "title": event.title, "detail": event.detail}
-    return _job_over(record, "failed", error=error)
+    return _job_over(record, JobStatus.FAILED, error=error)
 
 
 def _cancelled(record: e.Record, _event: e.JobCancelled) -> tuple[Change, ...]:
-    return _job_over(record, "cancelled")
+    return _job_over(record, JobStatus.CANCELLED)
 
 
-def _job_over(record: e.Record, phase: str, **more: Any) -> tuple[Change, ...]:
-    return (Change("jobs", set={"phase": phase, "finished_at": record.at, **more}),)
+def _job_over(record: e.Record, phase: JobStatus, **more: Any) -> tuple[Change, ...]:
+    return (Change("jobs", set={"phase": phase.value, "finished_at": record.at, **more}),)
 
 
 # -- branches ----------------------------------------------------------------------------------------------------------

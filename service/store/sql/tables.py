@@ -22,6 +22,7 @@ from sqlalchemy import (
     true,
 )
 
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.sql.columns import ExactJson, Json, PlainText, UtcTime
 
 metadata = MetaData(
@@ -32,7 +33,8 @@ metadata = MetaData(
     }
 )
 
-STATUS = "CASE WHEN phase = 'running' AND approvals_pending > 0 THEN 'waiting' ELSE phase END"
+STATUS = f"CASE WHEN phase = '{JobStatus.RUNNING}' AND approvals_pending > 0 THEN '{JobStatus.WAITING}' ELSE phase END"
+"""`dag.status.job_status`, in SQL."""
 
 
 def _job_key() -> Column[str]:

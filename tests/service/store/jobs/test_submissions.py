@@ -7,7 +7,7 @@ from tests.service.store.scenes import new_job, submitted
 
 from anabranch.dag.decoding import Usage
 from anabranch.dag.events import JobSubmitted
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.errors import IdempotencyConflict, NotFound
 from anabranch.service.store.store import Store
 

@@ -9,7 +9,7 @@ from tests.service.store.scenes import claimed, ended, forked, submitted
 from anabranch.dag.events import TERMINAL_OF_JOB
 from anabranch.dag.ids import BranchId
 from anabranch.dag.journal.chain import Head, verify
-from anabranch.dag.state import JobStatus
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import Checkpoint
 from anabranch.service.store.store import Store

@@ -8,9 +8,11 @@ from alembic import command
 from sqlalchemy import Connection, inspect, make_url, text
 from tests.databases import Databases
 
+from anabranch.dag.status import JobStatus, job_status
 from anabranch.service.store.errors import SchemaAhead, SchemaBehind, StoreAway
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.database import Database, with_driver
+from anabranch.service.store.sql.tables import STATUS
 
 
 async def within(url: str, act: Callable[[Connection], object]) -> object:
@@ -55,6 +57,18 @@ async def test_a_database_that_a_newer_release_migrated_is_refused_and_left_alon
 
 async def test_the_migrations_make_what_the_tables_say(database_url: str) -> None:
     await within(database_url, lambda connection: command.check(schema.config(connection)))
+
+
+@pytest.mark.parametrize("undecided", [0, 1, 2])
+@pytest.mark.parametrize("phase", [status for status in JobStatus if status is not JobStatus.WAITING])
+async def test_the_status_column_says_what_the_dag_says(
+    database_url: str, phase: JobStatus, undecided: int
+) -> None:
+    def column(connection: Connection) -> object:
+        row = f"SELECT '{phase}' AS phase, {undecided} AS approvals_pending"
+        return connection.execute(text(f"SELECT {STATUS} FROM ({row}) AS jobs")).scalar_one()
+
+    assert await within(database_url, column) == job_status(phase, undecided)
 
 
 async def test_going_down_leaves_nothing_and_going_up_again_makes_all(database_url: str) -> None:
