@@ -10,6 +10,7 @@ import httpx
 
 from anabranch.dag.events import TERMINAL_OF_JOB
 from anabranch.dag.status import TERMINAL
+from anabranch.service.bounded_json import check_json
 
 Json = dict[str, Any]
 
@@ -38,7 +39,7 @@ class ServiceRefused(Exception):
 
 
 class Client:
-    """One service. Raises ServiceAway and ServiceRefused."""
+    """One service. Raises ServiceAway, ServiceRefused, and BadJson for what no service takes (nothing is sent then)."""
 
     def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
@@ -157,6 +158,7 @@ class Client:
     # -- HTTP
 
     def _json(self, method: str, path: str, **options: Any) -> Json:
+        check_json(options.get("json"))
         with self._request(method, path, **options) as response:
             found: Json = json.loads(response.read())
             return found

@@ -76,11 +76,11 @@ class Refusal:
         return JSONResponse(content, self.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
-class Refused(Exception):
-    """Raised where a request is found wrong."""
+class Refused(HTTPException):
+    """Raised where a request is found wrong. (FastAPI lets an HTTPException through where it reads a body.)"""
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.detail)
+        super().__init__(refusal.status, refusal.detail)
         self.refusal = refusal
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from anabranch.service.bounded_json import BadJson
 from anabranch.service.cli import database, jobs, journals, keys, people, up
 from anabranch.service.cli.instance import CannotStart
 from anabranch.service.client import ServiceAway, ServiceRefused
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
     except (BadSettings, BadTenants) as error:
         _leave(str(error), BAD_USAGE)
+    except BadJson as error:
+        _leave(f"{error.where or 'the request'}: {error}", BAD_USAGE)
     except ServiceRefused as error:
         _leave(str(error), BAD_USAGE if error.status in REFUSED_AS_WRONG else 1)
     except (CannotStart, ServiceAway, StoreError) as error:

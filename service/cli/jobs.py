@@ -1,12 +1,12 @@
 """Commands about jobs: run, jobs, show, watch, cancel."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 from rich.live import Live
 
 from anabranch.dag.status import JobStatus
+from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.tree import Growth
@@ -141,7 +141,10 @@ def _pair(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise typer.BadParameter(f"--set {text}: give KEY=VALUE")
     try:
-        return key, json.loads(value)
+        return key, read_json(value)
+    except BadJson as error:
+        where = f" at {error.where}" if error.where else ""
+        raise typer.BadParameter(f"--set {key}{where}: {error}") from error
     except ValueError:
         return key, value
 

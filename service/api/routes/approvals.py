@@ -6,13 +6,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from anabranch.service.api.auth import CurrentCaller
+from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.job import Moment
 from anabranch.service.api.views.requests import DecisionRequest
 from anabranch.service.store.rows import ApprovalRow
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
 
 class ApprovalView(BaseModel):

@@ -16,6 +16,7 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
 from anabranch.dag.policy import catalogue
 from anabranch.service.api.auth import CurrentCaller
+from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.following import await_end, batches
@@ -43,7 +44,7 @@ NO_RETRY = {"x-should-retry": "false"}
 """The job has had its retries; OpenAI's client would ask for two more jobs."""
 DONE = b"data: [DONE]\n\n"
 
-router = APIRouter(prefix="/v1", tags=["openai"])
+router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)
 
 
 @router.get("/models")

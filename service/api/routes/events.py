@@ -12,6 +12,7 @@ from anabranch.service.api.live.following import stream_events
 from anabranch.service.api.problems import bad_request, problems
 from anabranch.service.wire import page_json
 
+MAX_SEQ = 2**31 - 1
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", description="The `seq` that was seen last: resume behind it.")
 ]
@@ -60,7 +61,7 @@ async def events(
     deps: Injected,
     accept: Annotated[str, Header(description="application/json asks for a page.")] = "*/*",
     last_event_id: LastEventId = None,
-    after: Annotated[int, Query(ge=0, description="Events behind this one.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="Events behind this one.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of one page.")] = 500,
 ) -> Response:
     """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat."""

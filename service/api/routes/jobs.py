@@ -15,6 +15,7 @@ from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import policy_named
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.auth import CurrentCaller, forbidden
+from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
@@ -35,7 +36,7 @@ IdempotencyKey = Annotated[
 ]
 Traceparent = Annotated[str | None, Header(description="W3C: the job's trace becomes part of the caller's.")]
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute)
 
 
 @router.post("", status_code=202, responses={200: {"model": JobView}, **problems(400, 409, 413, 415, 429)})

@@ -48,7 +48,7 @@ async def stream(
     for job, seq in _seen(jobs).items():
         head = (await deps.store.job(job, caller.scope)).head_seq
         after = seen.get(job, seq)
-        places[job] = head if after is None else after
+        places[job] = head if after is None else min(after, head)
     listing = request.app.state.listing_of(caller.scope) if listed else None
     page = PageStream(deps, listing, request.app.state.load_of(caller.scope))
     return StreamingResponse(page.events(places), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

@@ -14,11 +14,14 @@ from anabranch.service.api.views.requests import (
     JobRequest,
     JsonObject,
     PolicyChoice,
+    Seed,
     Sent,
     SentBudget,
     SentMessage,
     SentSampling,
-    Text,
+    Temperature,
+    Tokens,
+    TopP,
 )
 
 PREFIX = "anabranch/"
@@ -28,14 +31,14 @@ Json = dict[str, Any]
 
 class TextPart(Sent):
     type: Literal["text"]
-    text: Text
+    text: str
 
 
 class ChatMessage(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Text | list[TextPart]
+    content: str | list[TextPart]
 
     def as_sent(self) -> SentMessage:
         parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
@@ -72,15 +75,15 @@ class ChatRequest(BaseModel):
         },
     )
 
-    model: Text
+    model: str
     messages: list[ChatMessage] = Field(min_length=1)
     stream: bool = False
     stream_options: StreamOptions | None = None
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1, description="Of all branches together.")
-    seed: int | None = Field(default=None, ge=0)
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = Field(default=None, description="Of all branches together.")
+    seed: Seed | None = None
     n: Literal[1] = 1
     user: str | None = Field(default=None, description="Accepted, not used.")
     metadata: JsonObject | None = None

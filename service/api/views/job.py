@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
+from anabranch.service.bounded_json import cut_deep
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.columns import utc_text
 
@@ -110,7 +111,7 @@ def job_view(row: JobRow) -> JobView:
         question=spec.question,
         messages=[] if spec.raw else [_message(message) for message in spec.messages],
         prompt=spec.question if spec.raw else None,
-        policy=PolicyView(name=spec.policy, params=dict(spec.params)),
+        policy=PolicyView(name=spec.policy, params=cut_deep(dict(spec.params))),
         budget=BudgetView(
             tokens=spec.budget.tokens,
             seconds=spec.budget.seconds,
@@ -128,8 +129,8 @@ def job_view(row: JobRow) -> JobView:
             "max_tokens": spec.sampling.max_tokens,
         },
         approvals=list(spec.approvals),
-        metadata=dict(spec.metadata),
-        lineage=dict(spec.lineage) or None,
+        metadata=cut_deep(dict(spec.metadata)),
+        lineage=cut_deep(dict(spec.lineage)) or None,
         answer=AnswerView.model_validate(row.answer) if row.answer else None,
         error=ErrorView.model_validate(row.error) if row.error else None,
         usage=UsageView(

@@ -6,37 +6,30 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from anabranch.dag.job import Budget, Sampling
 from anabranch.dag.text import Message, Role, say
-from anabranch.service.store.sql.storable import storable_json, storable_text
+from anabranch.service.bounded_json import check_text
 
 MAX_SEED = 2**53 - 1
 """The largest number that every JSON reader holds exactly."""
+MAX_TOKENS = 2**31 - 1
+MAX_SECONDS = 1e9
+"""Thirty years. Later moments soon lie behind the last year that a date can have."""
 
 
-def _text(value: str) -> str:
-    if storable_text(value) != value:
-        raise ValueError("NUL characters and lone surrogates are not text")
-    return value
-
-
-def _written(value: str) -> str:
+def _check_written(value: str) -> str:
     if not value.strip():
         raise ValueError("there is nothing in it")
     return value
 
 
-def _json(value: Any) -> Any:
-    try:
-        storable = storable_json(value) is not None
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    if not storable:
-        raise ValueError("NUL characters, lone surrogates and numbers that are not finite are no JSON")
-    return value
-
-
-Text = Annotated[str, AfterValidator(_text)]
-WrittenText = Annotated[str, AfterValidator(_text), AfterValidator(_written)]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_json)]
+WrittenText = Annotated[str, AfterValidator(_check_written)]
+EditText = Annotated[str, AfterValidator(check_text)]
+"""What takes the place of a model's text; a policy may read it as JSON."""
+JsonObject = dict[str, Any]
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopP = Annotated[float, Field(gt=0, le=1)]
 
 
 class Sent(BaseModel):
@@ -46,26 +39,26 @@ class Sent(BaseModel):
 
 
 class PolicyChoice(Sent):
-    name: Text = Field(examples=["self-consistency"])
+    name: str = Field(examples=["self-consistency"])
     params: JsonObject = Field(default={}, examples=[{"n": 8}], description="See GET /v1/policies.")
 
 
 class SentMessage(Sent):
     role: Role
-    content: Text
+    content: str
 
 
 class SentBudget(Sent):
     """What the job may spend. What is left out is not limited."""
 
-    tokens: int | None = Field(default=None, ge=1, description="Decoded tokens over all branches.")
-    seconds: float | None = Field(default=None, gt=0, description="From claim to answer.")
-    branch_seconds: float | None = Field(
-        default=None, gt=0, description="From a branch's first decode to its end; it is then cancelled."
+    tokens: Tokens | None = Field(default=None, description="Decoded tokens over all branches.")
+    seconds: Seconds | None = Field(default=None, description="From claim to answer.")
+    branch_seconds: Seconds | None = Field(
+        default=None, description="From a branch's first decode to its end; it is then cancelled."
     )
-    branches: int | None = Field(default=None, ge=1)
+    branches: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     depth: int | None = Field(
-        default=None, ge=0, description="Forks between the trunk and the deepest branch."
+        default=None, ge=0, le=MAX_TOKENS, description="Forks between the trunk and the deepest branch."
     )
     cost: float | None = Field(
         default=None, ge=0, description="In the currency of the operator's price table."
@@ -78,9 +71,9 @@ class SentBudget(Sent):
 class SentSampling(Sent):
     """How tokens are drawn. What is left out is the server's default."""
 
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1, description="Tokens that one segment may decode.")
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_tokens: Tokens | None = Field(default=None, description="Tokens that one segment may decode.")
 
     def over(self, default: Sampling) -> Sampling:
         return Sampling(
@@ -119,7 +112,7 @@ class JobRequest(Sent):
     policy: PolicyChoice | None = Field(default=None, description="Left out: the server's default policy.")
     budget: SentBudget = SentBudget()
     priority: int = Field(default=5, ge=0, le=9, description="0 is first, 9 is last.")
-    seed: int | None = Field(default=None, ge=0, le=MAX_SEED, description="Left out: drawn, and recorded.")
+    seed: Seed | None = Field(default=None, description="Left out: drawn, and recorded.")
     model: WrittenText | None = Field(default=None, description="Left out: the pool's own model.")
     sampling: SentSampling = SentSampling()
     approvals: list[Literal["plan", "fork", "join", "answer"]] = Field(
@@ -156,10 +149,10 @@ class DecisionRequest(Sent):
     """What a person says at a gate."""
 
     decision: Literal["approve", "edit", "reject"]
-    edit: Text | None = Field(
+    edit: EditText | None = Field(
         None, description="What is approved instead of the subject; with decision edit only."
     )
-    reason: Text = ""
+    reason: str = ""
 
     @model_validator(mode="after")
     def _edit_where_it_belongs(self) -> "DecisionRequest":
@@ -172,7 +165,7 @@ class ReplayRequest(Sent):
     """An edited re-run: a new job in which this branch returned something else."""
 
     branch: str = Field(pattern=r"^0(\.[1-9][0-9]*)+$", examples=["0.2"])
-    output: Text
+    output: EditText
 
 
 def _asks(messages: list[SentMessage]) -> bool:

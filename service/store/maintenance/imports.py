@@ -1,6 +1,5 @@
 """Journals that come back from an export: all of it is verified before any of it is written."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,6 +12,7 @@ from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.events import TERMINAL_OF_JOB, JobClaimed, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link, verify
+from anabranch.service.bounded_json import MAX_DEPTH, BadJson, read_json
 from anabranch.service.store.errors import BadJournal, JobExists
 from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
 from anabranch.service.store.journal.records import record_of_link, row_of_link
@@ -23,6 +23,8 @@ from anabranch.service.store.sql.repository import Part
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import events, jobs, purged
 
+ENVELOPE = 8
+"""Levels that a record adds to what a client sent."""
 _LINK = TypeAdapter(Link)
 
 
@@ -47,8 +49,10 @@ class Imports(Part):
 
 def _link(number: int, line: str) -> Link:
     try:
-        told = json.loads(line)
+        told = read_json(line, depth=MAX_DEPTH + ENVELOPE, most_values=None)
         return _LINK.validate_python({**told, "payload": json_text(told["payload"])})
+    except BadJson as error:
+        raise BadJournal(f"line {number}: {error.where or 'it'}: {error}") from error
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise BadJournal(f"line {number} is no record of an export in JSON lines") from error
 

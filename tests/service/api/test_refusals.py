@@ -62,7 +62,7 @@ async def refused(client: httpx.AsyncClient, store: Store) -> AsyncIterator[Any]
         ({"question": Q, "sampling": {"temperature": -0.1}}, "sampling.temperature"),
         ({"question": Q, "approvals": ["everything"]}, "approvals.0"),
         ({"question": Q, "metadata": []}, "metadata"),
-        ({"question": Q, "metadata": {"nul": "\x00"}}, "metadata"),
+        ({"question": Q, "metadata": {"nul": "\x00"}}, "metadata.nul"),
         ({"question": "\ud800"}, "question"),
         ({"question": Q, "answer": "42"}, "answer"),
         ([Q], "body"),

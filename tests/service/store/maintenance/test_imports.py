@@ -93,12 +93,32 @@ def without_hashes(lines: Lines) -> Lines:
     return [json.dumps({**json.loads(line), "hash": ""}) for line in lines]
 
 
+def nested_deeply(lines: Lines) -> Lines:
+    return [lines[0].replace('"payload"', f'"deep": {"[" * 3000 + "]" * 3000}, "payload"'), *lines[1:]]
+
+
+def told_twice(lines: Lines) -> Lines:
+    return [lines[0].replace('"payload"', '"seq": 1, "payload"'), *lines[1:]]
+
+
 def nothing(_: Lines) -> Lines:
     return []
 
 
 @pytest.mark.parametrize(
-    "harm", [without_one, cut_off, swapped, edited, older, with_something_else, without_hashes, nothing]
+    "harm",
+    [
+        without_one,
+        cut_off,
+        swapped,
+        edited,
+        older,
+        with_something_else,
+        without_hashes,
+        nested_deeply,
+        told_twice,
+        nothing,
+    ],
 )
 async def test_a_journal_that_is_not_what_was_written_is_refused_whole(
     store: Store, harm: Callable[[Lines], Lines]
