@@ -21,7 +21,7 @@ from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, res
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.requests import Decision
-from anabranch.service.store.rows import ApprovalRow, Claim, Held
+from anabranch.service.store.rows import ApprovalRow, Claim, LeaseState
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
@@ -164,7 +164,7 @@ class Organizer:
                 await self._tell(held.run, job, news.cancel_requested)
         await self._free_strays(known)
 
-    async def _free_strays(self, known: Mapping[JobId, Held]) -> None:
+    async def _free_strays(self, known: Mapping[JobId, LeaseState]) -> None:
         """A claim whose answer was lost, or a release that failed: this process keeps a lease and works on nothing.
         A stray that was one at the last heartbeat, too, is given back."""
         strays = {(job, news.epoch) for job, news in known.items() if job not in self._held}

@@ -90,7 +90,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class LeaseState:
     """What the store knows of a job in one's hands."""
 
     epoch: int

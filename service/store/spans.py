@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, select
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.projections.apply import replace
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import spans
 from anabranch.service.telemetry.span import Kind, Link, Span, Status
 
@@ -16,7 +16,7 @@ AT_ONCE = 500
 """A wide job has tens of thousands; organizers want to write in between."""
 
 
-class Spans(Part):
+class Spans(Repository):
     async def save_spans(self, job: JobId, drawn: Sequence[Span]) -> None:
         """Adds these spans of a job's trace; one that is there already is replaced. Raises StoreAway."""
         for start in range(0, len(drawn), AT_ONCE):

@@ -10,7 +10,7 @@ from anabranch.service.store.jobs.checkpoints import Checkpoints
 from anabranch.service.store.jobs.claims import Claims
 from anabranch.service.store.jobs.counts import Counts
 from anabranch.service.store.jobs.queries import Queries
-from anabranch.service.store.jobs.requests import Inbox
+from anabranch.service.store.jobs.requests import Requests
 from anabranch.service.store.jobs.submissions import Submissions
 from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.audits import Audits
@@ -21,7 +21,7 @@ from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.repository import utc_now
 
 
-class Store(Submissions, Claims, Inbox, Queries, Counts, Checkpoints, Spans, Audits, Imports, Retention):
+class Store(Submissions, Claims, Requests, Queries, Counts, Checkpoints, Spans, Audits, Imports, Retention):
     """Jobs, their journals and what is folded from them, in one database. Its schema must be this program's
     (`schema.check`). Use it in an `async with`, or close it.
     """

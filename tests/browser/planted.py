@@ -1,4 +1,4 @@
-"""Journals that were not run here, put into the real store as if they had been: with their own times, and chained."""
+"""Journals that were not run here, put into the real store with their own times, and hash-chained."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,9 +12,9 @@ from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.events import TERMINAL_OF_JOB, JobSubmitted, Record
 from anabranch.dag.ids import JobId
 from anabranch.service.store.codec import decode, encode
-from anabranch.service.store.journal.records import End, chained, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import write
-from anabranch.service.store.projections.changes import Change, together
+from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.sql import tables
@@ -38,27 +38,27 @@ async def plant(url: str, events: Sequence[Event]) -> JobId:
             id=job,
         )
         row = (await store.submit(new)).job
-        end = End(at=row.created_at, epoch=1, seq=row.head_seq, hash=row.head_hash)
+        end = JournalHead(at=row.created_at, epoch=1, seq=row.head_seq, hash=row.head_hash)
         first = await store.records(job)
         await store._database.write(lambda connection: _write(connection, job, end, first, events[1:]))
     return job
 
 
 def _write(
-    connection: Connection, job: JobId, end: End, first: Sequence[Record], events: Sequence[Event]
+    connection: Connection, job: JobId, end: JournalHead, first: Sequence[Record], events: Sequence[Event]
 ) -> None:
     """All of the journal behind its first event, in one transaction."""
     links, records = [], []
     for at, group in groupby(events, key=_at):
         encoded = [encode(decode(event["kind"], event["branch"], event["payload"])) for event in group]
-        some_links, some_records = chained(job, 1, end, encoded, at)
-        end = End(at=at, epoch=1, seq=some_links[-1].seq, hash=some_links[-1].hash)
+        some_links, some_records = chain_events(job, 1, end, encoded, at)
+        end = JournalHead(at=at, epoch=1, seq=some_links[-1].seq, hash=some_links[-1].hash)
         links += some_links
         records += some_records
     connection.execute(insert(tables.events), [row_of_link(link) for link in links])
     head = {"head_seq": end.seq, "head_hash": end.hash, "head_at": end.at, "epoch": 1, "wake": False}
     measured = {"metrics": asdict(measure([*first, *records]))}
-    changes = together([Change("jobs", set=head), Change("jobs", set=measured), *fold(records)])
+    changes = merge_changes([Change("jobs", set=head), Change("jobs", set=measured), *fold(records)])
     write(connection, [(job, change) for change in changes])
 
 

@@ -7,11 +7,11 @@ from sqlalchemy import delete, select
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.store.projections.apply import replace
 from anabranch.service.store.rows import Checkpoint
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import checkpoints
 
 
-class Checkpoints(Part):
+class Checkpoints(Repository):
     async def save_checkpoints(self, job: JobId, saved: Sequence[Checkpoint]) -> None:
         """Replaces the checkpoints of these branches. Raises StoreAway."""
         at = self._now()

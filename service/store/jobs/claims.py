@@ -21,16 +21,16 @@ from sqlalchemy import (
 )
 
 from anabranch.dag.ids import JobId
-from anabranch.service.store.rows import Claim, Held
-from anabranch.service.store.sql.advisory_lock import take_turns
+from anabranch.service.store.rows import Claim, LeaseState
+from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.clock import later, now
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, jobs
 
 _HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
 
-class Claims(Part):
+class Claims(Repository):
     async def claim(
         self, owner: str, lease_seconds: float, limit: int, tenant_max_running: int | None = None
     ) -> list[Claim]:
@@ -63,7 +63,7 @@ class Claims(Part):
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
             if tenant_max_running is not None:
-                take_turns(
+                advisory_lock(
                     connection, "claims"
                 )  # who counts what is in hand must see what others have just taken
             return connection.execute(taken).all()
@@ -81,7 +81,7 @@ class Claims(Part):
             for row in sorted(rows, key=lambda row: row.turn)
         ]
 
-    async def heartbeat(self, owner: str, lease_seconds: float) -> dict[JobId, Held]:
+    async def heartbeat(self, owner: str, lease_seconds: float) -> dict[JobId, LeaseState]:
         """Renews all leases of this owner and tells which jobs are still in its hands. Raises StoreAway."""
         # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
         mine = (
@@ -99,7 +99,7 @@ class Claims(Part):
         )
         rows = await self._database.write(lambda connection: connection.execute(renewed).all())
         return {
-            row.id: Held(epoch=row.epoch, woken=row.wake, cancel_requested=row.cancel_requested)
+            row.id: LeaseState(epoch=row.epoch, woken=row.wake, cancel_requested=row.cancel_requested)
             for row in rows
         }
 

@@ -7,11 +7,11 @@ from sqlalchemy import func, select, true
 from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.jobs.requests import of_tenant
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import jobs
 
 
-class Counts(Part):
+class Counts(Repository):
     async def counts(self, *, ended: bool = True, tenant: str | None = None) -> dict[JobStatus, int]:
         """Jobs of each status, zeros included. Without the ended ones it reads no more than what is under way.
 

@@ -33,7 +33,7 @@ from anabranch.service.store.rows import (
     branch_row,
     job_row,
 )
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import approvals, branches, events, jobs
 
@@ -41,7 +41,7 @@ MANY = 2000
 """Records that one look at many journals returns at most; the next look goes on."""
 
 
-class Queries(Part):
+class Queries(Repository):
     async def job(self, job: JobId, tenant: str | None = None) -> JobRow:
         """One job. Raises NotFound, also for another tenant's."""
         row = await self._one(select(jobs).where(jobs.c.id == job, of_tenant(tenant)))

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Double, case, cast, func, or_, select
 
 from anabranch.dag.job import Budget
 from anabranch.service.store.errors import QuotaSpent
-from anabranch.service.store.sql.advisory_lock import take_turns
+from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.tables import jobs
 
 SOON_SECONDS = 5.0
@@ -36,7 +36,7 @@ def reserve(connection: Connection, tenant: str, quota: Quota, budget: Budget, a
 
     Raises QuotaSpent.
     """
-    take_turns(connection, f"quota of {tenant}")
+    advisory_lock(connection, f"quota of {tenant}")
     if quota.tokens is not None:
         _reserve(connection, tenant, "tokens", quota.tokens, budget.tokens, at)
     if quota.cost is not None:

@@ -7,13 +7,13 @@ from sqlalchemy import ColumnElement, Connection, func, select, true, update
 from anabranch.dag.ids import JobId
 from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, JobRow, approval_row, job_row
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, jobs
 
 Decision = Literal["approve", "edit", "reject"]
 
 
-class Inbox(Part):
+class Requests(Repository):
     async def request_cancel(self, job: JobId, reason: str, tenant: str | None = None) -> JobRow:
         """Asks whoever works on the job to cancel it; the first reason stands, and a job that has ended stays as it is.
 

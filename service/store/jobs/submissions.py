@@ -9,18 +9,18 @@ from anabranch.dag.events import JobSubmitted
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
 from anabranch.service.store.jobs.quotas import reserve
-from anabranch.service.store.journal.records import End, chained, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import events, jobs
 
 PRIORITY_SECONDS = 60.0
 """What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
 
 
-class Submissions(Part):
+class Submissions(Repository):
     async def submit(self, new: NewJob) -> Submitted:
         """Makes the job durable, or finds the one that the same key and body made.
 
@@ -62,7 +62,7 @@ def _made_before(connection: Connection, new: NewJob) -> JobRow | None:
 
 def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
     submitted = encode(JobSubmitted(spec=new.spec, policy_version=new.policy_version, limits=new.limits))
-    links, records = chained(new.id, 0, End(at=at), [submitted], at)
+    links, records = chain_events(new.id, 0, JournalHead(at=at), [submitted], at)
     changes = {change.table: change for change in fold(records)}
     job = {
         **row_of(new.id, changes.pop("jobs")),

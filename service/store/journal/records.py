@@ -1,4 +1,4 @@
-"""Events become records, numbered, dated and chained to the journal's end; rows become records again."""
+"""Turns events into records, numbered, dated and chained to the journal's head; turns rows into records again."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from anabranch.service.store.codec import Encoded, decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class JournalHead:
     """Where a journal stands."""
 
     at: datetime
@@ -26,13 +26,13 @@ class End:
     """The terminal event is written."""
 
 
-def chained(
-    job: JobId, epoch: int, end: End, events: Sequence[Encoded], at: datetime
+def chain_events(
+    job: JobId, epoch: int, head: JournalHead, events: Sequence[Encoded], at: datetime
 ) -> tuple[list[Link], list[Record]]:
     """The records that these events become, as the chain sees them and as readers do."""
     links, records = [], []
-    prev_hash = end.hash
-    for seq, encoded in enumerate(events, start=end.seq + 1):
+    prev_hash = head.hash
+    for seq, encoded in enumerate(events, start=head.seq + 1):
         event = encoded.event
         open_link = Link(
             job=job,

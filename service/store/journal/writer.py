@@ -15,9 +15,9 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link
 from anabranch.service.store.codec import Encoded, encode
 from anabranch.service.store.errors import Fenced, JobEnded, NotFound, StoreAway, StoreError
-from anabranch.service.store.journal.records import End, chained, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import write
-from anabranch.service.store.projections.changes import Change, together
+from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.tables import events as events_table
@@ -32,7 +32,7 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _INSERT = insert(events_table)
-_ENDS = (
+_HEADS = (
     select(jobs.c.id, jobs.c.epoch, jobs.c.head_seq, jobs.c.head_hash, jobs.c.head_at, jobs.c.finished_at)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(jobs.c.id)
@@ -60,17 +60,17 @@ class _Draft:
     """Not empty once a try was made to write them."""
     records: list[Record] = field(default_factory=list)
 
-    def follow(self, end: End, at: datetime) -> None:
+    def follow(self, head: JournalHead, at: datetime) -> None:
         """Chains the events to the end of the journal."""
         events = [encoded for append in self.appends for encoded in append.events]
-        self.links, self.records = chained(self.job, self.epoch, end, events, max(at, end.at))
+        self.links, self.records = chain_events(self.job, self.epoch, head, events, max(at, head.at))
 
     def changes(self) -> list[Change]:
         """What becomes of the job's rows."""
         last = self.links[-1]
         ended = Change("jobs", set={"head_seq": last.seq, "head_hash": last.hash, "head_at": last.at})
         measured = [Change("jobs", set={"metrics": a.metrics}) for a in self.appends if a.metrics is not None]
-        return together([ended, *measured, *fold(self.records)])
+        return merge_changes([ended, *measured, *fold(self.records)])
 
     def succeed(self) -> None:
         start = 0
@@ -160,18 +160,18 @@ class Journal:
 
 def _append(drafts: Sequence[_Draft], at: datetime, connection: Connection) -> dict[_Draft, StoreError]:
     """Writes what may be written, and tells why the rest may not."""
-    ends = _ends(connection, {draft.job for draft in drafts})
-    written = _written(connection, drafts)
+    heads = _read_heads(connection, {draft.job for draft in drafts})
+    written = _find_written(connection, drafts)
     refused: dict[_Draft, StoreError] = {}
     fresh = []
     for draft in drafts:
-        end = ends.get(draft.job)
+        head = heads.get(draft.job)
         if draft in written:
             continue
-        if end is None or end.epoch != draft.epoch or end.over:
-            refused[draft] = _refusal(draft, end)
+        if head is None or head.epoch != draft.epoch or head.over:
+            refused[draft] = _refusal(draft, head)
         else:
-            draft.follow(end, at)
+            draft.follow(head, at)
             fresh.append(draft)
     if fresh:
         rows = [row_of_link(link) for draft in fresh for link in draft.links]
@@ -180,27 +180,27 @@ def _append(drafts: Sequence[_Draft], at: datetime, connection: Connection) -> d
     return refused
 
 
-def _refusal(draft: _Draft, end: End | None) -> StoreError:
-    if end is None:
+def _refusal(draft: _Draft, head: JournalHead | None) -> StoreError:
+    if head is None:
         return NotFound("job", draft.job)
-    return JobEnded(draft.job) if end.over else Fenced(draft.job, draft.epoch, end.epoch)
+    return JobEnded(draft.job) if head.over else Fenced(draft.job, draft.epoch, head.epoch)
 
 
-def _ends(connection: Connection, ids: set[JobId]) -> dict[JobId, End]:
+def _read_heads(connection: Connection, ids: set[JobId]) -> dict[JobId, JournalHead]:
     """Where these journals stand. The rows stay locked: nobody claims or appends until this transaction ends."""
     return {
-        row.id: End(
+        row.id: JournalHead(
             epoch=row.epoch,
             seq=row.head_seq,
             hash=row.head_hash,
             at=row.head_at,
             over=row.finished_at is not None,
         )
-        for row in connection.execute(_ENDS, {"ids": list(ids)})
+        for row in connection.execute(_HEADS, {"ids": list(ids)})
     }
 
 
-def _written(connection: Connection, drafts: Sequence[_Draft]) -> set[_Draft]:
+def _find_written(connection: Connection, drafts: Sequence[_Draft]) -> set[_Draft]:
     """Those that an earlier try has written after all: its connection was lost while it committed."""
     tried = {draft.links[-1].hash: draft for draft in drafts if draft.links}
     if not tried:

@@ -17,7 +17,7 @@ from anabranch.service.store.projections.apply import KEYS, write
 from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import Columns
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import approvals, events, jobs, metadata
 
@@ -59,7 +59,7 @@ class Audit:
         return self.broken is None and not self.differences
 
 
-class Audits(Part):
+class Audits(Repository):
     async def audit(self, job: JobId) -> Audit:
         """Verifies the job's hash chain, and that the tables hold what folds from its journal.
 
@@ -127,12 +127,12 @@ def _stored(connection: Connection, job: JobId) -> dict[_Row, Columns]:
 
 def _folded(job: JobId, journal: Sequence[Columns]) -> dict[_Row, Change]:
     """What the journal makes of the job's rows. Its row in `jobs` was made with it: there it only changes columns."""
-    born = [change for change in fold(record_of_row(row) for row in journal) if change.born]
+    inserted = [change for change in fold(record_of_row(row) for row in journal) if change.insert]
     return {
         (change.table, (job, *change.key)): change
         if change.table in FOLDED
         else Change("jobs", set=change.set)
-        for change in born
+        for change in inserted
     }
 
 

@@ -19,7 +19,7 @@ from anabranch.service.store.journal.records import record_of_link, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, job_row
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import events, jobs, purged
 
@@ -28,7 +28,7 @@ ENVELOPE = 8
 _LINK = TypeAdapter(Link)
 
 
-class Imports(Part):
+class Imports(Repository):
     async def import_journal(self, lines: Iterable[str], tenant: str = "default") -> JobRow:
         """The ended job whose export in JSON lines this is; it is this tenant's from now on.
 
@@ -83,7 +83,7 @@ def _refuse_known(connection: Connection, last: Link) -> None:
 def _insert(connection: Connection, links: Sequence[Link], records: Sequence[Record], tenant: str) -> None:
     first, last = links[0], links[-1]
     job = JobId(first.job)
-    changes = [change for change in fold(records) if change.born]
+    changes = [change for change in fold(records) if change.insert]
     (its_row,) = (row_of(job, change) for change in changes if change.table == "jobs")
     claims = [record.event.attempt for record in records if isinstance(record.event, JobClaimed)]
     connection.execute(

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, delete, insert, literal, select
 
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.sql.columns import UtcTime
-from anabranch.service.store.sql.repository import Part
+from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import jobs, purged, spans
 
 AT_ONCE = 200
 """Jobs per transaction, so that a purge never holds up the organizers for long."""
 
 
-class Retention(Part):
+class Retention(Repository):
     async def purge(self, before: datetime, statuses: Sequence[JobStatus] = TERMINAL) -> int:
         """Deletes the jobs that ended before this moment in one of these statuses, with all that belongs to them.
 

@@ -27,15 +27,15 @@ _Shape = tuple[str, _Columns, _Columns, _Columns]
 
 def write(connection: Connection, changes: Iterable[tuple[JobId, Change]]) -> None:
     """Writes changes of any jobs' rows; no row may be named twice."""
-    born: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    inserted: dict[str, list[dict[str, Any]]] = defaultdict(list)
     changed: dict[_Shape, list[dict[str, Any]]] = defaultdict(list)
     for job, change in changes:
-        if change.born:
-            born[change.table].append(row_of(job, change))
+        if change.insert:
+            inserted[change.table].append(row_of(job, change))
         else:
             shape = (change.table, tuple(change.set), tuple(change.add), tuple(change.first))
             changed[shape].append(_parameters(job, change))
-    for table, rows in born.items():
+    for table, rows in inserted.items():
         connection.execute(insert(tables.metadata.tables[table]), rows)
     for shape, parameters in changed.items():
         connection.execute(_update(shape), parameters)

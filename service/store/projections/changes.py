@@ -16,7 +16,7 @@ class Change:
     table: str
     key: tuple[Any, ...] = ()
     """The row's key after the job's id."""
-    born: bool = False
+    insert: bool = False
     """This makes the row; `set` then holds all of its columns."""
     set: Mapping[str, Any] = field(default_factory=dict)
     add: Mapping[str, float] = field(default_factory=dict)
@@ -26,10 +26,10 @@ class Change:
     def then(self, later: "Change") -> "Change":
         """Both changes as one."""
         values = {**self.set, **later.set}
-        if self.born:
+        if self.insert:
             values.update((column, values[column] + amount) for column, amount in later.add.items())
             values.update((column, value) for column, value in later.first.items() if values[column] is None)
-            return Change(self.table, self.key, born=True, set=values)
+            return Change(self.table, self.key, insert=True, set=values)
         sums = {column: self.add.get(column, 0) + amount for column, amount in later.add.items()}
         mine = {column: value for column, value in self.first.items() if value is not None}
         return Change(
@@ -37,7 +37,7 @@ class Change:
         )
 
 
-def together(changes: Iterable[Change]) -> list[Change]:
+def merge_changes(changes: Iterable[Change]) -> list[Change]:
     """The same changes of one job, one per row."""
     merged: dict[tuple[str, tuple[Any, ...]], Change] = {}
     for change in changes:

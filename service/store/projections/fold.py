@@ -11,7 +11,7 @@ from anabranch.dag.limits import COST
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.codec import spec_to_json
 from anabranch.service.store.identity import approval_id
-from anabranch.service.store.projections.changes import Change, together
+from anabranch.service.store.projections.changes import Change, merge_changes
 
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999; a replica's clock that tells more is not believed."""
@@ -23,7 +23,7 @@ _NO_USAGE = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "co
 
 def fold(records: Iterable[e.Record]) -> list[Change]:
     """What these records of one job do, one change per row."""
-    return together(change for record in records for change in project(record))
+    return merge_changes(change for record in records for change in project(record))
 
 
 def project(record: e.Record) -> tuple[Change, ...]:
@@ -52,7 +52,7 @@ def _submitted(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
         "finished_at": None,
     }
     trunk = e.BranchForked(child=TRUNK, role="trunk", policy=spec.policy, model=spec.model)
-    return Change("jobs", born=True, set=job), *_forked(record, trunk)
+    return Change("jobs", insert=True, set=job), *_forked(record, trunk)
 
 
 def _claimed(record: e.Record, _event: e.JobClaimed) -> tuple[Change, ...]:
@@ -104,7 +104,7 @@ def _forked(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
         "first_token_at": None,
         "finished_at": None,
     }
-    return (Change("branches", (event.child,), born=True, set=row),)
+    return (Change("branches", (event.child,), insert=True, set=row),)
 
 
 def _segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ...]:
@@ -119,7 +119,7 @@ def _segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change,
         "finished_at": None,
         **dict.fromkeys(_STAGES),
     }
-    segment = Change("segments", (event.branch, event.segment, event.attempt), born=True, set=row)
+    segment = Change("segments", (event.branch, event.segment, event.attempt), insert=True, set=row)
     if event.continues:  # of a branch that may have been cancelled meanwhile
         return (segment,)
     running = Change("branches", (event.branch,), set={"status": "running"}, first={"started_at": record.at})
@@ -196,7 +196,7 @@ def _join_requested(record: e.Record, event: e.JoinRequested) -> tuple[Change, .
         "requested_at": record.at,
         "joined_at": None,
     }
-    return (Change("joins", (event.branch, event.join), born=True, set=row),)
+    return (Change("joins", (event.branch, event.join), insert=True, set=row),)
 
 
 def _joined(record: e.Record, event: e.BranchesJoined) -> tuple[Change, ...]:
@@ -234,7 +234,7 @@ def _approval_requested(record: e.Record, event: e.ApprovalRequested) -> tuple[C
         "decided_at": None,
         "recorded": False,
     }
-    approval = Change("approvals", (event.approval,), born=True, set=row)
+    approval = Change("approvals", (event.approval,), insert=True, set=row)
     return approval, Change("jobs", add={"approvals_pending": 1})
 
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, func, select
 
 
-def take_turns(connection: Connection, what: str) -> None:
+def advisory_lock(connection: Connection, what: str) -> None:
     """Waits until no other transaction is at the same thing. On SQLite all writers take turns anyway."""
     if connection.dialect.name == "postgresql":
         # A statement of its own: what comes after it sees all that was committed while it waited.

@@ -53,17 +53,17 @@ class Database:
 
     async def write(self, work: Work[T]) -> T:
         """Does the work in a transaction that may write, and commits it."""
-        with telling_away():
+        with raise_store_away():
             return await self._doors.write(work)
 
     async def read(self, work: Work[T]) -> T:
         """Does work that only reads; each statement sees what is committed by then."""
-        with telling_away():
+        with raise_store_away():
             return await self._doors.read(work)
 
     async def snapshot(self, work: Work[T]) -> T:
         """Does work that only reads; all its statements see the same moment."""
-        with telling_away():
+        with raise_store_away():
             return await self._doors.snapshot(work)
 
     async def close(self) -> None:
@@ -94,7 +94,7 @@ def is_away(error: BaseException) -> bool:
 
 
 @contextmanager
-def telling_away() -> Iterator[None]:
+def raise_store_away() -> Iterator[None]:
     """Turns whatever a driver says when it cannot reach its database into StoreAway."""
     try:
         yield

@@ -10,7 +10,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Part:
+class Repository:
     """A group of the store's methods."""
 
     def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:

@@ -11,7 +11,7 @@ from tests.service.store.scenes import LEASE, answered, claimed, ended, submitte
 from anabranch.dag.events import ApprovalDecided, ApprovalRequested, JobClaimed, TextPosted
 from anabranch.service.store.errors import Fenced
 from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
-from anabranch.service.store.rows import Held
+from anabranch.service.store.rows import LeaseState
 from anabranch.service.store.sql.database import Work
 from anabranch.service.store.store import Store
 
@@ -90,7 +90,7 @@ async def test_a_lost_organizers_job_is_taken_over_with_a_new_epoch_and_attempt(
 async def test_a_heartbeat_renews_every_lease_of_its_owner(store: Store) -> None:
     mine = [await claimed(store, "me") for _ in range(2)]
     await store.heartbeat("me", 0.0)
-    held = {claim.job: Held(epoch=claim.epoch, woken=False, cancel_requested=None) for claim in mine}
+    held = {claim.job: LeaseState(epoch=claim.epoch, woken=False, cancel_requested=None) for claim in mine}
     assert await store.heartbeat("me", LEASE) == held
     assert await ids(store, "another") == []
 
