@@ -6,12 +6,12 @@ from typing import Any, Self
 
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
-from anabranch.service.store.jobs.checkpoints import Checkpoints
-from anabranch.service.store.jobs.claims import Claims
 from anabranch.service.store.jobs.counts import Counts
-from anabranch.service.store.jobs.queries import Queries
+from anabranch.service.store.jobs.jobs import Queries
+from anabranch.service.store.jobs.queue import Claims
 from anabranch.service.store.jobs.requests import Requests
 from anabranch.service.store.jobs.submissions import Submissions
+from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.audits import Audits
 from anabranch.service.store.maintenance.imports import Imports
