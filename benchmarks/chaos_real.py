@@ -197,7 +197,7 @@ class Run:
         Where whoever worked on the job is gone, that is the next claim's first event.
         """
         found: dict[str, list[float]] = {what: [] for what in WORDS}
-        records = {job: await self.store.records(job) for job in self.jobs}
+        records = {job: await self.store.journal.read(job) for job in self.jobs}
         for nth, killed in enumerate(self.kills):
             for job, epoch in killed.epochs.items():
                 least = epoch if killed.what in {"replica", "store"} else epoch + 1

@@ -76,12 +76,14 @@ async def ours(url: str, kind: str, rounds: int, figures: Figures) -> None:
         async def job() -> None:
             version = policy_named(SPEC.policy).version
             new = NewJob(spec=SPEC, policy_version=version, trace_id="a" * 32)
-            await store.submit(new)
+            await store.jobs.submit(new)
             organizer.nudge()
-            while (await store.job(new.id)).finished_at is None:  # noqa: ASYNC110 - as a client would
+            while (await store.jobs.get(new.id)).finished_at is None:  # noqa: ASYNC110 - as a client would
                 await asyncio.sleep(0.001)
-            at = {type(record.event): record.at for record in await store.records(new.id)}
-            began = next(r.at for r in await store.records(new.id) if isinstance(r.event, e.BranchForked))
+            at = {type(record.event): record.at for record in await store.journal.read(new.id)}
+            began = next(
+                r.at for r in await store.journal.read(new.id) if isinstance(r.event, e.BranchForked)
+            )
             spent = (at[e.BranchesJoined] - began).total_seconds()
             figures.setdefault(f"fork {WIDTH} + join, {kind}", []).append(1000 * spent)
 

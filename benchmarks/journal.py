@@ -78,13 +78,19 @@ async def measured(url: str) -> Times:
     async with Store(url) as store:
         for _ in range(ROUNDS):
             claim = await claimed(store)
-            await timed(times, f"fork, {len(FORK)} events", store.append(claim.job, claim.epoch, FORK))
-            await timed(times, f"start, {len(START)} events", store.append(claim.job, claim.epoch, START))
-            await timed(times, f"join, {len(JOIN)} events", store.append(claim.job, claim.epoch, JOIN))
+            await timed(
+                times, f"fork, {len(FORK)} events", store.journal.append(claim.job, claim.epoch, FORK)
+            )
+            await timed(
+                times, f"start, {len(START)} events", store.journal.append(claim.job, claim.epoch, START)
+            )
+            await timed(
+                times, f"join, {len(JOIN)} events", store.journal.append(claim.job, claim.epoch, JOIN)
+            )
             await timed(times, "bare commit", commit(bare, claim))
         for _ in range(ROUNDS // 20):
             claims = [await claimed(store) for _ in range(CROWD)]
-            forks = [store.append(claim.job, claim.epoch, FORK) for claim in claims]
+            forks = [store.journal.append(claim.job, claim.epoch, FORK) for claim in claims]
             await timed(times, f"{CROWD} jobs fork at once", asyncio.gather(*forks))
     await bare.close()
     return times
@@ -92,8 +98,8 @@ async def measured(url: str) -> Times:
 
 async def claimed(store: Store) -> Claim:
     spec = JobSpec(messages=(say("user", "What is 6 × 7?"),), policy="sequential")
-    await store.submit(NewJob(spec=spec, policy_version="benchmark", trace_id="0" * 32))
-    (claim,) = await store.claim("benchmark", 3600.0, 1)
+    await store.jobs.submit(NewJob(spec=spec, policy_version="benchmark", trace_id="0" * 32))
+    (claim,) = await store.queue.claim("benchmark", 3600.0, 1)
     return claim
 
 

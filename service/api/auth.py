@@ -53,7 +53,7 @@ async def require_own_job(request: Request, deps: Injected, caller: CurrentCalle
     """For every route: a job in its path must be the caller's. Another tenant's does not exist for it."""
     job = request.path_params.get("job")
     if job is not None and caller.scope is not None:
-        await deps.store.job(JobId(job), caller.scope)
+        await deps.store.jobs.get(JobId(job), caller.scope)
 
 
 def require_operator(caller: CurrentCaller) -> None:

@@ -89,13 +89,19 @@ class _Server:
         try:
             async with Store(settings.database) as store:
                 deps = Dependencies(
-                    settings=settings, store=store, feed=Feed(store), organizers=connect(), tenants=tenants
+                    settings=settings,
+                    store=store,
+                    feed=Feed(store.journal),
+                    organizers=connect(),
+                    tenants=tenants,
                 )
                 config = uvicorn.Config(
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
                 )
                 self._uvicorn = uvicorn.Server(config)
-                keeping = asyncio.create_task(keep_purging(store, settings.retention_days), name="retention")
+                keeping = asyncio.create_task(
+                    keep_purging(store.maintenance, settings.retention_days), name="retention"
+                )
                 self._started.set()  # the socket listens: whoever is early waits in its queue
                 await self._uvicorn.serve([listener])
                 keeping.cancel()

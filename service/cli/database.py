@@ -82,12 +82,12 @@ def purge(
 
 async def _import(lines: Iterable[str], tenant: str) -> JobId:
     async with _opened() as store:
-        return (await store.import_journal(lines, tenant)).id
+        return (await store.maintenance.import_journal(lines, tenant)).id
 
 
 async def _purge(days: float, statuses: Sequence[JobStatus]) -> int:
     async with _opened() as store:
-        return await store.purge(datetime.now(UTC) - timedelta(days=days), statuses)
+        return await store.maintenance.purge(datetime.now(UTC) - timedelta(days=days), statuses)
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def _opened() -> AsyncIterator[Store]:
 
 async def _rebuild(job: str | None) -> None:
     async with _opened() as store:
-        await store.rebuild_projections(None if job is None else JobId(job))
+        await store.maintenance.rebuild_projections(None if job is None else JobId(job))
 
 
 def _tell(done: str, as_json: bool) -> None:

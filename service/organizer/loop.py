@@ -143,7 +143,7 @@ class Organizer:
         sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
         if room <= 0 or (self._held and not sure):
             return
-        for claim in await self._store.claim(self._name, self._lease, room, self._tenant_max_running):
+        for claim in await self._store.queue.claim(self._name, self._lease, room, self._tenant_max_running):
             earlier = self._held.get(claim.job)
             if earlier is not None:
                 earlier.drop()
@@ -153,7 +153,7 @@ class Organizer:
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""
         held_then = tuple(self._held.items())
-        known = await self._store.heartbeat(self._name, self._lease)
+        known = await self._store.queue.heartbeat(self._name, self._lease)
         self._kept_at = asyncio.get_running_loop().time()
         for job, held in held_then:
             news = known.get(job)
@@ -169,25 +169,25 @@ class Organizer:
         A stray that was one at the last heartbeat, too, is given back."""
         strays = {(job, news.epoch) for job, news in known.items() if job not in self._held}
         for job, epoch in strays & self._strays:
-            await self._store.release(job, epoch, 0.0)
+            await self._store.queue.release(job, epoch, 0.0)
         self._strays = strays - self._strays
 
     async def _tell(self, run: JobRun, job: JobId, cancel: str | None) -> None:
         """What people have said about a job. What it knows already changes nothing."""
         if cancel is not None:
             run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by="client"))
-        for approval in await self._store.approvals("decided", job=job):
+        for approval in await self._store.jobs.list_approvals("decided", job=job):
             if not approval.recorded:
                 run.tell(_decided(approval))
 
     async def _time_out_approvals(self) -> None:
         """A gate whose time has passed is decided by its default, like any person would: the first decision stands."""
         now = datetime.fromtimestamp(self._now(), UTC)
-        for approval in await self._store.approvals("pending"):
+        for approval in await self._store.jobs.list_approvals("pending"):
             if approval.expires_at is not None and approval.expires_at <= now:
                 decision = cast("Decision", approval.at_timeout)
                 with suppress(AlreadyDecided, JobEnded):
-                    await self._store.decide_approval(approval.id, decision, by="timeout")
+                    await self._store.jobs.decide_approval(approval.id, decision, by="timeout")
                 self.nudge()
 
     async def _checkpoint(self) -> None:
@@ -198,7 +198,7 @@ class Organizer:
         for job, held in tuple(self._held.items()):
             saved = held.run.checkpoints(everything=everything) if held.run is not None else ()
             if saved:
-                await self._store.save_checkpoints(job, saved)
+                await self._store.checkpoints.save(job, saved)
 
     # -- one job ------------------------------------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class Organizer:
     async def _give_back(self, held: HeldJob, after: float | None, *, broke: bool = False) -> None:
         claim = held.claim
         try:
-            await self._store.release(claim.job, claim.epoch, after, broke=broke)
+            await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
             logger.warning(
                 "job %s is given back when the store answers, or its lease ends: %s", claim.job, error
@@ -243,12 +243,12 @@ class Organizer:
     async def _take_up(self, claim: Claim) -> JobRun:
         """Bring a claimed job to where its journal ends, and set going what stood still. Raises CannotGoOn when it
         had to be ended."""
-        row = await self._store.job(claim.job)
-        records = await self._store.records(claim.job)
+        row = await self._store.jobs.get(claim.job)
+        records = await self._store.journal.read(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
         try:  # in a thread: the journal may be long, and the leases of the other jobs must be kept
             interpreter = await asyncio.to_thread(resume, records, claim.attempt)
-            recall = await recall_of(self._store, row.spec)
+            recall = await recall_of(self._store.journal, row.spec)
         except CannotGoOn as refusal:
             await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
             raise
@@ -262,7 +262,7 @@ class Organizer:
         run = JobRun(claim.job, row.trace_id, interpreter, records, context)
         await self._tell(run, claim.job, claim.cancel_requested)
         run.tell(claimed)
-        checkpoints = await self._store.checkpoints(claim.job)
+        checkpoints = await self._store.checkpoints.read(claim.job)
         for started in interpreter.open_decodes():
             run.tell(end_lost_segment(started, checkpoints, interpreter.state.limits))
         run.resume(interpreter.owed())
@@ -270,7 +270,7 @@ class Organizer:
 
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None
-        await self._store.append(claim.job, claim.epoch, events, told)
+        await self._store.journal.append(claim.job, claim.epoch, events, told)
 
     async def _draw(self, job: JobId) -> None:
         """Keep the trace of an ended job. What goes wrong here touches no job: the journal can draw it again."""

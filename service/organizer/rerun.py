@@ -7,10 +7,10 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.rerun import Recall
 from anabranch.service.organizer.resume import CannotGoOn
-from anabranch.service.store.store import Store
+from anabranch.service.store.journal.writer import Journal
 
 
-async def recall_of(store: Store, spec: JobSpec) -> Recall | None:
+async def recall_of(journal: Journal, spec: JobSpec) -> Recall | None:
     """What the job may use of the one that it was edited from; None for a job of its own.
 
     Raises CannotGoOn when the origin was purged, and StoreAway.
@@ -18,7 +18,7 @@ async def recall_of(store: Store, spec: JobSpec) -> Recall | None:
     if not spec.lineage:
         return None
     origin = JobId(spec.lineage["job"])
-    records = await store.records(origin)
+    records = await journal.read(origin)
     if not records:
         detail = f"job {origin}, whose outcomes it re-uses, was purged; submit its question as a new job"
         failed = e.JobFailed(type="origin-gone", title="The job that it re-runs is gone", detail=detail)

@@ -22,17 +22,17 @@ class Traces:
 
     async def keep(self, job: JobId) -> None:
         """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
-        row = await self._store.job(job)
+        row = await self._store.jobs.get(job)
         origin = TraceOrigin(
             row.trace_id, read_traceparent(row.traceparent).span_id if row.traceparent else None
         )
         trace, seq = Trace(job, self._model), 0
-        while page := await self._store.events(job, seq):
+        while page := await self._store.journal.read_page(job, seq):
             for record in page:
                 trace.add(record)
             seq = page[-1].seq
         spans = trace.spans(origin)
-        await self._store.save_spans(job, spans)
+        await self._store.spans.save(job, spans)
         if self._exporter is not None and not await self._exporter.export(spans):
             logger.warning("the spans of job %s did not reach the collector; the store has them", job)
 

@@ -17,13 +17,15 @@ AT_ONCE = 500
 
 
 class Spans(Repository):
-    async def save_spans(self, job: JobId, drawn: Sequence[Span]) -> None:
+    """The spans of jobs' traces."""
+
+    async def save(self, job: JobId, drawn: Sequence[Span]) -> None:
         """Adds these spans of a job's trace; one that is there already is replaced. Raises StoreAway."""
         for start in range(0, len(drawn), AT_ONCE):
             rows = [_columns(job, span) for span in drawn[start : start + AT_ONCE]]
             await self._database.write(partial(replace, table=spans, rows=rows))
 
-    async def spans(self, job: JobId) -> list[Span]:
+    async def read(self, job: JobId) -> list[Span]:
         """A job's spans, in the order in which they began. Raises StoreAway."""
         began = select(spans).where(spans.c.job_id == job).order_by(spans.c.start_ns, spans.c.span_id)
         rows = await self._database.read(lambda connection: connection.execute(began).mappings().all())

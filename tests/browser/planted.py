@@ -37,10 +37,10 @@ async def plant(url: str, events: Sequence[Event]) -> JobId:
             trace_id=job.replace("-", ""),
             id=job,
         )
-        row = (await store.submit(new)).job
+        row = (await store.jobs.submit(new)).job
         end = JournalHead(at=row.created_at, epoch=1, seq=row.head_seq, hash=row.head_hash)
-        first = await store.records(job)
-        await store._database.write(lambda connection: _write(connection, job, end, first, events[1:]))
+        first = await store.journal.read(job)
+        await store.database.write(lambda connection: _write(connection, job, end, first, events[1:]))
     return job
 
 

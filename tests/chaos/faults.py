@@ -157,7 +157,7 @@ def store_of(disk: Disk, process: Process) -> Store:
         return datetime.fromtimestamp(unix_now(), UTC)
 
     store = Store(str(disk.writer.url), now)
-    store._database._doors = Doors(disk, process)  # type: ignore[assignment]
+    store.database._doors = Doors(disk, process)  # type: ignore[assignment]
     return store
 
 

@@ -213,7 +213,7 @@ class House:
                 idempotency_key=f"job {number}",
                 body_digest=f"{number}",
             )
-            self.tally.jobs.append((await self._stubbornly(lambda new=new: store.submit(new))).job.id)
+            self.tally.jobs.append((await self._stubbornly(lambda new=new: store.jobs.submit(new))).job.id)
             await asyncio.sleep(self._dice.random())
 
     async def _stubbornly(self, ask: Callable[[], Any]) -> Any:
@@ -225,7 +225,7 @@ class House:
                 await asyncio.sleep(0.5)
 
     async def _until_ended(self, store: Store, job: JobId) -> None:
-        while (await self._stubbornly(lambda: store.job(job))).finished_at is None:
+        while (await self._stubbornly(lambda: store.jobs.get(job))).finished_at is None:
             await asyncio.sleep(0.25)
 
     async def _people(self, store: Store) -> None:
@@ -233,13 +233,13 @@ class House:
         while True:
             await asyncio.sleep(0.5)
             with suppress(StoreAway):
-                for gate in await store.approvals("pending"):
+                for gate in await store.jobs.list_approvals("pending"):
                     decision = self._dice.choice(["approve", "approve", "reject"])
                     for _ in range(self._dice.choice([1, 2])):
                         with suppress(AlreadyDecided, JobEnded):
-                            await store.decide_approval(gate.id, decision, by="ada")
+                            await store.jobs.decide_approval(gate.id, decision, by="ada")
                 if self.tally.jobs and self._dice.random() < 0.02:
-                    await store.request_cancel(self._dice.choice(self.tally.jobs), "changed my mind")
+                    await store.jobs.request_cancel(self._dice.choice(self.tally.jobs), "changed my mind")
 
 
 def survive(

@@ -19,11 +19,11 @@ async def violations(url: str, jobs: Sequence[JobId], meter: Meter | None = None
     found: list[str] = []
     async with Store(url) as store:
         for job in jobs:
-            row, records = await store.job(job), await store.records(job)
-            audit = await store.audit(job)
+            row, records = await store.jobs.get(job), await store.journal.read(job)
+            audit = await store.maintenance.audit(job)
             found += [f"{job}: {told}" for told in _of_journal(row, records)]
             found += [] if audit.sound else [f"{job}: audit: {audit.broken} {audit.differences[:3]}"]
-            projected = sum(branch.usage.completion_tokens for branch in await store.branches(job))
+            projected = sum(branch.usage.completion_tokens for branch in await store.jobs.list_branches(job))
             if projected != row.usage.completion_tokens:
                 found.append(f"{job}: branches say {projected} tokens, the job {row.usage.completion_tokens}")
             if meter is not None:

@@ -85,11 +85,11 @@ class Scene:
             messages=(say("user", "Six times seven?"),), policy=policy, params=params or {}, seed=7
         )
         new = NewJob(spec=spec, policy_version=policy_named(policy).version, trace_id="a" * 32)
-        return (await self.store.submit(new)).job.id
+        return (await self.store.jobs.submit(new)).job.id
 
     async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
         async with asyncio.timeout(300):
-            while not there(row := await self.store.job(job)):
+            while not there(row := await self.store.jobs.get(job)):
                 await asyncio.sleep(0.05)
         return row
 
@@ -97,7 +97,7 @@ class Scene:
         return await self.until(job, lambda row: row.finished_at is not None)
 
     async def events(self, job: JobId) -> list[e.Event]:
-        return [record.event for record in await self.store.records(job)]
+        return [record.event for record in await self.store.journal.read(job)]
 
     async def close(self) -> None:
         for living in self._living:

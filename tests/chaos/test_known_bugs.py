@@ -50,7 +50,7 @@ def test_dbos_742_a_lost_job_is_not_executed_twice(tmp_path: Path, template: Pat
         for name in ("second", "third", "fourth"):  # all see the same lost job
             scene.start(name)
         await scene.ended(job)
-        records = await scene.store.records(job)
+        records = await scene.store.journal.read(job)
         claims = [record for record in records if isinstance(record.event, e.JobClaimed)]
         assert [record.epoch for record in claims] == [1, 2]
         decodes = Counter(request.key for request in scene.asked)
@@ -102,13 +102,13 @@ def test_hatchet_4254_heartbeats_alone_keep_no_job(tmp_path: Path, template: Pat
 
     async def story(scene: Scene) -> None:
         zombie = scene.start("zombie")
-        claim, lost = zombie.organizer._store.claim, []
+        claim, lost = zombie.organizer._store.queue.claim, []
 
         async def deaf(*args: Any) -> Any:
             lost.extend(await claim(*args))
             return []
 
-        zombie.organizer._store.claim = deaf  # type: ignore[method-assign]
+        zombie.organizer._store.queue.claim = deaf  # type: ignore[method-assign]
         job = await scene.submit("sequential")
         await scene.until(job, lambda row: row.epoch == 1)
         scene.start("healthy")

@@ -61,7 +61,7 @@ async def test_03_an_answer_stops_what_lives_and_nothing_is_written_behind_the_e
     )
     for epoch in (row.epoch, row.epoch - 1):
         with pytest.raises((Fenced, JobEnded)):
-            await house.store.append(row.id, epoch, [late])
+            await house.store.journal.append(row.id, epoch, [late])
 
 
 async def test_15_a_cancelled_branch_is_stopped_in_the_engine_and_what_it_wrote_is_read(house: House) -> None:
@@ -91,13 +91,13 @@ async def test_15_exactly_one_ending_whoever_cancels_and_finishes_at_once(house:
         jobs = [await house.submit("self-consistency", {"n": 3}) for _ in range(12)]
         for number, job in enumerate(jobs):
             await asyncio.sleep(0.004 * number)
-            await house.store.request_cancel(job, "enough")
-            await house.store.request_cancel(job, "enough")
+            await house.store.jobs.request_cancel(job, "enough")
+            await house.store.jobs.request_cancel(job, "enough")
             organizer.nudge()
         rows = [await house.ended(job) for job in jobs]
     assert {row.status for row in rows} <= {"succeeded", "cancelled"}
     for job in jobs:
-        records = await house.store.records(job)
+        records = await house.store.journal.read(job)
         assert replay(records).over
         endings = [r.event.branch for r in records if isinstance(r.event, e.TERMINAL_OF_BRANCH)]
         assert len(endings) == len(set(endings))
@@ -142,7 +142,7 @@ async def test_17_who_takes_over_goes_on_where_the_journal_ends(house: House) ->
         contexts(house, "0")[1] == PLAN + "\n<Thread>\n1: 0.1</Thread><Thread>\n2: 0.2</Thread>\n</Parallel>"
     )
     assert row.answer is not None and row.answer["text"] == "so 42"
-    assert replay(await house.store.records(job)).over
+    assert replay(await house.store.journal.read(job)).over
 
 
 async def test_20_threads_ask_for_the_replica_of_their_parent(house: House) -> None:
@@ -164,10 +164,10 @@ async def test_24_a_parked_job_is_in_nobodys_hands_and_the_first_decision_stands
         async with asyncio.timeout(10):
             while organizer._held:
                 await asyncio.sleep(0.01)
-        [gate] = await house.store.approvals("pending")
-        await house.store.decide_approval(gate.id, "approve", by="ada")
+        [gate] = await house.store.jobs.list_approvals("pending")
+        await house.store.jobs.decide_approval(gate.id, "approve", by="ada")
         with pytest.raises(AlreadyDecided):
-            await house.store.decide_approval(gate.id, "reject", by="bob")
+            await house.store.jobs.decide_approval(gate.id, "reject", by="bob")
         await house.ended(job)
     [decided] = [event for event in await house.events(job) if isinstance(event, e.ApprovalDecided)]
     assert (decided.decision, decided.by) == ("approve", "ada")
@@ -177,6 +177,6 @@ async def test_26_one_tenants_many_jobs_do_not_starve_anothers(house: House) -> 
     spec = JobSpec(messages=(say("user", "q"),), policy="sequential")
     wide = [await house.submit_spec(spec, tenant="wide") for _ in range(10)]
     late = await house.submit_spec(spec, tenant="late")
-    claimed = [claim.job for claim in await house.store.claim("me", 60.0, 4, 2)]
+    claimed = [claim.job for claim in await house.store.queue.claim("me", 60.0, 4, 2)]
     assert late in claimed
     assert len(set(claimed) & set(wide)) == 2

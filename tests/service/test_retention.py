@@ -22,24 +22,24 @@ async def test_only_ended_jobs_that_are_old_enough_go(tmp_path: Path, voted: Any
     clock = datetime(2026, 1, 1, tzinfo=UTC)
     async with Store(url, lambda: clock) as store:
         old, running = [await _submit(store) for _ in range(2)]
-        claims = {claim.job: claim.epoch for claim in await store.claim("o", 60, 10)}
-        await store.append(old, claims[old], [record.event for record in voted.records[1:]])
+        claims = {claim.job: claim.epoch for claim in await store.queue.claim("o", 60, 10)}
+        await store.journal.append(old, claims[old], [record.event for record in voted.records[1:]])
         clock = datetime.now(UTC)
         recent = await _submit(store)
-        (claim,) = await store.claim("o", 60, 10)
-        await store.append(recent, claim.epoch, [record.event for record in voted.records[1:]])
+        (claim,) = await store.queue.claim("o", 60, 10)
+        await store.journal.append(recent, claim.epoch, [record.event for record in voted.records[1:]])
 
-        purging = asyncio.create_task(keep_purging(store, 1.0))
+        purging = asyncio.create_task(keep_purging(store.maintenance, 1.0))
         async with asyncio.timeout(10):
-            while len((await store.jobs()).items) > 2:
+            while len((await store.jobs.list_page()).items) > 2:
                 await asyncio.sleep(0.01)
-        assert {row.id for row in (await store.jobs()).items} == {running, recent}
+        assert {row.id for row in (await store.jobs.list_page()).items} == {running, recent}
         purging.cancel()
 
 
 async def test_without_a_limit_nothing_is_looked_for(tmp_path: Path) -> None:
     async with Store(f"sqlite:///{tmp_path}/gone/none.db") as store:
-        await asyncio.wait_for(keep_purging(store, None), 10)
+        await asyncio.wait_for(keep_purging(store.maintenance, None), 10)
 
 
 async def test_while_the_store_is_away_it_waits(
@@ -47,7 +47,7 @@ async def test_while_the_store_is_away_it_waits(
 ) -> None:
     monkeypatch.setattr(retention, "EVERY_SECONDS", 0.01)
     async with Store(f"sqlite:///{tmp_path}/gone/none.db") as store:
-        purging = asyncio.create_task(keep_purging(store, 1.0))
+        purging = asyncio.create_task(keep_purging(store.maintenance, 1.0))
         async with asyncio.timeout(10):
             while caplog.text.count("stay for another hour") < 2:
                 await asyncio.sleep(0.01)
@@ -57,4 +57,4 @@ async def test_while_the_store_is_away_it_waits(
 
 async def _submit(store: Store) -> Any:
     spec = JobSpec(messages=(say("user", "Why?"),), policy="sequential")
-    return (await store.submit(NewJob(spec=spec, policy_version="v", trace_id="0" * 32))).job.id
+    return (await store.jobs.submit(NewJob(spec=spec, policy_version="v", trace_id="0" * 32))).job.id

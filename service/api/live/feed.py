@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Journals(Protocol):
-    """What the feed reads; the store is one."""
+    """What the feed reads; `store.journal` is one."""
 
-    async def events(self, job: JobId, after_seq: int, limit: int) -> Sequence[Record]: ...
+    async def read_page(self, job: JobId, after_seq: int, limit: int) -> Sequence[Record]: ...
 
-    async def events_of_many(self, after: Mapping[JobId, int]) -> Sequence[Record]: ...
+    async def read_many(self, after: Mapping[JobId, int]) -> Sequence[Record]: ...
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Feed:
     async def _poll(self) -> None:
         while heads := {job: tail.head for job, tail in self._tails.items() if not tail.ended}:
             try:
-                self._push(await self.journals.events_of_many(heads))
+                self._push(await self.journals.read_many(heads))
             except StoreAway as error:
                 log.warning("live views wait: %s", error)
                 await asyncio.sleep(AWAY_SECONDS)
@@ -179,7 +179,7 @@ class Follower:
         if tail is not None and self.seq >= tail.floor:
             records: Sequence[Record] = tail.after(self.seq)
         else:
-            records = await self._feed.journals.events(self.job, self.seq, PAGE)
+            records = await self._feed.journals.read_page(self.job, self.seq, PAGE)
             if len(records) < PAGE:
                 tail = self._feed.catch_up(self.job, records, records[-1].seq if records else self.seq)
                 records = records or tail.after(self.seq)

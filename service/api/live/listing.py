@@ -40,10 +40,10 @@ class Listing:
 
     async def _read(self) -> None:
         store = self._deps.store
-        rows = {row.id: row for row in (await store.jobs(tenant=self._tenant, limit=NEWEST)).items}
+        rows = {row.id: row for row in (await store.jobs.list_page(tenant=self._tenant, limit=NEWEST)).items}
         for job, (_, row) in self._known.items():
             if job not in rows and row.finished_at is None:
-                rows[job] = await store.job(job)
+                rows[job] = await store.jobs.get(job)
         before, self._known = self._known, {}
         for job, row in rows.items():
             version, known = before.get(job, (0, None))

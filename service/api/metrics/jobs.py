@@ -60,7 +60,7 @@ class EndedJobs:
         """Take in what has ended since the last time. Raises StoreAway."""
         now = datetime.now(UTC)
         async with self._counting:
-            ended = await store.ended_since(self._since)
+            ended = await store.jobs.list_ended_since(self._since)
             fresh = [job for job in ended if job not in self._counted]
             for job in fresh[:AT_ONCE]:
                 read = await _read(store, job)
@@ -116,6 +116,6 @@ class EndedJobs:
 async def _read(store: Store, job: JobId) -> tuple[JobRow, list[e.Record]] | None:
     """None for one that was purged just now."""
     try:
-        return await store.job(job), await store.records(job)
+        return await store.jobs.get(job), await store.journal.read(job)
     except NotFound:
         return None

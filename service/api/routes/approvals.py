@@ -42,15 +42,15 @@ async def approvals(
     deps: Injected, caller: CurrentCaller, status: Literal["pending", "decided"] = "pending"
 ) -> Approvals:
     """The gates where jobs wait for a person."""
-    rows = await deps.store.approvals(status, tenant=caller.scope)
-    asked = {job: (await deps.store.job(job)).spec.question for job in {row.job for row in rows}}
+    rows = await deps.store.jobs.list_approvals(status, tenant=caller.scope)
+    asked = {job: (await deps.store.jobs.get(job)).spec.question for job in {row.job for row in rows}}
     return Approvals(items=[_approval(row, asked[row.job]) for row in rows])
 
 
 @router.post("/approvals/{approval}", tags=["approvals"], responses=problems(400, 404, 409, 413, 415))
 async def decide(approval: str, sent: DecisionRequest, deps: Injected, caller: CurrentCaller) -> ApprovalView:
     """Decide. The first decision stands."""
-    row = await deps.store.decide_approval(
+    row = await deps.store.jobs.decide_approval(
         approval,
         sent.decision,
         edit=sent.edit,
@@ -59,7 +59,7 @@ async def decide(approval: str, sent: DecisionRequest, deps: Injected, caller: C
         tenant=caller.scope,
     )
     deps.organizers.nudge(row.job)
-    return _approval(row, (await deps.store.job(row.job)).spec.question)
+    return _approval(row, (await deps.store.jobs.get(row.job)).spec.question)
 
 
 def _approval(row: ApprovalRow, question: str) -> ApprovalView:

@@ -140,7 +140,7 @@ class _Chat:
         return _data(chunk_json(self._job, self._sent.model, delta, finish))
 
     async def _now(self) -> JobView:
-        return job_view(await self._deps.store.job(self._job))
+        return job_view(await self._deps.store.jobs.get(self._job))
 
     def _leave_to_others(self, errand: Coroutine[None, None, bool]) -> None:
         task = asyncio.create_task(errand)
@@ -151,7 +151,7 @@ class _Chat:
         """Cancels the job if it was the client that went, and not this server."""
         if not await request.is_disconnected():
             return False
-        await self._deps.store.request_cancel(self._job, "the client went away")
+        await self._deps.store.jobs.request_cancel(self._job, "the client went away")
         self._deps.organizers.nudge(self._job)
         return True
 

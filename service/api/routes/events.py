@@ -65,10 +65,10 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=1000, description="Of one page.")] = 500,
 ) -> Response:
     """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat."""
-    row = await deps.store.job(job)
+    row = await deps.store.jobs.get(job)
     seen = _seen(last_event_id, row.head_seq) if last_event_id is not None else after
     if "application/json" in accept and "text/event-stream" not in accept:
-        records = await deps.store.events(job, seen, limit)
+        records = await deps.store.journal.read_page(job, seen, limit)
         more = len(records) == limit and records[-1].seq < row.head_seq
         return Response(page_json(records, records[-1].seq if more else None), media_type="application/json")
     if row.finished_at is not None and seen >= row.head_seq:

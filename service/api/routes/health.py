@@ -38,7 +38,7 @@ async def healthz() -> Healthy:
 @router.get("/readyz", responses=problems())
 async def readyz(deps: Injected) -> Ready:
     """A job can be answered now: the store is there, and so is a replica. 503 otherwise."""
-    await deps.store.counts(ended=False)
+    await deps.store.jobs.count(ended=False)
     pool = await _ask_now(deps.organizers)
     if pool is None or pool.replicas == 0:
         detail = "No replica is ready yet. Jobs are accepted, and will be answered when one is."
@@ -60,7 +60,7 @@ async def _ask_now(organizers: Organizers) -> PoolLoad | None:
 async def metrics(request: Request, deps: Injected) -> Response:
     """For Prometheus."""
     meters: Meters = request.app.state.meters
-    for status, count in (await deps.store.counts()).items():
+    for status, count in (await deps.store.jobs.count()).items():
         meters.jobs.labels(status.value).set(count)
     await meters.ended.count(deps.store)
     pool = deps.organizers.load()

@@ -71,7 +71,7 @@ async def list_jobs(
     """Jobs, newest first. Pages stay put while new jobs come in."""
     if tenant is not None and caller.scope not in (None, tenant):
         raise forbidden(f"These are the jobs of {tenant!r}; this key is for {caller.tenant!r}.")
-    page = await deps.store.jobs(
+    page = await deps.store.jobs.list_page(
         tenant=caller.scope or tenant, status=status, policy=policy, q=q, limit=limit, cursor=cursor or None
     )
     return JobPage(items=[job_view(row) for row in page.items], next_cursor=page.next_cursor)
@@ -86,19 +86,19 @@ async def get_job(
     ] = None,
 ) -> JobView:
     """One job, now; or, with `wait`, when it has ended or the time is over."""
-    row = await deps.store.job(job)
+    row = await deps.store.jobs.get(job)
     if wait and row.finished_at is None:
         await await_end(deps.feed, job, row.head_seq, wait)
-        row = await deps.store.job(job)
+        row = await deps.store.jobs.get(job)
     return job_view(row)
 
 
 @router.post("/{job}/cancel", status_code=202, responses=problems(404))
 async def cancel(job: JobId, deps: Injected) -> JobView:
     """Ask that a job stops. Idempotent; a job that has ended stays as it is."""
-    await deps.store.request_cancel(job, "asked for by a client")
+    await deps.store.jobs.request_cancel(job, "asked for by a client")
     deps.organizers.nudge(job)
-    return job_view(await deps.store.job(job))
+    return job_view(await deps.store.jobs.get(job))
 
 
 @router.post("/{job}/replay", status_code=202, responses=problems(400, 404, 409, 413, 415, 429))
@@ -111,11 +111,11 @@ async def replay(
     traceparent: Traceparent = None,
 ) -> JobView:
     """Run a job again as if this branch had returned something else. The new job reuses what does not depend on it."""
-    row = await deps.store.job(job)
+    row = await deps.store.jobs.get(job)
     if row.finished_at is None:
         detail = f"Job {job} is {row.status}. Wait for its end, or cancel it."
         raise Refused(Refusal(status=409, name="not-ended", title="The job has not ended", detail=detail))
-    if sent.branch not in {found.branch for found in await deps.store.branches(job)}:
+    if sent.branch not in {found.branch for found in await deps.store.jobs.list_branches(job)}:
         raise NotFound("branch", f"{sent.branch} in job {job}")
     lineage = {"job": job, "branch": sent.branch, "output": sent.output}
     submitted = await submit_spec(deps, caller, replace(row.spec, lineage=lineage), None, sent, traceparent)
@@ -173,7 +173,7 @@ async def submit_spec(
         idempotency_key=key,
         body_digest=_digest(sent) if key else None,
     )
-    submitted = await deps.store.submit(new)
+    submitted = await deps.store.jobs.submit(new)
     deps.organizers.nudge(submitted.job.id)
     return submitted
 

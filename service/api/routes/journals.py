@@ -106,8 +106,8 @@ async def branch(
 @router.get("/audit", responses=problems(404))
 async def audit(job: JobId, deps: Injected) -> Audit:
     """Check the journal: nothing was changed, dropped or added since it was written."""
-    found = await deps.store.audit(job)
-    row = await deps.store.job(job)
+    found = await deps.store.maintenance.audit(job)
+    row = await deps.store.jobs.get(job)
     return Audit(
         job=job,
         ok=found.sound,
@@ -123,8 +123,8 @@ async def export(
     job: JobId, deps: Injected, form: Annotated[Format, Query(alias="format", description="Of the file.")]
 ) -> StreamingResponse:
     """The journal as a file for other tools: JSON lines, a Perfetto trace, or OTLP/JSON spans."""
-    row = await deps.store.job(job)
-    records = await deps.store.records(job)
+    row = await deps.store.jobs.get(job)
+    records = await deps.store.journal.read(job)
     model = deps.settings.model or "default"
     pieces = await asyncio.to_thread(lambda: list(_written(form, row, records, model)))
     return StreamingResponse(
@@ -135,7 +135,7 @@ async def export(
 
 
 async def _journal(deps: Dependencies, job: JobId) -> Sequence[Record]:
-    records = await deps.store.records(job)
+    records = await deps.store.journal.read(job)
     if not records:
         raise NotFound("job", job)
     return records

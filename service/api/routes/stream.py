@@ -46,7 +46,7 @@ async def stream(
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():
-        head = (await deps.store.job(job, caller.scope)).head_seq
+        head = (await deps.store.jobs.get(job, caller.scope)).head_seq
         after = seen.get(job, seq)
         places[job] = head if after is None else min(after, head)
     listing = request.app.state.listing_of(caller.scope) if listed else None

@@ -1,55 +1,91 @@
-"""What can be asked of the store. All methods raise StoreAway."""
+"""Jobs, and what people ask of them: submit, look, cancel, decide. All methods raise StoreAway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    RowMapping,
-    Select,
-    String,
-    bindparam,
-    cast,
-    func,
-    select,
-    true,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select, true, tuple_
+from sqlalchemy.exc import IntegrityError
 
-from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, JobId, by_path
+from anabranch.dag.status import JobStatus
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.cursors import cursor_after, place_of
-from anabranch.service.store.jobs.requests import of_tenant
-from anabranch.service.store.journal.records import record_of_row
+from anabranch.service.store.jobs.requests import (
+    Decision,
+    Verdict,
+    decide_approval,
+    of_tenant,
+    request_cancel,
+)
+from anabranch.service.store.jobs.submissions import submit
 from anabranch.service.store.rows import (
     ApprovalRow,
     BranchRow,
     JobRow,
+    NewJob,
     Page,
+    Submitted,
     approval_row,
     branch_row,
     job_row,
 )
 from anabranch.service.store.sql.repository import Repository
-from anabranch.service.store.sql.storable import json_text
-from anabranch.service.store.sql.tables import approvals, branches, events, jobs
-
-MANY = 2000
-"""Records that one look at many journals returns at most; the next look goes on."""
+from anabranch.service.store.sql.tables import approvals, branches, jobs
 
 
-class Queries(Repository):
-    async def job(self, job: JobId, tenant: str | None = None) -> JobRow:
+class Jobs(Repository):
+    """The jobs of one database, with their branches and approvals."""
+
+    async def submit(self, new: NewJob) -> Submitted:
+        """Makes the job durable, or finds the one that the same key and body made.
+
+        Raises IdempotencyConflict if the key was used with another body, and QuotaSpent.
+        """
+        work = partial(submit, new=new, now=self._now)
+        try:
+            return await self._database.write(work)
+        except IntegrityError:
+            if new.idempotency_key is None:
+                raise
+            # The same key came in twice at once: the other one's job is there now.
+            return await self._database.write(work)
+
+    async def request_cancel(self, job: JobId, reason: str, tenant: str | None = None) -> JobRow:
+        """Asks whoever works on the job to cancel it; the first reason stands, and a job that has ended stays as it is.
+
+        Raises NotFound.
+        """
+        return await self._database.write(partial(request_cancel, job=job, reason=reason, tenant=tenant))
+
+    async def decide_approval(
+        self,
+        approval: str,
+        decision: Decision,
+        *,
+        edit: str | None = None,
+        by: str = "",
+        reason: str = "",
+        tenant: str | None = None,
+    ) -> ApprovalRow:
+        """Records a decision and wakes the job. A timeout decides here, too, so that there is one first decision.
+
+        Raises AlreadyDecided, JobEnded and NotFound.
+        """
+        verdict = Verdict(decision=decision, edit=edit, by=by, reason=reason, at=self._now())
+        return await self._database.write(
+            partial(decide_approval, approval=approval, verdict=verdict, tenant=tenant)
+        )
+
+    async def get(self, job: JobId, tenant: str | None = None) -> JobRow:
         """One job. Raises NotFound, also for another tenant's."""
         row = await self._one(select(jobs).where(jobs.c.id == job, of_tenant(tenant)))
         if row is None:
             raise NotFound("job", job)
         return job_row(row)
 
-    async def jobs(
+    async def list_page(
         self,
         *,
         tenant: str | None = None,
@@ -78,54 +114,19 @@ class Queries(Repository):
         more = len(rows) > limit
         return Page(items=items, next_cursor=cursor_after(items[-1]) if more else None)
 
-    async def queue_depth(self) -> int:
-        """Jobs that were submitted and that nobody has taken up."""
-        counted = select(func.count().label("depth")).where(jobs.c.status == "queued")
-        (row,) = await self._all(counted)
-        return int(row["depth"])
-
-    async def events(self, job: JobId, after_seq: int = 0, limit: int = 500) -> list[Record]:
-        """A page of a journal."""
-        page = (
-            select(events)
-            .where(events.c.job_id == job, events.c.seq > after_seq)
-            .order_by(events.c.seq)
-            .limit(limit)
-        )
-        return [record_of_row(row) for row in await self._all(page)]
-
-    async def records(self, job: JobId) -> list[Record]:
-        """A whole journal."""
-        whole = select(events).where(events.c.job_id == job).order_by(events.c.seq)
-        return [record_of_row(row) for row in await self._all(whole)]
-
-    async def events_of_many(self, after: Mapping[JobId, int]) -> list[Record]:
-        """What is new in these journals behind the given seq, by job and seq, at most MANY records: one query."""
-        given = bindparam("after", json_text(dict(after)), type_=String())
-        # Both databases unfold a JSON object into rows of `key` and `value`, and plan a lookup for each.
-        unfold = func.json_each(given) if self._database.sqlite else func.json_each_text(cast(given, JSON))
-        wanted = unfold.table_valued("key", "value", name="wanted")
-        new = (
-            select(events)
-            .join(wanted, (events.c.job_id == wanted.c.key) & (events.c.seq > cast(wanted.c.value, Integer)))
-            .order_by(events.c.job_id, events.c.seq)
-            .limit(MANY)
-        )
-        return [record_of_row(row) for row in await self._all(new)]
-
-    async def branch(self, job: JobId, branch: BranchId) -> BranchRow:
+    async def get_branch(self, job: JobId, branch: BranchId) -> BranchRow:
         """One branch. Raises NotFound."""
         row = await self._one(select(branches).where(branches.c.job_id == job, branches.c.branch == branch))
         if row is None:
             raise NotFound("branch", f"{branch} of job {job}")
         return branch_row(row)
 
-    async def branches(self, job: JobId) -> list[BranchRow]:
+    async def list_branches(self, job: JobId) -> list[BranchRow]:
         """All branches of a job, in the order of their paths."""
         rows = await self._all(select(branches).where(branches.c.job_id == job))
         return sorted((branch_row(row) for row in rows), key=lambda row: by_path(row.branch))
 
-    async def approvals(
+    async def list_approvals(
         self,
         status: Literal["pending", "decided"] | None = None,
         *,
@@ -146,6 +147,21 @@ class Queries(Repository):
             .order_by(approvals.c.requested_at, approvals.c.id)
         )
         return [approval_row(row) for row in await self._all(wanted)]
+
+    async def count(self, *, ended: bool = True, tenant: str | None = None) -> dict[JobStatus, int]:
+        """Jobs of each status, zeros included. Without the ended ones it reads no more than what is under way."""
+        wanted = true() if ended else jobs.c.finished_at.is_(None)
+        by_status = (
+            select(jobs.c.status, func.count()).where(wanted, of_tenant(tenant)).group_by(jobs.c.status)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(by_status).all())
+        found = {row[0]: row[1] for row in rows}
+        return {status: found.get(status, 0) for status in JobStatus}
+
+    async def list_ended_since(self, since: datetime) -> list[JobId]:
+        """Jobs that ended at that time or later, the earliest first."""
+        wanted = select(jobs.c.id).where(jobs.c.finished_at >= since).order_by(jobs.c.finished_at)
+        return list(await self._database.read(lambda connection: connection.execute(wanted).scalars().all()))
 
     async def _all(self, query: Select[Any]) -> Sequence[RowMapping]:
         return await self._database.read(lambda connection: connection.execute(query).mappings().all())

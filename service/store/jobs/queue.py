@@ -30,7 +30,9 @@ from anabranch.service.store.sql.tables import approvals, jobs
 _HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
 
-class Claims(Repository):
+class Queue(Repository):
+    """Claims: leases are given, renewed and ended."""
+
     async def claim(
         self, owner: str, lease_seconds: float, limit: int, tenant_max_running: int | None = None
     ) -> list[Claim]:
@@ -131,6 +133,11 @@ class Claims(Repository):
         )
         row = await self._database.write(lambda connection: connection.execute(released).one_or_none())
         return row is not None
+
+    async def count_queued(self) -> int:
+        """Counts the jobs that were submitted and that nobody has taken up. Raises StoreAway."""
+        queued = select(func.count()).where(jobs.c.status == "queued")
+        return int(await self._database.read(lambda connection: connection.execute(queued).scalar_one()))
 
 
 def _by_turn(free: ColumnElement[bool]) -> Select[Any]:

@@ -1,5 +1,7 @@
 """What people tell a job: cancel, decide. It waits here until the job's organizer has journaled it."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, func, select, true, update
@@ -7,64 +9,59 @@ from sqlalchemy import ColumnElement, Connection, func, select, true, update
 from anabranch.dag.ids import JobId
 from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, JobRow, approval_row, job_row
-from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, jobs
 
 Decision = Literal["approve", "edit", "reject"]
 
 
-class Requests(Repository):
-    async def request_cancel(self, job: JobId, reason: str, tenant: str | None = None) -> JobRow:
-        """Asks whoever works on the job to cancel it; the first reason stands, and a job that has ended stays as it is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was decided at a gate."""
 
-        Raises NotFound and StoreAway.
-        """
-        asked = (
-            update(jobs)
-            .where(jobs.c.id == job, of_tenant(tenant), jobs.c.finished_at.is_(None))
-            .values(cancel_requested=func.coalesce(jobs.c.cancel_requested, reason), wake=true())
+    decision: Decision
+    edit: str | None = None
+    by: str = ""
+    reason: str = ""
+    at: datetime
+
+
+def request_cancel(connection: Connection, job: JobId, reason: str, tenant: str | None) -> JobRow:
+    """Asks the job's organizer to cancel it. Raises NotFound."""
+    asked = (
+        update(jobs)
+        .where(jobs.c.id == job, of_tenant(tenant), jobs.c.finished_at.is_(None))
+        .values(cancel_requested=func.coalesce(jobs.c.cancel_requested, reason), wake=true())
+    )
+    connection.execute(asked)
+    found = connection.execute(select(jobs).where(jobs.c.id == job, of_tenant(tenant)))
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise NotFound("job", job)
+    return job_row(row)
+
+
+def decide_approval(
+    connection: Connection, approval: str, verdict: Verdict, tenant: str | None
+) -> ApprovalRow:
+    """Records the first decision and wakes the job. Raises AlreadyDecided, JobEnded and NotFound."""
+    _wake(connection, approval, tenant)
+    decided = (
+        update(approvals)
+        .where(approvals.c.id == approval, approvals.c.decision.is_(None))
+        .values(
+            decision=verdict.decision,
+            edit=verdict.edit,
+            decided_by=verdict.by,
+            reason=verdict.reason,
+            decided_at=verdict.at,
         )
-
-        def work(connection: Connection) -> JobRow:
-            connection.execute(asked)
-            found = connection.execute(select(jobs).where(jobs.c.id == job, of_tenant(tenant)))
-            row = found.mappings().one_or_none()
-            if row is None:
-                raise NotFound("job", job)
-            return job_row(row)
-
-        return await self._database.write(work)
-
-    async def decide_approval(
-        self,
-        approval: str,
-        decision: Decision,
-        *,
-        edit: str | None = None,
-        by: str = "",
-        reason: str = "",
-        tenant: str | None = None,
-    ) -> ApprovalRow:
-        """Records a decision and wakes the job. A timeout decides here, too, so that there is one first decision.
-
-        Raises AlreadyDecided, JobEnded, NotFound and StoreAway.
-        """
-        decided = (
-            update(approvals)
-            .where(approvals.c.id == approval, approvals.c.decision.is_(None))
-            .values(decision=decision, edit=edit, decided_by=by, reason=reason, decided_at=self._now())
-            .returning(*approvals.c)
-        )
-
-        def work(connection: Connection) -> ApprovalRow:
-            _wake(connection, approval, tenant)
-            row = connection.execute(decided).mappings().one_or_none()
-            if row is None:
-                earlier = select(approvals.c.decision).where(approvals.c.id == approval)
-                raise AlreadyDecided(approval, connection.execute(earlier).scalar_one())
-            return approval_row(row)
-
-        return await self._database.write(work)
+        .returning(*approvals.c)
+    )
+    row = connection.execute(decided).mappings().one_or_none()
+    if row is None:
+        earlier = select(approvals.c.decision).where(approvals.c.id == approval)
+        raise AlreadyDecided(approval, connection.execute(earlier).scalar_one())
+    return approval_row(row)
 
 
 def of_tenant(tenant: str | None) -> ColumnElement[bool]:

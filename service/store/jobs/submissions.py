@@ -1,9 +1,9 @@
 """Jobs come in: the row, its first event and what is folded from it, in one transaction."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from anabranch.dag.events import JobSubmitted
 from anabranch.service.store.codec import encode
@@ -13,39 +13,26 @@ from anabranch.service.store.journal.records import JournalHead, chain_events, r
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
-from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import events, jobs
 
 PRIORITY_SECONDS = 60.0
 """What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
 
 
-class Submissions(Repository):
-    async def submit(self, new: NewJob) -> Submitted:
-        """Makes the job durable, or finds the one that the same key and body made.
+def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> Submitted:
+    """Inserts the job with its first event, or finds the one that the same key and body made.
 
-        Raises IdempotencyConflict if the key was used with another body, QuotaSpent, and StoreAway.
-        """
-        try:
-            return await self._submit(new)
-        except IntegrityError:
-            if new.idempotency_key is None:
-                raise
-            # The same key came in twice at once: the other one's job is there now.
-            return await self._submit(new)
-
-    async def _submit(self, new: NewJob) -> Submitted:
-        def work(connection: Connection) -> Submitted:
-            earlier = _made_before(connection, new)
-            if earlier is not None:
-                return Submitted(job=earlier, created=False)
-            at = self._now()
-            reserve(connection, new.tenant, new.quota, new.spec.budget, at)
-            _insert(connection, new, at)
-            made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
-            return Submitted(job=job_row(made), created=True)
-
-        return await self._database.write(work)
+    Raises IdempotencyConflict if the key was used with another body, QuotaSpent, and IntegrityError if the same key
+    comes in twice at once: the other one's job is there then.
+    """
+    earlier = _made_before(connection, new)
+    if earlier is not None:
+        return Submitted(job=earlier, created=False)
+    at = now()
+    reserve(connection, new.tenant, new.quota, new.spec.budget, at)
+    _insert(connection, new, at)
+    made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
+    return Submitted(job=job_row(made), created=True)
 
 
 def _made_before(connection: Connection, new: NewJob) -> JobRow | None:

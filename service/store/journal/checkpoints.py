@@ -12,7 +12,9 @@ from anabranch.service.store.sql.tables import checkpoints
 
 
 class Checkpoints(Repository):
-    async def save_checkpoints(self, job: JobId, saved: Sequence[Checkpoint]) -> None:
+    """The text so far of open segments."""
+
+    async def save(self, job: JobId, saved: Sequence[Checkpoint]) -> None:
         """Replaces the checkpoints of these branches. Raises StoreAway."""
         at = self._now()
         rows = [
@@ -30,7 +32,7 @@ class Checkpoints(Repository):
         if rows:
             await self._database.write(lambda connection: replace(connection, checkpoints, rows))
 
-    async def checkpoints(self, job: JobId) -> dict[BranchId, Checkpoint]:
+    async def read(self, job: JobId) -> dict[BranchId, Checkpoint]:
         """The last checkpoint of each branch that has one. Raises StoreAway."""
         saved = select(checkpoints).where(checkpoints.c.job_id == job)
         rows = await self._database.read(lambda connection: connection.execute(saved).all())
@@ -41,7 +43,7 @@ class Checkpoints(Repository):
             for row in rows
         }
 
-    async def delete_checkpoints(self, job: JobId, branches: Sequence[BranchId] | None = None) -> None:
+    async def delete(self, job: JobId, branches: Sequence[BranchId] | None = None) -> None:
         """Deletes those of these branches, or all of the job's. Raises StoreAway."""
         unwanted = delete(checkpoints).where(checkpoints.c.job_id == job)
         if branches is not None:

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -17,7 +16,6 @@ from anabranch.service.store.projections.apply import KEYS, write
 from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import Columns
-from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import approvals, events, jobs, metadata
 
@@ -59,30 +57,8 @@ class Audit:
         return self.broken is None and not self.differences
 
 
-class Audits(Repository):
-    async def audit(self, job: JobId) -> Audit:
-        """Verifies the job's hash chain, and that the tables hold what folds from its journal.
-
-        Raises NotFound, UnreadableFormat and StoreAway.
-        """
-        return await self._database.snapshot(partial(_audit, job))
-
-    async def rebuild_projections(self, job: JobId | None = None) -> int:
-        """Folds the journal of this job, or of all, into the tables anew; returns how many jobs that were.
-
-        Decisions that wait to be journaled stay. Raises NotFound, UnreadableFormat and StoreAway.
-        """
-        if job is not None:
-            await self._database.write(partial(_rebuild, job))
-            return 1
-        every = select(jobs.c.id).order_by(jobs.c.id)
-        ids = await self._database.read(lambda connection: connection.execute(every).scalars().all())
-        for each in ids:
-            await self._database.write(partial(_rebuild, JobId(each)))
-        return len(ids)
-
-
-def _audit(job: JobId, connection: Connection) -> Audit:
+def audit(connection: Connection, job: JobId) -> Audit:
+    """Verifies the hash chain and compares the tables with what folds from the journal. Raises NotFound."""
     row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().one_or_none()
     if row is None:
         raise NotFound("job", job)
@@ -95,7 +71,8 @@ def _audit(job: JobId, connection: Connection) -> Audit:
     return Audit(job=job, records=len(journal), broken=broken, differences=found)
 
 
-def _rebuild(job: JobId, connection: Connection) -> None:
+def rebuild(connection: Connection, job: JobId) -> None:
+    """Folds the journal into the tables anew; decisions that wait to be journaled stay. Raises NotFound."""
     if connection.execute(select(jobs.c.id).where(jobs.c.id == job).with_for_update()).one_or_none() is None:
         raise NotFound("job", job)
     folded = _folded(job, _journal(connection, job))

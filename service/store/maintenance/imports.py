@@ -1,7 +1,7 @@
 """Journals that come back from an export: all of it is verified before any of it is written."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from anabranch.service.store.journal.records import record_of_link, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, job_row
-from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.storable import json_text
 from anabranch.service.store.sql.tables import events, jobs, purged
 
@@ -28,23 +27,26 @@ ENVELOPE = 8
 _LINK = TypeAdapter(Link)
 
 
-class Imports(Repository):
-    async def import_journal(self, lines: Iterable[str], tenant: str = "default") -> JobRow:
-        """The ended job whose export in JSON lines this is; it is this tenant's from now on.
+@dataclass(frozen=True, slots=True)
+class VerifiedJournal:
+    """A whole journal of an ended job whose hashes agree, as the chain sees it and as readers do."""
 
-        One that was purged here must end as it did then. What an export does not hold is made anew: metrics from the
-        journal, the trace's id from the job's. Raises BadJournal, JobExists, UnreadableFormat and StoreAway.
-        """
-        links = [_link(number, line) for number, line in enumerate(lines, start=1)]
-        records = _verified(links)
+    links: Sequence[Link]
+    records: Sequence[Record]
 
-        def work(connection: Connection) -> JobRow:
-            _refuse_known(connection, links[-1])
-            _insert(connection, links, records, tenant)
-            made = connection.execute(select(jobs).where(jobs.c.id == links[0].job))
-            return job_row(made.mappings().one())
 
-        return await self._database.write(work)
+def verify_lines(lines: Iterable[str]) -> VerifiedJournal:
+    """Reads an export in JSON lines and checks all of it. Raises BadJournal and UnreadableFormat."""
+    links = [_link(number, line) for number, line in enumerate(lines, start=1)]
+    return VerifiedJournal(links, _verified(links))
+
+
+def insert_journal(connection: Connection, journal: VerifiedJournal, tenant: str) -> JobRow:
+    """Writes the job as this tenant's. Raises BadJournal and JobExists."""
+    _refuse_known(connection, journal.links[-1])
+    _insert(connection, journal.links, journal.records, tenant)
+    made = connection.execute(select(jobs).where(jobs.c.id == journal.links[0].job))
+    return job_row(made.mappings().one())
 
 
 def _link(number: int, line: str) -> Link:

@@ -50,12 +50,14 @@ class Organizer:
         async with self._claiming:
             if id_ not in self.epochs:
                 await self._claim()
-        await self.store.append(id_, self.epochs[id_], events, metrics)
+        await self.store.journal.append(id_, self.epochs[id_], events, metrics)
 
     async def _claim(self) -> None:
-        for claim in await self.store.claim("organizer-1", 60, 100):
+        for claim in await self.store.queue.claim("organizer-1", 60, 100):
             self.epochs[claim.job] = claim.epoch
-            await self.store.append(claim.job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1)])
+            await self.store.journal.append(
+                claim.job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1)]
+            )
 
     async def answer(self, job: str, text: str = "42") -> None:
         """Two samples, a join, an answer."""
@@ -118,7 +120,7 @@ def organizer(store: Store) -> Organizer:
 
 @pytest.fixture
 async def app(settings: Settings, store: Store, organizers: Organizers) -> AsyncIterator[FastAPI]:
-    deps = Dependencies(settings=settings, store=store, feed=Feed(store), organizers=organizers)
+    deps = Dependencies(settings=settings, store=store, feed=Feed(store.journal), organizers=organizers)
     yield create_app(deps)
     await deps.feed.close()
 

@@ -39,7 +39,7 @@ def described(folder: Path) -> Any:
     """The OpenAPI document; nothing is opened for it."""
     chosen = Settings(state=folder)
     store = Store(chosen.database)
-    deps = Dependencies(settings=chosen, store=store, feed=Feed(store), organizers=Idle())
+    deps = Dependencies(settings=chosen, store=store, feed=Feed(store.journal), organizers=Idle())
     return schemathesis.openapi.from_dict(create_app(deps).openapi()).exclude(path=HELD)
 
 

@@ -28,7 +28,7 @@ async def refused(client: httpx.AsyncClient, store: Store) -> AsyncIterator[Any]
         return problem
 
     yield send
-    assert (await store.jobs()).items == ()
+    assert (await store.jobs.list_page()).items == ()
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_what_is_no_json_is_a_bad_request(
     response = await client.post("/v1/jobs", content=content.encode("latin-1"), headers=headers)
     assert response.status_code in {400, 422}
     assert response.headers["content-type"] == "application/problem+json"
-    assert (await store.jobs()).items == ()
+    assert (await store.jobs.list_page()).items == ()
 
 
 async def test_a_number_too_large_for_json_is_refused(refused: Any) -> None:
@@ -177,7 +177,7 @@ async def test_a_fault_of_the_service_tells_nothing_about_its_insides(
     async def broken(*_: object) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(store, "job", broken)
+    monkeypatch.setattr(store.jobs, "get", broken)
     response = await client.get("/v1/jobs/any")
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"

@@ -37,7 +37,7 @@ def keys(path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def app(path: Path, keys: dict[str, str], settings: Settings, store: Store, organizers: Any) -> FastAPI:
-    feed = Feed(store)
+    feed = Feed(store.journal)
     return create_app(
         Dependencies(settings=settings, store=store, feed=feed, organizers=organizers, tenants=Tenants(path))
     )
@@ -157,7 +157,7 @@ async def test_a_gate_is_decided_by_its_own_tenant_who_is_named(
     where, decision = f"/v1/approvals/{gate['id']}", {"decision": "approve"}
     assert (await client.post(where, json=decision, headers=bearer(keys["other"]))).status_code == 404
     assert (await client.post(where, json=decision, headers=bearer(keys["acme"]))).status_code == 200
-    (row,) = await store.approvals("decided")
+    (row,) = await store.jobs.list_approvals("decided")
     assert row.decided_by == "acme"
 
 

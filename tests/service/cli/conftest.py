@@ -70,14 +70,16 @@ class Books:
     def job(self, question: str = "What is six times seven?", policy: str = "self-consistency") -> str:
         spec = JobSpec(messages=(say("user", question),), policy=policy, seed=7)
         new = NewJob(spec=spec, policy_version="v1", trace_id="0" * 32)
-        return str(self.does(self.store.submit(new)).job.id)
+        return str(self.does(self.store.jobs.submit(new)).job.id)
 
     async def write(self, job: str, *events: Event, metrics: dict[str, Any] | None = None) -> None:
         """As an organizer: takes the job up first, where nobody has."""
-        for claim in await self.store.claim("organizer-1", 60, 10):
-            await self.store.append(claim.job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1)])
-        epoch = (await self.store.job(JobId(job))).epoch
-        await self.store.append(JobId(job), epoch, events, metrics)
+        for claim in await self.store.queue.claim("organizer-1", 60, 10):
+            await self.store.journal.append(
+                claim.job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1)]
+            )
+        epoch = (await self.store.jobs.get(JobId(job))).epoch
+        await self.store.journal.append(JobId(job), epoch, events, metrics)
 
     def close(self) -> None:
         self.does(self.store.close())

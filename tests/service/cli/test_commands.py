@@ -71,7 +71,7 @@ def test_watch_as_json_is_one_event_a_line(anabranch: Any, answered: str) -> Non
 def test_cancel_is_recorded_for_whoever_has_the_job(anabranch: Any, books: Any, answered: str) -> None:
     job = books.job()
     assert "will be cancelled" in anabranch("cancel", job).out
-    assert books.does(books.store.job(job)).cancel_requested
+    assert books.does(books.store.jobs.get(job)).cancel_requested
     assert anabranch("cancel", answered).out.strip() == f"{answered}: succeeded"
 
 
@@ -84,7 +84,7 @@ class TestApprove:
         return str(job)
 
     def decided(self, books: Any) -> Any:
-        (row,) = books.does(books.store.approvals("decided"))
+        (row,) = books.does(books.store.jobs.list_approvals("decided"))
         return row
 
     def test_by_its_number(self, anabranch: Any, books: Any, waiting: str) -> None:
@@ -101,7 +101,7 @@ class TestApprove:
         assert (self.decided(books).decision, self.decided(books).reason) == ("reject", "no")
 
     def test_only_once(self, anabranch: Any, books: Any, waiting: str) -> None:
-        approval = books.does(books.store.approvals("pending"))[0].id
+        approval = books.does(books.store.jobs.list_approvals("pending"))[0].id
         assert anabranch("approve", waiting, approval).code == 0
         again = anabranch("approve", waiting, approval, "--reject")
         assert again.code == 1
@@ -164,7 +164,7 @@ class TestJournals:
         assert ran.code == 0
         made = json.loads(ran.out)
         assert made["lineage"]["output"] == "43"
-        assert books.does(books.store.job(made["id"])).status == "queued"
+        assert books.does(books.store.jobs.get(made["id"])).status == "queued"
 
     def test_an_edit_needs_its_branch(self, anabranch: Any, answered: str, tmp_path: Path) -> None:
         (tmp_path / "edit.txt").write_text("43")
@@ -192,7 +192,7 @@ class TestRun:
 
         async def work() -> None:
             while not stop.is_set():
-                for job in (await books.store.jobs(status="queued")).items:
+                for job in (await books.store.jobs.list_page(status="queued")).items:
                     await books.write(job.id, *events)
                 await asyncio.sleep(0.02)
 

@@ -81,11 +81,11 @@ class House:
     async def submit_spec(self, spec: JobSpec, **rest: Any) -> JobId:
         version = policy_named(spec.policy).version
         new = NewJob(spec=spec, policy_version=version, trace_id="a" * 32, **rest)
-        return (await self.store.submit(new)).job.id
+        return (await self.store.jobs.submit(new)).job.id
 
     async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
         async with asyncio.timeout(20):
-            while not there(row := await self.store.job(job)):
+            while not there(row := await self.store.jobs.get(job)):
                 await asyncio.sleep(0.01)
         return row
 
@@ -93,7 +93,7 @@ class House:
         return await self.until(job, lambda row: row.finished_at is not None)
 
     async def events(self, job: JobId) -> list[e.Event]:
-        return [record.event for record in await self.store.records(job)]
+        return [record.event for record in await self.store.journal.read(job)]
 
 
 @pytest.fixture

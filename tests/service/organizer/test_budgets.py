@@ -32,13 +32,13 @@ async def test_what_a_job_cost_is_the_same_everywhere(house: House) -> None:
     async with house.organizer(ten_tokens):
         job = await house.submit_spec(job_of(None), limits=Limits(prompt_price=0.001, completion_price=0.01))
         row = await house.ended(job)
-    records = await house.store.records(job)
+    records = await house.store.journal.read(job)
     booked = [r.event.decoded for r in records if isinstance(r.event, e.SegmentFinished)]
     by_prices = sum(0.001 * d.usage.prompt_tokens + 0.01 * d.usage.completion_tokens for d in booked)
     assert row.cost == pytest.approx(by_prices)
     assert sum(decoded.extra[COST] for decoded in booked) == pytest.approx(row.cost)
     assert replay(records).state.cost == pytest.approx(row.cost)
-    assert sum(branch.cost for branch in await house.store.branches(job)) == pytest.approx(row.cost)
+    assert sum(branch.cost for branch in await house.store.jobs.list_branches(job)) == pytest.approx(row.cost)
 
 
 @pytest.mark.parametrize("cents", [0, 5, 10, 15, 25, 39, 40])
@@ -49,7 +49,7 @@ async def test_a_job_never_spends_more_than_its_money(house: House, cents: int) 
     assert row.cost <= cents / 100 + 1e-9
     exceeded = [event for event in await house.events(job) if isinstance(event, e.BudgetExceeded)]
     assert [event.resource for event in exceeded] == (["cost"] if cents <= 30 else [])
-    assert (await house.store.audit(job)).sound
+    assert (await house.store.maintenance.audit(job)).sound
 
 
 async def test_where_only_prompts_cost_money_the_last_one_may_pass_the_limit(house: House) -> None:
@@ -82,4 +82,4 @@ async def test_a_job_that_waits_for_people_is_let_go_and_still_ends_at_its_deadl
         await house.until(job, lambda row: row.status == "waiting" and not organizer._held)
         row = await house.ended(job)
     assert row.answer is None or row.answer["forced"]
-    assert (await house.store.audit(job)).sound
+    assert (await house.store.maintenance.audit(job)).sound

@@ -41,7 +41,7 @@ async def origin_of(house: House, policy: str, script: Script, **params: Any) ->
 
 
 async def submit_edited(house: House, origin: JobId, branch: str, output: str) -> JobId:
-    spec = (await house.store.job(origin)).spec
+    spec = (await house.store.jobs.get(origin)).spec
     return await house.submit_spec(replace(spec, lineage={"job": origin, "branch": branch, "output": output}))
 
 
@@ -70,8 +70,8 @@ async def test_only_what_reads_the_edit_is_decoded(
             assert (told.extra.get(FROM) == origin) == (event.branch not in decoded)
             assert (told.usage.completion_tokens == 0) == (event.branch not in decoded)
             assert event.branch != branch or told.text == output
-    assert replay(await house.store.records(job)).over
-    assert (await house.store.audit(job)).sound
+    assert replay(await house.store.journal.read(job)).over
+    assert (await house.store.maintenance.audit(job)).sound
 
 
 async def test_the_edit_is_what_dependents_read(house: House) -> None:
@@ -109,7 +109,7 @@ async def test_an_edit_of_tagged_text_is_cut_at_its_tags(house: House) -> None:
     assert row.status == "succeeded"
     assert [request.key.branch for request in house.asked] == ["0"]
     assert "42" in house.asked[0].context.continuation
-    [worker] = [branch for branch in await house.store.branches(job) if branch.branch == "0.1"]
+    [worker] = [branch for branch in await house.store.jobs.list_branches(job) if branch.branch == "0.1"]
     assert worker.value == "42"
 
 
@@ -130,7 +130,7 @@ async def test_an_edited_rerun_survives_its_organizer(house: House) -> None:
 
 async def test_a_rerun_whose_origin_is_gone_says_so(house: House) -> None:
     async with house.organizer(by_plan):
-        spec = (await house.store.job(await house.submit("plan"))).spec
+        spec = (await house.store.jobs.get(await house.submit("plan"))).spec
         lineage = {"job": "0" * 36, "branch": B, "output": "?"}
         row = await house.ended(await house.submit_spec(replace(spec, lineage=lineage)))
     assert row.error is not None

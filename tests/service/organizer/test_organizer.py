@@ -34,7 +34,7 @@ async def test_a_job_is_claimed_decoded_voted_on_and_answered(house: House) -> N
         organizer.nudge()
         row = await house.ended(job)
     assert (row.status, row.answer and row.answer["text"]) == ("succeeded", "42")
-    records = await house.store.records(job)
+    records = await house.store.journal.read(job)
     assert [record.seq for record in records] == list(range(1, len(records) + 1))
     assert replay(records).over
     assert row.metrics is not None
@@ -47,7 +47,7 @@ async def test_tokens_are_the_same_in_journal_projection_and_metrics(house: Hous
         row = await house.ended(job)
     finished = [event for event in await house.events(job) if isinstance(event, e.SegmentFinished)]
     journal = sum(event.decoded.usage.completion_tokens for event in finished)
-    projected = sum(branch.usage.completion_tokens for branch in await house.store.branches(job))
+    projected = sum(branch.usage.completion_tokens for branch in await house.store.jobs.list_branches(job))
     assert row.metrics is not None
     assert journal == projected == row.usage.completion_tokens == row.metrics["total_tokens"]
 
@@ -109,7 +109,7 @@ async def test_a_cancel_stops_the_engine_and_ends_the_job(house: House) -> None:
         job = await house.submit("self-consistency", {"n": 2})
         await house.until(job, lambda row: row.started_at is not None)
         await asyncio.sleep(0.1)
-        await house.store.request_cancel(job, "no longer needed")
+        await house.store.jobs.request_cancel(job, "no longer needed")
         organizer.nudge()
         row = await house.ended(job)
     assert row.status == "cancelled"
@@ -118,7 +118,7 @@ async def test_a_cancel_stops_the_engine_and_ends_the_job(house: House) -> None:
 
 async def test_a_job_that_was_cancelled_in_the_queue_never_decodes(house: House) -> None:
     job = await house.submit("sequential")
-    await house.store.request_cancel(job, "changed my mind")
+    await house.store.jobs.request_cancel(job, "changed my mind")
     async with house.organizer(forty_two):
         row = await house.ended(job)
     assert row.status == "cancelled"
@@ -141,7 +141,7 @@ async def test_a_drained_organizer_hands_its_job_over_and_no_text_is_decoded_twi
     assert row.answer["text"].endswith("and done")
     events = await house.events(job)
     assert [event.owner for event in events if isinstance(event, e.JobClaimed)] == ["first", "second"]
-    assert replay(await house.store.records(job)).over
+    assert replay(await house.store.journal.read(job)).over
 
 
 async def test_a_deadline_makes_the_policy_answer_from_what_there_is(house: House) -> None:
@@ -160,10 +160,10 @@ async def test_a_gate_parks_the_job_without_an_organizer_and_a_decision_wakes_it
     job = await house.submit("self-consistency", {"n": 2}, approvals=("answer",))
     async with house.organizer(forty_two, name="first"):
         await house.until(job, lambda row: row.status == "waiting")
-    [gate] = await house.store.approvals("pending")
+    [gate] = await house.store.jobs.list_approvals("pending")
     assert gate.subject == "42"
     async with house.organizer(forty_two, name="second"):
-        await house.store.decide_approval(gate.id, "edit", edit="forty-two", by="ada")
+        await house.store.jobs.decide_approval(gate.id, "edit", edit="forty-two", by="ada")
         row = await house.ended(job)
     assert row.answer is not None
     assert row.answer["text"] == "forty-two"
@@ -190,7 +190,7 @@ async def test_an_ended_job_has_its_trace_in_the_store(house: House) -> None:
         job = await house.submit("self-consistency", {"n": 2, "stop": "all"})
         await house.ended(job)
         async with asyncio.timeout(5):
-            while not (spans := await house.store.spans(job)):
+            while not (spans := await house.store.spans.read(job)):
                 await asyncio.sleep(0.01)
     assert {span.trace_id for span in spans} == {"a" * 32}
     assert sum(span.name.startswith("chat") for span in spans) == 2

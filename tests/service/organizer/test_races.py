@@ -32,7 +32,7 @@ def away() -> StoreAway:
 async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stops(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beat = house.store.heartbeat
+    beat = house.store.queue.heartbeat
 
     async def only_the_second(name: str, lease: float) -> Any:
         if name == "sleeper":
@@ -42,7 +42,7 @@ async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stop
     async with house.organizer(slowly, speed=100, name="sleeper") as sleeper:
         job = await house.submit("sequential")
         await house.until(job, lambda row: row.started_at is not None)
-        monkeypatch.setattr(house.store, "heartbeat", only_the_second)
+        monkeypatch.setattr(house.store.queue, "heartbeat", only_the_second)
         async with house.organizer(answers, name="second"):
             row = await house.ended(job)
         async with asyncio.timeout(10):
@@ -50,17 +50,17 @@ async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stop
                 await asyncio.sleep(0.01)
     assert row.answer is not None
     assert row.answer["text"].endswith("it is 42")
-    records = await house.store.records(job)
+    records = await house.store.journal.read(job)
     taken = next(r.seq for r in records if r.event == e.JobClaimed(owner="second", attempt=2))
     assert {record.epoch for record in records if record.seq >= taken} == {2}
-    assert (await house.store.audit(job)).sound
+    assert (await house.store.maintenance.audit(job)).sound
 
 
 async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise its heartbeats would keep a lease on a job that nobody works on."""
-    release, failed = house.store.release, []
+    release, failed = house.store.queue.release, []
 
     async def fails_first(*args: Any, **rest: Any) -> bool:
         if not failed:
@@ -68,12 +68,12 @@ async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
             raise away()
         return await release(*args, **rest)
 
-    monkeypatch.setattr(house.store, "release", fails_first)
+    monkeypatch.setattr(house.store.queue, "release", fails_first)
     async with house.organizer(answers):
         job = await house.submit("sequential", approvals=("answer",))
         await house.until(job, lambda row: row.status == "waiting")
-        [gate] = await house.store.approvals("pending")
-        await house.store.decide_approval(gate.id, "approve", by="ada")
+        [gate] = await house.store.jobs.list_approvals("pending")
+        await house.store.jobs.decide_approval(gate.id, "approve", by="ada")
         row = await house.ended(job)
     assert failed
     assert row.status == "succeeded"
@@ -82,7 +82,7 @@ async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
 async def test_a_claim_whose_answer_was_lost_is_given_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, lost = house.store.claim, []
+    claim, lost = house.store.queue.claim, []
 
     async def loses_first(*args: Any) -> Any:
         claimed = await claim(*args)
@@ -91,7 +91,7 @@ async def test_a_claim_whose_answer_was_lost_is_given_back(
             raise away()
         return claimed
 
-    monkeypatch.setattr(house.store, "claim", loses_first)
+    monkeypatch.setattr(house.store.queue, "claim", loses_first)
     async with house.organizer(answers):
         row = await house.ended(await house.submit("sequential"))
     assert len(lost) == 1
@@ -121,7 +121,7 @@ async def test_a_job_that_breaks_every_organizer_is_parked_with_the_evidence(
         row = await house.ended(await house.submit("sequential"))
     assert row.error is not None
     assert (row.error["type"], row.attempt) == ("poison", LOST_BEFORE_PARKING + 1)
-    assert (await house.store.audit(row.id)).sound
+    assert (await house.store.maintenance.audit(row.id)).sound
 
 
 async def test_a_trace_that_cannot_be_drawn_touches_no_job(
@@ -174,4 +174,4 @@ async def test_two_organizers_never_run_a_job_to_effect_at_once(house: House) ->
         events = await house.events(job)
         assert sum(isinstance(event, e.JobClaimed) for event in events) == 1
         assert sum(isinstance(event, e.BranchReturned) and event.branch == TRUNK for event in events) == 1
-        assert replay(await house.store.records(job)).over
+        assert replay(await house.store.journal.read(job)).over

@@ -24,14 +24,14 @@ def new_job(question: str = "What is 6 × 7?", **more: Any) -> NewJob:
 
 
 async def submitted(store: Store, *args: Any, **more: Any) -> JobRow:
-    return (await store.submit(new_job(*args, **more))).job
+    return (await store.jobs.submit(new_job(*args, **more))).job
 
 
 async def claimed(store: Store, owner: str = "organizer", lease: float = LEASE, **more: Any) -> Claim:
     """A new job in this owner's hands, with its JobClaimed."""
     job = await submitted(store, **more)
-    claim = next(claim for claim in await store.claim(owner, lease, 1000) if claim.job == job.id)
-    await store.append(claim.job, claim.epoch, [e.JobClaimed(owner=owner, attempt=claim.attempt)])
+    claim = next(claim for claim in await store.queue.claim(owner, lease, 1000) if claim.job == job.id)
+    await store.journal.append(claim.job, claim.epoch, [e.JobClaimed(owner=owner, attempt=claim.attempt)])
     return claim
 
 
@@ -64,5 +64,5 @@ def answered(text: str = "42") -> list[e.Event]:
 async def ended(store: Store, **more: Any) -> JobRow:
     """A job with its answer."""
     claim = await claimed(store, **more)
-    await store.append(claim.job, claim.epoch, answered())
-    return await store.job(claim.job)
+    await store.journal.append(claim.job, claim.epoch, answered())
+    return await store.jobs.get(claim.job)

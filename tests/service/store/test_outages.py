@@ -104,13 +104,15 @@ async def test_appends_wait_for_a_server_that_went_away(wire: tuple[Wire, str]) 
     async with Store(url) as store:
         claim = await claimed(store)
         laid.sever()
-        waiting = [asyncio.create_task(store.append(claim.job, claim.epoch, [each])) for each in thoughts(3)]
+        waiting = [
+            asyncio.create_task(store.journal.append(claim.job, claim.epoch, [each])) for each in thoughts(3)
+        ]
         with pytest.raises(StoreAway, match="accepted jobs are kept"):
-            await store.job(claim.job)
+            await store.jobs.get(claim.job)
         assert not any(task.done() for task in waiting)
         laid.cut = False
         assert [(await task)[0].seq for task in waiting] == [3, 4, 5]
-        assert (await store.audit(claim.job)).sound
+        assert (await store.maintenance.audit(claim.job)).sound
 
 
 @pytest.mark.postgres
@@ -120,10 +122,10 @@ async def test_a_submission_is_told_at_once_and_writes_nothing(wire: tuple[Wire,
     async with Store(url) as store:
         laid.sever()
         with pytest.raises(StoreAway, match="Nothing was written"):
-            await store.submit(new)
+            await store.jobs.submit(new)
         laid.cut = False
         with pytest.raises(NotFound):
-            await store.job(new.id)
+            await store.jobs.get(new.id)
 
 
 @pytest.mark.postgres
@@ -132,11 +134,11 @@ async def test_a_commit_whose_reply_was_lost_is_not_written_again(wire: tuple[Wi
     async with Store(url) as store:
         claim = await claimed(store)
         laid.lose_reply_to(b"COMMIT")
-        records = await store.append(claim.job, claim.epoch, [*forked(1), *thoughts(2)])
+        records = await store.journal.append(claim.job, claim.epoch, [*forked(1), *thoughts(2)])
         assert laid.lost.is_set()
-        assert (await store.records(claim.job))[2:] == records
-        assert (await store.audit(claim.job)).sound
-        (after,) = await store.append(claim.job, claim.epoch, thoughts(1))
+        assert (await store.journal.read(claim.job))[2:] == records
+        assert (await store.maintenance.audit(claim.job)).sound
+        (after,) = await store.journal.append(claim.job, claim.epoch, thoughts(1))
         assert after.seq == records[-1].seq + 1
 
 
@@ -151,7 +153,7 @@ async def test_a_connection_that_the_server_ends_costs_an_append_nothing(
     async with Store(postgres_url) as store, Store(postgres_url) as operator:
         claim = await claimed(store)
         await operator._database.read(lambda connection: connection.execute(end_others).all())
-        (record,) = await store.append(claim.job, claim.epoch, thoughts(1))
+        (record,) = await store.journal.append(claim.job, claim.epoch, thoughts(1))
         assert record.seq == 3
 
 
@@ -163,9 +165,9 @@ async def test_patience_ends(wire: tuple[Wire, str], monkeypatch: pytest.MonkeyP
         claim = await claimed(store)
         laid.sever()
         with pytest.raises(StoreAway):
-            await store.append(claim.job, claim.epoch, thoughts(1))
+            await store.journal.append(claim.job, claim.epoch, thoughts(1))
         laid.cut = False
-        assert (await store.job(claim.job)).head_seq == 2
+        assert (await store.jobs.get(claim.job)).head_seq == 2
 
 
 async def test_a_locked_file_is_away_for_new_jobs_and_waited_for_by_accepted_ones(
@@ -176,9 +178,9 @@ async def test_a_locked_file_is_away_for_new_jobs_and_waited_for_by_accepted_one
         claim = await claimed(store)
         with closing(sqlite3.connect(str(make_url(sqlite_url).database), isolation_level=None)) as intruder:
             intruder.execute("BEGIN IMMEDIATE")
-            waiting = asyncio.create_task(store.append(claim.job, claim.epoch, thoughts(1)))
+            waiting = asyncio.create_task(store.journal.append(claim.job, claim.epoch, thoughts(1)))
             with pytest.raises(StoreAway, match="locked"):
-                await store.submit(new_job())
+                await store.jobs.submit(new_job())
             assert not waiting.done()
             intruder.execute("ROLLBACK")
         assert (await waiting)[0].seq == 3
@@ -191,4 +193,4 @@ async def test_a_commit_on_sqlite_is_on_the_disk_when_it_returns(sqlite_url: str
             names = ("journal_mode", "synchronous", "foreign_keys")
             return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
 
-        assert await store._database.write(settings) == ["wal", 2, 1]
+        assert await store.database.write(settings) == ["wal", 2, 1]

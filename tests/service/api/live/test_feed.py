@@ -30,16 +30,16 @@ class Watched:
         self.looks: list[Mapping[JobId, int]] = []
         self.away = 0
 
-    async def events(self, job: JobId, after_seq: int, limit: int) -> Sequence[Record]:
+    async def read_page(self, job: JobId, after_seq: int, limit: int) -> Sequence[Record]:
         self.pages.append(job)
-        return await self._store.events(job, after_seq, limit)
+        return await self._store.journal.read_page(job, after_seq, limit)
 
-    async def events_of_many(self, after: Mapping[JobId, int]) -> Sequence[Record]:
+    async def read_many(self, after: Mapping[JobId, int]) -> Sequence[Record]:
         if self.away:
             self.away -= 1
             raise StoreAway(OSError("pulled out"))
         self.looks.append(after)
-        return await self._store.events_of_many(after)
+        return await self._store.journal.read_many(after)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def job(store: Store) -> str:
 
 async def submit(store: Store) -> str:
     spec = JobSpec(messages=(say("user", "What is six times seven?"),), policy="sequential")
-    return (await store.submit(NewJob(spec=spec, policy_version="v", trace_id="0" * 32))).job.id
+    return (await store.jobs.submit(NewJob(spec=spec, policy_version="v", trace_id="0" * 32))).job.id
 
 
 async def fork(organizer: Any, job: str, *children: int) -> None:
@@ -169,7 +169,7 @@ async def test_what_stops_the_poller_is_told_to_its_readers(
     async def broken(_: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(watched, "events_of_many", broken)
+    monkeypatch.setattr(watched, "read_many", broken)
     with feed.follow(JobId(job)) as follower:
         await read_until(feed, follower, 1)
         await follower.read()

@@ -41,7 +41,7 @@ async def answering(store: Store, organizer: Any) -> AsyncIterator[list[Sequence
 
     async def work() -> None:
         while True:
-            for job in (await store.jobs(status="queued")).items:
+            for job in (await store.jobs.list_page(status="queued")).items:
                 if instead:
                     await organizer.append(job.id, *instead[0])
                 else:
@@ -78,7 +78,7 @@ async def test_a_completion_is_a_jobs_answer(
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage is not None
     assert (completion.usage.completion_tokens, completion.usage.total_tokens) == (20, 60)
-    spec = (await store.job(raw.headers["x-anabranch-job"])).spec
+    spec = (await store.jobs.get(raw.headers["x-anabranch-job"])).spec
     assert (spec.policy, dict(spec.params), spec.priority) == ("self-consistency", {"n": 2}, 1)
     assert (spec.seed, spec.sampling.temperature, spec.sampling.max_tokens) == (7, 0.5, 99)
     assert (spec.budget.tokens, dict(spec.metadata)) == (5000, {"who": "me"})
@@ -90,7 +90,7 @@ async def test_a_last_assistant_message_is_the_beginning_of_the_answer(
 ) -> None:
     begun = {"role": "assistant", "content": "It is"}
     raw = await client.chat.completions.with_raw_response.create(model=MODEL, messages=[*ASK, begun])
-    spec = (await store.job(raw.headers["x-anabranch-job"])).spec
+    spec = (await store.jobs.get(raw.headers["x-anabranch-job"])).spec
     assert spec.messages[-1] == say("assistant", "It is")
     assert spec.question == ASK[0]["content"]
 
@@ -124,7 +124,7 @@ async def test_a_failed_job_is_an_error_and_not_asked_for_again(
     with pytest.raises(openai.InternalServerError, match=r"It broke\. Badly\.") as raised:
         await client.chat.completions.create(model=MODEL, messages=ASK)
     assert raised.value.code == "refused"
-    assert len((await store.jobs()).items) == 1
+    assert len((await store.jobs.list_page()).items) == 1
     with pytest.raises(openai.APIError, match="It broke"):
         async for _ in await client.chat.completions.create(model=MODEL, messages=ASK, stream=True):
             pass
@@ -151,7 +151,7 @@ async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: st
         with pytest.raises(httpx.ReadTimeout):
             await browser.post("/v1/chat/completions", json=body, timeout=0.5)
     async with asyncio.timeout(20):
-        while not (rows := (await store.jobs()).items) or not rows[0].cancel_requested:
+        while not (rows := (await store.jobs.list_page()).items) or not rows[0].cancel_requested:
             await asyncio.sleep(0.05)
     assert rows[0].cancel_requested == "the client went away"
 
@@ -180,4 +180,4 @@ async def test_what_no_job_can_do_is_refused_in_openais_words(
         await client.chat.completions.create(**{"model": MODEL, "messages": ASK} | request_)
     assert raised.value.param == param
     assert raised.value.code in {"not-found", "bad-input"}
-    assert (await store.jobs()).items == ()
+    assert (await store.jobs.list_page()).items == ()

@@ -98,7 +98,7 @@ async def test_a_stream_resumes_behind_any_event(
     seen: int, browser: httpx.AsyncClient, organizer: Any, job: str, store: Store
 ) -> None:
     await organizer.answer(job)
-    head = (await store.job(JobId(job))).head_seq
+    head = (await store.jobs.get(JobId(job))).head_seq
     assert head > 14
     assert await seqs(browser, job, str(seen)) == list(range(seen + 1, head + 1))
 

@@ -30,7 +30,7 @@ async def test_a_job_is_durable_before_the_202(
     job = response.json()
     assert response.status_code == 202
     assert response.headers["location"] == f"/v1/jobs/{job['id']}"
-    assert (await store.job(job["id"])).spec.question == QUESTION["question"]
+    assert (await store.jobs.get(job["id"])).spec.question == QUESTION["question"]
     assert organizers.nudged == [job["id"]]
 
 
@@ -72,7 +72,7 @@ async def test_a_raw_prompt_may_be_given_instead(client: httpx.AsyncClient, stor
     prompt = "Moving to Node #0\nCurrent State: "
     job = (await client.post("/v1/jobs", json={"prompt": prompt})).json()
     assert (job["messages"], job["question"], job["prompt"]) == ([], prompt, prompt)
-    assert (await store.job(job["id"])).spec.raw
+    assert (await store.jobs.get(job["id"])).spec.raw
 
 
 async def test_a_seed_that_was_not_given_is_drawn_and_recorded(client: httpx.AsyncClient) -> None:
@@ -110,7 +110,7 @@ async def test_the_callers_trace_is_the_jobs(client: httpx.AsyncClient, store: S
     header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     response = await client.post("/v1/jobs", json=QUESTION, headers={"traceparent": header})
     assert response.json()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
-    assert (await store.job(response.json()["id"])).traceparent == header
+    assert (await store.jobs.get(response.json()["id"])).traceparent == header
 
 
 async def test_the_models_price_is_the_jobs(client: httpx.AsyncClient, store: Store, app: FastAPI) -> None:
@@ -120,7 +120,7 @@ async def test_the_models_price_is_the_jobs(client: httpx.AsyncClient, store: St
     limits = {}
     for model in (None, "large", "other"):
         job = await submitted(client, model=model)
-        (first,) = await store.records(JobId(job["id"]))
+        (first,) = await store.journal.read(JobId(job["id"]))
         assert isinstance(first.event, JobSubmitted)
         limits[model] = (first.event.limits.prompt_price, first.event.limits.completion_price)
     assert limits == {None: (1e-6, 2e-6), "large": (1e-5, 3e-5), "other": (1e-6, 2e-6)}
@@ -180,7 +180,7 @@ async def test_cancelling_is_asked_for_and_may_be_asked_again(
         response = await client.post(f"/v1/jobs/{job}/cancel")
         assert response.status_code == 202
         assert response.json()["cancel_requested"] is True
-    assert (await store.job(JobId(job))).cancel_requested
+    assert (await store.jobs.get(JobId(job))).cancel_requested
     assert organizers.nudged[-1] == job
 
 

@@ -13,7 +13,7 @@ from anabranch.service.store.store import Store
 
 
 async def listed(store: Store, **wanted: object) -> list[JobId]:
-    return [job.id for job in (await store.jobs(**wanted)).items]
+    return [job.id for job in (await store.jobs.list_page(**wanted)).items]
 
 
 async def test_jobs_are_listed_newest_first(store: Store) -> None:
@@ -26,7 +26,7 @@ async def test_pages_fit_together_while_new_jobs_come_in(store: Store) -> None:
     seen: list[JobId] = []
     cursor = None
     while True:
-        page = await store.jobs(limit=2, cursor=cursor)
+        page = await store.jobs.list_page(limit=2, cursor=cursor)
         seen += [job.id for job in page.items]
         await submitted(store)
         cursor = page.next_cursor
@@ -38,9 +38,9 @@ async def test_pages_fit_together_while_new_jobs_come_in(store: Store) -> None:
 async def test_the_last_page_says_so_even_when_it_is_full(store: Store) -> None:
     for _ in range(4):
         await submitted(store)
-    first = await store.jobs(limit=2)
+    first = await store.jobs.list_page(limit=2)
     assert first.next_cursor is not None
-    assert (await store.jobs(limit=2, cursor=first.next_cursor)).next_cursor is None
+    assert (await store.jobs.list_page(limit=2, cursor=first.next_cursor)).next_cursor is None
 
 
 async def test_a_listing_can_be_narrowed(store: Store) -> None:
@@ -62,7 +62,7 @@ async def test_what_is_sought_is_sought_as_it_is_written(store: Store, sign: str
 @pytest.mark.parametrize("cursor", ["", "nonsense", "WzFd", "bnVsbA==", "WyIyMDI2LTAxLTAxIiwgImEiXQ=="])
 async def test_a_cursor_that_was_not_given_out_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(BadCursor):
-        await store.jobs(cursor=cursor)
+        await store.jobs.list_page(cursor=cursor)
 
 
 @settings(deadline=None)
@@ -76,54 +76,59 @@ def test_no_cursor_makes_anything_worse_than_a_refusal(cursor: str) -> None:
 
 async def test_another_tenants_job_is_not_there(store: Store) -> None:
     job = await submitted(store, tenant="acme")
-    assert await store.job(job.id, tenant="acme") == job
+    assert await store.jobs.get(job.id, tenant="acme") == job
     with pytest.raises(NotFound):
-        await store.job(job.id, tenant="other")
+        await store.jobs.get(job.id, tenant="other")
 
 
 @pytest.mark.parametrize("name", ["none", "", "a\x00b", "\ud800", "'; DROP TABLE jobs"])
 async def test_any_name_may_be_asked_for(store: Store, name: str) -> None:
     with pytest.raises(NotFound):
-        await store.job(JobId(name))
+        await store.jobs.get(JobId(name))
     with pytest.raises(NotFound):
-        await store.branch(JobId(name), BranchId(name))
-    assert await store.events(JobId(name)) == []
-    assert await store.events_of_many({JobId(name): 0}) == []
+        await store.jobs.get_branch(JobId(name), BranchId(name))
+    assert await store.journal.read_page(JobId(name)) == []
+    assert await store.journal.read_many({JobId(name): 0}) == []
 
 
 async def test_a_journal_is_read_in_pages(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, [e.TextPosted(text=str(number)) for number in range(8)])
-    whole = await store.records(claim.job)
+    await store.journal.append(
+        claim.job, claim.epoch, [e.TextPosted(text=str(number)) for number in range(8)]
+    )
+    whole = await store.journal.read(claim.job)
     assert [record.seq for record in whole] == list(range(1, 11))
-    assert await store.events(claim.job, after_seq=0, limit=4) == whole[:4]
-    assert await store.events(claim.job, after_seq=4, limit=100) == whole[4:]
-    assert await store.events(claim.job, after_seq=10) == []
+    assert await store.journal.read_page(claim.job, after_seq=0, limit=4) == whole[:4]
+    assert await store.journal.read_page(claim.job, after_seq=4, limit=100) == whole[4:]
+    assert await store.journal.read_page(claim.job, after_seq=10) == []
 
 
 async def test_many_journals_are_read_with_one_look(store: Store) -> None:
     claims = sorted([await claimed(store) for _ in range(3)], key=lambda claim: claim.job)
     for claim in claims:
-        await store.append(claim.job, claim.epoch, forked(1))
+        await store.journal.append(claim.job, claim.epoch, forked(1))
     behind = {claims[0].job: 0, claims[1].job: 2, claims[2].job: 3}
-    new = await store.events_of_many(behind)
+    new = await store.journal.read_many(behind)
     assert [(record.job, record.seq) for record in new] == [
         (claims[0].job, 1),
         (claims[0].job, 2),
         (claims[0].job, 3),
         (claims[1].job, 3),
     ]
-    assert await store.events_of_many({}) == []
+    assert await store.journal.read_many({}) == []
 
 
 async def test_a_branch_is_found_and_all_are_listed_by_their_paths(store: Store) -> None:
     claim = await claimed(store)
     children = range(1, 12)
-    await store.append(claim.job, claim.epoch, forked(*children))
-    assert [row.branch for row in await store.branches(claim.job)] == ["0", *(f"0.{n}" for n in children)]
-    assert (await store.branch(claim.job, BranchId("0.10"))).role == "worker"
+    await store.journal.append(claim.job, claim.epoch, forked(*children))
+    assert [row.branch for row in await store.jobs.list_branches(claim.job)] == [
+        "0",
+        *(f"0.{n}" for n in children),
+    ]
+    assert (await store.jobs.get_branch(claim.job, BranchId("0.10"))).role == "worker"
     with pytest.raises(NotFound, match=r"no branch 0\.12 of job"):
-        await store.branch(claim.job, BranchId("0.12"))
+        await store.jobs.get_branch(claim.job, BranchId("0.12"))
 
 
 async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
@@ -131,8 +136,8 @@ async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
     branch = BranchId("0.1")
 
     async def after(*happened: e.Event):
-        await store.append(claim.job, claim.epoch, happened)
-        return await store.branch(claim.job, branch)
+        await store.journal.append(claim.job, claim.epoch, happened)
+        return await store.jobs.get_branch(claim.job, branch)
 
     assert (await after(*forked(1))).status == "forked"
     running = await after(started(branch))
@@ -153,25 +158,25 @@ async def test_a_cancelled_branch_stays_cancelled_when_its_stream_is_closed_late
     branch = BranchId("0.1")
     late = e.SegmentStarted(branch=branch, segment=2, continues=True)
     cancelled = e.BranchCancelled(branch=branch, reason="pruned")
-    await store.append(
+    await store.journal.append(
         claim.job, claim.epoch, [*forked(1), started(branch), cancelled, finished(branch), late]
     )
-    await store.append(claim.job, claim.epoch, [finished(branch, segment=2)])
-    row = await store.branch(claim.job, branch)
+    await store.journal.append(claim.job, claim.epoch, [finished(branch, segment=2)])
+    row = await store.jobs.get_branch(claim.job, branch)
     assert (row.status, row.usage.completion_tokens) == ("cancelled", 10)
 
 
 async def test_the_queue_and_the_counts(store: Store) -> None:
     await submitted(store)
     await ended(store)
-    counts = await store.counts()
+    counts = await store.jobs.count()
     assert (counts["queued"], counts["succeeded"], counts["failed"]) == (1, 1, 0)
-    assert (await store.counts(ended=False))["succeeded"] == 0
-    assert await store.queue_depth() == 1
+    assert (await store.jobs.count(ended=False))["succeeded"] == 0
+    assert await store.queue.count_queued() == 1
 
 
 async def test_ended_jobs_have_all_their_times(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, answered())
-    job = await store.job(claim.job)
+    await store.journal.append(claim.job, claim.epoch, answered())
+    job = await store.jobs.get(claim.job)
     assert job.created_at <= job.started_at <= job.finished_at

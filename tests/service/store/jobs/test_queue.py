@@ -17,7 +17,7 @@ from anabranch.service.store.store import Store
 
 
 async def ids(store: Store, owner: str = "organizer", lease: float = LEASE, limit: int = 10) -> list[str]:
-    return [claim.job for claim in await store.claim(owner, lease, limit)]
+    return [claim.job for claim in await store.queue.claim(owner, lease, limit)]
 
 
 async def age(store: Store, job: str, seconds: float) -> None:
@@ -26,14 +26,14 @@ async def age(store: Store, job: str, seconds: float) -> None:
         True: "strftime('%Y-%m-%dT%H:%M:%f000Z', turn, :text)",
         False: "turn + CAST(:text AS text)::interval",
     }
-    statement = text(f"UPDATE jobs SET turn = {earlier[store._database.sqlite]} WHERE id = :job")
+    statement = text(f"UPDATE jobs SET turn = {earlier[store.database.sqlite]} WHERE id = :job")
     parameters = {"text": f"-{seconds} seconds", "job": job}
-    await store._database.write(lambda connection: connection.execute(statement, parameters))
+    await store.database.write(lambda connection: connection.execute(statement, parameters))
 
 
 async def test_a_claim_tells_where_the_journal_stands(store: Store) -> None:
     job = await submitted(store)
-    (claim,) = await store.claim("organizer", LEASE, 10)
+    (claim,) = await store.queue.claim("organizer", LEASE, 10)
     assert (claim.job, claim.epoch, claim.attempt) == (job.id, 1, 1)
     assert (claim.head_seq, claim.head_hash) == (job.head_seq, job.head_hash)
     assert claim.cancel_requested is None
@@ -51,7 +51,7 @@ async def test_no_two_organizers_get_the_same_job(store: Store, other_store: Sto
 
     async def greedy(each: Store, owner: str) -> list[str]:
         taken: list[str] = []
-        while len(got := await each.claim(owner, LEASE, 3, fair)):
+        while len(got := await each.queue.claim(owner, LEASE, 3, fair)):
             taken += [claim.job for claim in got]
         return taken
 
@@ -81,118 +81,124 @@ async def test_waiting_makes_up_for_priority(store: Store) -> None:
 
 async def test_a_lost_organizers_job_is_taken_over_with_a_new_epoch_and_attempt(store: Store) -> None:
     lost = await claimed(store, "lost", lease=0.0)
-    (claim,) = await store.claim("finder", LEASE, 10)
+    (claim,) = await store.queue.claim("finder", LEASE, 10)
     assert (claim.job, claim.epoch, claim.attempt) == (lost.job, lost.epoch + 1, 2)
     assert claim.head_seq == 2
-    assert (await store.job(lost.job)).attempt == 2
+    assert (await store.jobs.get(lost.job)).attempt == 2
 
 
 async def test_a_heartbeat_renews_every_lease_of_its_owner(store: Store) -> None:
     mine = [await claimed(store, "me") for _ in range(2)]
-    await store.heartbeat("me", 0.0)
+    await store.queue.heartbeat("me", 0.0)
     held = {claim.job: LeaseState(epoch=claim.epoch, woken=False, cancel_requested=None) for claim in mine}
-    assert await store.heartbeat("me", LEASE) == held
+    assert await store.queue.heartbeat("me", LEASE) == held
     assert await ids(store, "another") == []
 
 
 async def test_a_heartbeat_says_how_long_the_leases_last_from_now(store: Store) -> None:
     mine = {(await claimed(store, "me")).job for _ in range(2)}
-    await store.heartbeat("me", 0.0)
+    await store.queue.heartbeat("me", 0.0)
     assert set(await ids(store, "another")) == mine
 
 
 async def test_a_heartbeat_tells_what_is_no_longer_ones_own(store: Store) -> None:
     lost = await claimed(store, "late", lease=0.0)
-    await store.claim("another", LEASE, 10)
+    await store.queue.claim("another", LEASE, 10)
     done = await claimed(store, "late")
-    await store.append(done.job, done.epoch, answered())
+    await store.journal.append(done.job, done.epoch, answered())
     kept = await claimed(store, "late")
-    assert lost.job not in await store.heartbeat("late", LEASE)
-    assert set(await store.heartbeat("late", LEASE)) == {kept.job}
+    assert lost.job not in await store.queue.heartbeat("late", LEASE)
+    assert set(await store.queue.heartbeat("late", LEASE)) == {kept.job}
 
 
 async def test_heartbeats_and_appends_of_many_jobs_never_wait_for_each_other_in_a_ring(store: Store) -> None:
     claims = [await claimed(store, "me") for _ in range(25)]
     for _ in range(20):
-        beats = [store.heartbeat("me", LEASE) for _ in range(3)]
-        appends = [store.append(claim.job, claim.epoch, [TextPosted(text="so")]) for claim in claims[::-1]]
+        beats = [store.queue.heartbeat("me", LEASE) for _ in range(3)]
+        appends = [
+            store.journal.append(claim.job, claim.epoch, [TextPosted(text="so")]) for claim in claims[::-1]
+        ]
         assert all(await asyncio.gather(*beats, *appends))
 
 
 async def test_a_released_job_sleeps_until_something_happens_to_it(store: Store) -> None:
     claim = await claimed(store)
-    assert await store.release(claim.job, claim.epoch)
+    assert await store.queue.release(claim.job, claim.epoch)
     assert await ids(store) == []
-    await store.request_cancel(claim.job, "changed my mind")
-    (again,) = await store.claim("another", LEASE, 10)
+    await store.jobs.request_cancel(claim.job, "changed my mind")
+    (again,) = await store.queue.claim("another", LEASE, 10)
     assert (again.job, again.epoch, again.attempt) == (claim.job, claim.epoch + 1, 1)
     assert again.cancel_requested == "changed my mind"
 
 
 async def test_a_job_that_is_handed_on_is_there_for_the_next_at_once(store: Store) -> None:
     claim = await claimed(store)
-    await store.release(claim.job, claim.epoch, after=0.0)
+    await store.queue.release(claim.job, claim.epoch, after=0.0)
     assert await ids(store) == [claim.job]
 
 
 async def test_a_job_may_sleep_for_a_time(store: Store) -> None:
     claim = await claimed(store)
-    await store.release(claim.job, claim.epoch, after=3600.0)
+    await store.queue.release(claim.job, claim.epoch, after=3600.0)
     assert await ids(store) == []
     past = text("UPDATE jobs SET not_before = created_at")
-    await store._database.write(lambda connection: connection.execute(past))
+    await store.database.write(lambda connection: connection.execute(past))
     assert await ids(store) == [claim.job]
 
 
 async def test_only_who_holds_a_job_can_release_it(store: Store) -> None:
     late = await claimed(store, lease=0.0)
-    (current,) = await store.claim("another", LEASE, 10)
-    assert not await store.release(late.job, late.epoch)
-    assert set(await store.heartbeat("another", LEASE)) == {current.job}
+    (current,) = await store.queue.claim("another", LEASE, 10)
+    assert not await store.queue.release(late.job, late.epoch)
+    assert set(await store.queue.heartbeat("another", LEASE)) == {current.job}
 
 
 async def test_after_its_release_the_former_owner_still_writes_until_the_next_claim_fences_it(
     store: Store,
 ) -> None:
     claim = await claimed(store)
-    await store.release(claim.job, claim.epoch, after=0.0)
-    await store.claim("another", LEASE, 10)
+    await store.queue.release(claim.job, claim.epoch, after=0.0)
+    await store.queue.claim("another", LEASE, 10)
     with pytest.raises(Fenced):
-        await store.append(claim.job, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
+        await store.journal.append(claim.job, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
 
 
 async def test_a_decision_that_comes_before_the_release_is_not_slept_through(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, [ApprovalRequested(approval=1, gate="fork", subject="two")])
-    (gate,) = await store.approvals("pending")
-    await store.decide_approval(gate.id, "approve")
-    await store.release(claim.job, claim.epoch)
+    await store.journal.append(
+        claim.job, claim.epoch, [ApprovalRequested(approval=1, gate="fork", subject="two")]
+    )
+    (gate,) = await store.jobs.list_approvals("pending")
+    await store.jobs.decide_approval(gate.id, "approve")
+    await store.queue.release(claim.job, claim.epoch)
     assert await ids(store) == [claim.job]
 
 
 async def test_a_decision_that_is_journaled_wakes_nobody_again(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, [ApprovalRequested(approval=1, gate="fork", subject="two")])
-    (gate,) = await store.approvals("pending")
-    await store.decide_approval(gate.id, "approve")
-    assert (await store.heartbeat("organizer", LEASE))[claim.job].woken
-    await store.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve")])
-    await store.release(claim.job, claim.epoch)
+    await store.journal.append(
+        claim.job, claim.epoch, [ApprovalRequested(approval=1, gate="fork", subject="two")]
+    )
+    (gate,) = await store.jobs.list_approvals("pending")
+    await store.jobs.decide_approval(gate.id, "approve")
+    assert (await store.queue.heartbeat("organizer", LEASE))[claim.job].woken
+    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve")])
+    await store.queue.release(claim.job, claim.epoch)
     assert await ids(store) == []
 
 
 async def test_a_job_that_has_ended_is_never_claimed(store: Store) -> None:
     job = await ended(store, lease=0.0)
-    await store.request_cancel(job.id, "too late")
+    await store.jobs.request_cancel(job.id, "too late")
     assert await ids(store) == []
 
 
 async def test_the_queue_is_what_nobody_has_taken_up(store: Store) -> None:
     for _ in range(3):
         await submitted(store)
-    (claim,) = await store.claim("organizer", LEASE, 1)
-    await store.append(claim.job, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
-    assert await store.queue_depth() == 2
+    (claim,) = await store.queue.claim("organizer", LEASE, 1)
+    await store.journal.append(claim.job, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
+    assert await store.queue.count_queued() == 2
 
 
 async def test_tenants_take_turns_and_none_has_more_in_hand_than_it_may(store: Store) -> None:
@@ -200,12 +206,12 @@ async def test_tenants_take_turns_and_none_has_more_in_hand_than_it_may(store: S
     late = [(await submitted(store, tenant="late")).id for _ in range(2)]
 
     async def take(limit: int) -> list[str]:
-        return [claim.job for claim in await store.claim("organizer", LEASE, limit, 3)]
+        return [claim.job for claim in await store.queue.claim("organizer", LEASE, limit, 3)]
 
     assert set(await take(4)) == {*early[:2], *late}
     assert await take(10) == [early[2]]
     assert await take(10) == []
-    await store.release(early[0], 1)
+    await store.queue.release(early[0], 1)
     assert await take(10) == [early[3]]
 
 
@@ -216,7 +222,7 @@ async def test_who_counts_a_tenants_jobs_waits_for_a_claim_that_is_not_committed
 ) -> None:
     """SQLite has one writer; on PostgreSQL the second one would not see what the first has just taken."""
     usual = [(await submitted(other_store, tenant="acme")).id for _ in range(3)]
-    write, in_between = store._database.write, asyncio.Event()
+    write, in_between = store.database.write, asyncio.Event()
 
     async def write_slowly(work: Work[Any]) -> Any:
         def worked_but_not_committed(connection: Connection) -> Any:
@@ -227,16 +233,16 @@ async def test_who_counts_a_tenants_jobs_waits_for_a_claim_that_is_not_committed
 
         return await write(worked_but_not_committed)
 
-    monkeypatch.setattr(store._database, "write", write_slowly)
-    first = asyncio.create_task(store.claim("first", LEASE, 10, 3))
+    monkeypatch.setattr(store.database, "write", write_slowly)
+    first = asyncio.create_task(store.queue.claim("first", LEASE, 10, 3))
     await in_between.wait()
     await submitted(other_store, tenant="acme", priority=0)
-    assert await other_store.claim("second", LEASE, 10, 3) == []
+    assert await other_store.queue.claim("second", LEASE, 10, 3) == []
     assert {claim.job for claim in await first} == set(usual)
 
 
 async def test_a_job_that_broke_its_run_counts_as_lost(store: Store) -> None:
     claim = await claimed(store)
-    await store.release(claim.job, claim.epoch, 0.0, broke=True)
-    [again] = await store.claim("organizer", LEASE, 1)
+    await store.queue.release(claim.job, claim.epoch, 0.0, broke=True)
+    [again] = await store.queue.claim("organizer", LEASE, 1)
     assert (again.attempt, again.epoch) == (2, 2)

@@ -24,70 +24,70 @@ def job(tokens: int | None, tenant: str = "acme", quota: Quota = QUOTA, cost: fl
 
 
 async def run_to_its_end(store: Store, row: JobRow, tokens: int) -> None:
-    claims = {claim.job: claim for claim in await store.claim("organizer", LEASE, 100)}
+    claims = {claim.job: claim for claim in await store.queue.claim("organizer", LEASE, 100)}
     claim = claims[row.id]
-    await store.append(row.id, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
+    await store.journal.append(row.id, claim.epoch, [JobClaimed(owner="organizer", attempt=1)])
     decoded = (started(TRUNK), finished(TRUNK, tokens))
-    await store.append(row.id, claim.epoch, [*decoded, *answered()])
+    await store.journal.append(row.id, claim.epoch, [*decoded, *answered()])
 
 
 async def test_a_job_that_is_under_way_counts_with_its_whole_budget(store: Store) -> None:
-    await store.submit(job(60))
+    await store.jobs.submit(job(60))
     with pytest.raises(
         QuotaSpent, match="60 are promised to jobs under way, and this job may spend 50"
     ) as no:
-        await store.submit(job(50))
+        await store.jobs.submit(job(50))
     assert no.value.retry_after == SOON_SECONDS, "the first one may leave enough"
-    await store.submit(job(40))
+    await store.jobs.submit(job(40))
 
 
 async def test_a_job_that_has_ended_counts_with_what_it_spent(store: Store) -> None:
-    first = await store.submit(job(100))
+    first = await store.jobs.submit(job(100))
     await run_to_its_end(store, first.job, tokens=30)
-    await store.submit(job(70))
+    await store.jobs.submit(job(70))
     with pytest.raises(QuotaSpent, match="30 are spent"):
-        await store.submit(job(1))
+        await store.jobs.submit(job(1))
 
 
 async def test_what_is_spent_is_there_again_at_midnight(database_url: str) -> None:
     noon = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
     async with Store(database_url, lambda: noon) as store:
-        first = await store.submit(job(100))
+        first = await store.jobs.submit(job(100))
         await run_to_its_end(store, first.job, tokens=100)
         with pytest.raises(QuotaSpent) as no:
-            await store.submit(job(1))
+            await store.jobs.submit(job(1))
         assert no.value.retry_after == 12 * 3600
     async with Store(database_url, lambda: noon + timedelta(hours=12)) as store:
-        await store.submit(job(100))
+        await store.jobs.submit(job(100))
 
 
 async def test_a_job_without_a_budget_needs_the_whole_quota(store: Store) -> None:
-    await store.submit(job(1))
+    await store.jobs.submit(job(1))
     with pytest.raises(QuotaSpent, match="this job may spend 100"):
-        await store.submit(job(None))
+        await store.jobs.submit(job(None))
 
 
 async def test_what_is_refused_was_not_written(store: Store) -> None:
     refused = job(101)
     with pytest.raises(QuotaSpent):
-        await store.submit(refused)
-    assert (await store.jobs()).items == ()
+        await store.jobs.submit(refused)
+    assert (await store.jobs.list_page()).items == ()
 
 
 async def test_tenants_do_not_share_a_quota(store: Store) -> None:
-    await store.submit(job(100))
-    await store.submit(job(100, tenant="other"))
+    await store.jobs.submit(job(100))
+    await store.jobs.submit(job(100, tenant="other"))
 
 
 async def test_money_has_a_quota_of_its_own(store: Store) -> None:
-    await store.submit(job(10, quota=Quota(cost=1.0), cost=0.7))
+    await store.jobs.submit(job(10, quota=Quota(cost=1.0), cost=0.7))
     with pytest.raises(QuotaSpent, match="The quota is 1 cost a day"):
-        await store.submit(job(10, quota=Quota(cost=1.0), cost=0.4))
+        await store.jobs.submit(job(10, quota=Quota(cost=1.0), cost=0.4))
 
 
 async def test_the_same_key_is_answered_though_the_quota_is_spent(store: Store) -> None:
-    first = await store.submit(replace(job(100), idempotency_key="k", body_digest="d"))
-    again = await store.submit(replace(job(100), idempotency_key="k", body_digest="d"))
+    first = await store.jobs.submit(replace(job(100), idempotency_key="k", body_digest="d"))
+    again = await store.jobs.submit(replace(job(100), idempotency_key="k", body_digest="d"))
     assert (again.created, again.job) == (False, first.job)
 
 
@@ -96,7 +96,7 @@ async def test_jobs_that_come_at_the_same_moment_do_not_pass_it_together(
 ) -> None:
     async def submit(each: Store) -> bool:
         try:
-            return (await each.submit(job(30))).created
+            return (await each.jobs.submit(job(30))).created
         except QuotaSpent:
             return False
 

@@ -16,8 +16,8 @@ async def gate(store: Store, **more: object) -> tuple[Claim, ApprovalRow]:
     """A job that waits for a person."""
     claim = await claimed(store, **more)
     asked = ApprovalRequested(approval=1, gate="fork", subject="two workers", timeout=90.0, default="approve")
-    await store.append(claim.job, claim.epoch, [asked])
-    (waiting,) = await store.approvals("pending", job=claim.job)
+    await store.journal.append(claim.job, claim.epoch, [asked])
+    (waiting,) = await store.jobs.list_approvals("pending", job=claim.job)
     return claim, waiting
 
 
@@ -25,53 +25,59 @@ async def test_a_cancel_reaches_the_organizer_with_its_next_heartbeat(
     store: Store, other_store: Store
 ) -> None:
     claim = await claimed(store)
-    asked = await other_store.request_cancel(claim.job, "changed my mind")
+    asked = await other_store.jobs.request_cancel(claim.job, "changed my mind")
     assert (asked.status, asked.cancel_requested) == ("running", "changed my mind")
-    held = (await store.heartbeat("organizer", LEASE))[claim.job]
+    held = (await store.queue.heartbeat("organizer", LEASE))[claim.job]
     assert (held.woken, held.cancel_requested) == (True, "changed my mind")
 
 
 async def test_the_first_reason_stands(store: Store) -> None:
     job = await submitted(store)
-    await store.request_cancel(job.id, "first")
-    assert (await store.request_cancel(job.id, "second")).cancel_requested == "first"
+    await store.jobs.request_cancel(job.id, "first")
+    assert (await store.jobs.request_cancel(job.id, "second")).cancel_requested == "first"
 
 
 async def test_a_cancel_changes_nothing_in_a_job_that_has_ended(store: Store) -> None:
     job = await ended(store)
-    assert await store.request_cancel(job.id, "too late") == job
+    assert await store.jobs.request_cancel(job.id, "too late") == job
 
 
 async def test_nobody_cancels_what_is_not_there_or_not_his(store: Store) -> None:
     with pytest.raises(NotFound):
-        await store.request_cancel(JobId("none"), "why not")
+        await store.jobs.request_cancel(JobId("none"), "why not")
     job = await submitted(store, tenant="acme")
     with pytest.raises(NotFound):
-        await store.request_cancel(job.id, "why not", tenant="other")
-    assert (await store.job(job.id)).cancel_requested is None
+        await store.jobs.request_cancel(job.id, "why not", tenant="other")
+    assert (await store.jobs.get(job.id)).cancel_requested is None
 
 
 async def test_a_job_waits_while_an_approval_does(store: Store) -> None:
     claim, waiting = await gate(store)
-    assert (await store.job(claim.job)).status == "waiting"
+    assert (await store.jobs.get(claim.job)).status == "waiting"
     assert (waiting.gate, waiting.subject, waiting.ordinal) == ("fork", "two workers", 1)
     assert (waiting.expires_at - waiting.requested_at).total_seconds() == 90.0
-    await store.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve", by="Zoë")])
-    assert (await store.job(claim.job)).status == "running"
-    (decided,) = await store.approvals("decided")
+    await store.journal.append(
+        claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve", by="Zoë")]
+    )
+    assert (await store.jobs.get(claim.job)).status == "running"
+    (decided,) = await store.jobs.list_approvals("decided")
     assert (decided.decision, decided.decided_by, decided.recorded) == ("approve", "Zoë", True)
 
 
 async def test_with_two_gates_it_waits_for_both(store: Store) -> None:
     claim, _ = await gate(store)
-    await store.append(claim.job, claim.epoch, [ApprovalRequested(approval=2, gate="answer", subject="42")])
-    await store.append(claim.job, claim.epoch, [ApprovalDecided(approval=2, decision="approve")])
-    assert (await store.job(claim.job)).status == "waiting"
+    await store.journal.append(
+        claim.job, claim.epoch, [ApprovalRequested(approval=2, gate="answer", subject="42")]
+    )
+    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=2, decision="approve")])
+    assert (await store.jobs.get(claim.job)).status == "waiting"
 
 
 async def test_a_decision_is_kept_until_it_is_journaled(store: Store) -> None:
     claim, waiting = await gate(store)
-    made = await store.decide_approval(waiting.id, "edit", edit="one\x00worker", by="Zoë", reason="thrift")
+    made = await store.jobs.decide_approval(
+        waiting.id, "edit", edit="one\x00worker", by="Zoë", reason="thrift"
+    )
     assert (made.decision, made.edit, made.decided_by, made.reason) == (
         "edit",
         "one\ufffdworker",
@@ -79,14 +85,14 @@ async def test_a_decision_is_kept_until_it_is_journaled(store: Store) -> None:
         "thrift",
     )
     assert not made.recorded
-    assert await store.approvals("decided", job=claim.job) == [made]
-    assert await store.approvals("pending") == []
+    assert await store.jobs.list_approvals("decided", job=claim.job) == [made]
+    assert await store.jobs.list_approvals("pending") == []
 
 
 async def test_the_first_decision_stands_however_many_come_at_once(store: Store, other_store: Store) -> None:
     _, waiting = await gate(store)
     decisions = [
-        each.decide_approval(waiting.id, decision)
+        each.jobs.decide_approval(waiting.id, decision)
         for each in (store, other_store)
         for decision in ("approve", "reject")
     ]
@@ -98,17 +104,17 @@ async def test_the_first_decision_stands_however_many_come_at_once(store: Store,
 
 async def test_nobody_decides_what_is_not_there_not_his_or_over(store: Store) -> None:
     with pytest.raises(NotFound):
-        await store.decide_approval("none", "approve")
+        await store.jobs.decide_approval("none", "approve")
     claim, waiting = await gate(store, tenant="acme")
     with pytest.raises(NotFound):
-        await store.decide_approval(waiting.id, "approve", tenant="other")
-    await store.append(claim.job, claim.epoch, answered())
+        await store.jobs.decide_approval(waiting.id, "approve", tenant="other")
+    await store.journal.append(claim.job, claim.epoch, answered())
     with pytest.raises(JobEnded):
-        await store.decide_approval(waiting.id, "approve", tenant="acme")
-    assert await store.approvals("pending") == []
+        await store.jobs.decide_approval(waiting.id, "approve", tenant="acme")
+    assert await store.jobs.list_approvals("pending") == []
 
 
 async def test_approvals_are_listed_per_tenant(store: Store) -> None:
     await gate(store, tenant="acme")
-    assert len(await store.approvals(tenant="acme")) == 1
-    assert await store.approvals(tenant="other") == []
+    assert len(await store.jobs.list_approvals(tenant="acme")) == 1
+    assert await store.jobs.list_approvals(tenant="other") == []

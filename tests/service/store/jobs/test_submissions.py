@@ -14,9 +14,9 @@ from anabranch.service.store.store import Store
 
 async def test_a_submitted_job_is_queued_with_all_that_was_asked(store: Store) -> None:
     new = new_job(traceparent="00-" + "ab" * 16 + "-" + "cd" * 8 + "-01", tenant="acme")
-    made = await store.submit(new)
+    made = await store.jobs.submit(new)
     assert made.created
-    assert made.job == await store.job(new.id)
+    assert made.job == await store.jobs.get(new.id)
     job = made.job
     assert (job.id, job.tenant, job.spec, job.status) == (new.id, "acme", new.spec, JobStatus.QUEUED)
     assert (job.trace_id, job.traceparent) == (new.trace_id, new.traceparent)
@@ -26,8 +26,8 @@ async def test_a_submitted_job_is_queued_with_all_that_was_asked(store: Store) -
 
 async def test_its_journal_begins_with_its_submission(store: Store) -> None:
     new = new_job()
-    job = (await store.submit(new)).job
-    (record,) = await store.records(job.id)
+    job = (await store.jobs.submit(new)).job
+    (record,) = await store.journal.read(job.id)
     assert (record.seq, record.epoch, record.at) == (1, 0, job.created_at)
     assert record.event == JobSubmitted(spec=new.spec, policy_version="v1")
     assert record.hash == job.head_hash
@@ -35,44 +35,45 @@ async def test_its_journal_begins_with_its_submission(store: Store) -> None:
 
 async def test_its_trunk_is_there_from_the_first_event(store: Store) -> None:
     job = await submitted(store)
-    (trunk,) = await store.branches(job.id)
+    (trunk,) = await store.jobs.list_branches(job.id)
     assert (trunk.branch, trunk.parent, trunk.role, trunk.status) == ("0", None, "trunk", "forked")
 
 
 async def test_the_same_key_and_body_give_the_same_job(store: Store) -> None:
-    first = await store.submit(new_job(idempotency_key="k", body_digest="d"))
-    again = await store.submit(new_job(idempotency_key="k", body_digest="d"))
+    first = await store.jobs.submit(new_job(idempotency_key="k", body_digest="d"))
+    again = await store.jobs.submit(new_job(idempotency_key="k", body_digest="d"))
     assert (again.created, again.job) == (False, first.job)
 
 
 async def test_the_same_key_with_another_body_is_refused_and_writes_nothing(store: Store) -> None:
-    first = await store.submit(new_job(idempotency_key="k", body_digest="d"))
+    first = await store.jobs.submit(new_job(idempotency_key="k", body_digest="d"))
     other = new_job(idempotency_key="k", body_digest="another")
     with pytest.raises(IdempotencyConflict) as refused:
-        await store.submit(other)
+        await store.jobs.submit(other)
     assert refused.value.job == first.job.id
     with pytest.raises(NotFound):
-        await store.job(other.id)
+        await store.jobs.get(other.id)
 
 
 async def test_tenants_do_not_share_keys(store: Store) -> None:
     made = [
-        await store.submit(new_job(tenant=tenant, idempotency_key="k", body_digest=tenant)) for tenant in "ab"
+        await store.jobs.submit(new_job(tenant=tenant, idempotency_key="k", body_digest=tenant))
+        for tenant in "ab"
     ]
     assert [each.created for each in made] == [True, True]
 
 
 async def test_a_key_that_comes_in_many_times_at_once_makes_one_job(store: Store, other_store: Store) -> None:
     submissions = [
-        each.submit(new_job(idempotency_key="k", body_digest="d")) for each in (store, other_store) * 8
+        each.jobs.submit(new_job(idempotency_key="k", body_digest="d")) for each in (store, other_store) * 8
     ]
     made = await asyncio.gather(*submissions)
     assert sum(each.created for each in made) == 1
     assert len({each.job.id for each in made}) == 1
-    assert await store.queue_depth() == 1
+    assert await store.queue.count_queued() == 1
 
 
 async def test_what_no_database_holds_does_not_refuse_a_job(store: Store) -> None:
     job = await submitted(store, "a\x00b\ud800", traceparent="\x00")
     assert job.spec.question == "a\ufffdb\ufffd"
-    assert (await store.records(job.id))[0].event.spec.question == "a\ufffdb\ufffd"
+    assert (await store.journal.read(job.id))[0].event.spec.question == "a\ufffdb\ufffd"

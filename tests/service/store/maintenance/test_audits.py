@@ -24,24 +24,26 @@ A, B = BranchId("0.1"), BranchId("0.2")
 async def tamper(store: Store, *statements: str) -> None:
     """What somebody with access to the database may do."""
     for statement in statements:
-        await store._database.write(lambda connection, sql=statement: connection.execute(text(sql)))
+        await store.database.write(lambda connection, sql=statement: connection.execute(text(sql)))
 
 
 async def ten_thoughts(store: Store) -> JobId:
     """A journal of twelve records."""
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, [e.TextPosted(text=str(number)) for number in range(10)])
+    await store.journal.append(
+        claim.job, claim.epoch, [e.TextPosted(text=str(number)) for number in range(10)]
+    )
     return claim.job
 
 
 async def test_a_journal_that_nobody_touched_is_sound(store: Store) -> None:
     job = await ten_thoughts(store)
-    assert await store.audit(job) == Audit(job=job, records=12, broken=None, differences=())
+    assert await store.maintenance.audit(job) == Audit(job=job, records=12, broken=None, differences=())
 
 
 async def test_there_is_nothing_to_audit_of_a_job_that_is_not_there(store: Store) -> None:
     with pytest.raises(NotFound):
-        await store.audit(JobId("none"))
+        await store.maintenance.audit(JobId("none"))
 
 
 @pytest.mark.parametrize(
@@ -87,19 +89,19 @@ async def test_an_audit_finds_what_was_done_to_the_journal(
     job = await ten_thoughts(store)
     await tamper(store, *statements)
     seq, reason = found
-    assert (await store.audit(job)).broken == Break(seq=seq, reason=reason)
+    assert (await store.maintenance.audit(job)).broken == Break(seq=seq, reason=reason)
 
 
 async def test_an_audit_finds_what_was_done_to_the_tables(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(claim.job, claim.epoch, [*forked(1, 2), started(A), finished(A, tokens=5)])
+    await store.journal.append(claim.job, claim.epoch, [*forked(1, 2), started(A), finished(A, tokens=5)])
     await tamper(
         store,
         "UPDATE jobs SET completion_tokens = 4",
         "DELETE FROM branches WHERE branch = '0.2'",
         "UPDATE segments SET finish = 'length'",
     )
-    audit = await store.audit(claim.job)
+    audit = await store.maintenance.audit(claim.job)
     assert audit.broken is None
     assert not audit.sound
     missing, tokens, finish = audit.differences
@@ -113,11 +115,11 @@ async def test_an_audit_finds_what_was_done_to_the_tables(store: Store) -> None:
 async def test_a_rebuild_mends_the_tables(store: Store) -> None:
     jobs = [await claimed(store) for _ in range(3)]
     for claim in jobs:
-        await store.append(claim.job, claim.epoch, [*forked(1), started(A), finished(A)])
-    await store.append(
+        await store.journal.append(claim.job, claim.epoch, [*forked(1), started(A), finished(A)])
+    await store.journal.append(
         jobs[0].job, jobs[0].epoch, [e.ApprovalRequested(approval=1, gate="fork", subject="?")]
     )
-    before = [await store.job(claim.job) for claim in jobs]
+    before = [await store.jobs.get(claim.job) for claim in jobs]
     await tamper(
         store,
         "DELETE FROM branches",
@@ -125,28 +127,28 @@ async def test_a_rebuild_mends_the_tables(store: Store) -> None:
         "UPDATE segments SET cost = 9",
         "UPDATE jobs SET phase = 'failed', question = 'another', finished_at = created_at",
     )
-    assert await store.rebuild_projections() == 3
-    assert [await store.job(claim.job) for claim in jobs] == before
-    assert all([(await store.audit(claim.job)).sound for claim in jobs])
+    assert await store.maintenance.rebuild_projections() == 3
+    assert [await store.jobs.get(claim.job) for claim in jobs] == before
+    assert all([(await store.maintenance.audit(claim.job)).sound for claim in jobs])
 
 
 async def test_a_rebuild_keeps_what_the_journal_does_not_tell(store: Store) -> None:
     claim = await claimed(store)
     asked = e.ApprovalRequested(approval=1, gate="fork", subject="?")
-    await store.append(claim.job, claim.epoch, [asked], {"total_tokens": 3})
-    (gate,) = await store.approvals("pending")
-    decided = await store.decide_approval(gate.id, "reject", by="Zoë")
-    before = await store.job(claim.job)
-    assert (await store.audit(claim.job)).sound
-    await store.rebuild_projections(claim.job)
-    assert await store.approvals("decided") == [decided]
-    assert await store.job(claim.job) == before
-    assert set(await store.heartbeat("organizer", 30.0)) == {claim.job}
+    await store.journal.append(claim.job, claim.epoch, [asked], {"total_tokens": 3})
+    (gate,) = await store.jobs.list_approvals("pending")
+    decided = await store.jobs.decide_approval(gate.id, "reject", by="Zoë")
+    before = await store.jobs.get(claim.job)
+    assert (await store.maintenance.audit(claim.job)).sound
+    await store.maintenance.rebuild_projections(claim.job)
+    assert await store.jobs.list_approvals("decided") == [decided]
+    assert await store.jobs.get(claim.job) == before
+    assert set(await store.queue.heartbeat("organizer", 30.0)) == {claim.job}
 
 
 async def test_a_job_that_is_not_there_cannot_be_rebuilt(store: Store) -> None:
     with pytest.raises(NotFound):
-        await store.rebuild_projections(JobId("none"))
+        await store.maintenance.rebuild_projections(JobId("none"))
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,13 +162,13 @@ def test_whatever_happens_live_tables_equal_rebuilt_ones(
 
     async def live_and_rebuilt() -> None:
         async with Store(database_url) as store:
-            await store.submit(new)
-            (claim,) = [claim for claim in await store.claim("o", 30.0, 1000) if claim.job == new.id]
+            await store.jobs.submit(new)
+            (claim,) = [claim for claim in await store.queue.claim("o", 30.0, 1000) if claim.job == new.id]
             for start in range(0, len(happened), batch):
-                await store.append(new.id, claim.epoch, happened[start : start + batch])
+                await store.journal.append(new.id, claim.epoch, happened[start : start + batch])
             live = await everything(store, new.id)
-            assert (await store.audit(new.id)).differences == ()
-            await store.rebuild_projections(new.id)
+            assert (await store.maintenance.audit(new.id)).differences == ()
+            await store.maintenance.rebuild_projections(new.id)
             assert await everything(store, new.id) == live
 
     asyncio.run(live_and_rebuilt())
@@ -182,10 +184,10 @@ async def everything(store: Store, job: JobId) -> list[object]:
         ("approvals", "ordinal"),
     ):
         query = text(f"SELECT * FROM {table} WHERE job_id = :job ORDER BY {key}")
-        rows += await store._database.read(
+        rows += await store.database.read(
             lambda connection, query=query: connection.execute(query, {"job": job}).all()
         )
-    row = await store.job(job)
+    row = await store.jobs.get(job)
     return [[round(value, 9) if isinstance(value, float) else value for value in row] for row in rows] + [
         (row.status, row.usage, round(row.cost, 9), row.answer, row.error, row.started_at, row.finished_at)
     ]
@@ -194,15 +196,15 @@ async def everything(store: Store, job: JobId) -> list[object]:
 async def test_the_ledger_has_every_decoded_segment_with_its_tenant(store: Store) -> None:
     claim = await claimed(store, tenant="acme")
     spent = [started(A), finished(A, tokens=7, cost=0.5), started(B)]
-    await store.append(claim.job, claim.epoch, [*forked(1, 2), *spent])
+    await store.journal.append(claim.job, claim.epoch, [*forked(1, 2), *spent])
     query = text("SELECT tenant, branch, completion_tokens, cost, engine FROM usage")
-    rows = await store._database.read(lambda connection: connection.execute(query).all())
+    rows = await store.database.read(lambda connection: connection.execute(query).all())
     assert [tuple(row) for row in rows] == [("acme", "0.1", 7, 0.5, "scripted")]
 
 
 async def test_a_branch_tells_who_read_it_first(store: Store) -> None:
     claim = await claimed(store)
-    await store.append(
+    await store.journal.append(
         claim.job,
         claim.epoch,
         [
@@ -215,6 +217,6 @@ async def test_a_branch_tells_who_read_it_first(store: Store) -> None:
             *answered(),
         ],
     )
-    first, second = (await store.branches(claim.job))[1:]
+    first, second = (await store.jobs.list_branches(claim.job))[1:]
     assert (first.status, first.value, first.consumed_by) == ("returned", "6", "0")
     assert (second.status, second.cause, second.consumed_by) == ("failed", "timeout: 60 s", None)

@@ -17,51 +17,51 @@ Lines = list[str]
 
 
 async def exported(store: Store, job: JobRow) -> Lines:
-    return list(jsonl(await store.records(job.id)))
+    return list(jsonl(await store.journal.read(job.id)))
 
 
 async def purged(store: Store, **more: str) -> tuple[JobRow, Lines]:
     """A job that is gone, and its export."""
     job = await ended(store, **more)
     lines = await exported(store, job)
-    await store.purge(TOMORROW)
+    await store.maintenance.purge(TOMORROW)
     return job, lines
 
 
 async def test_what_was_exported_and_purged_comes_back_the_same(store: Store) -> None:
     job, lines = await purged(store, question="Wie heißt „Anabranch“ auf Deutsch?\x00")
-    back = await store.import_journal(lines)
+    back = await store.maintenance.import_journal(lines)
     assert await exported(store, back) == lines
-    audit = await store.audit(job.id)
+    audit = await store.maintenance.audit(job.id)
     assert (audit.sound, audit.records) == (True, job.head_seq)
     same = ("id", "status", "spec", "answer", "usage", "cost", "created_at", "started_at", "finished_at")
     assert {name: getattr(back, name) for name in same} == {name: getattr(job, name) for name in same}
     assert back.metrics is not None
     assert back.metrics["branches"] == 1
-    assert await store.claim("organizer", 60, 10) == [], "there is nothing left to do"
+    assert await store.queue.claim("organizer", 60, 10) == [], "there is nothing left to do"
 
 
 async def test_it_comes_to_another_database_for_the_tenant_that_is_named(store: Store) -> None:
     job, lines = await purged(store)
-    back = await store.import_journal(lines, tenant="acme")
-    assert (await store.job(job.id, "acme")) == back
+    back = await store.maintenance.import_journal(lines, tenant="acme")
+    assert (await store.jobs.get(job.id, "acme")) == back
     with pytest.raises(NotFound):
-        await store.job(job.id, "default")
+        await store.jobs.get(job.id, "default")
 
 
 async def test_a_job_that_is_here_is_not_overwritten(store: Store) -> None:
     job, lines = await purged(store)
-    await store.import_journal(lines)
+    await store.maintenance.import_journal(lines)
     with pytest.raises(JobExists):
-        await store.import_journal(lines)
-    assert (await store.audit(job.id)).sound
+        await store.maintenance.import_journal(lines)
+    assert (await store.maintenance.audit(job.id)).sound
 
 
 async def test_it_can_be_purged_and_imported_again(store: Store) -> None:
     _, lines = await purged(store)
     for _ in range(2):
-        await store.import_journal(lines)
-        assert await store.purge(TOMORROW) == 1
+        await store.maintenance.import_journal(lines)
+        assert await store.maintenance.purge(TOMORROW) == 1
 
 
 def without_one(lines: Lines) -> Lines:
@@ -125,21 +125,21 @@ async def test_a_journal_that_is_not_what_was_written_is_refused_whole(
 ) -> None:
     job, lines = await purged(store)
     with pytest.raises(BadJournal):
-        await store.import_journal(harm(lines))
+        await store.maintenance.import_journal(harm(lines))
     with pytest.raises(NotFound):
-        await store.job(job.id)
-    await store.import_journal(lines)
+        await store.jobs.get(job.id)
+    await store.maintenance.import_journal(lines)
 
 
 async def test_two_jobs_in_one_file_are_refused(store: Store) -> None:
     _, some = await purged(store)
     _, others = await purged(store)
     with pytest.raises(BadJournal, match="several jobs"):
-        await store.import_journal([*some, *others])
+        await store.maintenance.import_journal([*some, *others])
 
 
 async def test_a_job_that_still_ran_is_refused(store: Store) -> None:
     running = await claimed(store)
-    await store.append(running.job, running.epoch, forked(1))
+    await store.journal.append(running.job, running.epoch, forked(1))
     with pytest.raises(BadJournal, match="had not ended"):
-        await store.import_journal(await exported(store, await store.job(running.job)))
+        await store.maintenance.import_journal(await exported(store, await store.jobs.get(running.job)))

@@ -25,10 +25,10 @@ def checkpoint(branch: BranchId, wrote: str, segment: int = 1) -> Checkpoint:
 
 async def test_a_branchs_last_checkpoint_replaces_the_one_before(store: Store) -> None:
     job = (await submitted(store)).id
-    await store.save_checkpoints(job, [checkpoint(A, "So"), checkpoint(B, "Now")])
+    await store.checkpoints.save(job, [checkpoint(A, "So"), checkpoint(B, "Now")])
     later = checkpoint(A, "So it\x00", segment=2)
-    await store.save_checkpoints(job, [later])
-    assert await store.checkpoints(job) == {
+    await store.checkpoints.save(job, [later])
+    assert await store.checkpoints.read(job) == {
         A: checkpoint(A, "So it\ufffd", segment=2),
         B: checkpoint(B, "Now"),
     }
@@ -37,13 +37,13 @@ async def test_a_branchs_last_checkpoint_replaces_the_one_before(store: Store) -
 async def test_checkpoints_go_one_by_one_or_all_at_once(store: Store) -> None:
     job, other = [(await submitted(store)).id for _ in range(2)]
     for each in (job, other):
-        await store.save_checkpoints(each, [checkpoint(A, "So"), checkpoint(B, "Now")])
-    await store.delete_checkpoints(job, [A])
-    assert set(await store.checkpoints(job)) == {B}
-    await store.delete_checkpoints(job)
-    await store.save_checkpoints(job, [])
-    assert await store.checkpoints(job) == {}
-    assert set(await store.checkpoints(other)) == {A, B}
+        await store.checkpoints.save(each, [checkpoint(A, "So"), checkpoint(B, "Now")])
+    await store.checkpoints.delete(job, [A])
+    assert set(await store.checkpoints.read(job)) == {B}
+    await store.checkpoints.delete(job)
+    await store.checkpoints.save(job, [])
+    assert await store.checkpoints.read(job) == {}
+    assert set(await store.checkpoints.read(other)) == {A, B}
 
 
 def span(name: str, start_ns: int, **more: object) -> Span:
@@ -66,42 +66,42 @@ async def test_spans_are_read_as_they_were_drawn_in_the_order_of_their_beginning
     job = (await submitted(store)).id
     now = 1_795_000_000_000_000_000
     root, child = span("job", now), span("chat m", now + 5, parent_span_id=f"{now:016x}", status=Status.ERROR)
-    await store.save_spans(job, [child, root])
-    assert await store.spans(job) == [root, child]
+    await store.spans.save(job, [child, root])
+    assert await store.spans.read(job) == [root, child]
 
 
 async def test_a_span_that_is_drawn_again_replaces_its_older_self(store: Store) -> None:
     job = (await submitted(store)).id
-    await store.save_spans(job, [span("job", 5, end_ns=6)])
-    await store.save_spans(job, [span("job", 5, end_ns=60), span("job", 7)])
-    await store.save_spans(job, [])
-    assert await store.spans(job) == [span("job", 5, end_ns=60), span("job", 7)]
+    await store.spans.save(job, [span("job", 5, end_ns=6)])
+    await store.spans.save(job, [span("job", 5, end_ns=60), span("job", 7)])
+    await store.spans.save(job, [])
+    assert await store.spans.read(job) == [span("job", 5, end_ns=60), span("job", 7)]
 
 
 async def test_a_purge_takes_ended_jobs_with_all_that_is_theirs(store: Store) -> None:
     old = await ended(store)
-    await store.save_checkpoints(old.id, [checkpoint(A, "So")])
-    await store.save_spans(old.id, [span("job", 5)])
+    await store.checkpoints.save(old.id, [checkpoint(A, "So")])
+    await store.spans.save(old.id, [span("job", 5)])
     running = await claimed(store)
-    await store.append(running.job, running.epoch, forked(1))
-    assert await store.purge(TOMORROW) == 1
+    await store.journal.append(running.job, running.epoch, forked(1))
+    assert await store.maintenance.purge(TOMORROW) == 1
     with pytest.raises(NotFound):
-        await store.job(old.id)
+        await store.jobs.get(old.id)
     for table in ("events", "branches", "segments", "joins", "approvals", "checkpoints", "spans"):
         left = text(f"SELECT count(*) FROM {table} WHERE job_id = :job")
-        count = await store._database.read(
+        count = await store.database.read(
             lambda connection, left=left: connection.execute(left, {"job": old.id}).scalar_one()
         )
         assert count == 0, table
-    assert (await store.audit(running.job)).sound
+    assert (await store.maintenance.audit(running.job)).sound
 
 
 async def test_an_export_made_before_the_purge_can_still_be_verified(store: Store) -> None:
     job = await ended(store)
-    records = await store.records(job.id)
-    await store.purge(TOMORROW)
+    records = await store.journal.read(job.id)
+    await store.maintenance.purge(TOMORROW)
     kept = text("SELECT job_id, last_seq, head_hash FROM purged")
-    (row,) = await store._database.read(lambda connection: connection.execute(kept).all())
+    (row,) = await store.database.read(lambda connection: connection.execute(kept).all())
     assert tuple(row) == (job.id, len(records), records[-1].hash)
     assert isinstance(records[-1].event, TERMINAL_OF_JOB)
     assert verify([], Head(seq=row.last_seq, hash=row.head_hash)) is not None
@@ -109,14 +109,14 @@ async def test_an_export_made_before_the_purge_can_still_be_verified(store: Stor
 
 async def test_a_purge_spares_the_young_and_other_statuses(store: Store) -> None:
     job = await ended(store)
-    assert await store.purge(job.finished_at) == 0
-    assert await store.purge(TOMORROW, [JobStatus.FAILED]) == 0
-    assert await store.purge(TOMORROW, [JobStatus.FAILED, JobStatus.SUCCEEDED]) == 1
+    assert await store.maintenance.purge(job.finished_at) == 0
+    assert await store.maintenance.purge(TOMORROW, [JobStatus.FAILED]) == 0
+    assert await store.maintenance.purge(TOMORROW, [JobStatus.FAILED, JobStatus.SUCCEEDED]) == 1
 
 
 async def test_a_purge_of_many_goes_in_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anabranch.service.store.maintenance.retention.AT_ONCE", 2)
     for _ in range(5):
         await ended(store)
-    assert await store.purge(TOMORROW) == 5
-    assert (await store.jobs()).items == ()
+    assert await store.maintenance.purge(TOMORROW) == 5
+    assert (await store.jobs.list_page()).items == ()
