@@ -30,11 +30,12 @@ test: install ui ## lint, then every test that this machine can run
 	@[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent test
 	@$(BIN)/pytest
 
-lint: install ## ruff, mypy, import contracts
+lint: install ## ruff, mypy, import rules, biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent lint
 
 bench: install ## side by side: Anabranch, its peers and the floor
 	@$(BIN)/python benchmarks/run.py

@@ -79,7 +79,9 @@ export function useApprovals(): Fetched<Page<WaitingApproval>> {
       }),
       stream.on("back", again),
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      for (const stop of stops) stop();
+    };
   }, []);
   return fetched;
 }

@@ -84,7 +84,9 @@ export function useJobs(filter: JobFilter): List & { more: () => void; again: ()
       stream.on("back", again),
       stream.on("resync", again),
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      for (const stop of stops) stop();
+    };
   }, []);
 
   return { ...list, more: () => void load(list.cursor), again: () => setRound((n) => n + 1) };

@@ -47,9 +47,11 @@ export class LiveStream {
 
   /** Calls `listener` for everything of this kind; returns how to stop. */
   on<K extends keyof Heard>(kind: K, listener: Listener<K>): () => void {
-    const listeners = ((this.listeners[kind] as Set<Listener<K>> | undefined) ??= new Set<Listener<K>>() as never);
-    (listeners as Set<Listener<K>>).add(listener);
-    return () => (listeners as Set<Listener<K>>).delete(listener);
+    const known = this.listeners[kind] as Set<Listener<K>> | undefined;
+    const listeners = known ?? new Set<Listener<K>>();
+    this.listeners[kind] = listeners as never;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   /** Have the records of this job delivered too; returns how to stop. */
@@ -76,7 +78,10 @@ export class LiveStream {
   private reopen(): void {
     clearTimeout(this.timer);
     this.running?.abort();
-    if (document.hidden) return this.pause();
+    if (document.hidden) {
+      this.pause();
+      return;
+    }
     this.running = new AbortController();
     void this.run(this.jobs, this.running);
   }

@@ -10,13 +10,8 @@ import { Minimap, boundsOf } from "./minimap";
 import { paintEdges } from "./paintEdges";
 import { paintNodes, type Focus } from "./paintNodes";
 import { readPalette, type Palette } from "./palette";
-import { attachPointers } from "./pointers";
+import { attachPointers, type Pointed, type Wishes } from "./pointers";
 import type { Scene } from "./scene";
-
-export interface Wishes {
-  select: (id: string | null) => void;
-  hover: (id: string | null, x: number, y: number) => void;
-}
 
 const MOVE_MS = 280;
 /** More nodes than this change place at once. */
@@ -25,7 +20,7 @@ const MOST_MOVING = 2000;
 const MOST_BREATHING = 1500;
 const MARGIN = 36;
 
-export class GraphCanvas {
+export class GraphCanvas implements Pointed {
   readonly camera = new Camera();
   size: Size = { width: 0, height: 0 };
   scene: Scene | null = null;

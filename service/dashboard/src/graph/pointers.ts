@@ -1,11 +1,37 @@
 /** Mouse, pen, fingers and wheel over the graph: drag pans, wheel and pinch zoom, a tap selects. */
 
-import type { GraphCanvas } from "./GraphCanvas";
+import type { Camera, Size } from "./camera";
+import type { Minimap } from "./minimap";
+import type { Focus } from "./paintNodes";
+import type { Scene } from "./scene";
 
 /** A pointer that moved less than this far was a tap. */
 const TAP_PIXELS = 4;
 
-export function attachPointers(graph: GraphCanvas): () => void {
+/** What a person asks for with a pointer. */
+export interface Wishes {
+  select: (id: string | null) => void;
+  hover: (id: string | null, x: number, y: number) => void;
+}
+
+/** What pointers move and look at: the graph on its canvas. */
+export interface Pointed {
+  readonly canvas: HTMLCanvasElement;
+  readonly camera: Camera;
+  readonly minimap: Minimap;
+  readonly wishes: Wishes;
+  readonly scene: Scene | null;
+  readonly size: Size;
+  readonly focus: Focus;
+  nodeAt(x: number, y: number): string | null;
+  setFocus(focus: Partial<Focus>): void;
+  pan(dx: number, dy: number): void;
+  take(): void;
+  fit(): void;
+  invalidate(): void;
+}
+
+export function attachPointers(graph: Pointed): () => void {
   const { canvas } = graph;
   const control = new AbortController();
   const { signal } = control;
@@ -100,7 +126,7 @@ export function attachPointers(graph: GraphCanvas): () => void {
 }
 
 function pinch(
-  graph: GraphCanvas,
+  graph: Pointed,
   moved: number,
   before: { x: number; y: number },
   now: { x: number; y: number },

@@ -40,7 +40,7 @@ export function ReRun({ branch, output, close }: { branch: Branch; output: strin
         <textarea aria-label={`What ${branch.id} returned`} rows={12} value={text} onChange={(event) => setText(event.target.value)} />
         {problem && <ProblemNote problem={problem} />}
         <div className="row">
-          <button className="button primary" disabled={busy || text === output}>
+          <button type="submit" className="button primary" disabled={busy || text === output}>
             Re-run
           </button>
           <button type="button" className="button" onClick={close}>

@@ -48,7 +48,7 @@ function typed(value: unknown): string {
 }
 
 /** The value that was typed into a field; undefined leaves the policy's default. Raises SyntaxError for what is no JSON. */
-export function valueOf(field: Field, text: string): unknown {
+export function readField(field: Field, text: string): unknown {
   if (text.trim() === "" || text === field.preset) return undefined;
   if (field.kind === "text" || field.kind === "choice") return text;
   if (field.kind === "integer" || field.kind === "number") return Number.isNaN(Number(text)) ? text : Number(text);

@@ -41,7 +41,7 @@ function Choice({ a, b }: { a: string; b: string }) {
     <form className="compare-choice" onSubmit={show}>
       <input aria-label="First job" placeholder="Id of, or link to, the first job" value={left} onChange={(event) => setLeft(event.target.value)} />
       <input aria-label="Second job" placeholder="… the second job" value={right} onChange={(event) => setRight(event.target.value)} />
-      <button className="button primary">Compare</button>
+      <button type="submit" className="button primary">Compare</button>
     </form>
   );
 }

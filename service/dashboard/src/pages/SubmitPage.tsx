@@ -2,7 +2,7 @@ import { useMemo, useState, type FormEvent } from "react";
 import { post, Problem } from "../data/api";
 import type { Job, Page, PolicyInfo } from "../data/types";
 import { useFetched } from "../live";
-import { fieldsOf, valueOf, type Field } from "../model/params";
+import { fieldsOf, readField, type Field } from "../model/params";
 import { ParamField } from "../parts/ParamField";
 import { ProblemNote } from "../parts/small";
 import { changeQuery, jobAddress, navigate, usePlace } from "../router";
@@ -166,7 +166,7 @@ export default function SubmitPage() {
       </details>
       {problem && <ProblemNote problem={problem} />}
       <div>
-        <button className="button primary" disabled={busy || question.trim() === "" || !policy}>
+        <button type="submit" className="button primary" disabled={busy || question.trim() === "" || !policy}>
           {busy ? "Submitting…" : "Submit"}
         </button>
       </div>
@@ -175,6 +175,6 @@ export default function SubmitPage() {
 }
 
 function valuesOf(fields: readonly Field[], typed: Typed): Record<string, unknown> {
-  const given = fields.map((field) => [field.name, valueOf(field, typed[field.name] ?? "")] as const);
+  const given = fields.map((field) => [field.name, readField(field, typed[field.name] ?? "")] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }

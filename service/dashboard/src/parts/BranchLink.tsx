@@ -1,4 +1,3 @@
-import { selectNode } from "../job/view";
 import { addressWith, navigate } from "../router";
 
 /** The id of a branch: a click selects it in graph, waterfall and panel, and it has an address of its own. */
@@ -11,8 +10,7 @@ export function BranchLink({ branch, node }: { branch: string; node?: string | n
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey) return;
         event.preventDefault();
-        if (window.location.pathname.startsWith("/jobs/")) selectNode(target);
-        else navigate(event.currentTarget.href);
+        navigate(addressWith({ node: target }));
       }}
     >
       {branch}

@@ -51,7 +51,7 @@ export function ProblemNote({ problem, retry }: { problem: Problem; retry?: () =
           }}
         >
           <input type="password" aria-label="API key" placeholder="API key" value={key} onChange={(e) => setKey(e.target.value)} />
-          <button className="button primary">Use this key in this tab</button>
+          <button type="submit" className="button primary">Use this key in this tab</button>
         </form>
       )}
       {retry && problem.status !== 401 && (
