@@ -18,7 +18,9 @@ for (const name of first) {
   for (const [, next] of imported) if (next in text) first.add(next);
 }
 const loaded = size([...first]);
-console.log(`bundle, gzip: ${kilo(loaded)} of ${kilo(LIMIT)} at first, ${kilo(size(names) - loaded)} when opened`);
+console.log(
+  `bundle, gzip: ${kilo(loaded)} of ${kilo(LIMIT)} at first, ${kilo(size(names) - loaded)} when opened`,
+);
 if (loaded > LIMIT) {
   for (const name of first) console.error(`  ${name}: ${kilo(size([name]))}`);
   process.exit(1);

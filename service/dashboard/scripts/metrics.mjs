@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { runnerImport } from "vite";
 
 const source = (name) => fileURLToPath(new URL(`../src/model/${name}`, import.meta.url));
-const load = async (name) => (await runnerImport(source(name), { configFile: false, logLevel: "error" })).module;
+const load = async (name) =>
+  (await runnerImport(source(name), { configFile: false, logLevel: "error" })).module;
 const { graphOf } = await load("journal.ts");
 const { measure } = await load("metrics.ts");
 
@@ -13,5 +14,7 @@ for (const path of process.argv.slice(2)) {
   const read = JSON.parse(readFileSync(path, "utf8"));
   const graph = graphOf(Array.isArray(read) ? read : read.events);
   const edges = graph.edges.map(({ source, target, kind }) => [source, target, kind]);
-  console.log(JSON.stringify({ ...measure(graph), status: graph.status, nodes: [...graph.nodes.keys()], edges }));
+  console.log(
+    JSON.stringify({ ...measure(graph), status: graph.status, nodes: [...graph.nodes.keys()], edges }),
+  );
 }

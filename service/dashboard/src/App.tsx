@@ -28,7 +28,12 @@ export function App() {
   const main = useFocusOnArrival(path);
   useKeys([
     { keys: "?", does: "This sheet", group: "Everywhere", run: () => setSheet(true) },
-    ...PAGES.map(({ path: to, name, keys }) => ({ keys, does: name, group: "Everywhere", run: () => navigate(to) })),
+    ...PAGES.map(({ path: to, name, keys }) => ({
+      keys,
+      does: name,
+      group: "Everywhere",
+      run: () => navigate(to),
+    })),
     { keys: "g s", does: "Submit a job", group: "Everywhere", run: () => navigate("/submit") },
     { keys: "t", does: "Light or dark", group: "Everywhere", run: toggleTheme },
   ]);
@@ -93,7 +98,11 @@ function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
       </Link>
       <nav className="shell-nav" aria-label="Pages">
         {PAGES.map(({ path: to, name }) => (
-          <Link key={to} href={to} aria-current={path.startsWith(to) || (path === "/" && to === "/jobs") ? "page" : undefined}>
+          <Link
+            key={to}
+            href={to}
+            aria-current={path.startsWith(to) || (path === "/" && to === "/jobs") ? "page" : undefined}
+          >
             {name}
             {to === "/approvals" && waiting > 0 && (
               <span className="badge" aria-label={`${waiting} waiting`}>
@@ -108,7 +117,13 @@ function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
           <i aria-hidden="true" />
           <span>{CONNECTION[connection]}</span>
         </div>
-        <button type="button" className="button plain icon for-wide" aria-label="Keys" title="Keys (?)" onClick={openSheet}>
+        <button
+          type="button"
+          className="button plain icon for-wide"
+          aria-label="Keys"
+          title="Keys (?)"
+          onClick={openSheet}
+        >
           ?
         </button>
         <button

@@ -46,7 +46,11 @@ export function useKeys(list: readonly Binding[]): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]") !== null;
+  return (
+    target instanceof HTMLElement &&
+    target.closest("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]") !==
+      null
+  );
 }
 
 /** Space and Enter press what has the focus; arrows move a slider and scroll what can be scrolled. */
@@ -59,7 +63,8 @@ function belongsToControl({ key, target }: KeyboardEvent): boolean {
 
 export function listenToKeys(): void {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
+      return;
     const modal = document.querySelector("dialog[open]");
     if (modal || (!shortcuts.on && event.key !== "?" && event.key.length === 1)) return;
     if (belongsToControl(event)) return;

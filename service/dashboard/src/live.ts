@@ -3,7 +3,7 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { get, Problem } from "./data/api";
 import { feedOf, type JobFeed } from "./data/feed";
-import { stream, type Connection } from "./data/stream";
+import { type Connection, stream } from "./data/stream";
 import type { Load, Page, WaitingApproval } from "./data/types";
 
 export function useConnection(): Connection {
@@ -47,7 +47,8 @@ export function useFetched<T>(path: string | null, revision = ""): Fetched<T> {
     get<T>(path, control.signal).then(
       (value) => setState({ path, value, problem: null }),
       (error: unknown) => {
-        if (error instanceof Problem) setState((old) => ({ path, value: old.path === path ? old.value : null, problem: error }));
+        if (error instanceof Problem)
+          setState((old) => ({ path, value: old.path === path ? old.value : null, problem: error }));
         else if (!control.signal.aborted) throw error;
       },
     );

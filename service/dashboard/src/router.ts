@@ -43,7 +43,10 @@ export function addressWith(changes: Record<string, string | null>): string {
   return window.location.pathname + (text ? `?${text}` : "");
 }
 
-export function changeQuery(changes: Record<string, string | null>, options: { replace?: boolean } = {}): void {
+export function changeQuery(
+  changes: Record<string, string | null>,
+  options: { replace?: boolean } = {},
+): void {
   navigate(addressWith(changes), options);
 }
 

@@ -14,7 +14,11 @@ describe("the camera", () => {
 
   it("fits a graph into the middle, and small ones at their own size", () => {
     const size = { width: 800, height: 400 };
-    expect(fitting({ left: 0, right: 100, top: -50, bottom: 50 }, size, 20)).toEqual({ zoom: 1, x: 350, y: 200 });
+    expect(fitting({ left: 0, right: 100, top: -50, bottom: 50 }, size, 20)).toEqual({
+      zoom: 1,
+      x: 350,
+      y: 200,
+    });
     const { zoom, x } = fitting({ left: 0, right: 7600, top: -50, bottom: 50 }, size, 20);
     expect([zoom, x]).toEqual([0.1, 20]);
   });

@@ -1,12 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { pairs, parting } from "../src/model/compare";
-import { Story, forkJoin } from "./story";
+import { forkJoin, Story } from "./story";
 
 describe("two jobs compared", () => {
   it("match branches by their path, whatever their order in time", () => {
     const a = forkJoin({ "0.1": 100, "0.2": 300, "0.10": 50 }).graph;
     const b = forkJoin({ "0.1": 400, "0.2": 200 }).graph;
-    expect(pairs(a, b).map(({ path, delta }) => [path, delta])).toEqual([["0", 0], ["0.1", 300], ["0.2", -100], ["0.10", -50]]);
+    expect(pairs(a, b).map(({ path, delta }) => [path, delta])).toEqual([
+      ["0", 0],
+      ["0.1", 300],
+      ["0.2", -100],
+      ["0.10", -50],
+    ]);
   });
 
   it("part at the first branch that wrote something else", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { criticalPath, timePath, topologicalOrder } from "../src/model/criticalPath";
-import { Story, forkJoin } from "./story";
+import { forkJoin, Story } from "./story";
 
 describe("the critical path", () => {
   it("is the longest chain of decoded tokens to the answer", () => {
@@ -17,7 +17,14 @@ describe("the critical path", () => {
   });
 
   it("is the longest chain so far while there is no answer", () => {
-    const story = new Story().start(["0"]).at(1).finish("0", 50).fork("0.1").start(["0.1"]).at(2).finish("0.1", 70);
+    const story = new Story()
+      .start(["0"])
+      .at(1)
+      .finish("0", 50)
+      .fork("0.1")
+      .start(["0.1"])
+      .at(2)
+      .finish("0.1", 70);
     expect(criticalPath(story.graph).nodes).toEqual(["start", "0/1", "0.1/1"]);
   });
 

@@ -19,11 +19,16 @@ describe("copy as curl", () => {
       temperature: 0.7,
       maxTokens: 512,
     });
-    const echoed = execFileSync("sh", ["-c", command.replace(/^curl/, "printf '%s\\0'")], { encoding: "utf8" }).split("\0");
+    const echoed = execFileSync("sh", ["-c", command.replace(/^curl/, "printf '%s\\0'")], {
+      encoding: "utf8",
+    }).split("\0");
     expect(echoed[0]).toBe("http://127.0.0.1:8000/v1/chat/completions");
     expect(JSON.parse(echoed[4]!)).toEqual({
       model: "anabranch/sequential",
-      messages: [{ role: "user", content: HOSTILE }, { role: "assistant", content: "So far" }],
+      messages: [
+        { role: "user", content: HOSTILE },
+        { role: "assistant", content: "So far" },
+      ],
       seed: 7,
       temperature: 0.7,
       max_tokens: 512,

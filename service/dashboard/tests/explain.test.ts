@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { explain, plain } from "../src/model/explain";
-import { Story, forkJoin } from "./story";
+import { forkJoin, Story } from "./story";
 
 const told = (story: Story) => explain(story.graph).map(plain);
 
@@ -17,7 +17,12 @@ describe("a slow job explained", () => {
     for (const branch of ["0.1", "0.2", "0.3"]) story.fork(branch);
     story.start(["0.1", "0.2", "0.3"]).join(1, ["0.1", "0.2", "0.3"]);
     story.at(2).finish("0.1", 200).returned("0.1").finish("0.2", 200).returned("0.2");
-    story.at(12).finish("0.3", 800, { scheduled: 2.4 }).returned("0.3").joined(1, ["0.1", "0.2", "0.3"]).answered();
+    story
+      .at(12)
+      .finish("0.3", 800, { scheduled: 2.4 })
+      .returned("0.3")
+      .joined(1, ["0.1", "0.2", "0.3"])
+      .answered();
     expect(told(story)[0]).toContain("4.0× its siblings’ median; it waited 2.4 s in the queue.");
   });
 
@@ -27,7 +32,10 @@ describe("a slow job explained", () => {
     for (const branch of branches) story.fork(branch);
     story.start(branches).join(1, branches);
     branches.forEach((branch, i) => {
-      story.at(2 + 4 * i).finish(branch, 200, { scheduled: 4 * i }).returned(branch);
+      story
+        .at(2 + 4 * i)
+        .finish(branch, 200, { scheduled: 4 * i })
+        .returned(branch);
     });
     story.joined(1, branches).answered();
     expect(told(story)[0]).toBe(
@@ -37,9 +45,19 @@ describe("a slow job explained", () => {
   });
 
   it("tells the wait for a person first, and what the rest took", () => {
-    const story = new Story().write("ApprovalRequested", "0", { approval: 1, gate: "fork", subject: "Fork?" });
+    const story = new Story().write("ApprovalRequested", "0", {
+      approval: 1,
+      gate: "fork",
+      subject: "Fork?",
+    });
     story.at(7200).write("ApprovalDecided", "0", { approval: 1, decision: "approve", by: "ada" });
-    story.fork("0.1").start(["0.1"]).join(1, ["0.1"]).at(7210).finish("0.1", 500, { asked: 7200 }).returned("0.1");
+    story
+      .fork("0.1")
+      .start(["0.1"])
+      .join(1, ["0.1"])
+      .at(7210)
+      .finish("0.1", 500, { asked: 7200 })
+      .returned("0.1");
     expect(told(story.joined(1, ["0.1"]).answered())[0]).toBe(
       "Waiting for a person took 2 h 0 min, 99% of the job’s time; the rest took 10 s.",
     );
@@ -55,13 +73,34 @@ describe("a slow job explained", () => {
   });
 
   it("says so when branches only followed one another", () => {
-    const story = new Story("plan").fork("0.1").start(["0.1"]).join(1, ["0.1"]).at(1).finish("0.1", 100).returned("0.1");
-    story.joined(1, ["0.1"]).fork("0.2").start(["0.2"]).join(2, ["0.2"]).at(2).finish("0.2", 90).returned("0.2");
-    expect(told(story.joined(2, ["0.2"]).answered())[0]).toBe("Hardly anything ran side by side: 190 of the 190 tokens form one chain.");
+    const story = new Story("plan")
+      .fork("0.1")
+      .start(["0.1"])
+      .join(1, ["0.1"])
+      .at(1)
+      .finish("0.1", 100)
+      .returned("0.1");
+    story
+      .joined(1, ["0.1"])
+      .fork("0.2")
+      .start(["0.2"])
+      .join(2, ["0.2"])
+      .at(2)
+      .finish("0.2", 90)
+      .returned("0.2");
+    expect(told(story.joined(2, ["0.2"]).answered())[0]).toBe(
+      "Hardly anything ran side by side: 190 of the 190 tokens form one chain.",
+    );
   });
 
   it("says so when the trunk itself decodes most of the critical path", () => {
-    const story = new Story("async-think").start(["0"]).at(5).finish("0", 500).fork("0.1").fork("0.2").start(["0.1", "0.2"]);
+    const story = new Story("async-think")
+      .start(["0"])
+      .at(5)
+      .finish("0", 500)
+      .fork("0.1")
+      .fork("0.2")
+      .start(["0.1", "0.2"]);
     story.join(1, ["0.1", "0.2"]).at(7).finish("0.1", 100).returned("0.1").finish("0.2", 90).returned("0.2");
     expect(told(story.joined(1, ["0.1", "0.2"]).answered())[0]).toBe(
       "Most of the critical path is the trunk’s own: it decoded 500 of the 600 tokens, so that 2 branches beside it saved little.",
@@ -76,7 +115,15 @@ describe("a slow job explained", () => {
   });
 
   it("tells how far a running job is", () => {
-    const story = new Story().fork("0.1").fork("0.2").start(["0.1"]).at(1).start(["0.2"]).at(2).finish("0.2", 80).returned("0.2");
+    const story = new Story()
+      .fork("0.1")
+      .fork("0.2")
+      .start(["0.1"])
+      .at(1)
+      .start(["0.2"])
+      .at(2)
+      .finish("0.2", 80)
+      .returned("0.2");
     expect(told(story)).toEqual(["Running: 1 of 2 branches have ended; 0.1 has been at work the longest."]);
   });
 });

@@ -21,9 +21,12 @@ function serve(journal: { length: number }, page: number): string[] {
 }
 
 const tell = (event: JournalEvent): void => {
-  for (const listener of (stream as unknown as { listeners: Record<string, Set<(e: JournalEvent) => void>> }).listeners.record ?? []) listener(event);
+  for (const listener of (stream as unknown as { listeners: Record<string, Set<(e: JournalEvent) => void>> })
+    .listeners.record ?? [])
+    listener(event);
 };
-const settled = (feed: JobFeed, seq: number): Promise<void> => vi.waitFor(() => expect(feed.graph.seq).toBe(seq));
+const settled = (feed: JobFeed, seq: number): Promise<void> =>
+  vi.waitFor(() => expect(feed.graph.seq).toBe(seq));
 
 describe("the feed of a job", () => {
   let stop = (): void => undefined;

@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { fits, merged, type JobFilter } from "../src/data/jobs";
+import { fits, type JobFilter, merged } from "../src/data/jobs";
 import type { Job } from "../src/data/types";
 
 const NO_FILTER: JobFilter = { status: "", policy: "", q: "", within: 0 };
 const job = (id: string, more: Partial<Job> = {}): Job =>
-  ({ id, status: "running", question: "How many?", policy: { name: "plan" }, created_at: `2026-03-14T09:00:0${id}Z`, ...more }) as Job;
+  ({
+    id,
+    status: "running",
+    question: "How many?",
+    policy: { name: "plan" },
+    created_at: `2026-03-14T09:00:0${id}Z`,
+    ...more,
+  }) as Job;
 
 describe("the list of jobs, kept current", () => {
   it("puts a new job first and changes a known one where it stands", () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { graphOf, fold } from "../src/model/journal";
 import { emptyGraph } from "../src/model/graph";
-import { Story, forkJoin } from "./story";
+import { fold, graphOf } from "../src/model/journal";
+import { forkJoin, Story } from "./story";
 
-const edges = (story: Story) => story.graph.edges.map(({ source, target, kind }) => `${source} ${kind} ${target}`);
+const edges = (story: Story) =>
+  story.graph.edges.map(({ source, target, kind }) => `${source} ${kind} ${target}`);
 
 describe("a journal folded into a graph", () => {
   it("has a node per segment and points for start, join and answer", () => {
@@ -31,7 +32,12 @@ describe("a journal folded into a graph", () => {
   });
 
   it("draws what a branch waited for", () => {
-    const story = new Story("plan").fork("0.1").fork("0.2", { after: ["0.1"] }).start(["0.1"]).at(1).finish("0.1", 10);
+    const story = new Story("plan")
+      .fork("0.1")
+      .fork("0.2", { after: ["0.1"] })
+      .start(["0.1"])
+      .at(1)
+      .finish("0.1", 10);
     story.returned("0.1").start(["0.2"]);
     expect(edges(story)).toContain("0.1/1 depends 0.2/1");
   });
@@ -41,7 +47,12 @@ describe("a journal folded into a graph", () => {
     story.write("SegmentFinished", "0.1", {
       segment: 1,
       attempt: 1,
-      decoded: { text: "So", finish: "error", fault: { cause: "replica-died" }, usage: { completion_tokens: 7 } },
+      decoded: {
+        text: "So",
+        finish: "error",
+        fault: { cause: "replica-died" },
+        usage: { completion_tokens: 7 },
+      },
     });
     story.write("BranchRetried", "0.1", { attempt: 2, cause: "replica-died" });
     story.write("SegmentStarted", "0.1", { segment: 2, attempt: 2 });
@@ -52,7 +63,11 @@ describe("a journal folded into a graph", () => {
   });
 
   it("waits while an approval is open, and runs on when it is decided", () => {
-    const story = new Story().write("ApprovalRequested", "0", { approval: 1, gate: "fork", subject: "Fork?" });
+    const story = new Story().write("ApprovalRequested", "0", {
+      approval: 1,
+      gate: "fork",
+      subject: "Fork?",
+    });
     expect(story.graph.status).toBe("waiting");
     story.at(60).write("ApprovalDecided", "0", { approval: 1, decision: "approve", by: "ada" });
     expect(story.graph.status).toBe("running");
@@ -68,7 +83,12 @@ describe("a journal folded into a graph", () => {
 
   it("passes over kinds that it does not know", () => {
     const story = forkJoin({ "0.1": 100 });
-    const stranger = { ...story.events.at(-1)!, seq: story.events.length + 1, kind: "SomethingNew", payload: {} };
+    const stranger = {
+      ...story.events.at(-1)!,
+      seq: story.events.length + 1,
+      kind: "SomethingNew",
+      payload: {},
+    };
     expect(fold(story.graph, [stranger as never]).seq).toBe(stranger.seq);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { visibleGraph } from "../src/model/fold";
-import { layoutOf, NODE, type Layout } from "../src/model/layout";
-import { Story, forkJoin } from "./story";
+import { type Layout, layoutOf, NODE } from "../src/model/layout";
+import { forkJoin, Story } from "./story";
 
 const laidOut = (story: Story): Layout =>
   layoutOf(visibleGraph(story.graph, { critical: new Set(), opened: "all" }));
@@ -11,7 +11,9 @@ const overlapping = ({ boxes }: Layout): string[] => {
   return all.flatMap(([a, one], i) =>
     all
       .slice(i + 1)
-      .filter(([, two]) => one.column === two.column && Math.abs(one.y - two.y) < (one.height + two.height) / 2)
+      .filter(
+        ([, two]) => one.column === two.column && Math.abs(one.y - two.y) < (one.height + two.height) / 2,
+      )
       .map(([b]) => `${a} ${b}`),
   );
 };
@@ -38,10 +40,17 @@ describe("the layout", () => {
 
   it("lets a later round of branches use the rows of an earlier one", () => {
     const story = new Story();
-    for (const [round, branches] of [["0.1", "0.2"], ["0.3", "0.4"]].entries()) {
+    for (const [round, branches] of [
+      ["0.1", "0.2"],
+      ["0.3", "0.4"],
+    ].entries()) {
       for (const branch of branches) story.fork(branch);
       story.start(branches).join(round + 1, branches);
-      for (const branch of branches) story.at(round + 1).finish(branch, 10).returned(branch);
+      for (const branch of branches)
+        story
+          .at(round + 1)
+          .finish(branch, 10)
+          .returned(branch);
       story.joined(round + 1, branches);
     }
     const { boxes } = laidOut(story);
@@ -49,12 +58,25 @@ describe("the layout", () => {
   });
 
   it("turns an edge only beside a column, never across a node", () => {
-    const story = new Story("async-think").fork("0.1").start(["0.1", "0"]).at(1).finish("0.1", 9).returned("0.1");
-    story.finish("0", 5).start(["0"], 2).at(2).finish("0", 5, { segment: 2 }).join(1, ["0.1"]).joined(1, ["0.1"]).answered();
+    const story = new Story("async-think")
+      .fork("0.1")
+      .start(["0.1", "0"])
+      .at(1)
+      .finish("0.1", 9)
+      .returned("0.1");
+    story
+      .finish("0", 5)
+      .start(["0"], 2)
+      .at(2)
+      .finish("0", 5, { segment: 2 })
+      .join(1, ["0.1"])
+      .joined(1, ["0.1"])
+      .answered();
     const layout = laidOut(story);
     for (const route of layout.routes) {
       for (const box of layout.boxes.values()) {
-        const crosses = box.x + box.width / 2 > route.bend + 0.5 && box.x - box.width / 2 < route.bendEnd - 0.5;
+        const crosses =
+          box.x + box.width / 2 > route.bend + 0.5 && box.x - box.width / 2 < route.bendEnd - 0.5;
         expect(crosses && route.y1 !== route.y2).toBe(false);
       }
     }

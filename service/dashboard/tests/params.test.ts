@@ -18,9 +18,19 @@ const field = (name: string) => fields.find((one) => one.name === name)!;
 describe("policy parameters as a form", () => {
   it("come from the policy's JSON Schema", () => {
     expect(fields.map(({ name, kind }) => [name, kind])).toEqual([
-      ["n", "integer"], ["quorum", "number"], ["tie", "choice"], ["early", "boolean"], ["goal", "text"], ["widths", "json"],
+      ["n", "integer"],
+      ["quorum", "number"],
+      ["tie", "choice"],
+      ["early", "boolean"],
+      ["goal", "text"],
+      ["widths", "json"],
     ]);
-    expect(field("n")).toMatchObject({ preset: "8", range: "1 to 64", doc: "How many samples.", required: false });
+    expect(field("n")).toMatchObject({
+      preset: "8",
+      range: "1 to 64",
+      doc: "How many samples.",
+      required: false,
+    });
     expect(field("quorum")).toMatchObject({ preset: "", range: "over 0" });
     expect(field("goal").required).toBe(true);
   });

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { sseParser } from "../src/data/sse";
 
 describe("server-sent events", () => {
-  const text = 'id: 7\nevent: record\ndata: {"a":1}\n\n: ping\n\nevent: load\ndata: one\ndata: two\n\nid: 8\ndata: x\n\n';
+  const text =
+    'id: 7\nevent: record\ndata: {"a":1}\n\n: ping\n\nevent: load\ndata: one\ndata: two\n\nid: 8\ndata: x\n\n';
   const events = [
     { id: "7", event: "record", data: '{"a":1}' },
     { id: "7", event: "load", data: "one\ntwo" },

@@ -1,8 +1,8 @@
 /** Writes small journals for the tests: each call is one event at the moment last named with `at`. */
 
 import type { JournalEvent, Kind, Payloads } from "../src/model/events";
-import { graphOf } from "../src/model/journal";
 import type { ReasoningGraph } from "../src/model/graph";
+import { graphOf } from "../src/model/journal";
 
 export const EPOCH = Date.parse("2026-03-14T09:00:00Z") / 1000;
 
@@ -25,7 +25,15 @@ export class Story {
 
   write<K extends Kind>(kind: K, branch: string, payload: Payloads[K]): this {
     const at = new Date((EPOCH + this.now) * 1000).toISOString();
-    this.events.push({ job: "job", seq: this.events.length + 1, epoch: 1, at, kind, branch, payload } as JournalEvent);
+    this.events.push({
+      job: "job",
+      seq: this.events.length + 1,
+      epoch: 1,
+      at,
+      kind,
+      branch,
+      payload,
+    } as JournalEvent);
     return this;
   }
 
@@ -41,7 +49,11 @@ export class Story {
   }
 
   /** A segment that was asked for at `asked`, left the queue at `scheduled`, and ends now. */
-  finish(branch: string, tokens: number, times: { asked?: number; scheduled?: number; segment?: number } = {}): this {
+  finish(
+    branch: string,
+    tokens: number,
+    times: { asked?: number; scheduled?: number; segment?: number } = {},
+  ): this {
     const asked = times.asked ?? 0;
     const scheduled = times.scheduled ?? asked;
     return this.write("SegmentFinished", branch, {
@@ -74,7 +86,9 @@ export class Story {
   }
 
   answered(text = "21", sources: string[] = []): this {
-    return this.write("AnswerCommitted", "0", { text, sources }).returned("0", text).write("JobSucceeded", "0", {});
+    return this.write("AnswerCommitted", "0", { text, sources })
+      .returned("0", text)
+      .write("JobSucceeded", "0", {});
   }
 
   get graph(): ReasoningGraph {
@@ -89,7 +103,10 @@ export function forkJoin(tokens: Record<string, number>): Story {
   for (const branch of branches) story.fork(branch);
   story.start(branches).join(1, branches);
   for (const [branch, count] of Object.entries(tokens).sort((a, b) => a[1] - b[1])) {
-    story.at(count / 100).finish(branch, count).returned(branch);
+    story
+      .at(count / 100)
+      .finish(branch, count)
+      .returned(branch);
   }
   return story.joined(1, branches).answered("21", branches);
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { transcriptOf } from "../src/model/transcript";
-import { Story, forkJoin } from "./story";
+import { forkJoin, Story } from "./story";
 
-const told = (story: Story) => transcriptOf(story.events, story.graph).map(({ branch, title }) => `${branch} ${title}`);
+const told = (story: Story) =>
+  transcriptOf(story.events, story.graph).map(({ branch, title }) => `${branch} ${title}`);
 
 describe("the transcript", () => {
   it("reads as what happened, with the children of one fork in one line", () => {
@@ -19,7 +20,12 @@ describe("the transcript", () => {
   });
 
   it("does not repeat a text that was returned as it was written", () => {
-    const story = new Story().fork("0.1").start(["0.1"]).at(1).finish("0.1", 10).returned("0.1", "text of 0.1");
+    const story = new Story()
+      .fork("0.1")
+      .start(["0.1"])
+      .at(1)
+      .finish("0.1", 10)
+      .returned("0.1", "text of 0.1");
     expect(told(story)).not.toContain("0.1 returned");
   });
 
@@ -30,6 +36,10 @@ describe("the transcript", () => {
     story.write("BranchesVoted", "0", { classes, abstained: ["0.2"], winner: "21", decided: true });
     const entries = transcriptOf(story.events, story.graph);
     expect(entries.at(-1)).toMatchObject({ title: "voted: 21", text: "1 × 21   (0.1)\nabstained: 0.2" });
-    expect(entries.at(-2)).toMatchObject({ tone: "wrong", title: "failed: engine-error", text: "out of memory" });
+    expect(entries.at(-2)).toMatchObject({
+      tone: "wrong",
+      title: "failed: engine-error",
+      text: "out of memory",
+    });
   });
 });

@@ -4,7 +4,15 @@ import { ago, clock, counted, median, percent, seconds, tokens } from "../src/mo
 describe("numbers in words", () => {
   it("give durations in the unit that fits", () => {
     expect([0, 0.0004, 0.012, 0.87, 2.4, 59.4, 134, 8040, 200_000].map(seconds)).toEqual([
-      "0 s", "0.4 ms", "0.01 s", "0.87 s", "2.4 s", "59 s", "2 min 14 s", "2 h 14 min", "2 d 7 h",
+      "0 s",
+      "0.4 ms",
+      "0.01 s",
+      "0.87 s",
+      "2.4 s",
+      "59 s",
+      "2 min 14 s",
+      "2 h 14 min",
+      "2 d 7 h",
     ]);
   });
 
@@ -15,7 +23,10 @@ describe("numbers in words", () => {
 
   it("count, with the right plural", () => {
     expect([counted(1, "branch"), counted(1200, "branch"), counted(2, "token"), tokens(1130)]).toEqual([
-      "1 branch", "1,200 branches", "2 tokens", "1,130",
+      "1 branch",
+      "1,200 branches",
+      "2 tokens",
+      "1,130",
     ]);
   });
 
@@ -29,8 +40,8 @@ describe("numbers in words", () => {
 
   it("say how long ago", () => {
     const now = Date.parse("2026-03-14T12:00:00Z") / 1000;
-    expect(["11:59:58", "11:59:20", "11:20:00", "09:00:00"].map((at) => ago(`2026-03-14T${at}Z`, now))).toEqual([
-      "just now", "40 s ago", "40 min ago", "3 h ago",
-    ]);
+    expect(
+      ["11:59:58", "11:59:20", "11:20:00", "09:00:00"].map((at) => ago(`2026-03-14T${at}Z`, now)),
+    ).toEqual(["just now", "40 s ago", "40 min ago", "3 h ago"]);
   });
 });

@@ -28,7 +28,11 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return call<T>(path, { headers: { Accept: "application/json", ...authorization() }, signal });
 }
 
-export async function post<T>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+export async function post<T>(
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
   return call<T>(path, {
     method: "POST",
     headers: {
@@ -49,7 +53,11 @@ async function call<T>(path: string, init: RequestInit): Promise<T> {
     response = await fetch(path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new Problem(0, "The service does not answer", "Is it still running? This page tries again by itself.");
+    throw new Problem(
+      0,
+      "The service does not answer",
+      "Is it still running? This page tries again by itself.",
+    );
   }
   if (!response.ok) throw await problemOf(response);
   return (await response.json()) as T;
@@ -57,8 +65,14 @@ async function call<T>(path: string, init: RequestInit): Promise<T> {
 
 export async function problemOf(response: Response): Promise<Problem> {
   const body = await response.json().catch(() => ({}));
-  const title = typeof body.title === "string" ? body.title : response.statusText || `Status ${response.status}`;
-  return new Problem(response.status, title, typeof body.detail === "string" ? body.detail : "", body.errors ?? []);
+  const title =
+    typeof body.title === "string" ? body.title : response.statusText || `Status ${response.status}`;
+  return new Problem(
+    response.status,
+    title,
+    typeof body.detail === "string" ? body.detail : "",
+    body.errors ?? [],
+  );
 }
 
 /** A path with its query; what is empty is left out. */

@@ -39,7 +39,10 @@ export function fits(job: Job, { status, policy, q, within }: JobFilter): boolea
 /** A job's news put into the list: changed in place, or first when it is new and fits; out when it no longer fits. */
 export function merged(jobs: readonly Job[], news: Job, filter: JobFilter): Job[] {
   const at = jobs.findIndex((job) => job.id === news.id);
-  if (at < 0) return fits(news, filter) && (jobs.length === 0 || news.created_at >= jobs[0]!.created_at) ? [news, ...jobs] : [...jobs];
+  if (at < 0)
+    return fits(news, filter) && (jobs.length === 0 || news.created_at >= jobs[0]!.created_at)
+      ? [news, ...jobs]
+      : [...jobs];
   if (!fits(news, filter)) return jobs.filter((job) => job.id !== news.id);
   return jobs.map((job) => (job.id === news.id ? news : job));
 }
@@ -53,7 +56,10 @@ export function useJobs(filter: JobFilter): List & { more: () => void; again: ()
 
   const load = async (cursor: string | null, signal?: AbortSignal): Promise<void> => {
     try {
-      const page = await get<Page<Job>>(withQuery("/v1/jobs", { status, policy, q, limit: PAGE, cursor }), signal);
+      const page = await get<Page<Job>>(
+        withQuery("/v1/jobs", { status, policy, q, limit: PAGE, cursor }),
+        signal,
+      );
       const fresh = page.items.filter((job) => isFresh(job, within));
       // The list is newest first: once a job is too old, so are all behind it.
       const next = fresh.length < page.items.length ? null : (page.next_cursor ?? null);
@@ -80,7 +86,9 @@ export function useJobs(filter: JobFilter): List & { more: () => void; again: ()
   useEffect(() => {
     const again = (): void => setRound((n) => n + 1);
     const stops = [
-      stream.on("job", (news) => setList((old) => ({ ...old, jobs: merged(old.jobs, news, wanted.current) }))),
+      stream.on("job", (news) =>
+        setList((old) => ({ ...old, jobs: merged(old.jobs, news, wanted.current) })),
+      ),
       stream.on("back", again),
       stream.on("resync", again),
     ];

@@ -105,7 +105,10 @@ export class LiveStream {
     try {
       const headers: Record<string, string> = { Accept: "text/event-stream", ...authorization() };
       if (this.cursor) headers["Last-Event-ID"] = this.cursor;
-      const response = await fetch(withQuery("/v1/stream", { jobs, list: 1 }), { headers, signal: control.signal });
+      const response = await fetch(withQuery("/v1/stream", { jobs, list: 1 }), {
+        headers,
+        signal: control.signal,
+      });
       if (response.status === 400) this.cursor = "";
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
       this.failures = 0;

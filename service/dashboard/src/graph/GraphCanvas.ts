@@ -5,11 +5,11 @@
  */
 
 import type { Box, Layout, Route } from "../model/layout";
-import { Camera, between, ease, fitting, type Size, type View } from "./camera";
-import { Minimap, boundsOf } from "./minimap";
+import { between, Camera, ease, fitting, type Size, type View } from "./camera";
+import { boundsOf, Minimap } from "./minimap";
 import { paintEdges } from "./paintEdges";
-import { paintNodes, type Focus } from "./paintNodes";
-import { readPalette, type Palette } from "./palette";
+import { type Focus, paintNodes } from "./paintNodes";
+import { type Palette, readPalette } from "./palette";
 import { attachPointers, type Pointed, type Wishes } from "./pointers";
 import type { Scene } from "./scene";
 
@@ -175,7 +175,11 @@ export class GraphCanvas implements Pointed {
     const anchor = before && this.anchorOf(before, after);
     const [old, now] = [before?.boxes.get(anchor ?? ""), after.boxes.get(anchor ?? "")];
     if (!old || !now) return view;
-    return { zoom: view.zoom, x: view.x + (old.x - now.x) * view.zoom, y: view.y + (old.y - now.y) * view.zoom };
+    return {
+      zoom: view.zoom,
+      x: view.x + (old.x - now.x) * view.zoom,
+      y: view.y + (old.y - now.y) * view.zoom,
+    };
   }
 
   private anchorOf(before: Layout, after: Layout): string | null {
@@ -196,7 +200,12 @@ export class GraphCanvas implements Pointed {
       this.move = null;
       this.camera.set(to);
     } else {
-      this.move = { from: { x: this.camera.x, y: this.camera.y, zoom: this.camera.zoom }, to, boxes, begun: performance.now() };
+      this.move = {
+        from: { x: this.camera.x, y: this.camera.y, zoom: this.camera.zoom },
+        to,
+        boxes,
+        begun: performance.now(),
+      };
     }
     this.invalidate();
   }
@@ -228,7 +237,8 @@ export class GraphCanvas implements Pointed {
     const t = this.progress();
     if (this.move) this.camera.set(between(this.move.from, this.move.to, t));
     const boxes = this.shownBoxes();
-    const routes = boxes === this.scene.layout.boxes ? this.scene.layout.routes : moved(this.scene.layout, boxes);
+    const routes =
+      boxes === this.scene.layout.boxes ? this.scene.layout.routes : moved(this.scene.layout, boxes);
     this.paint(boxes, routes);
     if (this.move && t >= 1) this.move = null;
     if (this.move) this.invalidate();
@@ -273,6 +283,14 @@ function moved(layout: Layout, boxes: ReadonlyMap<string, Box>): Route[] {
     const x1 = from.x + from.width / 2;
     const x2 = to.x - to.width / 2;
     const clamp = (x: number): number => Math.min(Math.max(x, x1), Math.max(x1, x2));
-    return { edge: route.edge, x1, y1: from.y, x2, y2: to.y, bend: clamp(route.bend), bendEnd: clamp(route.bendEnd) };
+    return {
+      edge: route.edge,
+      x1,
+      y1: from.y,
+      x2,
+      y2: to.y,
+      bend: clamp(route.bend),
+      bendEnd: clamp(route.bendEnd),
+    };
   });
 }

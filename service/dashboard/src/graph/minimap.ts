@@ -1,7 +1,7 @@
 /** The whole graph in a corner: drawn once per layout, then copied; the frame shows what is on the screen. */
 
 import type { Layout } from "../model/layout";
-import { fitting, type Bounds, type Size, type View } from "./camera";
+import { type Bounds, fitting, type Size, type View } from "./camera";
 import { colourOf } from "./paintNodes";
 import type { Palette } from "./palette";
 import type { Scene } from "./scene";
@@ -19,7 +19,10 @@ export class Minimap {
     const slim = (bounds.bottom - bounds.top) / Math.max(1, bounds.right - bounds.left);
     this.size = { width: MOST.width, height: Math.min(MOST.height, Math.max(28, MOST.width * slim)) };
     this.view = fitting(bounds, this.size, 6);
-    this.picture = new OffscreenCanvas(Math.ceil(this.size.width * ratio), Math.ceil(this.size.height * ratio));
+    this.picture = new OffscreenCanvas(
+      Math.ceil(this.size.width * ratio),
+      Math.ceil(this.size.height * ratio),
+    );
     const context = this.picture.getContext("2d")!;
     context.scale(ratio, ratio);
     context.fillStyle = palette.card;
@@ -63,7 +66,8 @@ export class Minimap {
 
   private isShown(scene: Scene, seen: Bounds, screen: Size): boolean {
     const all = boundsOf(scene.layout);
-    const isAllSeen = seen.left <= all.left && seen.right >= all.right && seen.top <= all.top && seen.bottom >= all.bottom;
+    const isAllSeen =
+      seen.left <= all.left && seen.right >= all.right && seen.top <= all.top && seen.bottom >= all.bottom;
     return !isAllSeen && screen.width > 480;
   }
 

@@ -78,7 +78,12 @@ function stroke(
 }
 
 /** A ring where a fork leaves, an arrow head where a join arrives. */
-function ends(context: CanvasRenderingContext2D, routes: readonly Route[], colour: string, inside: string): void {
+function ends(
+  context: CanvasRenderingContext2D,
+  routes: readonly Route[],
+  colour: string,
+  inside: string,
+): void {
   context.fillStyle = colour;
   context.beginPath();
   for (const { edge, x2, y2 } of routes) {

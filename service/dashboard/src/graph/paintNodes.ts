@@ -112,14 +112,21 @@ function paintCard(
 
 function name(context: CanvasRenderingContext2D, card: Card, box: Box, view: View, palette: Palette): void {
   context.font = `${ID_PIXELS / view.zoom}px ${palette.mono}`;
-  context.fillStyle = card.tone === "failed" ? palette.failed : card.tone === "ahead" ? palette["ink-3"] : palette["ink-2"];
+  context.fillStyle =
+    card.tone === "failed" ? palette.failed : card.tone === "ahead" ? palette["ink-3"] : palette["ink-2"];
   context.textAlign = "center";
   context.textBaseline = "middle";
   const text = card.node.kind === "stack" ? card.title : card.detail;
   context.fillText(shortened(context, text, box.width - 10), box.x + 2, box.y - 2);
 }
 
-function outline(context: CanvasRenderingContext2D, x: number, y: number, width: number, height: number): void {
+function outline(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+): void {
   context.beginPath();
   context.roundRect(x, y, width, height, 5);
 }
@@ -132,7 +139,13 @@ function fillAndStroke(context: CanvasRenderingContext2D, fill: string, line: st
   context.stroke();
 }
 
-function band(context: CanvasRenderingContext2D, left: number, top: number, height: number, colour: string): void {
+function band(
+  context: CanvasRenderingContext2D,
+  left: number,
+  top: number,
+  height: number,
+  colour: string,
+): void {
   context.fillStyle = colour;
   context.beginPath();
   context.roundRect(left, top, 4, height, [5, 0, 0, 5]);
@@ -140,7 +153,14 @@ function band(context: CanvasRenderingContext2D, left: number, top: number, heig
 }
 
 /** Where its time went, to the scale of the longest node. */
-function bar(context: CanvasRenderingContext2D, card: Card, left: number, bottom: number, width: number, palette: Palette): void {
+function bar(
+  context: CanvasRenderingContext2D,
+  card: Card,
+  left: number,
+  bottom: number,
+  width: number,
+  palette: Palette,
+): void {
   let x = left + 8;
   for (const [phase, share] of card.bar) {
     const length = share * (width - 14);
@@ -150,7 +170,14 @@ function bar(context: CanvasRenderingContext2D, card: Card, left: number, bottom
   }
 }
 
-function words(context: CanvasRenderingContext2D, card: Card, left: number, top: number, width: number, palette: Palette): void {
+function words(
+  context: CanvasRenderingContext2D,
+  card: Card,
+  left: number,
+  top: number,
+  width: number,
+  palette: Palette,
+): void {
   const faint = card.tone === "ahead" || card.tone === "cancelled";
   context.textBaseline = "alphabetic";
   context.textAlign = "left";
@@ -177,7 +204,8 @@ function shortened(context: CanvasRenderingContext2D, text: string, room: number
   if (shortenedOnce.size > 20_000) shortenedOnce.clear();
   let kept = text.slice(0, 60);
   const isCut = (): boolean => kept.length < text.length;
-  while (kept.length > 0 && context.measureText(kept + (isCut() ? "…" : "")).width > room) kept = kept.slice(0, -1);
+  while (kept.length > 0 && context.measureText(kept + (isCut() ? "…" : "")).width > room)
+    kept = kept.slice(0, -1);
   const result = isCut() ? `${kept.trimEnd()}…` : kept;
   shortenedOnce.set(key, result);
   return result;
@@ -189,7 +217,13 @@ function sign(context: CanvasRenderingContext2D, card: Card, box: Box, palette: 
   const r = box.width / 2;
   const isGate = card.node.kind === "gate";
   const isAhead = card.tone === "ahead";
-  const colour = isGate ? palette.waiting : isAhead ? palette["line-strong"] : card.critical ? palette.critical : palette["ink-3"];
+  const colour = isGate
+    ? palette.waiting
+    : isAhead
+      ? palette["line-strong"]
+      : card.critical
+        ? palette.critical
+        : palette["ink-3"];
   context.lineWidth = 1.6;
   context.strokeStyle = colour;
   context.fillStyle = palette.card;
@@ -228,15 +262,33 @@ function halo(context: CanvasRenderingContext2D, box: Box, colour: string, view:
   const pad = Math.max(size, 3 / view.zoom);
   context.fillStyle = colour;
   context.beginPath();
-  context.roundRect(box.x - box.width / 2 - pad, box.y - box.height / 2 - pad, box.width + 2 * pad, box.height + 2 * pad, pad + 4);
+  context.roundRect(
+    box.x - box.width / 2 - pad,
+    box.y - box.height / 2 - pad,
+    box.width + 2 * pad,
+    box.height + 2 * pad,
+    pad + 4,
+  );
   context.fill();
 }
 
-function ring(context: CanvasRenderingContext2D, box: Box, palette: Palette, view: View, strong: boolean): void {
+function ring(
+  context: CanvasRenderingContext2D,
+  box: Box,
+  palette: Palette,
+  view: View,
+  strong: boolean,
+): void {
   const pad = Math.max(3.5, 2.5 / view.zoom);
   context.strokeStyle = strong ? palette.accent : palette["ink-3"];
   context.lineWidth = (strong ? 2.4 : 1.2) / Math.min(1, view.zoom);
   context.beginPath();
-  context.roundRect(box.x - box.width / 2 - pad, box.y - box.height / 2 - pad, box.width + 2 * pad, box.height + 2 * pad, 7);
+  context.roundRect(
+    box.x - box.width / 2 - pad,
+    box.y - box.height / 2 - pad,
+    box.width + 2 * pad,
+    box.height + 2 * pad,
+    7,
+  );
   context.stroke();
 }

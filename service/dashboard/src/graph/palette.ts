@@ -1,8 +1,28 @@
 /** The colours of the style sheet, resolved for a canvas. */
 
 const NAMES = [
-  "paper", "card", "sunken", "line", "line-strong", "ink", "ink-2", "ink-3", "accent", "accent-soft", "queue", "prefill",
-  "decode", "blocked", "critical", "critical-soft", "ok", "failed", "waiting", "fork", "join", "mark",
+  "paper",
+  "card",
+  "sunken",
+  "line",
+  "line-strong",
+  "ink",
+  "ink-2",
+  "ink-3",
+  "accent",
+  "accent-soft",
+  "queue",
+  "prefill",
+  "decode",
+  "blocked",
+  "critical",
+  "critical-soft",
+  "ok",
+  "failed",
+  "waiting",
+  "fork",
+  "join",
+  "mark",
 ] as const;
 
 export type ColourName = (typeof NAMES)[number];

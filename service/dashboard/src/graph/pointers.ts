@@ -118,10 +118,14 @@ export function attachPointers(graph: Pointed): () => void {
     },
     { signal, passive: false },
   );
-  canvas.addEventListener("dblclick", (event) => {
-    const { x, y } = place(event);
-    if (graph.nodeAt(x, y) === null) graph.fit();
-  }, { signal });
+  canvas.addEventListener(
+    "dblclick",
+    (event) => {
+      const { x, y } = place(event);
+      if (graph.nodeAt(x, y) === null) graph.fit();
+    },
+    { signal },
+  );
   return () => control.abort();
 }
 
@@ -136,7 +140,11 @@ function pinch(
   if (!other) return;
   const apart = Math.hypot(before.x - other.x, before.y - other.y);
   graph.take();
-  graph.camera.zoomAt((now.x + other.x) / 2, (now.y + other.y) / 2, Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, apart));
+  graph.camera.zoomAt(
+    (now.x + other.x) / 2,
+    (now.y + other.y) / 2,
+    Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, apart),
+  );
   graph.camera.pan((now.x - before.x) / 2, (now.y - before.y) / 2);
   graph.invalidate();
 }

@@ -3,7 +3,7 @@
 import type { VisibleGraph, VisibleNode } from "../model/fold";
 import type { Branch, GraphNode, ReasoningGraph } from "../model/graph";
 import type { Layout } from "../model/layout";
-import { durations, isWork, phaseAt, type Phase } from "../model/phases";
+import { durations, isWork, type Phase, phaseAt } from "../model/phases";
 import { counted, median, seconds, tokens } from "../model/words";
 
 export interface Scene {
@@ -98,7 +98,10 @@ function titleOf(branch: Branch | undefined, node: GraphNode | undefined): strin
 
 function barOf(node: GraphNode, moment: number, longest: number): [Phase, number][] {
   if (longest <= 0 || moment < node.ready) return [];
-  const spent = durations(node.ended !== null && node.ended <= moment ? node : { ...node, ended: null }, moment);
+  const spent = durations(
+    node.ended !== null && node.ended <= moment ? node : { ...node, ended: null },
+    moment,
+  );
   return (["queue", "prefill", "decode"] as const).map((phase) => [phase, spent[phase] / longest]);
 }
 
@@ -133,7 +136,10 @@ function stackCard(graph: ReasoningGraph, card: Card, moment: number | null): Ca
   card.right = busy > 0 ? `${tokens(busy)} live` : "open";
   card.tone = busy > 0 ? "decode" : (tally.ahead ?? 0) === all && all > 0 ? "ahead" : "done";
   card.live = busy > 0;
-  card.bar = (["queue", "prefill", "decode"] as const).map((phase) => [phase, (tally[phase] ?? 0) / Math.max(1, all)]);
+  card.bar = (["queue", "prefill", "decode"] as const).map((phase) => [
+    phase,
+    (tally[phase] ?? 0) / Math.max(1, all),
+  ]);
   return card;
 }
 
@@ -143,7 +149,8 @@ export function describe(scene: Scene, id: string): string {
   if (!card) return "";
   const { node } = card;
   const path = card.critical ? ", on the critical path" : "";
-  if (node.kind === "stack") return `${counted(node.branches.length, "branch")} folded, ${card.detail} tokens${path}. Enter opens them.`;
+  if (node.kind === "stack")
+    return `${counted(node.branches.length, "branch")} folded, ${card.detail} tokens${path}. Enter opens them.`;
   if (node.kind === "gate") return "Waits for a person to decide";
   if (node.kind === "start") return "Start";
   if (node.kind === "answer") return `Answer${path}`;

@@ -22,7 +22,10 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const shown = node && isWork(node) ? node : segments.at(-1);
   const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
   const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
-  const output = segments.filter((one) => one.state !== "failed").map((one) => one.text).join("");
+  const output = segments
+    .filter((one) => one.state !== "failed")
+    .map((one) => one.text)
+    .join("");
   const curl = (): string =>
     curlOf({
       origin: window.location.origin,
@@ -60,25 +63,44 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
       </div>
       <Output branch={branch} segments={segments} selected={node?.id ?? null} />
       {detail.problem && <ProblemNote problem={detail.problem} retry={detail.again} />}
-      {detail.value?.context && shown && <ContextView context={detail.value.context} branch={branch} segment={shown} find={view.find} />}
-      {rerunning && <ReRun branch={branch} output={branch.value || output} close={() => setRerunning(false)} />}
+      {detail.value?.context && shown && (
+        <ContextView context={detail.value.context} branch={branch} segment={shown} find={view.find} />
+      )}
+      {rerunning && (
+        <ReRun branch={branch} output={branch.value || output} close={() => setRerunning(false)} />
+      )}
     </div>
   );
 }
 
 /** What it wrote, segment by segment, with what the runtime wrote in between; then what it returned, if that differs. */
-function Output({ branch, segments, selected }: { branch: Branch; segments: GraphNode[]; selected: string | null }) {
+function Output({
+  branch,
+  segments,
+  selected,
+}: {
+  branch: Branch;
+  segments: GraphNode[];
+  selected: string | null;
+}) {
   const { view } = useJob();
-  const isTold = segments.some((one) => one.text === branch.value) || segments.map((one) => one.text).join("") === branch.value;
+  const isTold =
+    segments.some((one) => one.text === branch.value) ||
+    segments.map((one) => one.text).join("") === branch.value;
   return (
     <section>
       <h3>Output{segments.length > 1 ? ` of ${segments.length} segments` : ""}</h3>
       {segments.every((one) => one.text === "") && <p className="faint">Nothing yet.</p>}
       {segments.map((one) => (
-        <div key={one.id} className={`written${one.id === selected && segments.length > 1 ? " selected" : ""}`}>
+        <div
+          key={one.id}
+          className={`written${one.id === selected && segments.length > 1 ? " selected" : ""}`}
+        >
           {one.inserted && one.ordinal > 1 && (
             <details>
-              <summary className="faint small">{counted(one.inserted.length, "character")} written by the runtime</summary>
+              <summary className="faint small">
+                {counted(one.inserted.length, "character")} written by the runtime
+              </summary>
               <LongText text={one.inserted} first={1200} find={view.find} />
             </details>
           )}
@@ -129,7 +151,9 @@ function Relations({ branch }: { branch: Branch }) {
             ))}
             {branch.mergedInto && <BranchLink branch={branch.mergedInto} />}
             {isSource && <BranchLink branch="answer" node="answer" />}
-            {branch.consumers.length === 0 && !isSource && !branch.mergedInto && <span className="faint">nobody{branch.endedAt === null ? " yet" : ""}</span>}
+            {branch.consumers.length === 0 && !isSource && !branch.mergedInto && (
+              <span className="faint">nobody{branch.endedAt === null ? " yet" : ""}</span>
+            )}
           </dd>
         </div>
       )}

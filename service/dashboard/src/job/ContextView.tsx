@@ -18,13 +18,19 @@ export function ContextView({ context, branch, segment, find }: Props) {
   return (
     <section className="context">
       <h3>
-        Context as sent{branch.nodes.length > 1 && <> for <code>{segment.id}</code></>}
+        Context as sent
+        {branch.nodes.length > 1 && (
+          <>
+            {" "}
+            for <code>{segment.id}</code>
+          </>
+        )}
       </h3>
       {before.length > 0 && (
         <details open={own.length === 0 && !context.continuation}>
           <summary>
-            Inherited from {branch.base === "parent" ? `branch ${branch.parent}` : "the question"}: {counted(before.length, "message")},{" "}
-            {counted(lengthOf(before), "character")}
+            Inherited from {branch.base === "parent" ? `branch ${branch.parent}` : "the question"}:{" "}
+            {counted(before.length, "message")}, {counted(lengthOf(before), "character")}
           </summary>
           <Messages messages={before} find={find} />
         </details>

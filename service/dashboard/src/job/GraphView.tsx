@@ -2,13 +2,13 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { GraphCanvas } from "../graph/GraphCanvas";
 import { describe, sceneOf } from "../graph/scene";
 import { useKeys } from "../keys";
-import { isOver } from "../model/graph";
 import { visibleGraph } from "../model/fold";
+import { isOver } from "../model/graph";
 import { layoutOf } from "../model/layout";
 import { useTheme } from "../theme";
 import { useJob } from "./JobContext";
 import { Legend } from "./Legend";
-import { neighbour, type Direction } from "./neighbour";
+import { type Direction, neighbour } from "./neighbour";
 import { openGroups, selectNode } from "./view";
 
 export function GraphView() {
@@ -35,7 +35,8 @@ export function GraphView() {
 
   const choose = (id: string | null): void => {
     const node = scene.visible.nodes.find((one) => one.id === id);
-    if (node?.kind === "stack") openGroups(new Set([...(view.opened === "all" ? [] : view.opened), node.group]));
+    if (node?.kind === "stack")
+      openGroups(new Set([...(view.opened === "all" ? [] : view.opened), node.group]));
     else selectNode(id);
   };
   const chosen = useRef(choose);
@@ -109,13 +110,30 @@ export function GraphView() {
       )}
       <Legend />
       <div className="graph-tools">
-        <button type="button" className="button small-button icon" aria-label="Zoom in" title="Zoom in (+)" onClick={() => drawing.current?.zoom(1.3)}>
+        <button
+          type="button"
+          className="button small-button icon"
+          aria-label="Zoom in"
+          title="Zoom in (+)"
+          onClick={() => drawing.current?.zoom(1.3)}
+        >
           +
         </button>
-        <button type="button" className="button small-button icon" aria-label="Zoom out" title="Zoom out (-)" onClick={() => drawing.current?.zoom(1 / 1.3)}>
+        <button
+          type="button"
+          className="button small-button icon"
+          aria-label="Zoom out"
+          title="Zoom out (-)"
+          onClick={() => drawing.current?.zoom(1 / 1.3)}
+        >
           −
         </button>
-        <button type="button" className="button small-button" title="Fit all (0)" onClick={() => drawing.current?.fit()}>
+        <button
+          type="button"
+          className="button small-button"
+          title="Fit all (0)"
+          onClick={() => drawing.current?.fit()}
+        >
           Fit
         </button>
       </div>

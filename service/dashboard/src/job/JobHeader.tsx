@@ -1,8 +1,8 @@
 import { useState } from "react";
-import { post, Problem } from "../data/api";
+import { Problem, post } from "../data/api";
 import { useNow } from "../live";
-import { isOver } from "../model/graph";
 import { textOf } from "../model/events";
+import { isOver } from "../model/graph";
 import { ago } from "../model/words";
 import { Link } from "../parts/Link";
 import { CopyButton, ProblemNote, Status } from "../parts/small";
@@ -30,7 +30,8 @@ export function JobHeader() {
           </time>
           {typeof parent === "string" && (
             <span className="faint">
-              re-run of <Link href={`/jobs/${parent}`}>{parent.slice(0, 8)}…</Link>, edited at {String(spec?.lineage?.branch ?? "")}
+              re-run of <Link href={`/jobs/${parent}`}>{parent.slice(0, 8)}…</Link>, edited at{" "}
+              {String(spec?.lineage?.branch ?? "")}
             </span>
           )}
         </div>
@@ -66,7 +67,12 @@ function Actions() {
     <div className="row">
       {problem && <ProblemNote problem={problem} />}
       {!isOver(graph.status) && (
-        <button type="button" className="button danger small-button" disabled={asked} onClick={() => void cancel()}>
+        <button
+          type="button"
+          className="button danger small-button"
+          disabled={asked}
+          onClick={() => void cancel()}
+        >
           {asked ? "Cancelling…" : "Cancel"}
         </button>
       )}

@@ -10,8 +10,16 @@ export function JobKeys() {
   const to = (node: string | null | undefined): void => {
     if (node) selectNode(node, { replace: true });
   };
-  const step = (by: 1 | -1): void => to(nextHit(rows.map((row) => row.id), view.node, by));
-  const critical = (by: 1 | -1): void => to(nextHit(criticalSteps(graph, metrics.critical_nodes), view.node, by));
+  const step = (by: 1 | -1): void =>
+    to(
+      nextHit(
+        rows.map((row) => row.id),
+        view.node,
+        by,
+      ),
+    );
+  const critical = (by: 1 | -1): void =>
+    to(nextHit(criticalSteps(graph, metrics.critical_nodes), view.node, by));
   const group = "Job";
   useKeys([
     { keys: "j", does: "Next node", group, run: () => step(1) },
@@ -30,7 +38,12 @@ export function JobKeys() {
       group,
       run: () => (view.node === null ? search("") : selectNode(null)),
     },
-    ...VIEWS.map((name, i) => ({ keys: String(i + 1), does: `Show the ${name}`, group, run: () => showView(name) })),
+    ...VIEWS.map((name, i) => ({
+      keys: String(i + 1),
+      does: `Show the ${name}`,
+      group,
+      run: () => showView(name),
+    })),
   ]);
   return null;
 }

@@ -14,7 +14,8 @@ export function Journal() {
   const scroller = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const wanted = view.find.trim().toLowerCase();
-  const events = wanted === "" ? feed.events : feed.events.filter((event) => textOf(event).toLowerCase().includes(wanted));
+  const events =
+    wanted === "" ? feed.events : feed.events.filter((event) => textOf(event).toLowerCase().includes(wanted));
   const virtual = useVirtualizer({
     count: events.length,
     getScrollElement: () => scroller.current,
@@ -34,19 +35,40 @@ export function Journal() {
           const event = events[index]!;
           const isOpen = open.has(event.seq);
           return (
-            <li key={key} ref={virtual.measureElement} data-index={index} style={{ transform: `translateY(${start}px)` }}>
+            <li
+              key={key}
+              ref={virtual.measureElement}
+              data-index={index}
+              style={{ transform: `translateY(${start}px)` }}
+            >
               <div className="event">
                 <span className="faint number">{event.seq}</span>
-                <time className="faint number">{clock(Math.max(0, Date.parse(event.at) / 1000 - graph.submittedAt))}</time>
-                <button type="button" className="link-button" aria-expanded={isOpen} onClick={() => toggle(event.seq)}>
+                <time className="faint number">
+                  {clock(Math.max(0, Date.parse(event.at) / 1000 - graph.submittedAt))}
+                </time>
+                <button
+                  type="button"
+                  className="link-button"
+                  aria-expanded={isOpen}
+                  onClick={() => toggle(event.seq)}
+                >
                   {event.kind}
                 </button>
                 <BranchLink branch={event.branch} />
-                {!isOpen && <code className="event-preview faint">{JSON.stringify(event.payload).slice(0, PREVIEW)}</code>}
+                {!isOpen && (
+                  <code className="event-preview faint">
+                    {JSON.stringify(event.payload).slice(0, PREVIEW)}
+                  </code>
+                )}
               </div>
               {isOpen && (
                 <div className="event-payload">
-                  <LongText text={JSON.stringify(event.payload, null, 2)} mono first={2000} find={view.find} />
+                  <LongText
+                    text={JSON.stringify(event.payload, null, 2)}
+                    mono
+                    first={2000}
+                    find={view.find}
+                  />
                 </div>
               )}
             </li>

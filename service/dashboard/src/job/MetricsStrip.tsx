@@ -9,10 +9,18 @@ export function MetricsStrip() {
   const isFinished = isOver(graph.status);
   const wall = isFinished ? metrics.wall_seconds : graph.startedAt === null ? 0 : now - graph.startedAt;
   const cells: [string, string, string][] = [
-    ["Critical T", tokens(metrics.critical_path_tokens), "Critical path: decoded tokens on the longest dependent chain"],
+    [
+      "Critical T",
+      tokens(metrics.critical_path_tokens),
+      "Critical path: decoded tokens on the longest dependent chain",
+    ],
     ["Decoded L", tokens(metrics.total_tokens), "All decoded tokens, in every branch"],
     ["Parallel", times(metrics.parallelism), "Parallelism, L / T"],
-    ["Waste", percent(metrics.waste_tokens / Math.max(1, metrics.total_tokens)), "Tokens that no answer used"],
+    [
+      "Waste",
+      percent(metrics.waste_tokens / Math.max(1, metrics.total_tokens)),
+      "Tokens that no answer used",
+    ],
     ["Time", seconds(wall), "From claim to answer"],
     ["Queue", seconds(metrics.queue_seconds), "From submission to claim"],
     ["Branches", tokens(metrics.branches), "Trunk included"],
@@ -28,7 +36,11 @@ export function MetricsStrip() {
           </div>
         ))}
       </dl>
-      <Gauge critical={metrics.critical_path_tokens} total={metrics.total_tokens} waste={metrics.waste_tokens} />
+      <Gauge
+        critical={metrics.critical_path_tokens}
+        total={metrics.total_tokens}
+        waste={metrics.waste_tokens}
+      />
     </section>
   );
 }

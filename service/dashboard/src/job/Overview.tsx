@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type PointerEvent } from "react";
+import { type PointerEvent, useEffect, useRef, useState } from "react";
 import { readPalette } from "../graph/palette";
 import { useKeys } from "../keys";
 import { isOver } from "../model/graph";
@@ -29,12 +29,15 @@ export function Overview() {
     return () => observer.disconnect();
   }, []);
   useEffect(() => {
-    if (width > 0) paintOverview(strip.current!, graph, scale, critical, readPalette(strip.current!.parentElement!), now);
+    if (width > 0)
+      paintOverview(strip.current!, graph, scale, critical, readPalette(strip.current!.parentElement!), now);
   }, [graph, version, scale, critical, width, colours]);
 
   const at = moment === null ? 1 : scale.at(moment);
   const seek = (position: number | null): void =>
-    seekTo(position === null || position >= 1 ? null : scale.moment(Math.max(0, position)) - graph.submittedAt);
+    seekTo(
+      position === null || position >= 1 ? null : scale.moment(Math.max(0, position)) - graph.submittedAt,
+    );
   usePlaying(playing, at, seek, () => setPlaying(false));
 
   const group = "Playhead";
@@ -85,7 +88,10 @@ export function Overview() {
           onDoubleClick={window.reset}
         />
         {(window.from > 0 || window.to < 1) && (
-          <i className="overview-window" style={{ left: `${window.from * 100}%`, width: `${(window.to - window.from) * 100}%` }} />
+          <i
+            className="overview-window"
+            style={{ left: `${window.from * 100}%`, width: `${(window.to - window.from) * 100}%` }}
+          />
         )}
         {moment !== null && <i className="playhead" style={{ left: `${at * 100}%` }} />}
         {isFinished && (
@@ -109,7 +115,12 @@ export function Overview() {
 }
 
 /** Moves the playhead on while it plays. */
-function usePlaying(playing: boolean, at: number, seek: (position: number | null) => void, stop: () => void): void {
+function usePlaying(
+  playing: boolean,
+  at: number,
+  seek: (position: number | null) => void,
+  stop: () => void,
+): void {
   const latest = useRef({ at, seek, stop });
   latest.current = { at, seek, stop };
   useEffect(() => {

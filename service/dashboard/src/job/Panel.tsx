@@ -22,7 +22,13 @@ export function Panel() {
   return (
     <aside className="panel" ref={ref} aria-label={`Details of ${id}`}>
       <div className="panel-close">
-        <button type="button" className="button plain icon" aria-label="Close the details" title="Close (Esc)" onClick={() => selectNode(null)}>
+        <button
+          type="button"
+          className="button plain icon"
+          aria-label="Close the details"
+          title="Close (Esc)"
+          onClick={() => selectNode(null)}
+        >
           ✕
         </button>
       </div>
@@ -30,7 +36,9 @@ export function Panel() {
       {node?.kind === "start" && <StartPanel />}
       {node?.kind === "answer" && <AnswerPanel />}
       {node?.kind === "join" && <JoinPanel node={node} />}
-      {node?.kind !== "start" && node?.kind !== "answer" && node?.kind !== "join" && branch && <BranchPanel key={branch.id} branch={branch} node={node ?? null} />}
+      {node?.kind !== "start" && node?.kind !== "answer" && node?.kind !== "join" && branch && (
+        <BranchPanel key={branch.id} branch={branch} node={node ?? null} />
+      )}
       {!node && !branch && !isGate && <p className="quiet">There is no {id} in this job.</p>}
     </aside>
   );

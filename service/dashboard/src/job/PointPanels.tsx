@@ -20,7 +20,8 @@ export function StartPanel() {
   ];
   for (const group of [spec.params, spec.budget, spec.sampling]) {
     for (const [name, value] of Object.entries(group ?? {})) {
-      if (value !== null && value !== undefined) facts.push([name, typeof value === "string" ? value : JSON.stringify(value)]);
+      if (value !== null && value !== undefined)
+        facts.push([name, typeof value === "string" ? value : JSON.stringify(value)]);
     }
   }
   return (
@@ -56,8 +57,11 @@ export function JoinPanel({ node }: { node: GraphNode }) {
           Join {node.ordinal} of <BranchLink branch={node.branch} node={node.id} />
         </h2>
         <p className="quiet">
-          {join.mode === "all" ? "Waits for all" : `Waits for ${join.mode}${join.count > 1 ? ` (${join.count})` : ""}`} of{" "}
-          {counted(join.targets.length, "branch")}. Blocked for {seconds((node.ended ?? now) - node.asked)}.
+          {join.mode === "all"
+            ? "Waits for all"
+            : `Waits for ${join.mode}${join.count > 1 ? ` (${join.count})` : ""}`}{" "}
+          of {counted(join.targets.length, "branch")}. Blocked for {seconds((node.ended ?? now) - node.asked)}
+          .
         </p>
       </div>
       <ul className="contributions">
@@ -76,8 +80,8 @@ export function JoinPanel({ node }: { node: GraphNode }) {
                   <i style={{ width: percent(text.length / Math.max(1, all)) }} />
                 </div>
                 <p className="faint small number">
-                  {counted(text.length, "character")}, {percent(text.length / Math.max(1, all))} of what was joined, from{" "}
-                  {tokens(branch.tokens)} decoded tokens
+                  {counted(text.length, "character")}, {percent(text.length / Math.max(1, all))} of what was
+                  joined, from {tokens(branch.tokens)} decoded tokens
                   {cut > 0 && <strong className="wrong">; {tokens(cut)} characters were cut</strong>}
                 </p>
                 <LongText text={text} first={600} find={view.find} />
@@ -114,7 +118,9 @@ export function AnswerPanel() {
               </li>
             ))}
           </ul>
-          {vote.abstained.length > 0 && <p className="faint">{counted(vote.abstained.length, "branch")} gave no answer.</p>}
+          {vote.abstained.length > 0 && (
+            <p className="faint">{counted(vote.abstained.length, "branch")} gave no answer.</p>
+          )}
         </section>
       ))}
     </div>
@@ -134,7 +140,9 @@ export function Sources() {
       {sources.slice(0, MOST_SOURCES).map((id) => (
         <BranchLink key={id} branch={id} node={graph.branches.get(id)?.nodes.at(-1)} />
       ))}
-      {sources.length > MOST_SOURCES && <span className="faint">and {sources.length - MOST_SOURCES} more</span>}
+      {sources.length > MOST_SOURCES && (
+        <span className="faint">and {sources.length - MOST_SOURCES} more</span>
+      )}
     </p>
   );
 }

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { post, Problem } from "../data/api";
+import { Problem, post } from "../data/api";
 import type { Job } from "../data/types";
 import type { Branch } from "../model/graph";
 import { Dialog } from "../parts/Dialog";
@@ -34,10 +34,15 @@ export function ReRun({ branch, output, close }: { branch: Branch; output: strin
         }}
       >
         <p className="quiet">
-          A new job starts in which {branch.id} returned this text. What does not depend on it is taken from this job and
-          not decoded again; this job stays as it is.
+          A new job starts in which {branch.id} returned this text. What does not depend on it is taken from
+          this job and not decoded again; this job stays as it is.
         </p>
-        <textarea aria-label={`What ${branch.id} returned`} rows={12} value={text} onChange={(event) => setText(event.target.value)} />
+        <textarea
+          aria-label={`What ${branch.id} returned`}
+          rows={12}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
         {problem && <ProblemNote problem={problem} />}
         <div className="row">
           <button type="submit" className="button primary" disabled={busy || text === output}>

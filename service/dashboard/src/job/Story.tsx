@@ -13,7 +13,11 @@ export function Story() {
       {sentences.map((sentence, i) => (
         <p key={i} className={i === 0 ? "story-first" : "quiet"}>
           {sentence.map((part, k) =>
-            typeof part === "string" ? part : <BranchLink key={k} branch={part.branch} node={graph.branches.get(part.branch)?.nodes.at(-1)} />,
+            typeof part === "string" ? (
+              part
+            ) : (
+              <BranchLink key={k} branch={part.branch} node={graph.branches.get(part.branch)?.nodes.at(-1)} />
+            ),
           )}
         </p>
       ))}

@@ -1,4 +1,4 @@
-import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { clock, seconds } from "../model/words";
 import { useJob } from "./JobContext";
 
@@ -15,7 +15,10 @@ export interface TimeWindow {
 }
 
 const NARROWEST = 0.002;
-const WindowContext = createContext<{ range: [number, number]; setRange: (range: [number, number]) => void } | null>(null);
+const WindowContext = createContext<{
+  range: [number, number];
+  setRange: (range: [number, number]) => void;
+} | null>(null);
 
 export function WindowProvider({ children }: { children: ReactNode }) {
   const [range, setRange] = useState<[number, number]>([0, 1]);
@@ -69,7 +72,11 @@ export function TimeAxis({ window }: { window: TimeWindow }) {
   let taken = Number.NEGATIVE_INFINITY;
   const shown = ticks.filter((tick) => {
     const at = place(tick);
-    const isHidden = at < taken || at < 0 || at > width - LABEL / 2 || gaps.some((gap) => at > gap.at - LABEL && at < gap.at + LABEL / 2);
+    const isHidden =
+      at < taken ||
+      at < 0 ||
+      at > width - LABEL / 2 ||
+      gaps.some((gap) => at > gap.at - LABEL && at < gap.at + LABEL / 2);
     if (!isHidden) taken = at + LABEL;
     return !isHidden;
   });

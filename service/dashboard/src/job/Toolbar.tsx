@@ -1,9 +1,14 @@
-import { useRef, type KeyboardEvent } from "react";
+import { type KeyboardEvent, useRef } from "react";
 import { nextHit } from "../model/search";
 import { useJob } from "./JobContext";
 import { fillWindow, openGroups, search, selectNode, showView, VIEWS, type View } from "./view";
 
-const NAMES: Record<View, string> = { graph: "Graph", waterfall: "Waterfall", transcript: "Transcript", journal: "Journal" };
+const NAMES: Record<View, string> = {
+  graph: "Graph",
+  waterfall: "Waterfall",
+  transcript: "Transcript",
+  journal: "Journal",
+};
 
 /** Which view, what is searched, how much is folded. */
 export function Toolbar() {

@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
-import { transcriptOf, type Entry } from "../model/transcript";
+import { type Entry, transcriptOf } from "../model/transcript";
 import { clock } from "../model/words";
 import { BranchLink } from "../parts/BranchLink";
 import { LongText } from "../parts/LongText";
@@ -30,8 +30,18 @@ export function Transcript() {
     <div className="transcript" ref={scroller} tabIndex={0} role="region" aria-label="Transcript">
       <ol className="transcript-all" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, key, start }) => (
-          <li key={key} ref={virtual.measureElement} data-index={index} style={{ transform: `translateY(${start}px)` }}>
-            <EntryView entry={entries[index]!} origin={graph.submittedAt} find={view.find} selected={entries[index]!.node === view.node && view.node !== null} />
+          <li
+            key={key}
+            ref={virtual.measureElement}
+            data-index={index}
+            style={{ transform: `translateY(${start}px)` }}
+          >
+            <EntryView
+              entry={entries[index]!}
+              origin={graph.submittedAt}
+              find={view.find}
+              selected={entries[index]!.node === view.node && view.node !== null}
+            />
           </li>
         ))}
       </ol>
@@ -40,7 +50,17 @@ export function Transcript() {
   );
 }
 
-function EntryView({ entry, origin, find, selected }: { entry: Entry; origin: number; find: string; selected: boolean }) {
+function EntryView({
+  entry,
+  origin,
+  find,
+  selected,
+}: {
+  entry: Entry;
+  origin: number;
+  find: string;
+  selected: boolean;
+}) {
   return (
     <article className={`entry ${entry.tone}${selected ? " selected" : ""}`}>
       <header className="row">
@@ -50,7 +70,9 @@ function EntryView({ entry, origin, find, selected }: { entry: Entry; origin: nu
         {entry.branches.slice(0, MOST_BRANCHES).map((id) => (
           <BranchLink key={id} branch={id} />
         ))}
-        {entry.branches.length > MOST_BRANCHES && <span className="faint">and {entry.branches.length - MOST_BRANCHES} more</span>}
+        {entry.branches.length > MOST_BRANCHES && (
+          <span className="faint">and {entry.branches.length - MOST_BRANCHES} more</span>
+        )}
       </header>
       {entry.inserted && (
         <details>

@@ -5,8 +5,8 @@ import type { GraphNode } from "../model/graph";
 import { isWork, spansOf, startOf } from "../model/phases";
 import { depthOf } from "../model/rows";
 import { seconds, tokens } from "../model/words";
-import { useJob, type JobState } from "./JobContext";
-import { TimeAxis, useWindow, type TimeWindow } from "./TimeAxis";
+import { type JobState, useJob } from "./JobContext";
+import { TimeAxis, type TimeWindow, useWindow } from "./TimeAxis";
 import { orderBy, selectNode } from "./view";
 
 const ROW = 28;
@@ -113,9 +113,16 @@ interface RowProps {
 
 function Row({ node, state, window, top, index, selected, critical, hit, dim }: RowProps) {
   const branch = state.graph.branches.get(node.branch);
-  const name = node.kind === "answer" ? "" : node.kind === "join" ? "join" : branch?.label || branch?.role || "";
+  const name =
+    node.kind === "answer" ? "" : node.kind === "join" ? "join" : branch?.label || branch?.role || "";
   const took = (node.ended ?? state.now) - startOf(node);
-  const classes = ["waterfall-row", critical && "critical", hit && "hit", dim && "dim", `state-${node.state}`];
+  const classes = [
+    "waterfall-row",
+    critical && "critical",
+    hit && "hit",
+    dim && "dim",
+    `state-${node.state}`,
+  ];
   const indent = state.view.order === "branch" ? Math.min(6, depthOf(node.branch)) * 10 : 0;
   return (
     <div
@@ -175,7 +182,11 @@ function Bars({ node, state, window }: { node: GraphNode; state: JobState; windo
           />
         );
       })}
-      {end < 92 && <span className="took number" style={{ left: `${Math.max(0, end)}%` }}>{seconds(spans.at(-1)!.to - spans[0]!.from)}</span>}
+      {end < 92 && (
+        <span className="took number" style={{ left: `${Math.max(0, end)}%` }}>
+          {seconds(spans.at(-1)!.to - spans[0]!.from)}
+        </span>
+      )}
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Palette } from "../graph/palette";
 import type { ReasoningGraph } from "../model/graph";
-import { isWork, spansOf, type Phase } from "../model/phases";
+import { isWork, type Phase, spansOf } from "../model/phases";
 import type { TimeScale } from "../model/timeScale";
 
 const STACK: readonly Phase[] = ["decode", "prefill", "queue"];
@@ -27,7 +27,11 @@ export function paintOverview(
   const bins = Math.max(1, Math.ceil(width / BIN));
   const counts = countsOf(graph, scale, bins, now);
   let most = 1;
-  for (let i = 0; i < bins; i++) most = Math.max(most, STACK.reduce((sum, phase) => sum + counts[phase][i]!, 0));
+  for (let i = 0; i < bins; i++)
+    most = Math.max(
+      most,
+      STACK.reduce((sum, phase) => sum + counts[phase][i]!, 0),
+    );
   const room = height - FOOT - 4;
   for (let i = 0; i < bins; i++) {
     let y = height - FOOT;
@@ -38,20 +42,36 @@ export function paintOverview(
       y -= tall;
     }
   }
-  for (const { left, right } of scale.gaps) hatch(context, left * width, (right - left) * width, height - FOOT, palette.blocked);
+  for (const { left, right } of scale.gaps)
+    hatch(context, left * width, (right - left) * width, height - FOOT, palette.blocked);
   context.fillStyle = palette.critical;
   for (const id of critical) {
     const node = graph.nodes.get(id);
     if (!node || !isWork(node)) continue;
     const from = scale.at(node.ready) * width;
-    context.fillRect(from, height - FOOT + 1, Math.max(1, scale.at(node.ended ?? now) * width - from), FOOT - 2);
+    context.fillRect(
+      from,
+      height - FOOT + 1,
+      Math.max(1, scale.at(node.ended ?? now) * width - from),
+      FOOT - 2,
+    );
   }
 }
 
 /** How many segments are in each phase, per bin: by differences, so that it is linear in nodes and bins. */
-function countsOf(graph: ReasoningGraph, scale: TimeScale, bins: number, now: number): Record<Phase, Float64Array> {
+function countsOf(
+  graph: ReasoningGraph,
+  scale: TimeScale,
+  bins: number,
+  now: number,
+): Record<Phase, Float64Array> {
   const empty = (): Float64Array => new Float64Array(bins + 1);
-  const counts: Record<Phase, Float64Array> = { queue: empty(), prefill: empty(), decode: empty(), blocked: empty() };
+  const counts: Record<Phase, Float64Array> = {
+    queue: empty(),
+    prefill: empty(),
+    decode: empty(),
+    blocked: empty(),
+  };
   for (const node of graph.nodes.values()) {
     if (!isWork(node)) continue;
     for (const { phase, from, to } of spansOf(node, now)) {
@@ -65,7 +85,13 @@ function countsOf(graph: ReasoningGraph, scale: TimeScale, bins: number, now: nu
   return counts;
 }
 
-function hatch(context: CanvasRenderingContext2D, left: number, width: number, height: number, colour: string): void {
+function hatch(
+  context: CanvasRenderingContext2D,
+  left: number,
+  width: number,
+  height: number,
+  colour: string,
+): void {
   context.save();
   context.beginPath();
   context.rect(left, 0, width, height);

@@ -1,6 +1,6 @@
 /** Two jobs side by side: branches are matched by their path through the forks, never by order or time. */
 
-import { comparePaths, type Branch, type ReasoningGraph } from "./graph";
+import { type Branch, comparePaths, type ReasoningGraph } from "./graph";
 
 export interface Pair {
   path: string;

@@ -4,7 +4,7 @@
  */
 
 import { criticalPath, timePath } from "./criticalPath";
-import { isOver, TRUNK, type Branch, type ReasoningGraph } from "./graph";
+import { type Branch, isOver, type ReasoningGraph, TRUNK } from "./graph";
 import { durations, startOf } from "./phases";
 import { counted, median, percent, seconds, times, tokens } from "./words";
 
@@ -36,7 +36,13 @@ export interface Spending {
 export function spending(graph: ReasoningGraph): Spending {
   const from = graph.submittedAt;
   const end = graph.endedAt ?? graph.lastAt;
-  const spent: Spending = { wall: Math.max(0, end - from), approval: 0, queue: 0, work: 0, longestQueue: null };
+  const spent: Spending = {
+    wall: Math.max(0, end - from),
+    approval: 0,
+    queue: 0,
+    work: 0,
+    longestQueue: null,
+  };
   for (const { from: asked, to } of graph.approvals) spent.approval += (to ?? end) - asked;
   if (graph.startedAt !== null) spent.queue += graph.startedAt - from;
   for (const id of timePath(graph)) {
@@ -45,7 +51,8 @@ export function spending(graph: ReasoningGraph): Spending {
     const { queue, prefill, decode } = durations(node, end);
     spent.queue += queue;
     spent.work += prefill + decode;
-    if (queue > (spent.longestQueue?.seconds ?? 0)) spent.longestQueue = { branch: node.branch, seconds: queue };
+    if (queue > (spent.longestQueue?.seconds ?? 0))
+      spent.longestQueue = { branch: node.branch, seconds: queue };
   }
   return spent;
 }
@@ -84,17 +91,23 @@ export function straggler(graph: ReasoningGraph): Straggler | null {
 function siblingsOf(graph: ReasoningGraph, branch: Branch): Branch[] {
   const parent = branch.parent === null ? undefined : graph.branches.get(branch.parent);
   const siblings = (parent?.children ?? []).map((id) => graph.branches.get(id)!);
-  return siblings.filter((one) => one.id !== branch.id && one.entry[0] === branch.entry[0] && one.tokens > 0 && one.status !== "failed");
+  return siblings.filter(
+    (one) =>
+      one.id !== branch.id && one.entry[0] === branch.entry[0] && one.tokens > 0 && one.status !== "failed",
+  );
 }
 
 export function explain(graph: ReasoningGraph): Sentence[] {
   if (graph.status === "queued") return [["Waiting for an organizer to claim it."]];
   const waiting = graph.approvals.find((approval) => approval.to === null);
   const sentences: Sentence[] = [];
-  if (graph.status === "failed" && graph.error) sentences.push([`The job failed: ${lower(graph.error.title)}.`]);
+  if (graph.status === "failed" && graph.error)
+    sentences.push([`The job failed: ${lower(graph.error.title)}.`]);
   if (graph.status === "cancelled") sentences.push([`Cancelled: ${graph.error?.detail ?? "by request"}.`]);
   if (waiting && !isOver(graph.status)) {
-    sentences.push([`Waiting for a person to decide on the ${waiting.gate}. Nothing is being decoded meanwhile.`]);
+    sentences.push([
+      `Waiting for a person to decide on the ${waiting.gate}. Nothing is being decoded meanwhile.`,
+    ]);
   }
   if (!isOver(graph.status) && !waiting) sentences.push(progress(graph));
   if (isOver(graph.status)) sentences.push(...causes(graph));
@@ -106,7 +119,8 @@ function progress(graph: ReasoningGraph): Sentence {
   const children = [...graph.branches.values()].filter((branch) => branch.parent !== null);
   const live = children.filter((branch) => branch.endedAt === null);
   if (children.length === 0) return ["Running: the trunk is decoding, nothing has forked yet."];
-  if (live.length === 0) return [`Running: all ${counted(children.length, "branch")} have ended, the trunk goes on.`];
+  if (live.length === 0)
+    return [`Running: all ${counted(children.length, "branch")} have ended, the trunk goes on.`];
   const slowest = live.reduce((a, b) => (startedAt(graph, a) <= startedAt(graph, b) ? a : b));
   return [
     `Running: ${tokens(children.length - live.length)} of ${counted(children.length, "branch")} ${children.length === 1 ? "has" : "have"} ended; `,
@@ -129,10 +143,17 @@ function causes(graph: ReasoningGraph): Sentence[] {
     told.push({ share: 2 + spent.approval / spent.wall, sentence: approvalSentence(spent) });
   }
   const queueTold = slow !== null && slow.branch.id === spent.longestQueue?.branch;
-  const isQueued = spent.queue > TELLING_SECONDS && spent.queue > TELLING_SHARE * (spent.wall - spent.approval);
-  if (isQueued && !queueTold) told.push({ share: 1 + spent.queue / spent.wall, sentence: queueSentence(graph, spent) });
-  if (slow) told.push({ share: slow.tokens / slow.path, sentence: stragglerSentence(graph, slow, told.length === 0) });
-  if (told.length === 0 && slow === null && criticalPath(graph).tokens > 0) told.push({ share: 0, sentence: balanced(graph) });
+  const isQueued =
+    spent.queue > TELLING_SECONDS && spent.queue > TELLING_SHARE * (spent.wall - spent.approval);
+  if (isQueued && !queueTold)
+    told.push({ share: 1 + spent.queue / spent.wall, sentence: queueSentence(graph, spent) });
+  if (slow)
+    told.push({
+      share: slow.tokens / slow.path,
+      sentence: stragglerSentence(graph, slow, told.length === 0),
+    });
+  if (told.length === 0 && slow === null && criticalPath(graph).tokens > 0)
+    told.push({ share: 0, sentence: balanced(graph) });
   return told.sort((a, b) => b.share - a.share).map((one) => one.sentence);
 }
 
@@ -144,7 +165,10 @@ function approvalSentence(spent: Spending): Sentence {
 }
 
 function stragglerSentence(graph: ReasoningGraph, slow: Straggler, isFirst: boolean): Sentence {
-  const queue = slow.branch.nodes.reduce((sum, id) => sum + durations(graph.nodes.get(id)!, graph.lastAt).queue, 0);
+  const queue = slow.branch.nodes.reduce(
+    (sum, id) => sum + durations(graph.nodes.get(id)!, graph.lastAt).queue,
+    0,
+  );
   return [
     "Branch ",
     { branch: slow.branch.id },
@@ -171,8 +195,12 @@ function balanced(graph: ReasoningGraph): Sentence {
   const path = criticalPath(graph);
   const all = [...graph.branches.values()].reduce((sum, branch) => sum + branch.tokens, 0);
   const children = graph.branches.size - 1;
-  if (children === 0) return [`Nothing forked: all ${counted(path.tokens, "token")} were decoded one after another.`];
-  const trunk = path.nodes.reduce((sum, id) => sum + (graph.nodes.get(id)!.branch === TRUNK ? graph.nodes.get(id)!.tokens : 0), 0);
+  if (children === 0)
+    return [`Nothing forked: all ${counted(path.tokens, "token")} were decoded one after another.`];
+  const trunk = path.nodes.reduce(
+    (sum, id) => sum + (graph.nodes.get(id)!.branch === TRUNK ? graph.nodes.get(id)!.tokens : 0),
+    0,
+  );
   if (trunk > TRUNK_SHARE * path.tokens) {
     return [
       `Most of the critical path is the trunk’s own: it decoded ${tokens(trunk)} of the ${tokens(path.tokens)} tokens, ` +
@@ -181,7 +209,9 @@ function balanced(graph: ReasoningGraph): Sentence {
   }
   const ratio = all / Math.max(path.tokens, 1);
   if (ratio < CHAIN_RATIO) {
-    return [`Hardly anything ran side by side: ${tokens(path.tokens)} of the ${counted(all, "token")} form one chain.`];
+    return [
+      `Hardly anything ran side by side: ${tokens(path.tokens)} of the ${counted(all, "token")} form one chain.`,
+    ];
   }
   return [
     `No branch stands out. ${counted(children, "branch")} and the trunk decoded ${counted(all, "token")}, ` +
@@ -193,18 +223,25 @@ function troubles(graph: ReasoningGraph): Sentence[] {
   const sentences: Sentence[] = [];
   const retried = [...graph.branches.values()].filter((branch) => branch.attempts > 1);
   if (retried.length > 0) sentences.push(named("Retried", retried));
-  const failed = [...graph.branches.values()].filter((branch) => branch.status === "failed" && branch.parent !== null);
+  const failed = [...graph.branches.values()].filter(
+    (branch) => branch.status === "failed" && branch.parent !== null,
+  );
   if (failed.length > 0) sentences.push(named("Failed", failed));
   if (graph.claims > 1) {
-    sentences.push([`The organizer was lost ${graph.claims === 2 ? "once" : `${graph.claims - 1} times`}; the journal carried on.`]);
+    sentences.push([
+      `The organizer was lost ${graph.claims === 2 ? "once" : `${graph.claims - 1} times`}; the journal carried on.`,
+    ]);
   }
-  if (graph.exceeded.length > 0) sentences.push([`A budget ran out: ${[...new Set(graph.exceeded)].join(", ")}.`]);
+  if (graph.exceeded.length > 0)
+    sentences.push([`A budget ran out: ${[...new Set(graph.exceeded)].join(", ")}.`]);
   if (graph.answer?.forced) sentences.push(["The answer was given early, from what there was."]);
   return sentences;
 }
 
 function named(verb: string, branches: Branch[]): Sentence {
-  const shown = branches.slice(0, 3).flatMap((branch, i): Part[] => (i === 0 ? [{ branch: branch.id }] : [", ", { branch: branch.id }]));
+  const shown = branches
+    .slice(0, 3)
+    .flatMap((branch, i): Part[] => (i === 0 ? [{ branch: branch.id }] : [", ", { branch: branch.id }]));
   const more = branches.length > 3 ? [` and ${branches.length - 3} more`] : [];
   return [`${verb}: `, ...shown, ...more, "."];
 }

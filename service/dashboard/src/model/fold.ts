@@ -3,7 +3,7 @@
  * the rest becomes one stack. Runs of joins with nothing between them (a vote taken one by one) become one join.
  */
 
-import { descends, START, type Branch, type EdgeKind, type GraphNode, type ReasoningGraph } from "./graph";
+import { type Branch, descends, type EdgeKind, type GraphNode, type ReasoningGraph, START } from "./graph";
 
 export interface VisibleNode {
   id: string;
@@ -69,7 +69,8 @@ function groupsOf(graph: ReasoningGraph, parent: Branch): Map<string, string[]> 
   const groups = new Map<string, string[]>();
   for (const id of parent.children) {
     const child = graph.branches.get(id)!;
-    const level = child.after.length === 0 ? 0 : 1 + Math.max(...child.after.map((other) => depth.get(other) ?? 0));
+    const level =
+      child.after.length === 0 ? 0 : 1 + Math.max(...child.after.map((other) => depth.get(other) ?? 0));
     depth.set(id, level);
     const group = `${parent.id}@${child.entry[0] ?? START}${level > 0 ? `~${level}` : ""}`;
     const members = groups.get(group);
@@ -185,7 +186,13 @@ export function visibleGraph(graph: ReasoningGraph, wishes: FoldWishes): Visible
     show(bare(id, "gate", branch, []));
   }
   for (const stack of stacks.values()) show(stack);
-  return { nodes, edges: edgesOf(graph, home), lanes: lanesOf(graph, hiddenIn, stacks, groupOf), home, groups };
+  return {
+    nodes,
+    edges: edgesOf(graph, home),
+    lanes: lanesOf(graph, hiddenIn, stacks, groupOf),
+    home,
+    groups,
+  };
 }
 
 function bare(id: string, kind: VisibleNode["kind"], branch: string, nodes: string[]): VisibleNode {
@@ -198,7 +205,11 @@ export function gateId(ordinal: number): string {
 }
 
 /** The join right before this one on the same branch, if nothing starts between the two. */
-function joinBefore(graph: ReasoningGraph, node: GraphNode, forkSources: ReadonlySet<string>): string | undefined {
+function joinBefore(
+  graph: ReasoningGraph,
+  node: GraphNode,
+  forkSources: ReadonlySet<string>,
+): string | undefined {
   const next = graph.incoming.get(node.id)?.find((edge) => edge.kind === "next");
   const before = next && graph.nodes.get(next.source);
   return before?.kind === "join" && !forkSources.has(before.id) ? before.id : undefined;

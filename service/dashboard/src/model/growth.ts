@@ -93,7 +93,12 @@ export function tipsOf(graph: ReasoningGraph, id: string): string[] {
 }
 
 /** Put a new node behind these; of two edges between the same nodes the first stands. */
-export function attach(graph: ReasoningGraph, branch: Branch, node: GraphNode, behind: readonly Predecessor[]): void {
+export function attach(
+  graph: ReasoningGraph,
+  branch: Branch,
+  node: GraphNode,
+  behind: readonly Predecessor[],
+): void {
   branch.nodes.push(node.id);
   for (const { source, kind } of behind) link(graph, source, node.id, kind);
 }

@@ -21,7 +21,9 @@ export function contributions(graph: ReasoningGraph, join: GraphNode): Contribut
     const branch = graph.branches.get(id);
     if (!branch) return [];
     const late = !joined.includes(id);
-    return [{ branch, text: branch.value || branch.cause, cut: late || !reader ? 0 : cutOf(branch, reader), late }];
+    return [
+      { branch, text: branch.value || branch.cause, cut: late || !reader ? 0 : cutOf(branch, reader), late },
+    ];
   });
 }
 

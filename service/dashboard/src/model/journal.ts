@@ -4,8 +4,8 @@
  * a node from its request on, so that a blocked branch is seen.
  */
 
-import { secondsOf, type JournalEvent, type Kind, type Payloads } from "./events";
-import { ANSWER, START, TRUNK, emptyGraph, type Branch, type ReasoningGraph } from "./graph";
+import { type JournalEvent, type Kind, type Payloads, secondsOf } from "./events";
+import { ANSWER, type Branch, emptyGraph, type ReasoningGraph, START, TRUNK } from "./graph";
 import { attach, endBranch, frontier, link, makeBranch, makeNode, readyTime, tipsOf } from "./growth";
 
 type Handler<K extends Kind> = (

@@ -126,7 +126,8 @@ function rows(graph: VisibleGraph, column: ReadonlyMap<string, number>): Map<str
   }
   const outermostFirst = byDepth(graph.lanes);
   const offset = new Map<string, number>();
-  for (const lane of [...outermostFirst].reverse()) pack(children.get(lane.id) ?? [], reach.get(lane.id)!, reach, offset);
+  for (const lane of [...outermostFirst].reverse())
+    pack(children.get(lane.id) ?? [], reach.get(lane.id)!, reach, offset);
   const row = new Map<string, number>();
   for (const lane of outermostFirst) {
     row.set(lane.id, lane.parent === null ? 0 : (row.get(lane.parent) ?? 0) + (offset.get(lane.id) ?? 0));

@@ -51,6 +51,7 @@ function typed(value: unknown): string {
 export function readField(field: Field, text: string): unknown {
   if (text.trim() === "" || text === field.preset) return undefined;
   if (field.kind === "text" || field.kind === "choice") return text;
-  if (field.kind === "integer" || field.kind === "number") return Number.isNaN(Number(text)) ? text : Number(text);
+  if (field.kind === "integer" || field.kind === "number")
+    return Number.isNaN(Number(text)) ? text : Number(text);
   return JSON.parse(text);
 }

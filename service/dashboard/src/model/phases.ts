@@ -14,7 +14,8 @@ export interface Span {
 
 /** The node's spans in order of time. What has not ended lasts until `now`. */
 export function spansOf(node: GraphNode, now: number): Span[] {
-  if (node.kind === "join") return [{ phase: "blocked", from: node.asked, to: node.ended ?? Math.max(now, node.asked) }];
+  if (node.kind === "join")
+    return [{ phase: "blocked", from: node.asked, to: node.ended ?? Math.max(now, node.asked) }];
   if (!isWork(node)) return [];
   const end = node.ended ?? Math.max(now, node.asked);
   const { scheduled, first_token: firstToken } = node.timing;

@@ -6,7 +6,9 @@ import type { GraphNode, ReasoningGraph } from "./graph";
 export function search(graph: ReasoningGraph, order: readonly GraphNode[], query: string): string[] {
   const wanted = query.trim().toLowerCase();
   if (wanted === "") return [];
-  return order.filter((node) => haystack(graph, node).some((text) => text.toLowerCase().includes(wanted))).map(idOf);
+  return order
+    .filter((node) => haystack(graph, node).some((text) => text.toLowerCase().includes(wanted)))
+    .map(idOf);
 }
 
 function haystack(graph: ReasoningGraph, node: GraphNode): string[] {

@@ -57,7 +57,11 @@ export class TimeScale {
       .reduce((sum, piece) => sum + Math.max(0, Math.min(piece.to, to) - Math.max(piece.from, from)), 0);
     const step = niceStep(open / Math.max(1, count));
     const ticks: number[] = [];
-    for (let k = Math.ceil((from - this.from) / step); this.from + k * step <= to && ticks.length < 100; k++) {
+    for (
+      let k = Math.ceil((from - this.from) / step);
+      this.from + k * step <= to && ticks.length < 100;
+      k++
+    ) {
       const moment = this.from + k * step;
       const gap = this.pieces.find((piece) => piece.compressed && moment > piece.from && moment < piece.to);
       if (gap) k = Math.floor((gap.to - this.from) / step);

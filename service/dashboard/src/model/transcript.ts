@@ -1,6 +1,6 @@
 /** A journal as a text to read: what was written, and between it what was decided, in the order in which it happened. */
 
-import { secondsOf, textOf, type JournalEvent } from "./events";
+import { type JournalEvent, secondsOf, textOf } from "./events";
 import type { ReasoningGraph } from "./graph";
 import { counted, seconds, tokens } from "./words";
 
@@ -50,7 +50,9 @@ function tell(event: JournalEvent, graph: ReasoningGraph): Partial<Entry> | null
   switch (event.kind) {
     case "JobSubmitted": {
       const { messages, policy } = event.payload.spec;
-      const text = messages.map(({ role, parts }) => (messages.length > 1 ? `${role}: ` : "") + textOf(parts)).join("\n\n");
+      const text = messages
+        .map(({ role, parts }) => (messages.length > 1 ? `${role}: ` : "") + textOf(parts))
+        .join("\n\n");
       return { tone: "person", title: `asked, for ${policy}`, text, node: "start" };
     }
     case "SegmentFinished":
@@ -105,11 +107,21 @@ function decision(event: JournalEvent): Partial<Entry> | null {
       return { tone: "person", title: `${what}${by ? ` by ${by}` : ""}`, text };
     }
     case "ActionMalformed":
-      return { tone: "wrong", title: `malformed action: ${event.payload.problem}`, text: event.payload.span ?? "" };
+      return {
+        tone: "wrong",
+        title: `malformed action: ${event.payload.problem}`,
+        text: event.payload.span ?? "",
+      };
     case "BudgetExceeded":
       return { tone: "wrong", title: `budget of ${event.payload.resource} exceeded` };
     case "AnswerCommitted":
-      return { tone: "answer", title: "answered", branches: event.payload.sources ?? [], text: event.payload.text, node: "answer" };
+      return {
+        tone: "answer",
+        title: "answered",
+        branches: event.payload.sources ?? [],
+        text: event.payload.text,
+        node: "answer",
+      };
     case "JobFailed":
       return { tone: "wrong", title: event.payload.title, text: event.payload.detail ?? "" };
     case "JobCancelled":
@@ -131,7 +143,10 @@ function segment(event: JournalEvent & { kind: "SegmentFinished" }, graph: Reaso
 }
 
 /** What a branch returned, unless it is just what it wrote last. */
-function returned(event: JournalEvent & { kind: "BranchReturned" }, graph: ReasoningGraph): Partial<Entry> | null {
+function returned(
+  event: JournalEvent & { kind: "BranchReturned" },
+  graph: ReasoningGraph,
+): Partial<Entry> | null {
   const branch = graph.branches.get(event.branch);
   const last = graph.nodes.get(branch?.nodes.findLast((id) => graph.nodes.get(id)?.kind === "segment") ?? "");
   if (event.branch === "0" || last?.text === event.payload.value) return null;

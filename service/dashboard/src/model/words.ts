@@ -5,7 +5,8 @@ export function tokens(count: number): string {
 }
 
 export function seconds(duration: number): string {
-  if (duration < 0.0095) return duration <= 0 ? "0 s" : `${(duration * 1000).toFixed(duration < 0.001 ? 1 : 0)} ms`;
+  if (duration < 0.0095)
+    return duration <= 0 ? "0 s" : `${(duration * 1000).toFixed(duration < 0.001 ? 1 : 0)} ms`;
   if (duration < 9.995) return `${duration.toFixed(duration < 0.9995 ? 2 : 1)} s`;
   if (duration < 59.5) return `${Math.round(duration)} s`;
   const whole = Math.round(duration);

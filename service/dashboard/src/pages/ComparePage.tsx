@@ -1,9 +1,9 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef, useState, type FormEvent } from "react";
+import { type FormEvent, useMemo, useRef, useState } from "react";
 import { useFeed } from "../live";
-import { pairs, parting, type Pair } from "../model/compare";
+import { type Pair, pairs, parting } from "../model/compare";
 import type { ReasoningGraph } from "../model/graph";
-import { measure, type Metrics } from "../model/metrics";
+import { type Metrics, measure } from "../model/metrics";
 import { percent, seconds, times, tokens } from "../model/words";
 import { Link } from "../parts/Link";
 import { LongText } from "../parts/LongText";
@@ -39,9 +39,21 @@ function Choice({ a, b }: { a: string; b: string }) {
   };
   return (
     <form className="compare-choice" onSubmit={show}>
-      <input aria-label="First job" placeholder="Id of, or link to, the first job" value={left} onChange={(event) => setLeft(event.target.value)} />
-      <input aria-label="Second job" placeholder="… the second job" value={right} onChange={(event) => setRight(event.target.value)} />
-      <button type="submit" className="button primary">Compare</button>
+      <input
+        aria-label="First job"
+        placeholder="Id of, or link to, the first job"
+        value={left}
+        onChange={(event) => setLeft(event.target.value)}
+      />
+      <input
+        aria-label="Second job"
+        placeholder="… the second job"
+        value={right}
+        onChange={(event) => setRight(event.target.value)}
+      />
+      <button type="submit" className="button primary">
+        Compare
+      </button>
     </form>
   );
 }
@@ -49,7 +61,10 @@ function Choice({ a, b }: { a: string; b: string }) {
 function Comparison({ a, b }: { a: string; b: string }) {
   const left = useFeed(a);
   const right = useFeed(b);
-  const found = useMemo(() => pairs(left.feed.graph, right.feed.graph), [left.feed, left.version, right.feed, right.version]);
+  const found = useMemo(
+    () => pairs(left.feed.graph, right.feed.graph),
+    [left.feed, left.version, right.feed, right.version],
+  );
   const metrics = useMemo(
     () => [measure(left.feed.graph), measure(right.feed.graph)] as const,
     [left.feed, left.version, right.feed, right.version],
@@ -70,7 +85,17 @@ function Comparison({ a, b }: { a: string; b: string }) {
   );
 }
 
-function Side({ id, graph, metrics, name }: { id: string; graph: ReasoningGraph; metrics: Metrics; name: string }) {
+function Side({
+  id,
+  graph,
+  metrics,
+  name,
+}: {
+  id: string;
+  graph: ReasoningGraph;
+  metrics: Metrics;
+  name: string;
+}) {
   return (
     <section className="card stack" aria-label={`Job ${name}`}>
       <p className="row">
@@ -113,7 +138,13 @@ function Differences({ a, b }: { a: Metrics; b: Metrics }) {
             <th scope="row">{name}</th>
             <td>{write(x)}</td>
             <td>{write(y)}</td>
-            <td>{x === y ? "same" : x === 0 ? "new" : `${y > x ? "+" : "−"}${Math.round((100 * Math.abs(y - x)) / x)}%`}</td>
+            <td>
+              {x === y
+                ? "same"
+                : x === 0
+                  ? "new"
+                  : `${y > x ? "+" : "−"}${Math.round((100 * Math.abs(y - x)) / x)}%`}
+            </td>
           </tr>
         ))}
       </tbody>
@@ -126,7 +157,10 @@ function Parting({ found, a, b }: { found: readonly Pair[]; a: ReasoningGraph; b
   const pair = parting(found);
   if (!pair) return <p>Both jobs wrote the same text in every branch.</p>;
   const textOf = (graph: ReasoningGraph): string =>
-    graph.branches.get(pair.path)?.nodes.map((id) => graph.nodes.get(id)?.text ?? "").join("") ?? "";
+    graph.branches
+      .get(pair.path)
+      ?.nodes.map((id) => graph.nodes.get(id)?.text ?? "")
+      .join("") ?? "";
   return (
     <section className="stack">
       <h2>
@@ -135,7 +169,11 @@ function Parting({ found, a, b }: { found: readonly Pair[]; a: ReasoningGraph; b
       <div className="compare-sides">
         {[textOf(a), textOf(b)].map((text, i) => (
           <div className="card" key={i}>
-            {text ? <LongText text={text} first={1200} /> : <span className="faint">There is no such branch here.</span>}
+            {text ? (
+              <LongText text={text} first={1200} />
+            ) : (
+              <span className="faint">There is no such branch here.</span>
+            )}
           </div>
         ))}
       </div>
@@ -167,17 +205,33 @@ function Branches({ found, a, b }: { found: readonly Pair[]; a: string; b: strin
   return (
     <section>
       <h2>Branches</h2>
-      <div className="compare-branches" ref={scroller} tabIndex={0} role="region" aria-label="Branches of both jobs">
+      <div
+        className="compare-branches"
+        ref={scroller}
+        tabIndex={0}
+        role="region"
+        aria-label="Branches of both jobs"
+      >
         <ol className="transcript-all" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map(({ index, key, start }) => {
             const pair = found[index]!;
             return (
-              <li key={key} className="compare-row number" style={{ transform: `translateY(${start}px)`, height: ROW }}>
+              <li
+                key={key}
+                className="compare-row number"
+                style={{ transform: `translateY(${start}px)`, height: ROW }}
+              >
                 <code>{pair.path}</code>
                 {side(pair, "a", a)}
                 {side(pair, "b", b)}
                 <span className="faint">
-                  {pair.same ? "same text" : pair.a && pair.b ? `${pair.delta > 0 ? "+" : pair.delta < 0 ? "−" : "±"}${tokens(Math.abs(pair.delta))}` : pair.a ? "only A" : "only B"}
+                  {pair.same
+                    ? "same text"
+                    : pair.a && pair.b
+                      ? `${pair.delta > 0 ? "+" : pair.delta < 0 ? "−" : "±"}${tokens(Math.abs(pair.delta))}`
+                      : pair.a
+                        ? "only A"
+                        : "only B"}
                 </span>
               </li>
             );

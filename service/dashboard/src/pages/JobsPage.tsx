@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from "react";
-import { useJobs, type JobFilter } from "../data/jobs";
+import { type JobFilter, useJobs } from "../data/jobs";
 import type { Job, Page, PolicyInfo } from "../data/types";
 import { useKeys } from "../keys";
 import { useFetched, useLoad, useNow } from "../live";
 import { ago, seconds, times, tokens } from "../model/words";
 import { Link } from "../parts/Link";
-import { Empty, Gauge, ProblemNote, Status } from "../parts/small";
 import { Sparkline } from "../parts/Sparkline";
+import { Empty, Gauge, ProblemNote, Status } from "../parts/small";
 import { changeQuery, jobAddress, navigate, usePlace } from "../router";
 
 const STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled"];
@@ -55,7 +55,9 @@ export function JobsPage() {
           ))}
         </ul>
       )}
-      {jobs.length === 0 && !problem && (loading ? <Empty>Loading…</Empty> : <NoJobs isFiltered={isFiltered} />)}
+      {jobs.length === 0 &&
+        !problem &&
+        (loading ? <Empty>Loading…</Empty> : <NoJobs isFiltered={isFiltered} />)}
       {cursor && (
         <div>
           <button type="button" className="button" onClick={more}>
@@ -96,21 +98,33 @@ function JobRow({ job, now }: { job: Job; now: number }) {
         </span>
         <span className="job-text">
           <span className="job-question">{job.question.slice(0, 300)}</span>
-          {outcome && <span className={job.error ? "job-answer wrong" : "job-answer"}>{outcome.slice(0, 300)}</span>}
+          {outcome && (
+            <span className={job.error ? "job-answer wrong" : "job-answer"}>{outcome.slice(0, 300)}</span>
+          )}
         </span>
         <span className="job-policy">{job.policy.name}</span>
         <span className="job-tokens number">
           {metrics && metrics.total_tokens > 0 && (
             <>
-              <Gauge critical={metrics.critical_path_tokens} total={metrics.total_tokens} waste={metrics.waste_tokens} />
+              <Gauge
+                critical={metrics.critical_path_tokens}
+                total={metrics.total_tokens}
+                waste={metrics.waste_tokens}
+              />
               <span className="faint">
                 {tokens(metrics.total_tokens)} tok · {times(metrics.parallelism)}
               </span>
             </>
           )}
         </span>
-        <span className="job-wall number">{metrics && job.finished_at ? seconds(metrics.wall_seconds) : ""}</span>
-        <time className="job-age faint" dateTime={job.created_at} title={new Date(job.created_at).toLocaleString()}>
+        <span className="job-wall number">
+          {metrics && job.finished_at ? seconds(metrics.wall_seconds) : ""}
+        </span>
+        <time
+          className="job-age faint"
+          dateTime={job.created_at}
+          title={new Date(job.created_at).toLocaleString()}
+        >
           {ago(job.created_at, now)}
         </time>
       </Link>
@@ -137,13 +151,21 @@ function Filters({ filter }: { filter: JobFilter }) {
         onChange={(event) => setText(event.target.value)}
         onKeyDown={(event) => event.key === "Escape" && event.currentTarget.blur()}
       />
-      <select aria-label="Status" value={filter.status} onChange={(event) => changeQuery({ status: event.target.value })}>
+      <select
+        aria-label="Status"
+        value={filter.status}
+        onChange={(event) => changeQuery({ status: event.target.value })}
+      >
         <option value="">any status</option>
         {STATUSES.map((status) => (
           <option key={status}>{status}</option>
         ))}
       </select>
-      <select aria-label="Policy" value={filter.policy} onChange={(event) => changeQuery({ policy: event.target.value })}>
+      <select
+        aria-label="Policy"
+        value={filter.policy}
+        onChange={(event) => changeQuery({ policy: event.target.value })}
+      >
         <option value="">any policy</option>
         {policies.map(({ name }) => (
           <option key={name}>{name}</option>

@@ -18,8 +18,8 @@ export default function PoliciesPage() {
     <div className="stack">
       <h1>Policies</h1>
       <p className="quiet lead">
-        A policy decides when a job forks, when it joins and when it stops. Each follows a paper; all run on the same
-        journal, so that you can compare them.
+        A policy decides when a job forks, when it joins and when it stops. Each follows a paper; all run on
+        the same journal, so that you can compare them.
       </p>
       {problem && <ProblemNote problem={problem} retry={again} />}
       <div className="policies">
@@ -61,7 +61,12 @@ function Policy({ policy, chosen }: { policy: PolicyInfo; chosen: boolean }) {
               <dd>
                 {field.doc}{" "}
                 <span className="faint">
-                  {[field.range || field.choices.join(", "), field.preset && `default ${shortened(field.preset)}`].filter(Boolean).join("; ")}
+                  {[
+                    field.range || field.choices.join(", "),
+                    field.preset && `default ${shortened(field.preset)}`,
+                  ]
+                    .filter(Boolean)
+                    .join("; ")}
                 </span>
               </dd>
             </div>

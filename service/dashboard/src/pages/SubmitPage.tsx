@@ -1,8 +1,8 @@
-import { useMemo, useState, type FormEvent } from "react";
-import { post, Problem } from "../data/api";
+import { type FormEvent, useMemo, useState } from "react";
+import { Problem, post } from "../data/api";
 import type { Job, Page, PolicyInfo } from "../data/types";
 import { useFetched } from "../live";
-import { fieldsOf, readField, type Field } from "../model/params";
+import { type Field, fieldsOf, readField } from "../model/params";
 import { ParamField } from "../parts/ParamField";
 import { ProblemNote } from "../parts/small";
 import { changeQuery, jobAddress, navigate, usePlace } from "../router";
@@ -25,14 +25,21 @@ const SAMPLING: [string, string][] = [
 type Typed = Record<string, string>;
 
 /** Numbers that were typed, by name; what is empty is left out. */
-function numbers(typed: Typed, names: readonly (readonly [string, string])[]): Record<string, number> | undefined {
-  const given = names.flatMap(([name]) => (typed[name]?.trim() ? [[name, Number(typed[name])] as const] : []));
+function numbers(
+  typed: Typed,
+  names: readonly (readonly [string, string])[],
+): Record<string, number> | undefined {
+  const given = names.flatMap(([name]) =>
+    typed[name]?.trim() ? [[name, Number(typed[name])] as const] : [],
+  );
   return given.length > 0 ? Object.fromEntries(given) : undefined;
 }
 
 /** Not randomUUID: browsers keep that for loopback and https. */
 function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 export default function SubmitPage() {
@@ -62,7 +69,10 @@ export default function SubmitPage() {
         policy: { name: policy.name, params: valuesOf(fields, params) },
         budget: numbers(more, LIMITS),
         sampling: numbers(more, SAMPLING),
-        ...numbers(more, [["seed", ""], ["priority", ""]]),
+        ...numbers(more, [
+          ["seed", ""],
+          ["priority", ""],
+        ]),
         approvals: gates,
       };
       const job = await post<Job>("/v1/jobs", body, { "Idempotency-Key": key });
@@ -75,7 +85,8 @@ export default function SubmitPage() {
       setBusy(false);
     }
   };
-  const wrong = (end: string): string | undefined => problem?.errors.find(({ path }) => path.endsWith(end))?.message;
+  const wrong = (end: string): string | undefined =>
+    problem?.errors.find(({ path }) => path.endsWith(end))?.message;
   const number = (name: string, doc: string) => (
     <div className="field" key={name}>
       <label htmlFor={name}>{name.replace("_", " ")}</label>
@@ -157,7 +168,9 @@ export default function SubmitPage() {
               <input
                 type="checkbox"
                 checked={gates.includes(gate)}
-                onChange={(event) => setGates(event.target.checked ? [...gates, gate] : gates.filter((one) => one !== gate))}
+                onChange={(event) =>
+                  setGates(event.target.checked ? [...gates, gate] : gates.filter((one) => one !== gate))
+                }
               />
               {gate}
             </label>

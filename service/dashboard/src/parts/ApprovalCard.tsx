@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { post, Problem } from "../data/api";
+import { Problem, post } from "../data/api";
 import type { WaitingApproval } from "../data/types";
 import { useNow } from "../live";
 import { ago, seconds } from "../model/words";
@@ -54,26 +54,56 @@ export function ApprovalCard({ approval, decided, withJob }: Props) {
           <LongText text={approval.subject} first={1500} />
         </div>
       ) : (
-        <textarea aria-label="Edited" rows={8} value={edit} onChange={(event) => setEdit(event.target.value)} />
+        <textarea
+          aria-label="Edited"
+          rows={8}
+          value={edit}
+          onChange={(event) => setEdit(event.target.value)}
+        />
       )}
-      <input aria-label="Reason" placeholder="Reason (optional)" value={reason} onChange={(event) => setReason(event.target.value)} />
+      <input
+        aria-label="Reason"
+        placeholder="Reason (optional)"
+        value={reason}
+        onChange={(event) => setReason(event.target.value)}
+      />
       {problem && <ProblemNote problem={problem} />}
       <div className="row">
         {edit === null ? (
           <>
-            <button type="button" className="button primary" disabled={busy} onClick={() => void decide("approve")}>
+            <button
+              type="button"
+              className="button primary"
+              disabled={busy}
+              onClick={() => void decide("approve")}
+            >
               Approve
             </button>
-            <button type="button" className="button" disabled={busy} onClick={() => setEdit(approval.subject)}>
+            <button
+              type="button"
+              className="button"
+              disabled={busy}
+              onClick={() => setEdit(approval.subject)}
+            >
               Edit…
             </button>
-            <button type="button" className="button danger" disabled={busy} onClick={() => void decide("reject")}>
+            <button
+              type="button"
+              className="button danger"
+              disabled={busy}
+              onClick={() => void decide("reject")}
+            >
               Reject
             </button>
           </>
         ) : (
           <>
-            <button type="button" className="button primary" disabled={busy || edit === approval.subject} onClick={() => void decide("edit")}>
+            <button
+              type="button"
+              className="button primary"
+              disabled={busy || edit === approval.subject}
+              onClick={() => void decide("edit")}
+            >
               Approve as edited
             </button>
             <button type="button" className="button" onClick={() => setEdit(null)}>

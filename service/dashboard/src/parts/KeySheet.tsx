@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { bindings, shortcuts, type Binding } from "../keys";
+import { type Binding, bindings, shortcuts } from "../keys";
 import { Dialog } from "./Dialog";
 
 const NAMES: Record<string, string> = {
@@ -15,7 +15,8 @@ const NAMES: Record<string, string> = {
 export function KeySheet({ close }: { close: () => void }) {
   const [on, setOn] = useState(shortcuts.on);
   const groups = new Map<string, Binding[]>();
-  for (const binding of bindings()) groups.set(binding.group, [...(groups.get(binding.group) ?? []), binding]);
+  for (const binding of bindings())
+    groups.set(binding.group, [...(groups.get(binding.group) ?? []), binding]);
   return (
     <Dialog title="Keys" close={close}>
       <div className="keys">

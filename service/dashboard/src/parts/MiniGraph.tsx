@@ -19,7 +19,10 @@ export function MiniGraph({ graph, metrics, select }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const colours = useTheme();
   useLayoutEffect(() => {
-    const drawing = new GraphCanvas(canvas.current!, { select: (id) => id !== null && graph.nodes.has(id) && select(id), hover: () => undefined });
+    const drawing = new GraphCanvas(canvas.current!, {
+      select: (id) => id !== null && graph.nodes.has(id) && select(id),
+      hover: () => undefined,
+    });
     const visible = visibleGraph(graph, { critical: new Set(metrics.critical_nodes), opened: new Set() });
     drawing.setScene(sceneOf(graph, visible, layoutOf(visible), metrics.critical_nodes, null));
     const observer = new ResizeObserver(([entry]) => drawing.setSize(entry!.contentRect));
@@ -31,7 +34,11 @@ export function MiniGraph({ graph, metrics, select }: Props) {
   }, [graph, graph.seq, metrics, colours]);
   return (
     <div className="graph mini" ref={host}>
-      <canvas ref={canvas} role="img" aria-label="Graph of the job; the table of branches lists what it shows" />
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label="Graph of the job; the table of branches lists what it shows"
+      />
     </div>
   );
 }

@@ -10,7 +10,11 @@ interface Props {
 /** One parameter of a policy. Left alone it keeps the policy's default. */
 export function ParamField({ field, value, wrong, change }: Props) {
   const id = `param-${field.name}`;
-  const described = { id, "aria-invalid": wrong ? true : undefined, "aria-describedby": `${id}-doc` } as const;
+  const described = {
+    id,
+    "aria-invalid": wrong ? true : undefined,
+    "aria-describedby": `${id}-doc`,
+  } as const;
   return (
     <div className="field">
       <label htmlFor={id}>{field.name}</label>

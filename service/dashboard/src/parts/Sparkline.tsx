@@ -1,7 +1,15 @@
 import { median, seconds } from "../model/words";
 
 /** Durations of the last jobs, oldest first, as a line; what it shows is also said in words. */
-export function Sparkline({ values, width = 180, height = 32 }: { values: readonly number[]; width?: number; height?: number }) {
+export function Sparkline({
+  values,
+  width = 180,
+  height = 32,
+}: {
+  values: readonly number[];
+  width?: number;
+  height?: number;
+}) {
   if (values.length < 2) return null;
   const most = Math.max(...values);
   const points = values.map((value, i) => {

@@ -1,6 +1,6 @@
 /** Parts of a few lines each. */
 
-import { useState, type ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { apiKey, type Problem } from "../data/api";
 import { percent, tokens } from "../model/words";
 
@@ -50,8 +50,16 @@ export function ProblemNote({ problem, retry }: { problem: Problem; retry?: () =
             window.location.reload();
           }}
         >
-          <input type="password" aria-label="API key" placeholder="API key" value={key} onChange={(e) => setKey(e.target.value)} />
-          <button type="submit" className="button primary">Use this key in this tab</button>
+          <input
+            type="password"
+            aria-label="API key"
+            placeholder="API key"
+            value={key}
+            onChange={(e) => setKey(e.target.value)}
+          />
+          <button type="submit" className="button primary">
+            Use this key in this tab
+          </button>
         </form>
       )}
       {retry && problem.status !== 401 && (
