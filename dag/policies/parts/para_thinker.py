@@ -38,14 +38,7 @@ UNCLOSED = "unclosed"
 
 def trained_path(problem: Problem, number: int) -> Thought:
     """A path of a released checkpoint: its token is forced."""
-    return Thought(
-        messages=_asked(problem),
-        opening=(f"<think><think{number}>",),
-        decoding=Decoding(stop=STOPS),
-        returns=_before_stop,
-        role="path",
-        label=f"path {number}",
-    )
+    return replace(_continue(problem, (f"<think{number}>",)), role="path", label=f"path {number}")
 
 
 def prompted_path(number: int) -> Thought:
@@ -57,17 +50,11 @@ def trained_summary(
     problem: Problem, paths: Sequence[BranchId], closed: Sequence[BranchId], limit: int | None
 ) -> Thought:
     """A child that goes on behind all paths, in the order of their numbers; those in `closed` end with their tag."""
-    read: Parts = ("<think>",)
+    read: Parts = ()
     for number, branch in enumerate(paths, start=1):
         closer = f"</think{number}>" if branch in closed else ""
         read = (*read, f"<think{number}>", Output(branch=branch, limit=limit), closer)
-    return Thought(
-        messages=_asked(problem),
-        opening=(*read, SUMMARY_OPENING),
-        decoding=Decoding(stop=STOPS),
-        returns=_before_stop,
-        role="summary",
-    )
+    return replace(_continue(problem, (*read, SUMMARY_OPENING)), role="summary")
 
 
 def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
@@ -76,6 +63,14 @@ def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
     for number, branch in enumerate(paths, start=1):
         read = (*read, f"Line {number}:\n", Output(branch=branch, limit=limit), "\n\n")
     return Thought(base=Base.PROBLEM, messages=(say("user", *read, SUMMARY),), role="summary")
+
+
+def _continue(problem: Problem, opening: Parts) -> Thought:
+    """A branch that goes on behind the released prompt, or behind the job's own."""
+    thought = Thought(opening=opening, decoding=Decoding(stop=STOPS), returns=_before_stop)
+    if problem.raw:
+        return replace(thought, base=Base.PROBLEM)
+    return replace(thought, messages=_asked(problem), opening=("<think>", *opening))
 
 
 def _asked(problem: Problem) -> tuple[Message, ...]:

@@ -55,6 +55,17 @@ def test_a_child_is_sent_the_message_of_its_node_and_nothing_else(listen: Listen
     )
 
 
+def test_a_raw_prompt_is_continued_by_the_parent_as_it_stands(listen: Listen) -> None:
+    """Section 13: parent and children are raw completions."""
+    prompt, rest = PARENT.split("\nGenerated", 1)
+    script = {**SCRIPT, "0": ["\nGenerated" + rest + CALL, "24 reached, done."]}
+    heard = listen("apr", script, params=TRAINED, question=prompt, raw=True)
+
+    assert heard.continued("0") == [prompt, PARENT + RESULTS]
+    assert all(decode.context.raw for decode in heard.decodes)
+    assert "Operations: ['3*4=12']" in heard.continued("0.1")[0]
+
+
 def test_results_come_in_the_order_of_their_numbers_whatever_their_arrival(listen: Listen) -> None:
     script = {**SCRIPT, "0.1": words(50) + " Goal Reached a", "0.2": "Goal Reached b"}
     heard = listen("apr", script, params=TRAINED)

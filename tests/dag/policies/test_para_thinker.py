@@ -82,6 +82,16 @@ def test_the_published_bytes_and_nothing_else(listen: Listen) -> None:
     check(heard.simulation)
 
 
+def test_a_raw_prompt_is_the_users_own_to_the_last_byte(listen: Listen) -> None:
+    script = {"0.1": " 7</think1>", "0.2": " " + words(90), "0.3": " 7</summary>"}
+    prompt = "<｜User｜>What is due?<｜Assistant｜><think>"
+    heard = listen("para-thinker", script, params=TRAINED, question=prompt, raw=True)
+
+    assert heard.continued("0.2") == [prompt + "<think2>"]
+    assert heard.continued("0.3")[0].startswith(prompt + "<think1> 7</think1><think2>")
+    assert {decode.context.messages for decode in heard.decodes} == {()}
+
+
 @pytest.mark.parametrize("stop", ["</think>", "</think7>", "</summary>", ""])
 def test_whatever_ends_a_path_is_rewritten_to_its_own_closer(listen: Listen, stop: str) -> None:
     """Section 13; without a mark it is the end of the turn that ends it."""
