@@ -119,5 +119,11 @@ class Decoded:
     replica: str = ""
     engine: str = ""
     """vllm, openai or scripted: the journal says who decoded."""
+    logprob: float | None = None
+    """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
+    usage_estimated: bool = False
+    """Nobody counted the tokens of this decode: they are booked by the text's length."""
+    overshoot_tokens: int = 0
+    """Decoded past the tag that stopped the decode, and dropped."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What else the engine tells, e.g. cumulative_logprob."""
+    """What else is told."""

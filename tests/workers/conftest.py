@@ -15,7 +15,8 @@ from anabranch.dag.grammars.grammar import Cut
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import Sampling
 from anabranch.dag.text import Context
-from anabranch.workers.engines.openai.engine import OpenAIEngine, OpenAISettings
+from anabranch.workers.engines.openai.engine import OpenAIEngine
+from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
 

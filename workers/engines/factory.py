@@ -21,7 +21,8 @@ def build_engine(settings: EngineSettings) -> Engine:
                 )
             return VllmEngine(VllmSettings(model=settings.model, **settings.options))
         case "openai":
-            from anabranch.workers.engines.openai.engine import OpenAIEngine, OpenAISettings
+            from anabranch.workers.engines.openai.engine import OpenAIEngine
+            from anabranch.workers.engines.openai.settings import OpenAISettings
 
             if not settings.options.get("base_url"):
                 raise ModelUnavailable(

@@ -1,8 +1,8 @@
 """What anything that decodes must do: each module of this room, and `openai/`, does it for one kind of engine."""
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
 
 from anabranch.dag.decoding import Finish, Usage
 from anabranch.workers.messages import DecodeRequest
@@ -24,7 +24,10 @@ class Chunk:
     decode that a tag stops never reaches its last chunk)."""
     scheduled: float = 0.0
     """Unix seconds at which the engine began this request's prefill; 0.0 while unknown."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    logprob: float | None = None
+    """Of all that was decoded, before temperature and truncation; on the last chunk of an engine that knows it."""
+    usage_estimated: bool = False
+    """Nobody has counted yet: `tokens`, and `usage` on the last chunk, are by the text's length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class VllmEngine:
         )
 
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
-        """See `Engine.decode`. The last chunk's `extra` has cumulative_logprob, before temperature and truncation."""
+        """See `Engine.decode`. The last chunk's `logprob` is the model's own, before temperature and truncation."""
         with _vllm_errors_as_faults():
             prompt = await self._prompt(request)
             params = self._sampling_params(request, self._room_after(prompt))
@@ -168,8 +168,10 @@ class VllmEngine:
             cached_tokens=output.num_cached_tokens or 0,
             completion_tokens=tokens,
         )
-        extra = {"cumulative_logprob": completion.cumulative_logprob} if finish else {}
-        return Chunk(text=text, tokens=tokens, finish=finish, usage=usage, scheduled=scheduled, extra=extra)
+        logprob = completion.cumulative_logprob if finish else None
+        return Chunk(
+            text=text, tokens=tokens, finish=finish, usage=usage, scheduled=scheduled, logprob=logprob
+        )
 
 
 def _start(settings: VllmSettings, location: str) -> Any:

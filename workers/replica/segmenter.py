@@ -1,8 +1,6 @@
 """One decode's chunks cut into segments: the grammar's parser runs here, inside the replica, next to the tokens."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Tag, Timing, Usage
 from anabranch.dag.grammars.grammar import Parser
@@ -44,7 +42,8 @@ class Segmenter:
     _chunk_tokens: int = 0
     _usage: Usage = field(default_factory=Usage)
     _prompt_booked: bool = False
-    _extra: Mapping[str, Any] = field(default_factory=dict)
+    _logprob: float | None = None
+    _usage_estimated: bool = False
 
     def __post_init__(self) -> None:
         timing = Timing(submitted=self.request.submitted)
@@ -88,10 +87,9 @@ class Segmenter:
     def end(self, finish: Finish, now: float, *, overshoot_tokens: int = 0) -> SegmentDone:
         """The decode ended by itself, was stopped by a tag, or was aborted: its last segment."""
         if self._stopped_by is not None:
-            extra = {"overshoot_tokens": overshoot_tokens} if overshoot_tokens else {}
-            return self._close(Finish.TAG, now, tag=self._stopped_by, dropped=overshoot_tokens, extra=extra)
+            return self._close(Finish.TAG, now, tag=self._stopped_by, dropped=overshoot_tokens)
         unclosed = self.parser.close() if self.parser and finish is not Finish.ABORT else None
-        return self._close(finish, now, tag=unclosed, extra=self._extra)
+        return self._close(finish, now, tag=unclosed, logprob=self._logprob)
 
     def fail(self, fault: Fault, now: float) -> SegmentDone:
         """The decode failed: its last segment, with the text so far."""
@@ -99,14 +97,15 @@ class Segmenter:
 
     @property
     def _segment_tokens(self) -> int:
-        return self._usage.completion_tokens - self._segment.tokens_before
+        """Never negative, though an engine's own count at the end may be less than the estimates before it."""
+        return max(0, self._usage.completion_tokens - self._segment.tokens_before)
 
     def _count(self, chunk: Chunk) -> None:
         known = chunk.usage or self._usage
         total = chunk.usage.completion_tokens if chunk.usage and chunk.finish else chunk.tokens
         self._chunk_tokens = total - self._usage.completion_tokens
         self._usage = replace(known, completion_tokens=total)
-        self._extra = chunk.extra or self._extra
+        self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
 
     def _write(self, text: str, now: float) -> list[Message]:
         if not text:
@@ -142,19 +141,21 @@ class Segmenter:
         open: bool = False,  # noqa: A002 - the word of `Decoded`
         dropped: int = 0,
         fault: Fault | None = None,
-        extra: Mapping[str, Any] | None = None,
+        logprob: float | None = None,
     ) -> SegmentDone:
         decoded = Decoded(
             text="".join(self._segment.texts),
             finish=finish,
-            usage=self._book(self._segment_tokens - dropped),
+            usage=self._book(max(0, self._segment_tokens - dropped)),
             tag=tag,
             open=open,
             fault=fault,
             timing=replace(self._segment.timing, finished=now),
             replica=self.replica,
             engine=self.engine,
-            extra=extra or {},
+            logprob=logprob,
+            usage_estimated=self._usage_estimated,
+            overshoot_tokens=dropped,
         )
         return SegmentDone(key=self.request.key, segment=self._segment.index, decoded=decoded)
 

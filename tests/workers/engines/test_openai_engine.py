@@ -7,7 +7,8 @@ from tests.workers.engines.upstream import decoded, fault_of, spent, text_in
 
 from anabranch.dag.decoding import Finish, Structure, Usage
 from anabranch.dag.text import Context
-from anabranch.workers.engines.openai.engine import UNKNOWN_MODEL_LEN, OpenAISettings
+from anabranch.workers.engines.openai.settings import OpenAISettings
+from anabranch.workers.engines.openai.upstream import UNKNOWN_MODEL_LEN
 from anabranch.workers.errors import ModelUnavailable
 
 # -- what is served
@@ -133,7 +134,7 @@ async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(upstre
     ]
     assert (last.text, last.tokens, last.finish) == ("", 7, Finish.EOS)
     assert last.usage == Usage(prompt_tokens=11, cached_tokens=4, completion_tokens=7)
-    assert last.extra == {}
+    assert not last.usage_estimated
 
 
 async def test_vllm_counts_all_along(upstream, connect, request_for):
@@ -148,7 +149,7 @@ async def test_vllm_counts_all_along(upstream, connect, request_for):
 async def test_an_upstream_that_counts_nothing_is_estimated_and_says_so(connect, request_for):
     last = (await decoded(connect(), request_for()))[-1]
     assert last.usage == Usage(completion_tokens=3)
-    assert last.extra == {"usage_estimated": True}
+    assert last.usage_estimated
 
 
 async def test_a_stop_string_is_put_back_where_the_upstream_names_it(upstream, connect, request_for):
@@ -157,13 +158,21 @@ async def test_a_stop_string_is_put_back_where_the_upstream_names_it(upstream, c
     assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
 
 
-async def test_vllm_is_asked_to_leave_it_in(upstream, connect, request_for):
-    upstream.owned_by = "vllm"
-    upstream.pieces, upstream.stop_reason = ("<answer>4", "</answer>"), "</answer>"
-    chunks = await decoded(connect(), request_for(stop=("</answer>",)))
+async def test_a_stop_string_that_the_upstream_left_in_is_not_doubled(upstream, connect, request_for):
+    upstream.pieces = ("<answer>4</ans", "wer>")
+    for upstream.stop_reason in ("</answer>", None):
+        chunks = await decoded(connect(), request_for(stop=("</answer>",)))
+        assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
 
-    assert upstream.asked[0]["include_stop_str_in_output"] is True
-    assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
+
+async def test_vllm_is_asked_for_special_tokens_and_to_leave_out_what_ends_the_text(
+    upstream, connect, request_for
+):
+    upstream.owned_by = "vllm"
+    await decoded(connect(), request_for())
+    asked = upstream.asked[0]
+    assert (asked["skip_special_tokens"], asked["spaces_between_special_tokens"]) == (False, False)
+    assert asked["include_stop_str_in_output"] is False
 
 
 @pytest.mark.parametrize("stop_reason", [None, 128009])

@@ -7,7 +7,8 @@ from contextlib import aclosing
 import pytest
 from tests.workers.engines.upstream import Upstream, decoded, fault_of, serving
 
-from anabranch.workers.engines.openai.engine import OpenAIEngine, OpenAISettings
+from anabranch.workers.engines.openai.engine import OpenAIEngine
+from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.errors import DecodeError, ModelUnavailable
 
 TOO_LONG = "This model's maximum context length is 4096 tokens."
@@ -56,7 +57,7 @@ async def test_an_error_told_inside_the_stream_comes_after_the_text(upstream, co
 
 
 async def test_a_connection_that_breaks_is_an_upstream_that_is_away(upstream, connect, request_for):
-    upstream.breaks = True
+    upstream.breaks, upstream.finish = True, None
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.retryable) == ("upstream-away", True)
 

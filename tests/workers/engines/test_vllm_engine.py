@@ -61,7 +61,7 @@ async def test_it_answers(vllm_engine, request_for):
     assert "Paris" in "".join(chunk.text for chunk in chunks)
     assert [chunk.finish for chunk in chunks] == [None] * (len(chunks) - 1) + [Finish.EOS]
     assert all(before < chunk.scheduled < after for chunk in chunks)
-    assert chunks[-1].extra["cumulative_logprob"] < 0
+    assert chunks[-1].logprob < 0
 
 
 async def test_it_counts_every_token_from_the_first_chunk_to_the_last(vllm_engine, request_for):

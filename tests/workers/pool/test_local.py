@@ -79,7 +79,7 @@ async def test_a_grammar_cuts_the_stream(opened, listener, request_for):
     assert (last.segment, last.decoded.text, last.decoded.open) == (1, " more <JOIN-1>", False)
     assert (last.decoded.finish, last.decoded.tag.kind) == (Finish.TAG, "join")
     assert first.decoded.usage.completion_tokens == 3
-    assert last.decoded.usage.completion_tokens + last.decoded.extra["overshoot_tokens"] == 3
+    assert last.decoded.usage.completion_tokens + last.decoded.overshoot_tokens == 3
 
 
 async def test_an_unknown_grammar_is_refused_for_good(opened, listener, request_for):

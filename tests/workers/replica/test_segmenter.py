@@ -72,7 +72,17 @@ def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of):
     assert (segments.overshoot, segments.overshoot_limit) == (" too far", 3)
     end = segments.end(Finish.TAG, 4.0, overshoot_tokens=2)
     assert (end.decoded.text, end.decoded.finish, end.decoded.open) == ("so far <halt>", Finish.TAG, False)
-    assert end.decoded.usage.completion_tokens + end.decoded.extra["overshoot_tokens"] == 5
+    assert end.decoded.usage.completion_tokens + end.decoded.overshoot_tokens == 5
+
+
+def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(segments_of):
+    segments = segments_of()
+    first = segments.feed(Chunk(text="<go>two</go>", tokens=6, usage_estimated=True), 2.0)[-1]
+    usage = Usage(prompt_tokens=3, completion_tokens=4)
+    segments.feed(Chunk(text="", tokens=6, finish=Finish.EOS, usage=usage), 3.0)
+    last = segments.end(Finish.EOS, 3.0)
+    assert [each.decoded.usage.completion_tokens for each in (first, last)] == [6, 0]
+    assert [each.decoded.usage_estimated for each in (first, last)] == [True, False]
 
 
 def test_a_tag_left_open_is_told_with_the_engines_own_finish(segments_of):

@@ -1,48 +1,116 @@
-"""What an OpenAI-compatible upstream answers instead of decoding, as faults: why, and whether to try again."""
+"""Judges what an upstream says instead of decoding: why it failed, and whether and when to try again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
+import httpx
 
 from anabranch.dag.decoding import Fault
+from anabranch.workers.engines.openai.events import TooLong
+from anabranch.workers.engines.openai.refusals import Refusal
 from anabranch.workers.errors import DecodeError
 
-TOO_LONG = ("context length", "context size", "prompt is too long")
-"""How vLLM, OpenAI and SGLang; llama.cpp; and Anthropic's gateway put it."""
+UNTOLD_WAIT = 5.0
+"""Seconds to wait after a 429 that does not say how long: most limits are per minute."""
+LONGEST_WAIT = 3600.0
+"""Seconds. Who is to come back later than this is refused: no job waits for a new day."""
+
+TOO_LONG = ("context length", "context size", "context window", "prompt is too long", "input is too long")
+"""How vLLM, OpenAI and SGLang; llama.cpp; gateways; and Anthropic put it."""
+BUSY = ("rate_limit", "overload", "too_many_requests", "resource_exhausted", "insufficient_system_resource")
+"""Parts of codes by which an error inside a stream means what 429 and 503 mean before it."""
+FOR_GOOD = (
+    "insufficient_quota",
+    "billing",
+    "invalid_request",
+    "badrequest",
+    "authentication",
+    "permission",
+    "not_found",
+    "invalid_api_key",
+    "content_filter",
+    "content_policy",
+)
+"""Parts of codes by which it means that no further try can help."""
+NEVER_BEFORE_MONEY = ("insufficient_quota", "billing")
+"""Told with 429, though no waiting helps."""
 
 
 @contextmanager
-def openai_errors_as_faults() -> Iterator[None]:
+def http_errors_as_faults() -> Iterator[None]:
+    """Raises DecodeError for all that can go wrong on the way."""
     try:
         yield
-    except APIError as error:
-        raise DecodeError(fault_of(error)) from error
+    except httpx.ConnectTimeout as error:
+        raise _away(error) from error
+    except httpx.TimeoutException as error:
+        raise DecodeError(Fault(cause="timeout", detail="the upstream fell silent")) from error
+    except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise refused(f"the upstream's URL leads nowhere: {error}") from error
+    except httpx.TransportError as error:
+        raise _away(error) from error
+    except (httpx.DecodingError, TooLong) as error:
+        detail = f"the upstream sends what cannot be read: {error or 'a line without an end'}"
+        raise DecodeError(Fault(cause="engine-error", detail=detail)) from error
 
 
-def fault_of(error: APIError) -> Fault:
-    detail = error.message
-    if error.code == "context_length_exceeded" or any(words in detail for words in TOO_LONG):
-        return Fault(cause="prompt-too-long", detail=detail, retryable=False)
-    match error:
-        case APITimeoutError():
-            return Fault(cause="timeout", detail=detail)
-        case APIConnectionError():
-            return Fault(cause="upstream-away", detail=f"{detail} {error.__cause__ or ''}".strip())
-        case APIStatusError(status_code=status):
-            return _fault_of_status(status, error.code, detail)
-        case _:  # told inside the stream, after a good status; vLLM then gives the status it would have had
-            code = str(error.code)
-            return _fault_of_status(int(code) if code.isdecimal() else 500, error.code, detail)
+def _away(error: httpx.TransportError) -> DecodeError:
+    detail = f"the upstream is away: {str(error) or type(error).__name__}"
+    return DecodeError(Fault(cause="upstream-away", detail=detail))
 
 
-def _fault_of_status(status: int, code: str | None, detail: str) -> Fault:
-    if status == 413:
-        return Fault(cause="prompt-too-long", detail=detail, retryable=False)
-    if status in (408, 504):
-        return Fault(cause="timeout", detail=detail)
-    if status in (409, 503, 529) or (status == 429 and code != "insufficient_quota"):
+def refused(detail: str) -> DecodeError:
+    """No further try can help."""
+    return DecodeError(Fault(cause="refused", detail=detail, retryable=False))
+
+
+def fault_of(refusal: Refusal, wait: float = 0.0) -> Fault:
+    """The fault behind an upstream's error. `wait`: seconds after which it said to come back."""
+    fault = _fault_of(refusal)
+    if not fault.retryable:
+        return fault
+    if refusal.status == 429:
+        wait = wait or UNTOLD_WAIT
+    if wait <= LONGEST_WAIT:
+        return replace(fault, retry_after=wait)
+    return replace(fault, retryable=False, detail=f"{fault.detail} (to be tried again in {wait:.0f} s)")
+
+
+def _fault_of(refusal: Refusal) -> Fault:
+    detail = refusal.message
+    if _mentions(refusal, NEVER_BEFORE_MONEY):
+        return Fault(cause="refused", detail=detail, retryable=False)
+    if refusal.status == 429:
         return Fault(cause="overloaded", detail=detail)
-    if status >= 500:
-        return Fault(cause="engine-error", detail=detail)
-    return Fault(cause="refused", detail=detail, retryable=False)
+    if "context_length_exceeded" in refusal.codes or any(words in detail for words in TOO_LONG):
+        return Fault(cause="prompt-too-long", detail=detail, retryable=False)
+    if refusal.status:
+        return _fault_of_status(refusal.status, detail)
+    if _mentions(refusal, BUSY):
+        return Fault(cause="overloaded", detail=detail)
+    if _mentions(refusal, FOR_GOOD):
+        return Fault(cause="refused", detail=detail, retryable=False)
+    return Fault(cause="engine-error", detail=detail)
+
+
+def _mentions(refusal: Refusal, words: tuple[str, ...]) -> bool:
+    return any(word in code for code in refusal.codes for word in words)
+
+
+def _fault_of_status(status: int, detail: str) -> Fault:
+    match status:
+        case 413:
+            return Fault(cause="prompt-too-long", detail=detail, retryable=False)
+        case 408 | 504 | 524:
+            return Fault(cause="timeout", detail=detail)
+        case 409 | 425 | 503 | 529:
+            return Fault(cause="overloaded", detail=detail)
+        case 502 | 520 | 521 | 522 | 523:
+            return Fault(cause="upstream-away", detail=detail)
+        case 501:
+            return Fault(cause="refused", detail=detail, retryable=False)
+        case _ if status >= 500:
+            return Fault(cause="engine-error", detail=detail)
+        case _:
+            return Fault(cause="refused", detail=detail, retryable=False)

@@ -1,0 +1,136 @@
+"""Normalises what upstreams send: whatever form a chunk or a completion has, it becomes one `Part`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from anabranch.workers.engines.openai.refusals import Refusal, read_refusal, start_of
+
+MOST_TOKENS = 1_000_000_000
+"""A count beyond it is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tokens as the upstream tells them; None for what it does not, or not in earnest."""
+
+    prompt: int | None = None
+    cached: int | None = None
+    completion: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one event adds."""
+
+    text: str = ""
+    thought: str = ""
+    """Text that the upstream tells apart as reasoning."""
+    declined: str = ""
+    """Why the model will not answer, where the upstream tells that apart."""
+    finish: str = ""
+    """The word for why the text ended; empty while it goes on."""
+    stop: str = ""
+    """The stop string that ended it, where it is named."""
+    counts: Counts = Counts()
+    refusal: Refusal | None = None
+    choices: bool = False
+    """Whether the event has the form of a chunk at all."""
+
+
+def read_parts(data: Any, name: str = "") -> Iterator[Part]:
+    """The parts of one event. What carries nothing, such as a sign of life, gives none."""
+    if isinstance(data, list):
+        for each in data:
+            yield from read_parts(each, name)
+    elif isinstance(data, dict):
+        yield _part(data, name)
+    elif isinstance(data, str) and name != "ping":
+        yield Part(refusal=Refusal(message=f"the upstream sends what is no JSON: {start_of(data)}"))
+
+
+def _part(event: Mapping[str, Any], name: str) -> Part:
+    choice = _choice(event.get("choices"))
+    delta, message = choice.get("delta"), choice.get("message")
+    said = delta if isinstance(delta, dict) else message if isinstance(message, dict) else {}
+    return Part(
+        text=_content(said.get("content")) or _string(choice.get("text")),
+        thought=_string(said.get("reasoning_content")) or _string(said.get("reasoning")),
+        declined=_string(said.get("refusal")),
+        finish=_word(choice.get("finish_reason")),
+        stop=_first_string(choice, "stop_reason", "matched_stop", "stopping_word"),
+        counts=_counts(event),
+        refusal=_refusal(event, choice, name),
+        choices="choices" in event,
+    )
+
+
+def _choice(choices: Any) -> Mapping[str, Any]:
+    """The first choice: one was asked for."""
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("index") in (None, 0):
+            return choice
+    return {}
+
+
+def _content(content: Any) -> str:
+    """Text as it stands, or the text among parts of several kinds."""
+    if not isinstance(content, list):
+        return _string(content)
+    parts = (part for part in content if isinstance(part, dict) and part.get("type") in (None, "text"))
+    return "".join(_string(part.get("text")) for part in parts)
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else repr(value)
+
+
+def _first_string(mapping: Mapping[str, Any], *names: str) -> str:
+    return next((value for name in names if (value := _string(mapping.get(name)))), "")
+
+
+def _counts(event: Mapping[str, Any]) -> Counts:
+    """By any of the names that OpenAI, Groq, DeepSeek and Anthropic's gateways have for them."""
+    usage = event.get("usage") or _mapping(event.get("x_groq")).get("usage")
+    if not isinstance(usage, dict):
+        return Counts()
+    details = _mapping(usage.get("prompt_tokens_details"))
+    prompt = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    cached = _count(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens")))
+    return Counts(
+        prompt=prompt,
+        cached=None if cached is None or prompt is None else min(cached, prompt),
+        completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= MOST_TOKENS or value != int(value):
+        return None
+    return int(value)
+
+
+def _refusal(event: Mapping[str, Any], choice: Mapping[str, Any], name: str) -> Refusal | None:
+    """The error that an event tells, in any of the forms that there are."""
+    if event.get("error"):
+        return read_refusal(event)
+    if choice.get("error"):
+        return read_refusal(choice)
+    says_error = "error" in (name, event.get("object"), event.get("type"))
+    if says_error or ("choices" not in event and any(event.get(key) is not None for key in _ERROR_KEYS)):
+        return read_refusal(event)
+    return None
+
+
+_ERROR_KEYS = ("error", "errors", "detail", "message")
+"""In an event without choices each of them is one."""

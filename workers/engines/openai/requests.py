@@ -1,0 +1,72 @@
+"""Writes what an upstream is asked: the bodies of chat completions and, for vLLM, of completions of tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anabranch.dag.decoding import Structure
+from anabranch.workers.engines.openai.faults import refused
+from anabranch.workers.messages import DecodeRequest
+
+ALL_THAT_IS_DECODED: Mapping[str, Any] = {
+    "skip_special_tokens": False,  # trained models register their tags as special tokens
+    "spaces_between_special_tokens": False,
+    "include_stop_str_in_output": False,  # with it the token that ends a turn would be text, too
+}
+"""Of vLLM: its default leaves special tokens out of the text."""
+
+
+def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: bool) -> dict[str, Any]:
+    """A chat completion. A turn that was begun is the last message, which most upstreams continue and some answer."""
+    context = request.context
+    if not context.messages:
+        raise refused("this upstream takes messages, not a raw prompt; this policy needs another engine")
+    messages = [{"role": role, "content": text} for role, text in context.messages]
+    if context.continuation:
+        messages.append({"role": "assistant", "content": context.continuation})
+    body = {"model": model, "messages": messages} | _sampling(request, max_model_len)
+    if vllm:
+        goes_on = {"continue_final_message": True, "add_generation_prompt": False}
+        return body | _in_vllms_words(request) | (goes_on if context.continuation else {})
+    return body | {"stream_options": {"include_usage": True}} | _response_format(request.decoding.structure)
+
+
+def completion_body(
+    request: DecodeRequest, prompt: Sequence[int], *, model: str, max_model_len: int
+) -> dict[str, Any]:
+    """A completion of vLLM's from tokens: exactly these are what the model reads."""
+    body = {"model": model, "prompt": list(prompt)} | _sampling(request, max_model_len - len(prompt))
+    return body | _in_vllms_words(request)
+
+
+def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
+    decoding, sampling = request.decoding, request.sampling
+    max_tokens = sampling.max_tokens if decoding.max_tokens is None else decoding.max_tokens
+    chosen = {
+        # Not max_completion_tokens: some servers ignore that one, and an ignored limit is a budget overrun.
+        "max_tokens": min(max_tokens, room),
+        "seed": request.seed & 0x7FFF_FFFF_FFFF_FFFF,
+        "temperature": sampling.temperature if decoding.temperature is None else decoding.temperature,
+        "top_p": sampling.top_p if decoding.top_p is None else decoding.top_p,
+        "stop": list(decoding.stop) or None,
+        "stream": True,
+    }
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _response_format(structure: Structure | None) -> dict[str, Any]:
+    """The one form that the protocol has a word for."""
+    if structure is None:
+        return {}
+    if structure.json_schema is None:
+        raise refused("this upstream decodes by a JSON schema, not by a regular expression or a choice")
+    schema = {"name": "answer", "schema": dict(structure.json_schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+
+
+def _in_vllms_words(request: DecodeRequest) -> dict[str, Any]:
+    body = {"stream_options": {"include_usage": True, "continuous_usage_stats": True}, **ALL_THAT_IS_DECODED}
+    structure = request.decoding.structure
+    if structure is None:
+        return body
+    forms = {"json": structure.json_schema, "regex": structure.regex, "choice": structure.choice}
+    return body | {"structured_outputs": {name: form for name, form in forms.items() if form is not None}}

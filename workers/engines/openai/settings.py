@@ -1,0 +1,24 @@
+"""Says where an OpenAI-compatible upstream is and what is peculiar to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAISettings:
+    """Where the upstream is. It is asked for all that is left None."""
+
+    base_url: str
+    """Ends with the API's version in most cases: http://host:8000/v1."""
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    """None: the first that the upstream lists."""
+    max_model_len: int | None = None
+    """Tokens of prompt and completion together."""
+    silence: float = 120.0
+    """Seconds without a byte after which a decode counts as lost."""
+    vllm: bool | None = None
+    """Whether the upstream is vLLM, of which more can be asked."""
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
+    """Parameters of the protocol by the name that this upstream has for them; None leaves one out. What an upstream
+    names when it refuses a request is learned without it."""

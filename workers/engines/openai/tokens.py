@@ -1,0 +1,101 @@
+"""Tokenizes prompts by a vLLM upstream, so that the model reads to the letter what the branch has read and written.
+
+A chat endpoint passes a turn that is to go on through the chat template, which trims it, rewrites it, or (Qwen3) puts
+an empty thought before it. Here the template writes the messages and the beginning of the turn; the continuation
+follows to the letter.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from anabranch.dag.text import Context
+from anabranch.workers.engines.openai.faults import fault_of, refused
+from anabranch.workers.engines.openai.refusals import read_body
+from anabranch.workers.errors import DecodeError
+
+REMEMBERED = 256
+"""Prompts whose tokens are kept: children of one fork share theirs."""
+CONTROL_TOKEN = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
+
+Tokens = tuple[int, ...]
+Messages = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class UpstreamTokenizer:
+    """The tokenizer of the model that an upstream serves."""
+
+    client: httpx.AsyncClient
+    root: str
+    """The server's URL without the API's version."""
+    _known: dict[tuple[str, Messages], tuple[Tokens, str]] = field(default_factory=dict)
+
+    async def prompt(self, context: Context, model: str) -> Tokens:
+        """The whole prompt. Raises DecodeError."""
+        if not context.messages:
+            tokens = await self.tokens(context.continuation, model, add_special_tokens=True)
+        elif not context.continuation:
+            tokens, _ = await self._chat(context, model)
+        else:
+            tokens = await self._continued(context, model)
+        if not tokens:
+            raise refused("the prompt is empty")
+        return tokens
+
+    async def tokens(self, text: str, model: str, *, add_special_tokens: bool = False) -> Tokens:
+        """The tokens of a text by itself."""
+        asked = {"model": model, "prompt": text, "add_special_tokens": add_special_tokens}
+        return _tokens((await self._ask("tokenize", asked)).get("tokens"))
+
+    async def _continued(self, context: Context, model: str) -> Tokens:
+        """As one text, since some tokenizers put a blank before a text's first word; in two, where the tokens of the
+        messages would not stay as they are: those are what the model has read before."""
+        before, written = await self._chat(context, model)
+        together = await self.tokens(written + context.continuation, model)
+        if together[: len(before)] == before:
+            return together
+        return before + await self.tokens(context.continuation, model)
+
+    async def _chat(self, context: Context, model: str) -> tuple[Tokens, str]:
+        """The messages and the beginning of the assistant's turn, as tokens and as text."""
+        key = (model, context.messages)
+        if key not in self._known:
+            messages = [
+                {"role": role, "content": _defused(text) if role == "user" else text}
+                for role, text in context.messages
+            ]
+            asked = {"model": model, "messages": messages, "add_generation_prompt": True}
+            tokens = _tokens((await self._ask("tokenize", asked)).get("tokens"))
+            written = (await self._ask("detokenize", {"model": model, "tokens": tokens})).get("prompt")
+            if len(self._known) >= REMEMBERED:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = (tokens, str(written))
+        return self._known[key]
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = await self.client.post(f"{self.root}/{path}", json=body)
+        if response.status_code != 200:
+            raise DecodeError(fault_of(read_body(response.content, response.status_code)))
+        try:
+            told = response.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise refused(f"the upstream's /{path} does not answer with a JSON object")
+        return told
+
+
+def _tokens(told: Any) -> Tokens:
+    if not isinstance(told, Sequence) or not all(isinstance(token, int) for token in told):
+        raise refused("the upstream's /tokenize does not answer with tokens")
+    return tuple(told)
+
+
+def _defused(text: str) -> str:
+    """What users and workers wrote, without control tokens: an `<|im_end|>` in it would end the turn. An invisible word
+    joiner behind its first character makes such a token ordinary text."""
+    return CONTROL_TOKEN.sub("<\u2060|", text)
