@@ -7,6 +7,7 @@ before them, so a replay computes them again and must find the same (see `dag/jo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, get_args
 
 from anabranch.dag.decoding import Decoded
@@ -291,12 +292,28 @@ class ActionMalformed(_Event):
     """The raw text."""
 
 
+class Resource(StrEnum):
+    """What a budget limits and a job can use up."""
+
+    TOKENS = "tokens"
+    SECONDS = "seconds"
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindUpRequested(_Event):
+    """Fact. A budget is nearly spent, none is exceeded: children are stopped, and the policy must answer soon."""
+
+    resource: Resource
+    limit: float
+    spent: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetExceeded(_Event):
-    """Fact for `seconds`, which only a clock can tell; a consequence for the rest."""
+    """Fact for seconds, which only a clock can tell; a consequence for the rest. What there is becomes the answer."""
 
-    resource: str
-    """tokens, seconds, branches, depth, cost"""
+    resource: Resource
     limit: float
     spent: float
 
@@ -326,9 +343,23 @@ Event = (
     | ApprovalRequested
     | ApprovalDecided
     | ActionMalformed
+    | WindUpRequested
     | BudgetExceeded
 )
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def in_current_words(event: Event) -> Event:
+    """The event as it would be recorded today. Older journals asked to wind up by a BudgetExceeded of less than its
+    limit; they are kept and replayed as they are, and told in these words."""
+    match event:
+        case BudgetExceeded(resource=Resource.SECONDS) if event.spent < event.limit:
+            return WindUpRequested(
+                branch=event.branch, resource=event.resource, limit=event.limit, spent=event.spent
+            )
+        case _:
+            return event
+
 
 TERMINAL_OF_BRANCH = (BranchReturned, BranchFailed, BranchCancelled)
 TERMINAL_OF_JOB = (JobSucceeded, JobFailed, JobCancelled)

@@ -305,7 +305,7 @@ def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDec
     state.branches[asked.branch].undecided -= 1
 
 
-def _budget_exceeded(state: JobState, branch: BranchState, event: e.BudgetExceeded) -> None:
+def _winding_down(state: JobState, branch: BranchState, event: e.WindUpRequested | e.BudgetExceeded) -> None:
     state.winding_down = True
 
 
@@ -339,7 +339,8 @@ _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
     e.TextPosted: _posted,
     e.ApprovalRequested: _approval_requested,
     e.ApprovalDecided: _approval_decided,
-    e.BudgetExceeded: _budget_exceeded,
+    e.WindUpRequested: _winding_down,
+    e.BudgetExceeded: _winding_down,
     e.BranchesPruned: _named,
     e.BranchesMerged: _named,
     e.BranchScored: _scored,

@@ -104,8 +104,8 @@ class Interpreter:
                 return taken
             case e.BranchCancelled():
                 return endings.cancel_from_outside(self._run, fact)
-            case e.BudgetExceeded():
-                return self._time_is_up(fact)
+            case e.WindUpRequested() | e.BudgetExceeded():
+                return self._time_is_short(fact)
             case e.BranchScored() | e.BranchesVoted() | e.BranchesJoined() | e.ApprovalDecided():
                 return self._take_answer(fact)
             case _:
@@ -169,12 +169,12 @@ class Interpreter:
             case _:
                 run.ready.append((routine, decision))
 
-    def _time_is_up(self, fact: e.BudgetExceeded) -> bool:
-        """First word: children are stopped and the policy must wind up. Second word: what there is, is the answer."""
+    def _time_is_short(self, fact: e.WindUpRequested | e.BudgetExceeded) -> bool:
+        """Children are stopped and the policy must wind up; once the time is up, what there is, is the answer."""
         run = self._run
         if run.ending is not None:
             return False
-        final = fact.resource == "seconds" and fact.spent >= fact.limit
+        final = isinstance(e.in_current_words(fact), e.BudgetExceeded)
         run.emit(fact)
         endings.cancel(
             run, tuple(b for b in sorted(self.state.live, key=by_path) if b != TRUNK), "deadline", "deadline"

@@ -123,9 +123,11 @@ def _exceeded(run: Run, branch: BranchId) -> e.BudgetExceeded:
     tokens = state.usage.completion_tokens
     if budget.tokens is not None and budget.tokens - tokens <= 0:
         return e.BudgetExceeded(
-            branch=branch, resource="tokens", limit=float(budget.tokens), spent=float(tokens)
+            branch=branch, resource=e.Resource.TOKENS, limit=float(budget.tokens), spent=float(tokens)
         )
-    return e.BudgetExceeded(branch=branch, resource="cost", limit=budget.cost or 0.0, spent=state.cost)
+    return e.BudgetExceeded(
+        branch=branch, resource=e.Resource.COST, limit=budget.cost or 0.0, spent=state.cost
+    )
 
 
 def _start(run: Run, routine: Routine, room: int | None) -> None:

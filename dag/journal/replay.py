@@ -12,6 +12,7 @@ FACTS = (
     e.JobClaimed,
     e.SegmentFinished,
     e.BranchCancelled,
+    e.WindUpRequested,
     e.BudgetExceeded,
     e.BranchScored,
     e.BranchesVoted,

@@ -65,7 +65,7 @@ def show(job: JobArgument, as_json: AsJson = False) -> None:
         growth = Growth()
         for event in client.recorded(job):
             growth.add(event)
-        console().print(growth.draw(critical_branches(client, job)))
+        console().print(growth.draw(growth.critical()))
         tell_outcome(found, job_link(job))
 
 
@@ -119,12 +119,8 @@ def follow(client: Client, job: str, *, quiet: bool = False) -> Json:
             if live:
                 drawing.update(growth.draw(), refresh=True)
     if not quiet:
-        out.print(growth.draw(critical_branches(client, job)))
+        out.print(growth.draw(growth.critical()))
     return client.wait(job)
-
-
-def critical_branches(client: Client, job: str) -> set[str]:
-    return {node["branch"] for node in client.graph(job)["nodes"] if node["critical"]}
 
 
 def _tell_ended(job: Json, as_json: bool) -> None:

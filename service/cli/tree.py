@@ -1,17 +1,22 @@
-"""The growing tree in the terminal: a fold of events, drawn with rich.
+"""Draws a job's growing tree in the terminal: its state and its graph, folded from the events, drawn with rich.
 
 Models wrote much of what is shown here: it is drawn as plain text, never as markup, and without control characters.
 """
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
-from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
+from anabranch.dag import events as e
+from anabranch.dag.analysis.graph import ReasoningGraph
+from anabranch.dag.analysis.metrics import critical_by_tokens
+from anabranch.dag.ids import TRUNK, BranchId, by_path
+from anabranch.dag.state import JobState, apply
+from anabranch.dag.status import BranchStatus
+from anabranch.service.wire import record_of
 
 Json = dict[str, Any]
 
@@ -20,70 +25,48 @@ SHOWN_CHILDREN = 16
 LABEL_WIDTH = 60
 
 MARKS = {
-    "queued": ("○", "dim"),
-    "waiting": ("◌", "yellow"),
-    "decoding": ("◐", "cyan"),
-    "open": ("◦", "cyan"),
-    "returned": ("●", "green"),
-    "failed": ("✗", "red"),
-    "cancelled": ("⊘", "dim"),
+    BranchStatus.QUEUED: ("○", "dim"),
+    BranchStatus.WAITING: ("◌", "yellow"),
+    BranchStatus.DECODING: ("◐", "cyan"),
+    BranchStatus.OPEN: ("◦", "cyan"),
+    BranchStatus.RETURNED: ("●", "green"),
+    BranchStatus.FAILED: ("✗", "red"),
+    BranchStatus.CANCELLED: ("⊘", "dim"),
 }
-ENDINGS = {"BranchReturned": "returned", "BranchFailed": "failed", "BranchCancelled": "cancelled"}
-URGENCY = ("failed", "decoding", "waiting", "open", "returned", "queued", "cancelled")
-
-
-@dataclass(slots=True)
-class Leaf:
-    """One branch, as its events have made it."""
-
-    role: str
-    label: str = ""
-    status: str = "queued"
-    tokens: int = 0
-    attempt: int = 1
-    children: list[BranchId] = field(default_factory=list)
+URGENCY = (
+    BranchStatus.FAILED,
+    BranchStatus.DECODING,
+    BranchStatus.WAITING,
+    BranchStatus.OPEN,
+    BranchStatus.RETURNED,
+    BranchStatus.QUEUED,
+    BranchStatus.CANCELLED,
+)
 
 
 class Growth:
     """All branches of a job, as far as its events have told."""
 
     def __init__(self) -> None:
-        self._branches: dict[BranchId, Leaf] = {TRUNK: Leaf("trunk")}
-        self._status = "queued"
+        self._state = JobState()
+        self._graph = ReasoningGraph()
+        self._children: dict[BranchId, list[BranchId]] = {}
         self._notes: list[str] = []
 
     def add(self, event: Json) -> None:
-        """One event, as the REST surface gives it."""
-        kind, branch, payload = event["kind"], event["branch"], event["payload"]
-        leaf = self._branches[branch]
-        match kind:
-            case "JobSubmitted":
-                leaf.label = payload["spec"]["policy"]
-            case "JobClaimed":
-                self._status, leaf.status = "running", "open"
-            case "BranchForked":
-                leaf.children.append(payload["child"])
-                self._branches[payload["child"]] = Leaf(payload["role"], payload.get("label", ""))
-            case "SegmentStarted":
-                leaf.status = "decoding"
-            case "SegmentFinished":
-                self._decoded(leaf, payload["decoded"])
-            case "BranchRetried":
-                leaf.attempt = payload["attempt"]
-            case "ApprovalRequested":
-                leaf.status = "waiting"
-                self._notes.append(f"waits for a person at {payload['gate']}")
-            case "ApprovalDecided":
-                leaf.status = "open"
-                self._notes.append(f"a person said {payload['decision']}")
-            case "BudgetExceeded":
-                self._notes.append(f"budget of {payload['resource']} spent: {payload['spent']:g}")
-            case "ForkRejected":
-                self._notes.append(f"a fork was rejected: {payload['reason']}")
-            case "JobSucceeded" | "JobFailed" | "JobCancelled":
-                self._status = kind.removeprefix("Job").lower()
-            case _:
-                leaf.status = ENDINGS.get(kind, leaf.status)
+        """Folds one event, as the REST surface gives it."""
+        record = record_of(event)
+        apply(self._state, record.event)
+        self._graph.add(record)
+        if isinstance(record.event, e.BranchForked):
+            self._children.setdefault(record.event.branch, []).append(record.event.child)
+        note = _note(record.event)
+        if note:
+            self._notes.append(note)
+
+    def critical(self) -> set[BranchId]:
+        """The branches on the critical path in tokens."""
+        return {self._graph.node(name).branch for name in critical_by_tokens(self._graph)}
 
     def draw(self, critical: Collection[str] = ()) -> Tree:
         """The tree as it is now; branches in `critical` are lit."""
@@ -93,19 +76,14 @@ class Growth:
             root.add(Text(printable(note), style="italic dim"))
         return root
 
-    def _decoded(self, leaf: Leaf, decoded: Json) -> None:
-        leaf.tokens += decoded.get("usage", {}).get("completion_tokens", 0)
-        if leaf.status == "decoding":
-            leaf.status = "open"
-
     def _grow(self, tree: Tree, branch: BranchId, critical: Collection[str]) -> None:
-        children = self._branches[branch].children
+        children = self._children.get(branch, [])
         shown = sorted(self._most_telling(children, critical), key=by_path)
         for child in shown:
             style = "bold yellow" if child in critical else "dim"
             self._grow(tree.add(self._line(child, critical), guide_style=style), child, critical)
         if len(shown) < len(children):
-            rest = Counter(self._branches[child].status for child in children if child not in shown)
+            rest = Counter(self._state.branches[child].status for child in children if child not in shown)
             told = ", ".join(f"{count} {status}" for status, count in rest.most_common())
             tree.add(Text(f"… and {len(children) - len(shown)} more: {told}", style="dim"))
 
@@ -113,24 +91,42 @@ class Growth:
         """All of a narrow fork; of a wide one the critical, the failed and the running first."""
 
         def rank(child: BranchId) -> tuple[bool, int]:
-            return child not in critical, URGENCY.index(self._branches[child].status)
+            return child not in critical, URGENCY.index(self._state.branches[child].status)
 
         return sorted(children, key=rank)[:SHOWN_CHILDREN]
 
     def _line(self, branch: BranchId, critical: Collection[str]) -> Text:
-        leaf = self._branches[branch]
-        mark, style = MARKS[leaf.status]
+        of = self._state.branches[branch]
+        mark, style = MARKS[of.status]
         line = Text.assemble((f"{mark} ", style), (branch, "bold yellow" if branch in critical else "bold"))
-        line.append(f" {printable(leaf.role)}")
-        if leaf.tokens:
-            line.append(f"  {leaf.tokens} tokens", style="magenta")
-        if leaf.attempt > 1:
-            line.append(f"  attempt {leaf.attempt}", style="yellow")
-        if parent_of(branch) is None:
-            line.append(f"  {self._status}", style="dim")
-        if leaf.label:
-            line.append(f"  {_short(leaf.label)}", style="dim")
+        line.append(f" {printable(of.role)}")
+        if of.usage.completion_tokens:
+            line.append(f"  {of.usage.completion_tokens} tokens", style="magenta")
+        if of.attempt > 1:
+            line.append(f"  attempt {of.attempt}", style="yellow")
+        if branch == TRUNK:
+            line.append(f"  {self._state.status}", style="dim")
+        label = of.policy if branch == TRUNK else of.label
+        if label:
+            line.append(f"  {_short(label)}", style="dim")
         return line
+
+
+def _note(event: e.Event) -> str:
+    """What limited the job, or let it wait, in a line; empty for all else."""
+    match e.in_current_words(event):
+        case e.ApprovalRequested(gate=gate):
+            return f"waits for a person at {gate}"
+        case e.ApprovalDecided(decision=decision):
+            return f"a person said {decision}"
+        case e.WindUpRequested() as told:
+            return f"asked to wind up: {told.spent:g} of {told.limit:g} {told.resource} are spent"
+        case e.BudgetExceeded() as told:
+            return f"budget of {told.resource} spent: {told.spent:g} of {told.limit:g}"
+        case e.ForkRejected(reason=reason):
+            return f"a fork was rejected: {reason}"
+        case _:
+            return ""
 
 
 def printable(text: str) -> str:

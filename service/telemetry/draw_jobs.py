@@ -50,6 +50,19 @@ def answered(drawing: Drawing, _: Record, event: e.AnswerCommitted) -> None:
     drawing.nodes[ids.JOB_NODE].attributes[names.SOURCES] = tuple(event.sources)
 
 
+def limited(drawing: Drawing, _: Record, event: e.WindUpRequested | e.BudgetExceeded) -> None:
+    """A budget that is nearly spent is told as that, and not among those that ran out."""
+    told = drawing.nodes[ids.JOB_NODE].attributes
+    match e.in_current_words(event):
+        case e.WindUpRequested(resource=resource):
+            told[names.WIND_UP] = resource.value
+        case e.BudgetExceeded(resource=resource):
+            before = told.get(names.EXCEEDED, ())
+            told[names.EXCEEDED] = (*(before if isinstance(before, tuple) else ()), resource.value)
+        case _:
+            pass
+
+
 def succeeded(drawing: Drawing, _: Record, __: e.JobSucceeded) -> None:
     _end(drawing, Status.OK, {names.STATUS: JobStatus.SUCCEEDED.value})
 

@@ -31,6 +31,8 @@ _DRAWN: Mapping[type, Callable[[Drawing, Record, Any], None]] = {
     e.JobSubmitted: draw_jobs.submitted,
     e.JobClaimed: draw_jobs.claimed,
     e.AnswerCommitted: draw_jobs.answered,
+    e.WindUpRequested: draw_jobs.limited,
+    e.BudgetExceeded: draw_jobs.limited,
     e.JobSucceeded: draw_jobs.succeeded,
     e.JobFailed: draw_jobs.failed,
     e.JobCancelled: draw_jobs.cancelled,

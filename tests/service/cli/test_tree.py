@@ -49,10 +49,15 @@ def test_of_a_wide_fork_the_rest_is_one_line(writing: Any) -> None:
 def test_notes_tell_what_limited_the_job(writing: Any) -> None:
     written = writing().submit().claim()
     written.add(
-        e.BudgetExceeded(resource="tokens", limit=100, spent=104), e.ForkRejected(reason="budget:tokens")
+        e.WindUpRequested(resource=e.Resource.SECONDS, limit=60, spent=48),
+        e.BudgetExceeded(resource=e.Resource.SECONDS, limit=60, spent=48),  # as older journals have it
+        e.BudgetExceeded(resource=e.Resource.TOKENS, limit=100, spent=104),
+        e.ForkRejected(reason="budget:tokens"),
     )
     text = drawn(written)
-    assert "budget of tokens spent: 104" in text
+    assert text.count("asked to wind up: 48 of 60 seconds are spent") == 2
+    assert "budget of tokens spent: 104 of 100" in text
+    assert "budget of seconds" not in text
     assert "a fork was rejected: budget:tokens" in text
 
 

@@ -153,7 +153,11 @@ async def test_a_deadline_makes_the_policy_answer_from_what_there_is(house: Hous
         row = await house.ended(job)
     assert row.answer is not None
     assert row.answer["text"] == "42"
-    assert any(isinstance(event, e.BudgetExceeded) for event in await house.events(job))
+    events = await house.events(job)
+    assert [event.spent for event in events if isinstance(event, e.WindUpRequested)] == [0.8]
+    assert not [event for event in events if isinstance(event, e.BudgetExceeded)], (
+        "it ended within its budget"
+    )
 
 
 async def test_a_gate_parks_the_job_without_an_organizer_and_a_decision_wakes_it(house: House) -> None:

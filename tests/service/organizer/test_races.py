@@ -159,7 +159,7 @@ async def test_the_word_to_wind_up_said_again_after_a_hand_over_does_not_stop_th
         row = await house.ended(job)
     assert row.answer is not None
     assert row.answer["text"].endswith("it is 42")
-    words = [event.spent for event in await house.events(job) if isinstance(event, e.BudgetExceeded)]
+    words = [event.spent for event in await house.events(job) if isinstance(event, e.WindUpRequested)]
     assert words == [3.2]
 
 

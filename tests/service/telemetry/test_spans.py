@@ -145,6 +145,16 @@ def test_a_failed_job_is_an_error(writing: Callable[[], Any]) -> None:
     assert job.attributes[names.ERROR_TYPE] == "refused"
 
 
+def test_asked_to_wind_up_is_told_apart_from_a_budget_that_ran_out(writing: Callable[[], Any]) -> None:
+    written = writing().submit().claim()
+    written.add(e.WindUpRequested(resource=e.Resource.SECONDS, limit=60, spent=48))
+    root = drawn(written)["invoke_workflow anabranch"]
+    assert (root.attributes.get(names.WIND_UP), root.attributes.get(names.EXCEEDED)) == ("seconds", None)
+    written.add(e.BudgetExceeded(resource=e.Resource.TOKENS, limit=100, spent=104))
+    root = drawn(written)["invoke_workflow anabranch"]
+    assert (root.attributes[names.WIND_UP], root.attributes[names.EXCEEDED]) == ("seconds", ("tokens",))
+
+
 def test_a_job_cancelled_in_the_queue_has_a_trace_too(writing: Callable[[], Any]) -> None:
     written = writing().submit()
     written.add(e.BranchCancelled(reason="asked", by="client"), e.JobCancelled(reason="asked"))

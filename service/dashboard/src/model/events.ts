@@ -116,6 +116,7 @@ export interface Payloads {
   };
   ApprovalDecided: { approval: number; decision: string; edit?: string | null; by?: string; reason?: string };
   ActionMalformed: { problem: string; span?: string };
+  WindUpRequested: { resource: string; limit: number; spent: number };
   BudgetExceeded: { resource: string; limit: number; spent: number };
 }
 

@@ -26,9 +26,11 @@ from anabranch.dag.events import (
     JobSubmitted,
     JobSucceeded,
     JoinRequested,
+    Resource,
     SegmentFinished,
     SegmentStarted,
     TextPosted,
+    WindUpRequested,
 )
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, JobSpec, Sampling
@@ -109,7 +111,8 @@ EVENTS: tuple[Event, ...] = (
     ApprovalRequested(approval=1, gate="fork", subject="two workers", timeout=30.0, default="approve"),
     ApprovalDecided(approval=1, decision="edit", edit="one worker", by="Zoë", reason="thrift"),
     ActionMalformed(problem="unclosed-tag", span="<FORK-1>"),
-    BudgetExceeded(resource="tokens", limit=20_000.0, spent=20_010.0),
+    BudgetExceeded(resource=Resource.TOKENS, limit=20_000.0, spent=20_010.0),
+    WindUpRequested(resource=Resource.SECONDS, limit=60.0, spent=48.0),
     AnswerCommitted(text="42", sources=(A,), forced=True),
     JobSucceeded(),
     JobFailed(type="no-answer", title="No answer", detail="all abstained"),
