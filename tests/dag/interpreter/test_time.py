@@ -38,7 +38,7 @@ def test_asked_to_wind_up_the_policy_answers_by_itself_from_what_there_is(soon: 
 
 def test_out_of_time_what_there_is_becomes_the_answer() -> None:
     simulation = run((20, OVER))
-    assert (answer(simulation).text, answer(simulation).forced) == ("7", True)
+    assert (answer(simulation).text[-2:], answer(simulation).forced) == (" 7", True)
     assert answer(simulation).sources == ("0.1",)
 
 
