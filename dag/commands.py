@@ -19,7 +19,8 @@ class Decode:
     attempt: int
     context: Context
     decoding: Decoding
-    max_tokens: int
+    max_tokens: int | None
+    """None: no limit but the model's context."""
     seed: int
     model: str | None
     affinity: str

@@ -119,7 +119,8 @@ class SegmentStarted(_Event):
     """Messages the policy put behind the branch's turn so far (a system message: in front of all)."""
     removed: int = 0
     """Characters taken off the end of the branch's own text before `inserted` (APR's replacing splice)."""
-    max_tokens: int = 0
+    max_tokens: int | None = 0
+    """None: no limit but the model's context."""
     temperature: float | None = None
     seed: int = 0
     grammar: str | None = None

@@ -13,8 +13,9 @@ class Sampling:
 
     temperature: float | None = None
     top_p: float | None = None
-    max_tokens: int = 512
-    """Tokens one segment may decode."""
+    max_tokens: int | None = 512
+    """Tokens one segment may decode. None: what the model's context and the budget leave; so it is where nobody says
+    anything. (The default stands for journals of the first release, which leave it out.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

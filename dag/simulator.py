@@ -173,7 +173,7 @@ class Simulation:
         return self._finish(stream, _decoded("".join(so_far), Finish.ABORT, len(so_far)))
 
 
-def segments_of(decoding: Decoding, max_tokens: int, text: str) -> Iterator[tuple[int, Decoded]]:
+def segments_of(decoding: Decoding, max_tokens: int | None, text: str) -> Iterator[tuple[int, Decoded]]:
     """How an engine and its parser would cut this text: each segment with the count of tokens at its end."""
     parser = grammar_named(decoding.grammar).parser() if decoding.grammar else None
     whole, base, counted, count = "", 0, 0, 0
@@ -190,10 +190,10 @@ def segments_of(decoding: Decoding, max_tokens: int, text: str) -> Iterator[tupl
             end = whole.index(stop, base) + len(stop)
             yield count, _decoded(whole[base:end], Finish.STOP, count - counted)
             return
-        if count >= max_tokens:
+        if max_tokens is not None and count >= max_tokens:
             break
     left = parser.close() if parser is not None else None
-    finish = Finish.LENGTH if count >= max_tokens else Finish.EOS
+    finish = Finish.LENGTH if max_tokens is not None and count >= max_tokens else Finish.EOS
     yield count, _decoded(whole[base:], finish, count - counted, tag=left)
 
 

@@ -213,7 +213,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
         branch.turns.extend(event.messages)
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
-    state.reserved += event.max_tokens
+    state.reserved += event.max_tokens or 0
     state.open_segments.add(branch.id)
 
 
@@ -228,7 +228,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     branch.usage += event.decoded.usage
     state.usage += event.decoded.usage
     state.cost += event.decoded.extra.get(COST, 0.0)
-    state.reserved -= started.max_tokens
+    state.reserved -= started.max_tokens or 0
     if event.decoded.finish is not Finish.ERROR:
         branch.own += event.decoded.text
 

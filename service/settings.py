@@ -86,8 +86,8 @@ class Settings(BaseSettings):
     """A lost organizer's jobs are taken over after this long, so it stays well below ten."""
     policy: str = "plan"
     """For jobs that name none."""
-    max_tokens: int = Field(default=512, ge=1)
-    """Tokens per segment, for jobs that do not say."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens per segment, for jobs that do not say. None: what the model's context and the job's budget leave."""
     temperature: float | None = Field(default=None, ge=0)
     """None leaves it to the model's own default."""
     top_p: float | None = Field(default=None, gt=0, le=1)

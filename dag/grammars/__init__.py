@@ -29,7 +29,8 @@ class UnknownGrammar(DagError):
 
 
 def _grammar(name: str, table: Table, *, strict: bool) -> Grammar:
-    return Grammar(name, table.source, partial(TagParser, table, strict=strict))
+    forks = any(rule.kind == "fork" and not rule.stops for rule in table.rules)
+    return Grammar(name, table.source, partial(TagParser, table, strict=strict), forks)
 
 
 _READINGS = {"": False, ":lenient": False, ":strict": True}

@@ -38,3 +38,5 @@ class Grammar:
     source: str
     """Paper and section."""
     parser: Callable[[], Parser]
+    forks: bool = False
+    """One of its tags forks while decoding goes on (AsyncThink)."""

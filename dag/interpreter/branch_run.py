@@ -38,8 +38,8 @@ class Routine:
     reads: tuple[BranchId, ...] = ()
     opened: SegmentStarted | None = None
     """How the running or last decode began."""
-    room: int = 0
-    """Tokens that decode may still write."""
+    room: int | None = 0
+    """Tokens that decode may still write. None: no limit but the model's context."""
     started: bool = False
     """A child that has begun holds one of its parent's places."""
     denied: int = 0

@@ -7,8 +7,9 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Segment, Splice, Think, ToolCall
 from anabranch.dag.commands import Abort, Decode, RunTool
 from anabranch.dag.context import render
-from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
+from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
@@ -134,7 +135,6 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
     decoding, branch = waiting.action.decoding, run.state.branches[routine.branch]
-    wanted = (decoding.max_tokens or run.spec.sampling.max_tokens) - routine.partial_tokens
     started = e.SegmentStarted(
         branch=branch.id,
         segment=branch.segment + 1,
@@ -143,7 +143,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         messages=routine.messages,
         removed=routine.removed,
         reads=routine.reads,
-        max_tokens=max(1, wanted if room is None else min(wanted, room)),
+        max_tokens=_allowance(run, decoding, routine.partial_tokens, room),
         temperature=decoding.temperature
         if decoding.temperature is not None
         else run.spec.sampling.temperature,
@@ -169,6 +169,18 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         )
     )
     routine.delay = 0.0
+
+
+def _allowance(run: Run, decoding: Decoding, written: int, room: int | None) -> int | None:
+    """Tokens that a decode may write. Where nobody named a number: an equal share of the budget's rest for each decode
+    in line, and one for the branches that it may fork while it is written; without a budget, None."""
+    asked = decoding.max_tokens or run.spec.sampling.max_tokens
+    if asked is not None:
+        return max(1, asked - written if room is None else min(asked - written, room))
+    if room is None:
+        return None
+    forks = decoding.grammar is not None and grammar_named(decoding.grammar).forks
+    return max(1, room // (1 + len(run.line) + forks))
 
 
 def _seed(job_seed: int, branch: BranchId) -> int:
@@ -228,7 +240,7 @@ def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
         return False
     run.emit(fact)
     decoded, routine = fact.decoded, run.routines[fact.branch]
-    routine.room = max(0, routine.room - decoded.usage.completion_tokens)
+    routine.room = routine.room and max(0, routine.room - decoded.usage.completion_tokens)  # None stays None
     if decoded.open:
         run.streams.add(fact.branch)
     if branch.live:

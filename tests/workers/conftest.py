@@ -86,7 +86,12 @@ RequestFor = Callable[..., DecodeRequest]
 
 
 def make_request(
-    branch: str = "0", *, prompt: str = "hello", segment: int = 0, max_tokens: int = 512, **rest: object
+    branch: str = "0",
+    *,
+    prompt: str = "hello",
+    segment: int = 0,
+    max_tokens: int | None = 512,
+    **rest: object,
 ) -> DecodeRequest:
     own = {name: rest.pop(name) for name in ("priority", "affinity", "submitted") if name in rest}
     return DecodeRequest(

@@ -57,7 +57,7 @@ class ScriptedEngine:
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         prompt_tokens = self._prompt_tokens(request)
         line = self._script(request)
-        tokens, finish = _recital(line, request)
+        tokens, finish = _recital(line, request, self._capabilities.max_model_len - prompt_tokens)
         recited = tokens[: line.after] if _breaks(line) else tokens
         scheduled = time.time()
         for start in range(0, len(recited), self._chunk_tokens):
@@ -98,13 +98,13 @@ class ScriptedEngine:
         raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
 
 
-def _recital(line: Line, request: DecodeRequest) -> tuple[list[str], Finish]:
+def _recital(line: Line, request: DecodeRequest, room: int) -> tuple[list[str], Finish]:
     """What of the line is decoded, and why it ends there."""
     decoding = request.decoding
     text = _chosen(line, request)
     end = _stop_in(text, decoding.stop)
     tokens = tokens_of(text if end is None else text[:end])
-    limit = decoding.max_tokens or request.sampling.max_tokens
+    limit = min(decoding.max_tokens or request.sampling.max_tokens or room, room)
     if len(tokens) > limit:
         return tokens[:limit], Finish.LENGTH
     return tokens, Finish.EOS if end is None else Finish.STOP

@@ -51,7 +51,9 @@ class VllmEngine:
         self._llm = _start(settings, self.model.location)
         self._max_model_len: int = self._llm.model_config.max_model_len
         self._sampling_defaults: dict[str, Any] = self._llm.model_config.get_diff_sampling_param()
-        self._sampling_defaults.pop("max_tokens", None)  # a request always says
+        self._sampling_defaults.pop(
+            "max_tokens", None
+        )  # where a request does not say, the context is the limit
         self._numbers = itertools.count()
         special = self._llm.get_tokenizer().all_special_tokens
         self._control_tokens = tuple(token for token in special if len(token) > 1)
@@ -143,7 +145,7 @@ class VllmEngine:
         chosen = self._sampling_defaults.copy()
         chosen |= _said(temperature=sampling.temperature, top_p=sampling.top_p)
         chosen |= _said(temperature=decoding.temperature, top_p=decoding.top_p)
-        max_tokens = sampling.max_tokens if decoding.max_tokens is None else decoding.max_tokens
+        max_tokens = decoding.max_tokens or sampling.max_tokens or self.model.max_tokens or room
         return SamplingParams(
             **chosen,
             seed=request.seed & 0x7FFF_FFFF_FFFF_FFFF,  # vLLM takes -1 for "no seed"

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +34,9 @@ class Embedded:
     """Of the whole file; equal to that of the publisher's own."""
     sampling: Mapping[str, float]
     """The publisher's recommended defaults."""
+    max_tokens: int = 512
+    """Tokens that a decode may write for which nobody named a number: models as small as these, on a CPU, would else
+    fill their whole context with repetitions."""
 
 
 FALLBACK = "smollm2-135m"
@@ -69,6 +72,8 @@ class ResolvedModel:
     """What is really served: the name that was asked for, unless `note` says otherwise."""
     location: str
     """A folder, or a Hugging Face name that vLLM resolves itself."""
+    max_tokens: int | None = None
+    """Tokens that a decode may write for which nobody named a number. None: what the context leaves."""
     note: str = ""
     """Not empty when another model than the one asked for is served; says which and why."""
 
@@ -121,12 +126,17 @@ def _from_hub_cache(name: str) -> str:
 
 def _embedded_or_fallback(name: str, progress: Progress) -> ResolvedModel:
     try:
-        return ResolvedModel(name=name, location=str(_folder_of(name, progress)))
+        return _embedded(name, progress)
     except WheelsGone as error:
         if name == FALLBACK:
             raise
         note = f"{name} could not be had ({error}); {FALLBACK} is served in its place"
-        return ResolvedModel(name=FALLBACK, location=str(_folder_of(FALLBACK, progress)), note=note)
+        return replace(_embedded(FALLBACK, progress), note=note)
+
+
+def _embedded(name: str, progress: Progress) -> ResolvedModel:
+    folder = _folder_of(name, progress)
+    return ResolvedModel(name=name, location=str(folder), max_tokens=EMBEDDED[name].max_tokens)
 
 
 def _folder_of(name: str, progress: Progress) -> Path:

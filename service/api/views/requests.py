@@ -73,7 +73,10 @@ class SentSampling(Sent):
 
     temperature: Temperature | None = None
     top_p: TopP | None = None
-    max_tokens: Tokens | None = Field(default=None, description="Tokens that one segment may decode.")
+    max_tokens: Tokens | None = Field(
+        default=None,
+        description="Tokens that one segment may decode. Left out: what the model's context and the budget leave.",
+    )
 
     def over(self, default: Sampling) -> Sampling:
         return Sampling(

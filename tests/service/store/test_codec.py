@@ -10,6 +10,7 @@ from tests.service.store.golden.events import EVENTS
 from tests.service.store.made_up import events_of
 
 from anabranch.dag.events import KINDS, BranchForked, BranchScored, Event, SegmentStarted, TextPosted
+from anabranch.dag.job import JobSpec, Sampling
 from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
 from anabranch.service.store.errors import UnreadableFormat
 from anabranch.service.store.sql.storable import json_text
@@ -39,6 +40,13 @@ def test_a_spec_survives_its_own_column(event: object) -> None:
 def test_defaults_are_left_out_so_journals_stay_small() -> None:
     assert encode(SegmentStarted(segment=1)).payload == '{"segment":1}'
     assert encode(BranchForked(child="0.1", role="worker")).payload == '{"child":"0.1","role":"worker"}'
+
+
+def test_a_length_that_nobody_named_is_not_the_first_releases_default() -> None:
+    """A spec that says nothing was written when that meant 512: its replay must come to the same."""
+    unlimited = JobSpec(messages=(), policy="sequential", sampling=Sampling(max_tokens=None))
+    assert spec_from_json(spec_to_json(unlimited)).sampling.max_tokens is None
+    assert spec_from_json({"messages": [], "policy": "sequential"}).sampling.max_tokens == 512
 
 
 def test_what_no_database_holds_is_replaced_letter_by_letter() -> None:

@@ -70,6 +70,11 @@ async def test_it_never_asks_for_more_than_the_model_takes(upstream, connect, re
     assert upstream.asked[0]["max_tokens"] == 1024
 
 
+async def test_a_length_that_nobody_named_is_left_to_the_upstream(connect, upstream, request_for):
+    await decoded(connect(), request_for(max_tokens=None))
+    assert "max_tokens" not in upstream.asked[0]
+
+
 async def test_without_a_key_it_never_sends_somebody_elses(upstream, connect, request_for, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-host")
     await decoded(connect(), request_for())

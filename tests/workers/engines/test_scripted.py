@@ -73,6 +73,15 @@ async def test_answers_with_one_of_the_choices(request_for):
     assert chunk.text == "no"
 
 
+async def test_where_no_number_was_named_it_writes_what_its_context_leaves(request_for):
+    engine = ScriptedEngine(saying("one two three four"), max_model_len=4)
+    *_, last = await recite(engine, request_for(prompt="well", max_tokens=None))
+    assert (last.tokens, last.finish) == (2, Finish.LENGTH)  # the prompt, `user: well`, has two
+
+    *_, last = await recite(ScriptedEngine(saying("word " * 2000)), request_for(max_tokens=None))
+    assert (last.tokens, last.finish) == (2000, Finish.EOS)
+
+
 async def test_refuses_a_prompt_that_is_too_long(request_for):
     with pytest.raises(DecodeError) as refusal:
         await recite(ScriptedEngine(max_model_len=3), request_for(prompt="far too many words"))

@@ -34,16 +34,17 @@ def completion_body(
     request: DecodeRequest, prompt: Sequence[int], *, model: str, max_model_len: int
 ) -> dict[str, Any]:
     """A completion of vLLM's from tokens: exactly these are what the model reads."""
-    body = {"model": model, "prompt": list(prompt)} | _sampling(request, max_model_len - len(prompt))
+    room = max_model_len - len(prompt)
+    body = {"model": model, "prompt": list(prompt), "max_tokens": room} | _sampling(request, room)
     return body | _in_vllms_words(request)
 
 
 def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
     decoding, sampling = request.decoding, request.sampling
-    max_tokens = sampling.max_tokens if decoding.max_tokens is None else decoding.max_tokens
+    max_tokens = decoding.max_tokens or sampling.max_tokens
     chosen = {
         # Not max_completion_tokens: some servers ignore that one, and an ignored limit is a budget overrun.
-        "max_tokens": min(max_tokens, room),
+        "max_tokens": None if max_tokens is None else min(max_tokens, room),
         "seed": request.seed & 0x7FFF_FFFF_FFFF_FFFF,
         "temperature": sampling.temperature if decoding.temperature is None else decoding.temperature,
         "top_p": sampling.top_p if decoding.top_p is None else decoding.top_p,
