@@ -1,9 +1,11 @@
 """The OpenAI engine against a real HTTP server that does what upstreams do: what is asked, what is read."""
 
+import json
 from dataclasses import replace
 
 import pytest
-from tests.workers.engines.upstream import decoded, fault_of, spent, text_in
+from tests.workers.engines.misbehaviours import PAGE, raw, refuses
+from tests.workers.engines.upstream import Answer, decoded, fault_of, spent, text_in
 
 from anabranch.dag.decoding import Finish, Structure, Usage
 from anabranch.dag.text import Context
@@ -35,6 +37,51 @@ def test_an_upstream_that_lists_nothing_needs_the_models_name(upstream, connect)
     upstream.listing = 404
     with pytest.raises(ModelUnavailable, match=r"lists no models \(does the URL lack /v1\?\)"):
         connect()
+    assert connect(model="known-to-work").capabilities.model == "known-to-work"
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        {"data": [{"id": "first", "max_model_len": 4096}, {"id": "second"}]},
+        [{"id": "first", "context_length": 4096}],
+        {"models": [{"name": "first", "context_window": 4096}]},
+        {"data": [None, 7, {}, {"id": ""}, {"id": "first", "max_model_len": 4096}]},
+    ],
+)
+def test_it_reads_lists_of_any_form(upstream, connect, listing):
+    upstream.listed = raw(json.dumps(listing).encode())
+    told = connect().capabilities
+    assert (told.model, told.max_model_len) == ("first", 4096)
+
+
+@pytest.mark.parametrize("length", [None, "4096", 0, -1, True, 3.5])
+def test_a_length_that_makes_no_sense_is_none(upstream, connect, length):
+    upstream.card = {"max_model_len": length}
+    assert connect().capabilities.max_model_len == UNKNOWN_MODEL_LEN
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        (raw(PAGE), r"Welcome to nginx!.*does the URL lack /v1\?"),
+        (refuses(502, PAGE), "HTTP 502: <!DOCTYPE html>"),
+        (refuses(401, {"error": {"message": "no such key"}}), "HTTP 401: no such key"),
+        (raw(b"[[[["), r"no JSON but: \[\[\[\["),
+        (raw(b'{"data": null}'), "serves no model at present"),
+        (raw(b'"models"'), "serves no model at present"),
+        (Answer(pieces=(b'{"data"',), then="cut"), "does not answer"),
+    ],
+)
+def test_a_list_that_is_none_is_told_in_words(upstream, connect, listed, told):
+    upstream.listed = listed
+    with pytest.raises(ModelUnavailable, match=told):
+        connect()
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+def test_a_model_that_is_named_needs_no_list(upstream, connect, status):
+    upstream.listed = refuses(status, b"")
     assert connect(model="known-to-work").capabilities.model == "known-to-work"
 
 

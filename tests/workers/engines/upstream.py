@@ -5,9 +5,9 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -16,6 +16,18 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from anabranch.dag.decoding import Fault
 from anabranch.workers.errors import DecodeError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer byte for byte."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pieces: tuple[bytes, ...] = ()
+    """Each reaches the client by itself."""
+    then: Literal["close", "cut", "hang"] = "close"
+    """What the connection does behind the last piece."""
 
 
 @dataclass
@@ -27,6 +39,8 @@ class Upstream:
     card: dict[str, Any] = field(default_factory=dict)
     listing: int = 200
     """HTTP status of the list of models."""
+    listed: Answer | None = None
+    """In place of the list of models."""
     models: tuple[str, ...] = ("some-model",)
     pieces: tuple[str, ...] = ("The ", "answer ", "is 4.")
     finish: str | None = "stop"
@@ -42,6 +56,8 @@ class Upstream:
     """Told in the stream, after the pieces."""
     hang_after: int | None = None
     """Pieces after which nothing more comes."""
+    answer: Answer | Callable[[dict[str, Any]], Answer | None] | None = None
+    """In place of all this; or what makes it from the request, where it does."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     left: threading.Event = field(default_factory=threading.Event)
@@ -70,11 +86,28 @@ def spent(*, prompt: int = 11, completion: int, cached: int | None = None) -> di
     return counts if cached is None else counts | {"prompt_tokens_details": {"cached_tokens": cached}}
 
 
+def answered(answer: Answer) -> Response:
+    headers = {"content-type": "text/event-stream"} | dict(answer.headers)
+    return StreamingResponse(pieces(answer), status_code=answer.status, headers=headers)
+
+
+async def pieces(answer: Answer) -> AsyncIterator[bytes]:
+    for piece in answer.pieces:
+        yield piece
+        await asyncio.sleep(0.002)  # or the client's socket would join them again
+    if answer.then == "cut":
+        raise ConnectionResetError("cut on purpose")
+    if answer.then == "hang":
+        await asyncio.Event().wait()
+
+
 def app_for(upstream: Upstream) -> FastAPI:
     app = FastAPI()
 
     @app.get("/v1/models")
     async def models() -> Response:
+        if upstream.listed is not None:
+            return answered(upstream.listed)
         cards = [
             {"id": name, "object": "model", "created": 1, "owned_by": upstream.owned_by} | upstream.card
             for name in upstream.models
@@ -85,6 +118,11 @@ def app_for(upstream: Upstream) -> FastAPI:
     async def complete(request: Request) -> Response:
         upstream.asked.append(await request.json())
         upstream.keys.append(request.headers["authorization"])
+        answer = upstream.answer
+        if callable(answer):
+            answer = answer(upstream.asked[-1])
+        if answer is not None:
+            return answered(answer)
         if upstream.error is not None:
             status, body = upstream.error
             return JSONResponse({"error": body}, status_code=status)
@@ -111,7 +149,9 @@ def serving(upstream: Upstream) -> Iterator[None]:
     """The server on a free loopback port, in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         upstream.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        config = uvicorn.Config(app_for(upstream), log_level="critical", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app_for(upstream), log_level="critical", date_header=False, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -57,7 +57,7 @@ def _named(refusal: Refusal, names: Mapping[str, str]) -> str:
     """The parameter, by our name, that the refusal is about: as it tells, or the first that its words name."""
     known = {theirs: ours for ours, theirs in names.items() if ours in SYNONYMS or ours in DISPENSABLE}
     if refusal.parameter:
-        return known.get(refusal.parameter.rsplit(".", 1)[-1], "")
+        return next((known[part] for part in refusal.parameter.split(".") if part in known), "")
     anyone = "|".join(re.escape(theirs) for theirs in known)
     found = re.search(rf"(?<![\w-])(?:{anyone})(?![\w-])", refusal.message) if known else None
     return known[found[0]] if found else ""

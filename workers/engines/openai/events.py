@@ -55,8 +55,6 @@ class EventReader:
     def feed(self, received: bytes) -> Iterator[Heard]:
         """The events that these bytes complete. Raises TooLong."""
         if len(self.start) < 512:
-            if not self.start:
-                received = received.removeprefix(BYTE_ORDER_MARK)
             self.start += received[:512]
         lines = (self._rest + received).splitlines(keepends=True)
         # An open line waits for its end, and a CR for the LF that may belong to it.
@@ -74,6 +72,7 @@ class EventReader:
             yield NoStream() if value is _NOT_JSON else Event(value, self._name)
 
     def _line(self, line: bytes) -> Iterator[Heard]:
+        line = line.removeprefix(BYTE_ORDER_MARK)
         if self._loose:
             self._keep(line)
         elif not line.strip():

@@ -77,7 +77,8 @@ def _with_neighbours(inner: Any, around: Mapping[str, Any]) -> Any:
     """Some put only a word in `error` and the rest beside it."""
     beside = {key: around[key] for key in ("message", "detail", "code", "status", "param") if key in around}
     if isinstance(inner, str) and beside:
-        return {"message": inner, **beside, "type": inner}
+        reason = beside.pop("message", "") or beside.pop("detail", "")
+        return beside | {"message": f"{inner}: {_words(reason)}" if reason else inner, "type": inner}
     return inner
 
 

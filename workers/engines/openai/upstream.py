@@ -119,4 +119,4 @@ def _json(response: httpx.Response) -> Any:
 def _told_length(card: dict[str, Any]) -> int | None:
     """vLLM and SGLang, OpenRouter, and Groq each have a name for it."""
     lengths = [card.get(name) for name in ("max_model_len", "context_length", "context_window")]
-    return next((length for length in lengths if isinstance(length, int) and length > 0), None)
+    return next((length for length in lengths if type(length) is int and length > 0), None)
