@@ -23,6 +23,10 @@ class UnknownPolicy(DagError):
     """No policy has this name."""
 
 
+class UnknownPreset(DagError):
+    """The policy has no preset of this name."""
+
+
 class PolicyBroken(DagError):
     """A policy asked for something that no policy may ask for. A fault of its author."""
 

@@ -6,12 +6,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from anabranch.dag.actions import Policy
-from anabranch.dag.errors import UnknownPolicy
+from anabranch.dag.errors import UnknownPolicy, UnknownPreset
 from anabranch.dag.job import Problem
 
 PolicyFunction = Callable[..., Policy]
@@ -25,11 +25,27 @@ class Param:
     ge: float | None = None
     le: float | None = None
     choices: tuple[str, ...] = ()
+    check: Callable[[Any], object] | None = None
+    """Raises DagError for a value of the right type that makes no sense; asked before a job is taken."""
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema, where it tells more than the type does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Parameters of a policy under a name: a published example that can be asked for, and changed in part."""
+
+    about: str
+    params: Mapping[str, Any]
+
+
+PRESET = "preset"
+"""The parameter that names one, in each policy that has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyInfo:
-    """A catalogued policy. Its parameters are the keyword-only arguments of `function`."""
+    """A catalogued policy. Its parameters are the keyword-only arguments of `function`, and `preset` if it has any."""
 
     name: str
     title: str
@@ -39,8 +55,22 @@ class PolicyInfo:
     version: str
     """Digest of the sources of `machinery`: changes whenever the policy's code does."""
 
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
-        return self.function(problem, **params)
+        """Raises UnknownPreset."""
+        return self.function(problem, **self.expand(params))
+
+    def expand(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters, and under them those of the preset that they name. Raises UnknownPreset."""
+        given = dict(params)
+        name = given.pop(PRESET, None)
+        if name is None:
+            return given
+        if name not in self.presets:
+            known = ", ".join(self.presets) or "none"
+            raise UnknownPreset(f"policy {self.name!r} has no preset {name!r}; it has: {known}")
+        return {**self.presets[name].params, **given}
 
 
 _DAG = "anabranch.dag"
@@ -48,7 +78,9 @@ _VOCABULARY = {f"{_DAG}.{name}" for name in ("actions", "decoding", "errors", "i
 _CATALOGUE: dict[str, PolicyInfo] = {}
 
 
-def policy(*, title: str, paper: str, use_when: str) -> Callable[[PolicyFunction], PolicyFunction]:
+def policy(
+    *, title: str, paper: str, use_when: str, presets: Mapping[str, Preset] | None = None
+) -> Callable[[PolicyFunction], PolicyFunction]:
     """Enter a policy function in the catalogue under its own name, with dashes."""
 
     def enter(function: PolicyFunction) -> PolicyFunction:
@@ -56,7 +88,13 @@ def policy(*, title: str, paper: str, use_when: str) -> Callable[[PolicyFunction
         sources = "".join(map(_source_of, machinery(function.__module__)))
         version = hashlib.sha256(sources.encode()).hexdigest()[:16]
         _CATALOGUE[name] = PolicyInfo(
-            name=name, title=title, paper=paper, use_when=use_when, function=function, version=version
+            name=name,
+            title=title,
+            paper=paper,
+            use_when=use_when,
+            function=function,
+            version=version,
+            presets=presets or {},
         )
         return function
 

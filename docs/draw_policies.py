@@ -4,7 +4,7 @@ The pictures are drawn from journals: each policy is run by the simulator with a
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -200,7 +200,7 @@ def section(info: PolicyInfo) -> str:
         "",
         f"*{info.title}* ({info.paper}). {' '.join(info.use_when.split())}",
         "",
-        *parameters(info.function),
+        *parameters(info),
         "```text",
         picture(run(info.name)),
         "```",
@@ -209,11 +209,16 @@ def section(info: PolicyInfo) -> str:
     return "\n".join(lines)
 
 
-def parameters(function: Callable[..., Any]) -> Iterator[str]:
-    """A table of the keyword-only arguments, if there are any."""
-    hints = get_type_hints(function, include_extras=True)
-    rows = []
-    for name, parameter in inspect.signature(function).parameters.items():
+def parameters(info: PolicyInfo) -> Iterator[str]:
+    """A table of the keyword-only arguments and the presets, if there are any."""
+    hints = get_type_hints(info.function, include_extras=True)
+    told = (f"`{name}`: {preset.about}" for name, preset in info.presets.items())
+    rows = (
+        [f"| `preset` | `None` | parameters of a published example. {' '.join(told)} |"]
+        if info.presets
+        else []
+    )
+    for name, parameter in inspect.signature(info.function).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             kind, *notes = get_args(hints[name])
             [param] = [note for note in notes if isinstance(note, Param)]

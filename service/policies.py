@@ -5,18 +5,20 @@ The policy's own signature is the only source: `Annotated[type, Param(doc, ge=â€
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from anabranch.dag.policy import Param, PolicyInfo, catalogue, policy_named
+from anabranch.dag.errors import DagError
+from anabranch.dag.policy import PRESET, Param, PolicyInfo, catalogue, policy_named
 
 
 def params_model(info: PolicyInfo) -> type[BaseModel]:
-    """A model whose fields are the policy's keyword-only arguments. Unknown names and wrong types are refused."""
-    return _params_model(info.function, info.name)
+    """A model whose fields are the policy's keyword-only arguments, and `preset` where it has any. Unknown names, wrong
+    types and values that make no sense are refused."""
+    return _params_model(info.function, info.name, tuple(info.presets))
 
 
 def params_schema(info: PolicyInfo) -> dict[str, Any]:
@@ -34,21 +36,25 @@ def check_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def effective_params(name: str, version: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given parameters and the policy's own defaults. Of another version's defaults nothing is known here."""
+    """The given parameters, those of their preset, and the policy's own defaults. Of another version's defaults nothing
+    is known here."""
     info = catalogue().get(name)
     if info is None or info.version != version:
         return dict(given)
-    return params_model(info)().model_dump(mode="json") | dict(given)
+    return params_model(info)().model_dump(mode="json") | info.expand(given) | dict(given)
 
 
 @cache
-def _params_model(function: Any, name: str) -> type[BaseModel]:
+def _params_model(function: Any, name: str, presets: tuple[str, ...]) -> type[BaseModel]:
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {
         parameter.name: (_constrained(hints[parameter.name]), _default(parameter))
         for parameter in inspect.signature(function).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
+    if presets:
+        about = "A published example: its parameters stand where none are given."
+        fields[PRESET] = (Annotated[Literal[presets] | None, Field(description=about)], None)
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     return create_model(name, __config__=config, **fields)
 
@@ -67,4 +73,19 @@ def _constrained(hint: Any) -> Any:
         return hint
     if param.choices:
         kind = Literal[param.choices]
-    return Annotated[kind, Field(description=param.doc, ge=param.ge, le=param.le)]
+    constrained: Any = Annotated[
+        kind,
+        Field(description=param.doc, ge=param.ge, le=param.le, json_schema_extra=dict(param.schema or {})),
+    ]
+    return Annotated[constrained, AfterValidator(_checker(param.check))] if param.check else constrained
+
+
+def _checker(check: Callable[[Any], object]) -> Callable[[Any], Any]:
+    def checked(value: Any) -> Any:
+        try:
+            check(value)
+        except DagError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    return checked

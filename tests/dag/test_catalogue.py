@@ -17,6 +17,7 @@ from tests.dag.journals import check
 from anabranch.dag import events as e
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
+from anabranch.dag.errors import UnknownPreset
 from anabranch.dag.job import Budget, JobSpec, Problem, Sampling
 from anabranch.dag.policies.graphs.plan import EXAMPLES
 from anabranch.dag.policy import Param, PolicyInfo, catalogue, machinery
@@ -44,8 +45,28 @@ def parameters(info: PolicyInfo) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in signature.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def test_these_are_the_policies() -> None:
-    assert sorted(catalogue()) == sorted(POLICIES)
+def test_these_are_among_the_policies() -> None:
+    """Clients name them; a new one is no fault."""
+    assert set(POLICIES) <= set(catalogue())
+
+
+def test_every_preset_is_data_and_starts_its_policy() -> None:
+    """What a preset says must hold as if a client had said it."""
+    for info in catalogue().values():
+        for name, preset in info.presets.items():
+            assert preset.about, name
+            json.dumps(preset.params)
+            assert set(preset.params) <= set(parameters(info)), name
+            info.start(Problem.of((say("user", "What is due?"),), seed=0), {"preset": name})
+
+
+def test_a_parameter_beside_a_preset_stands_over_it() -> None:
+    info = catalogue()["tree-of-thoughts"]
+    assert info.expand({"preset": "game-of-24", "beam": 1})["beam"] == 1
+    assert info.expand({"preset": "game-of-24", "beam": 1})["depth"] == 4
+    assert info.expand({"beam": 1}) == {"beam": 1}
+    with pytest.raises(UnknownPreset, match="has no preset 'chess'; it has: game-of-24"):
+        info.expand({"preset": "chess"})
 
 
 @every_policy

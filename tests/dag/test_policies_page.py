@@ -47,5 +47,5 @@ def test_it_is_as_short_as_the_page_says() -> None:
 
 def test_the_catalogue_is_drawn_from_todays_policies(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing = loaded("draw_policies", ROOT / "docs" / "draw_policies.py", monkeypatch)
-    assert set(drawing.JOBS) == set(catalogue())
+    assert set(drawing.JOBS) <= set(catalogue())  # a new policy is drawn once it has a job there
     assert drawing.page() == PAGE, "run: python docs/draw_policies.py"

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from anabranch.dag.policy import Param, PolicyInfo, catalogue
-from anabranch.service.policies import params_model, params_schema
+from anabranch.service.policies import check_params, effective_params, params_model, params_schema
 
 
 def sample(
@@ -64,3 +64,29 @@ def test_every_catalogued_policy_has_a_schema_and_takes_its_own_defaults() -> No
     for found in catalogue().values():
         assert params_schema(found)["type"] == "object"
         params_model(found)()
+
+
+def test_every_preset_is_what_a_client_may_send() -> None:
+    for found in catalogue().values():
+        for name, preset in found.presets.items():
+            check_params(found.name, preset.params)
+            assert check_params(found.name, {"preset": name}) == {"preset": name}
+
+
+def test_a_policy_with_presets_takes_their_names_and_no_other() -> None:
+    with pytest.raises(ValidationError):
+        check_params("tree-of-thoughts", {"preset": "chess"})
+    with pytest.raises(ValidationError):
+        check_params("sequential", {"preset": "game-of-24"})
+
+
+def test_a_value_of_the_right_type_that_makes_no_sense_is_refused() -> None:
+    graph = [{"id": "a", "op": "improve", "after": ["b"]}]
+    with pytest.raises(ValidationError, match="operation 'a' comes after 'b', which does not exist"):
+        check_params("graph-of-thoughts", {"operations": graph})
+
+
+def test_a_trace_tells_the_parameters_of_the_preset() -> None:
+    info = catalogue()["tree-of-thoughts"]
+    told = effective_params(info.name, info.version, {"preset": "game-of-24", "k": 5})
+    assert (told["preset"], told["k"], told["beam"]) == ("game-of-24", 5, 5)

@@ -22,6 +22,8 @@ from anabranch.dag.actions import (
 )
 from anabranch.dag.decoding import Decoding, Structure
 from anabranch.dag.ids import BranchId
+from anabranch.dag.policies.parts.lists import written_lines
+from anabranch.dag.policies.parts.prompts import ask
 from anabranch.dag.text import Base, Output, Parts, say
 
 TOP = 10
@@ -73,24 +75,37 @@ def read_mark(result: Result) -> float | None:
 
 
 def elect(
-    candidates: Mapping[Candidate, Parts], voters: int
+    candidates: Mapping[Candidate, Parts], voters: int, prompt: str, question: str
 ) -> Generator[Action, Any, dict[Candidate, float]]:
-    """How many voters are for each candidate: each reads all of them, numbered, and names one."""
+    """How many voters are for each candidate: each reads all of them, numbered, and names one. An own prompt lets them
+    reason first: the last number of the last line counts. A single candidate is not voted on."""
+    if len(candidates) < 2:
+        return dict.fromkeys(candidates, 0.0)
     numbers = {str(number): candidate for number, candidate in enumerate(candidates, start=1)}
-    listed = (
+    listed = tuple(
         part for number, each in numbers.items() for part in (f"Solution {number}:\n", *candidates[each])
     )
+    base, messages = ask(prompt or VOTE, {"candidates": listed, "question": (question,)}, listed)
+    choice = Decoding(structure=Structure(choice=tuple(numbers)), max_tokens=8)
     voter = Thought(
-        base=Base.PROBLEM,
-        messages=(say("user", *listed), say("user", VOTE)),
-        decoding=Decoding(structure=Structure(choice=tuple(numbers)), max_tokens=8),
+        base=base,
+        messages=messages,
+        decoding=Decoding() if prompt else choice,
         returns=aside,
         role="voter",
+        after=tuple(dict.fromkeys(branch for each in candidates.values() for branch in branches_in(each))),
     )
     forked: Forked = yield Fork(children=(voter,) * voters)
     joined: Joined = yield Join(targets=forked.branches)
-    named = ((result.branch, result.value.strip(" .\n")) for result in joined.results)
+    named = ((result.branch, _named(result)) for result in joined.results)
     ballots = (Ballot(branch=branch, answer=name if name in numbers else None) for branch, name in named)
     voted: Voted = yield Vote(ballots=tuple(ballots))
     weights = {each.answer: each.weight for each in voted.classes}
     return {candidate: weights.get(number, 0.0) for number, candidate in numbers.items()}
+
+
+def _named(result: Result) -> str:
+    """The number of the candidate that a voter chose; empty where it named none."""
+    lines = written_lines(result.value) if result.ok else []
+    numbers = re.findall(r"\d+", lines[-1]) if lines else []
+    return str(numbers[-1]) if numbers else ""

@@ -12,6 +12,11 @@ from anabranch.service.policies import params_schema
 router = APIRouter(prefix="/v1")
 
 
+class PresetView(BaseModel):
+    about: str
+    params: dict[str, Any]
+
+
 class PolicyInfoView(BaseModel):
     name: str
     title: str
@@ -19,6 +24,7 @@ class PolicyInfoView(BaseModel):
     use_when: str
     version: str
     params: dict[str, Any]
+    presets: dict[str, PresetView]
     default: bool
 
 
@@ -39,6 +45,10 @@ async def policies(deps: Injected) -> Policies:
                 use_when=info.use_when,
                 version=info.version,
                 params=params_schema(info),
+                presets={
+                    name: PresetView(about=preset.about, params=dict(preset.params))
+                    for name, preset in info.presets.items()
+                },
                 default=info.name == deps.settings.policy,
             )
             for info in found

@@ -56,6 +56,18 @@ async def refused(client: httpx.AsyncClient, store: Store) -> AsyncIterator[Any]
         ({"question": Q, "policy": {"name": "self-consistency", "params": {"n": 0}}}, "policy.params.n"),
         ({"question": Q, "policy": {"name": "self-consistency", "params": {"nn": 1}}}, "policy.params.nn"),
         ({"question": Q, "policy": {"name": "no-such-policy"}}, "policy.name"),
+        (
+            {"question": Q, "policy": {"name": "tree-of-thoughts", "params": {"preset": "x"}}},
+            "policy.params.preset",
+        ),
+        (
+            {"question": Q, "policy": {"name": "graph-of-thoughts", "params": {"operations": [{"id": "a"}]}}},
+            "policy.params.operations",
+        ),
+        (
+            {"question": Q, "policy": {"name": "graph-of-thoughts", "params": {"operations": []}}},
+            "policy.params.operations",
+        ),
         ({"question": Q, "policy": "self-consistency"}, "policy"),
         ({"question": Q, "priority": 10}, "priority"),
         ({"question": Q, "seed": 1.5}, "seed"),

@@ -1,0 +1,1 @@
+"""Published examples as parameters: a file each, data alone. The words are ours, after what the papers describe."""
