@@ -7,7 +7,7 @@
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.events import AnswerClass
@@ -210,12 +210,16 @@ class Splice:
     """Branches whose posted text is in it: the next segment depends on them."""
 
 
+Check = Literal["rule", "math", "regex", "json-schema", "python-tests", "python-score"]
+"""The kinds of verifiers: see `workers/checks/verifiers.py`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
     """A check that runs outside the policy, in a worker task."""
 
     kind: str
-    """math, regex, json-schema, python-tests: see `workers/checks/verifiers.py`."""
+    """One of `Check`."""
     spec: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from anabranch.dag import actions as a
+from anabranch.dag.actions import Check
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
@@ -24,14 +25,14 @@ def best_of_n(
     *,
     n: Annotated[int, Param("samples drawn", ge=1, le=1024)] = 8,
     verifier: Annotated[
-        Literal["judge", "rule", "math", "regex", "json-schema", "python-tests"],
+        Literal["judge", Check],
         Param("who scores a sample: a judge branch, or a check in a worker task"),
     ] = "judge",
     spec: Annotated[
         Mapping[str, Any] | None,
         Param(
             "rule: contains, lacks, equals, max_words; math: answer; regex: pattern; json-schema: schema; "
-            "python-tests: tests, seconds, memory_mb"
+            "python-tests: tests, seconds, memory_mb; python-score: code, seconds, memory_mb"
         ),
     ] = None,
     prompt: Annotated[

@@ -7,7 +7,7 @@ from anabranch.dag import actions as a
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.graphs.operation_runner import GraphRun, begin, take_result
-from anabranch.dag.policies.graphs.operations import USUAL, read_operations
+from anabranch.dag.policies.graphs.operations import OPERATIONS_SCHEMA, USUAL, read_operations
 from anabranch.dag.policy import Param, policy
 
 
@@ -23,7 +23,9 @@ def graph_of_thoughts(
     operations: Annotated[
         tuple[Mapping[str, Any], ...],
         Param(
-            "the graph: objects with id, op, after, prompt, count, least, verifier, spec (graphs/operations.py)"
+            "the graph: objects with id, op, after and what the op reads, see below",
+            check=read_operations,
+            schema=OPERATIONS_SCHEMA,
         ),
     ] = USUAL,
     temperature: Annotated[float, Param("of generated thoughts", ge=0.0, le=2.0)] = 0.8,
@@ -31,23 +33,25 @@ def graph_of_thoughts(
     """Run each operation as soon as its own inputs are there, and each thought of it as soon as its own input is.
 
     T is the heaviest path through the graph (the reference code runs one operation after the other). Where the paper is
-    silent: a thought that failed is kept by no keep operation; the answer is the best scored thought of the last
-    operation, of equals the first; if that gives none, of the latest operation that gave one.
+    silent: a thought that failed is kept by no keep operation, and one that would read only failed ones does not begin;
+    the answer is the best scored thought of the last operation, of equals the first; if that gives none, of the latest
+    operation that gave one, flagged as unfinished.
     """
     graph = read_operations(operations)
-    run, waiting = GraphRun(), list(graph)
+    run, waiting = GraphRun(problem.question, temperature), list(graph)
     while waiting or run.pending:
         for operation in tuple(waiting):  # in an order in which one pass begins all that can begin
             if run.ready(operation):
                 waiting.remove(operation)
-                run.given[operation.id] = yield from begin(operation, run, temperature)
+                run.given[operation.id] = yield from begin(operation, run)
         if run.pending:
             joined: a.Joined = yield a.Join(targets=run.pending, mode=a.Mode.FIRST)
             run.pending = joined.pending
             yield from take_result(joined.results[0], run)
     for operation in reversed(graph):
-        thoughts = [branch for branch in run.given[operation.id] if run.values.get(branch, "").strip()]
+        thoughts = [draft for draft in run.given[operation.id] if run.text_of(draft).strip()]
         if thoughts:
-            best = max(thoughts, key=lambda branch: run.scores.get(branch, 0.0))
-            return a.Answer(text=run.values[best].strip(), sources=(best,))
+            best = max(thoughts, key=lambda draft: run.scores.get(draft.branch, 0.0))
+            flags = () if operation is graph[-1] else ("unfinished",)
+            return a.Answer(text=run.text_of(best).strip(), sources=(best.branch,), flags=flags)
     raise NoAnswer("no operation gave a thought")

@@ -17,7 +17,7 @@ import referencing.exceptions
 from anabranch.dag.actions import Verifier
 from anabranch.dag.answers.equality import extract_answer, plainly_equal
 from anabranch.dag.ids import BranchId
-from anabranch.workers.checks import python_tests
+from anabranch.workers.checks import python_score, python_tests
 from anabranch.workers.checks.sandbox import Limits, SandboxRefused
 
 SECONDS = 5
@@ -28,7 +28,7 @@ PARTITION_SECONDS = 30.0
 
 Spec = Mapping[str, Any]
 Judgement = tuple[float, str]
-"""From 0.0 (fails) to 1.0 (passes), and a word on why."""
+"""From 0.0 (fails) to 1.0 (passes), but of python-score any number; and a word on why."""
 
 
 class _TimeUp(Exception):
@@ -116,14 +116,23 @@ def _python_tests(spec: Spec, value: str) -> Judgement:
     tests = [spec["tests"]] if isinstance(spec["tests"], str) else list(spec["tests"])
     if not tests:
         raise ValueError("its spec has no tests")
-    seconds = max(1, min(int(spec.get("seconds", 5)), 60))
-    memory_mb = max(64, min(int(spec.get("memory_mb", 512)), 4096))
-    limits = Limits(cpu_seconds=seconds, wall_seconds=4.0 * seconds, memory_mb=memory_mb)
-    found = python_tests.problems(python_tests.code_in(value), tests, limits)
+    found = python_tests.problems(python_tests.code_in(value), tests, _limits(spec))
     told = [
         f"{test.strip()[:60]!r}: {problem}" for test, problem in zip(tests, found, strict=True) if problem
     ]
     return 1 - len(told) / len(tests), "; ".join(told)[:1000]
+
+
+def _python_score(spec: Spec, value: str) -> Judgement:
+    """What the `score(text, state)` that `code` defines gives the value: any number, for more errors a lower
+    one. `state` is what the asker tells of it. In the sandbox, within `seconds` of processor time and `memory_mb`."""
+    return python_score.score(str(spec["code"]), value, spec.get("state", {}), _limits(spec))
+
+
+def _limits(spec: Spec) -> Limits:
+    seconds = max(1, min(int(spec.get("seconds", 5)), 60))
+    memory_mb = max(64, min(int(spec.get("memory_mb", 512)), 4096))
+    return Limits(cpu_seconds=seconds, wall_seconds=4.0 * seconds, memory_mb=memory_mb)
 
 
 def _passes(passes: bool, why: str) -> Judgement:
@@ -136,6 +145,7 @@ KINDS: Mapping[str, Callable[[Spec, str], Judgement]] = {
     "regex": _regex,
     "json-schema": _json_schema,
     "python-tests": _python_tests,
+    "python-score": _python_score,
 }
 
 

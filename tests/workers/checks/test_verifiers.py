@@ -1,11 +1,11 @@
 """Verifiers: each kind's verdicts, what happens to a specification that cannot be used, and equality for votes."""
 
 import pickle
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from anabranch.dag.actions import Verifier
+from anabranch.dag.actions import Check, Verifier
 from anabranch.dag.ids import BranchId
 from anabranch.workers.checks import verifiers
 from anabranch.workers.checks.verifiers import partition, verify
@@ -128,15 +128,64 @@ def test_an_endless_test_takes_only_those_behind_it_along() -> None:
     assert judged("python-tests", SOLUTION, tests=tests, seconds=1)[0] == pytest.approx(1 / 3)
 
 
+INVERSIONS = """
+import json
+
+def score(text, state):
+    numbers = json.loads(text)
+    errors = sum(a > b for a, b in zip(numbers, numbers[1:]))
+    return -errors - 10 * (sorted(numbers) != sorted(json.loads(state["input"])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "score"), [("[1, 2, 3]", 0.0), ("[3, 2, 1]", -2.0), ("[1, 2]", -10.0), ("[2, 1]", -11.0)]
+)
+def test_ones_own_code_scores_a_text_by_what_it_was_made_from(text: str, score: float) -> None:
+    assert judged("python-score", text, code=INVERSIONS, state={"input": "[3, 1, 2]"}) == (score, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (
+            "def score(text, state): return 1 / 0",
+            "the code gives no score: ZeroDivisionError: division by zero",
+        ),
+        ("def score(text, state): return float('nan')", "the code gives no score: nan is not finite"),
+        ("def score(text, state): return float('inf')", "the code gives no score: inf is not finite"),
+        ("def score(text, state): return text", "the code gives no score: ValueError"),
+        ("def score(text): return 1", "the code gives no score: TypeError"),
+        ("def score(text, state) return 1", "the code gives no score: SyntaxError"),
+        ("import os; os._exit(0)", "the code gives no score: it ended early"),
+        ("while True: pass", "the code gives no score: the processor time was used up"),
+        ("score = open('/etc/passwd').read()", "the code gives no score: PermissionError"),
+    ],
+)
+def test_code_that_gives_no_number_scores_nothing_and_says_why(code: str, why: str) -> None:
+    score, told = judged("python-score", "' } {text} \"", code=code, seconds=1)
+    assert score == 0.0
+    assert told.startswith(why)
+
+
+def test_policies_may_name_these_verifiers_and_no_other() -> None:
+    assert set(get_args(Check)) == set(verifiers.KINDS)
+
+
 @pytest.mark.parametrize(
     ("kind", "spec", "why"),
     [
-        ("oracle", {}, "there is no verifier 'oracle'; there are: json-schema, math, python-tests, regex, rule"),
+        (
+            "oracle",
+            {},
+            "there is no verifier 'oracle'; there are: json-schema, math, python-score, python-tests, regex, rule",
+        ),
         ("math", {}, "the spec of a math verifier needs 'answer'"),
         ("regex", {"pattern": "("}, "the regex verifier cannot be used: missing )"),
         ("regex", {"pattern": 3}, "the regex verifier cannot be used: first argument must be string"),
         ("rule", {}, "the rule verifier cannot be used: its spec has none of contains, lacks, equals, max_words"),
         ("python-tests", {"tests": []}, "the python-tests verifier cannot be used: its spec has no tests"),
+        ("python-score", {}, "the spec of a python-score verifier needs 'code'"),
         ("json-schema", {"schema": {"type": 3}}, "the json-schema verifier cannot be used: 3 is not valid under"),
     ],
 )  # fmt: skip
