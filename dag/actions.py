@@ -42,7 +42,7 @@ class Thought:
     role: str = "branch"
     label: str = ""
     after: tuple[BranchId, ...] = ()
-    """Start when these have ended; their `Output`s may stand in messages and opening."""
+    """Start when these have ended. Branches whose `Output` stands in messages or opening need not be named."""
     model: str | None = None
 
 

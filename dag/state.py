@@ -45,6 +45,8 @@ class BranchState:
     live_children: int = 0
     joins: int = 0
     usage: Usage = Usage()
+    joined: bool = False
+    """Its parent has joined it."""
     undecided: int = 0
     """Approvals that it waits for."""
     ended: BranchStatus | None = None
@@ -284,6 +286,8 @@ def _joined(state: JobState, branch: BranchState, event: e.BranchesJoined) -> No
     _demand_branches(state, event, event.joined)
     for target in event.joined:
         _demand(not state.branches[target].live, f"{target} has not ended", event, state)
+    for target in event.joined:
+        state.branches[target].joined = True
 
 
 def _posted(state: JobState, branch: BranchState, event: e.TextPosted) -> None:

@@ -1,7 +1,9 @@
 """What a branch reads: messages made of literal text and of other branches' outputs, resolved only when it starts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Literal
 
 from anabranch.dag.ids import BranchId
@@ -25,6 +27,12 @@ Parts = tuple[str | Output, ...]
 class Message:
     role: Role
     parts: Parts
+
+
+def outputs_in(messages: Iterable[Message], opening: Parts = ()) -> tuple[BranchId, ...]:
+    """The branches whose outputs these messages and this opening refer to, in order."""
+    parts = chain(opening, *(message.parts for message in messages))
+    return tuple(dict.fromkeys(part.branch for part in parts if isinstance(part, Output)))
 
 
 class Base(StrEnum):

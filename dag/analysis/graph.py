@@ -124,7 +124,8 @@ class ReasoningGraph:
                 if event.tool is not None:
                     self._tools.add(event.child)
             case e.BranchesMerged() as event:
-                self._after[event.into] = event.merged
+                after = (*self._after.get(event.into, ()), *event.merged)
+                self._after[event.into] = tuple(dict.fromkeys(after))
             case e.SegmentStarted() as event:
                 self._started(event, at)
             case e.SegmentFinished() as event:

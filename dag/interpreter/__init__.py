@@ -13,7 +13,7 @@ from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import decodes, endings, forks, joins, outside
+from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
@@ -159,15 +159,26 @@ class Interpreter:
                 count = len(action.children) if isinstance(action, a.Fork) else 1
                 run.emit(e.ForkRejected(branch=routine.branch, reason="approval"))
                 run.ready.append((routine, a.Forked(ids=(None,) * count, rejected="approval")))
-            case a.Fork() as action if decision.decision == "edit":
-                children = outside.edited_children(action, decision.subject)
-                run.ready.append((routine, forks.fork_in_places(run, routine, action, children)))
-            case a.Fork() as action:
-                run.ready.append((routine, forks.fork(run, routine, action)))
-            case a.Merge() as action:
-                run.ready.append((routine, forks.merge(run, routine, action)))
+            case a.Fork() | a.Merge() as action:
+                run.ready.append((routine, self._fork_decided(routine, action, decision)))
             case _:
                 run.ready.append((routine, decision))
+
+    def _fork_decided(
+        self, routine: Routine, action: a.Fork | a.Merge, decision: a.Decision
+    ) -> a.Forked | PolicyBroken:
+        """The outcome of a fork that a person approved; the refusal, if what is left of it reads what is gone."""
+        try:
+            match action:
+                case a.Fork() if decision.decision == "edit":
+                    children = outside.edited_children(action, decision.subject)
+                    return forks.fork_in_places(self._run, routine, action, children)
+                case a.Fork():
+                    return forks.fork(self._run, routine, action)
+                case a.Merge():
+                    return forks.merge(self._run, routine, action)
+        except PolicyBroken as refusal:
+            return refusal
 
     def _time_is_short(self, fact: e.WindUpRequested | e.BudgetExceeded) -> bool:
         """Children are stopped and the policy must wind up; once the time is up, what there is, is the answer."""
@@ -243,6 +254,7 @@ class Interpreter:
             case a.ToolCall():
                 return decodes.run_tool(run, routine, action)
             case a.Fork() | a.Merge() if outside.gated(run, "fork"):
+                reads.refuse_impossible_fork(run, branch, action)
                 return outside.ask(run, routine, action, outside.fork_request(action))
             case a.Fork():
                 return forks.fork(run, routine, action)

@@ -11,10 +11,11 @@ from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
+from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.text import Base
+from anabranch.dag.text import Base, outputs_in
 
 DENIALS = 8
 """Empty segments that a routine without budget is given before it is stopped."""
@@ -24,9 +25,11 @@ def think(run: Run, routine: Routine, action: Think) -> Segment | None:
     """A segment that is there already; otherwise the routine waits for the open stream, or in line for a new decode."""
     if routine.inbox:
         return routine.inbox.popleft()
-    routine.waiting = Waiting(action=action)
-    if run.state.branches[routine.branch].open is None and routine.branch not in run.streams:
-        _queue(run, routine)
+    missing = {read for read in outputs_in(routine.messages) if not run.settled(read)}
+    reads.wait_for(run, routine, Waiting(action=action, missing=missing))
+    streaming = run.state.branches[routine.branch].open is not None or routine.branch in run.streams
+    if not missing and not streaming:
+        queue(run, routine)
     return None
 
 
@@ -49,16 +52,19 @@ def run_tool(run: Run, routine: Routine, call: ToolCall) -> None:
 
 
 def splice(run: Run, routine: Routine, action: Splice) -> None:
-    """Text for the next segment to begin with."""
+    """Text for the next segment to begin with; it waits for the branches that the messages read."""
     if run.state.branches[routine.branch].open is not None or routine.branch in run.streams:
         raise PolicyBroken(f"branch {routine.branch} splices into a stream that is open")
+    read = outputs_in(action.messages)
+    reads.refuse_impossible(run, routine.branch, (*read, *action.reads))
     routine.inserted += action.text
     routine.messages += action.messages
     routine.removed += action.removes
-    routine.reads += action.reads
+    routine.reads += (*action.reads, *reads.unjoined(run, routine.branch, read))
 
 
-def _queue(run: Run, routine: Routine) -> None:
+def queue(run: Run, routine: Routine) -> None:
+    """Puts a routine in line for a decode, the trunk first."""
     if routine.branch == TRUNK:
         run.line.appendleft(routine)
     else:
@@ -284,7 +290,7 @@ def _again(run: Run, routine: Routine) -> None:
         return
     if waiting is None or not isinstance(waiting.action, Think):
         return  # the policy has not asked for more; it will, or will not, by itself
-    _queue(run, routine)
+    queue(run, routine)
 
 
 def _retry_or_fail(run: Run, routine: Routine, fault: Fault) -> None:

@@ -1,7 +1,7 @@
 """How branches and the job end: exactly one terminal event each, children before parents, the engine told."""
 
 from anabranch.dag import events as e
-from anabranch.dag.actions import ASIDE, Answer, Join
+from anabranch.dag.actions import ASIDE, Answer, Join, Think
 from anabranch.dag.errors import DecodeFailed, NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
@@ -147,4 +147,12 @@ def wake(run: Run, branch: BranchId) -> None:
         if dependent.waiting is not None and run.state.branches[dependent.branch].live:
             dependent.waiting.missing.discard(branch)
             if not dependent.waiting.missing:
-                forks.place(run, run.routines[parent_of(dependent.branch) or TRUNK], dependent)
+                _go_on(run, dependent)
+
+
+def _go_on(run: Run, routine: Routine) -> None:
+    """All that a routine reads is there: its next segment may be decoded, or it may start at all."""
+    if routine.waiting is not None and isinstance(routine.waiting.action, Think):
+        decodes.queue(run, routine)
+    else:
+        forks.place(run, run.routines[parent_of(routine.branch) or TRUNK], routine)

@@ -6,6 +6,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Child, Fork, Forked, Merge, Policy, SubJob, SubPolicy, Thought, ToolCall
 from anabranch.dag.context import render
 from anabranch.dag.ids import BranchId, child_of, depth_of
+from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting, call_tool, think_once
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
@@ -14,7 +15,9 @@ from anabranch.dag.text import Base, Message, Reading
 
 
 def fork(run: Run, parent: Routine, action: Fork) -> Forked:
-    """Create the children that may be created; start those that can."""
+    """Create the children that may be created; start those that can. Raises PolicyBroken, having created none, if one
+    reads what can never come."""
+    reads.refuse_impossible_fork(run, parent.branch, action)
     ids: list[BranchId | None] = []
     refused: list[str] = []
     reason = ""
@@ -44,7 +47,7 @@ def fork_in_places(run: Run, parent: Routine, action: Fork, children: tuple[Chil
 
 def merge(run: Run, parent: Routine, action: Merge) -> Forked:
     """Create the child that reads what `merged` returned."""
-    child = replace(action.child, after=action.merged)
+    child = replace(action.child, after=tuple(dict.fromkeys((*action.merged, *action.child.after))))
     forked = fork(run, parent, Fork(children=(child,)))
     for into in forked.branches:
         run.emit(e.BranchesMerged(branch=parent.branch, into=into, merged=action.merged))
@@ -78,14 +81,13 @@ def _cursor(run: Run, parent: Routine, children: tuple[Child, ...]) -> Cursor:
 
 def _create(run: Run, parent: Routine, child: Child, cursor: Cursor) -> BranchId:
     branch = child_of(parent.branch, run.state.branches[parent.branch].children + 1)
+    child = replace(child, after=reads.inputs_of(run, parent.branch, child))
     run.emit(_forked(parent.branch, branch, child, cursor))
     routine = Routine(branch=branch, generator=_generator(run, child))
     run.routines[branch] = routine
     missing = {dependency for dependency in child.after if not run.settled(dependency)}
     if missing:
-        routine.waiting = Waiting(action=None, missing=missing)
-        for dependency in missing:
-            run.dependents.setdefault(dependency, []).append(routine)
+        reads.wait_for(run, routine, Waiting(action=None, missing=missing))
     else:
         place(run, parent, routine)
     return branch

@@ -4,6 +4,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Join, Joined, Mode
 from anabranch.dag.commands import Expire
 from anabranch.dag.ids import BranchId
+from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.status import BranchStatus
@@ -11,6 +12,7 @@ from anabranch.dag.status import BranchStatus
 
 def join(run: Run, routine: Routine, action: Join) -> Joined | None:
     """Ask for children; their results if they are there, otherwise the routine waits."""
+    reads.refuse_impossible_join(run, routine.branch, action)
     ordinal = run.state.branches[routine.branch].joins + 1
     run.emit(
         e.JoinRequested(
