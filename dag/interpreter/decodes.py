@@ -7,12 +7,12 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Segment, Splice, Think, ToolCall
 from anabranch.dag.commands import Abort, Decode, RunTool
 from anabranch.dag.context import render
-from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish
+from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
-from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
+from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.text import Base, outputs_in
@@ -90,30 +90,10 @@ def start_decodes(run: Run) -> bool:
     return False
 
 
-def tokens_left(run: Run) -> int | None:
-    """Tokens that are neither spent nor reserved by an open segment, and can be paid for; None without a budget."""
-    budget, state = run.spec.budget, run.state
-    rooms: list[int] = []
-    if budget.tokens is not None:
-        rooms.append(budget.tokens - state.usage.completion_tokens - state.reserved)
-    if budget.cost is not None:
-        rooms += _affordable(run, budget.cost)
-    return min(rooms, default=None)
-
-
-def _affordable(run: Run, budget: float) -> list[int]:
-    """Tokens that the rest of the money buys. What prompts cost is known, and settled, once they are read."""
-    state, price = run.state, run.state.limits.completion_price
-    left = budget - state.cost - state.reserved * price
-    if price > 0:
-        return [int(left / price + 1e-6)]  # sums of cents are not exact
-    return [] if left > 0 or not state.limits.prompt_price else [0]
-
-
 def _spent(run: Run, routine: Routine) -> None:
     """Nothing can be decoded any more: the policy gets an empty segment and must wind up."""
     if not run.state.winding_down:
-        run.emit(_exceeded(run, routine.branch))
+        run.emit(exceeded(run, routine.branch))
     routine.denied += 1
     if routine.denied > DENIALS:
         routine.waiting = None
@@ -122,19 +102,6 @@ def _spent(run: Run, routine: Routine) -> None:
         )
         return
     _deliver(run, routine, Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True))
-
-
-def _exceeded(run: Run, branch: BranchId) -> e.BudgetExceeded:
-    """Which budget is used up."""
-    budget, state = run.spec.budget, run.state
-    tokens = state.usage.completion_tokens
-    if budget.tokens is not None and budget.tokens - tokens <= 0:
-        return e.BudgetExceeded(
-            branch=branch, resource=e.Resource.TOKENS, limit=float(budget.tokens), spent=float(tokens)
-        )
-    return e.BudgetExceeded(
-        branch=branch, resource=e.Resource.COST, limit=budget.cost or 0.0, spent=state.cost
-    )
 
 
 def _start(run: Run, routine: Routine, room: int | None) -> None:
@@ -149,7 +116,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         messages=routine.messages,
         removed=routine.removed,
         reads=routine.reads,
-        max_tokens=_allowance(run, decoding, routine.partial_tokens, room),
+        max_tokens=allowance(run, decoding, routine.partial_tokens, room),
         temperature=decoding.temperature
         if decoding.temperature is not None
         else run.spec.sampling.temperature,
@@ -175,18 +142,6 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         )
     )
     routine.delay = 0.0
-
-
-def _allowance(run: Run, decoding: Decoding, written: int, room: int | None) -> int | None:
-    """Tokens that a decode may write. Where nobody named a number: an equal share of the budget's rest for each decode
-    in line, and one for the branches that it may fork while it is written; without a budget, None."""
-    asked = decoding.max_tokens or run.spec.sampling.max_tokens
-    if asked is not None:
-        return max(1, asked - written if room is None else min(asked - written, room))
-    if room is None:
-        return None
-    forks = decoding.grammar is not None and grammar_named(decoding.grammar).forks
-    return max(1, room // (1 + len(run.line) + forks))
 
 
 def _seed(job_seed: int, branch: BranchId) -> int:

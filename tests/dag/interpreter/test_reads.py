@@ -28,7 +28,8 @@ def silent(*actions: a.Action) -> Callable[[], a.Policy]:
     """A child that asks for this, and returns."""
 
     def run() -> a.Policy:
-        yield from actions
+        for action in actions:  # noqa: UP028  # what it is sent is dropped
+            yield action  # what it is sent is dropped
         return a.Answer(text="done")
 
     return run
@@ -110,7 +111,8 @@ def thinks_with(read: str, *first: a.Action) -> Callable[[Problem], a.Policy]:
 
     def run(problem: Problem) -> a.Policy:
         yield a.Fork(children=(thought(),))
-        yield from first
+        for action in first:  # noqa: UP028  # what it is sent is dropped
+            yield action  # what it is sent is dropped
         yield a.Splice(messages=(of(read),))
         segment: a.Segment = yield a.Think()
         return a.Answer(text=segment.text)
