@@ -5,14 +5,14 @@ Used by tests and by capacity planning: no clock is read, nothing is awaited, so
 
 import heapq
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.answers.equality import plainly_equal
+from anabranch.dag.answers.equality import groups
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
 from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import BranchId, JobId
@@ -111,8 +111,8 @@ class Simulation:
             case c.Abort():
                 self._at(self.now, lambda: self._abort(command))
             case c.Compare():
-                groups = _groups(command.answers)
-                self._at(self.now, lambda: self.interpreter.judged(command.branch, groups))
+                same = groups(command.answers, lambda _left, _right: False)  # no algebra here
+                self._at(self.now, lambda: self.interpreter.judged(command.branch, same))
             case c.Expire():
                 self._at(
                     self.now + command.seconds, lambda: self.interpreter.expired(command.branch, command.join)
@@ -205,16 +205,3 @@ def _decoded(text: str, finish: Finish, tokens: int, **rest: object) -> Decoded:
         engine="simulator",
         **rest,  # type: ignore[arg-type]
     )
-
-
-def _groups(answers: Sequence[str]) -> tuple[tuple[int, ...], ...]:
-    """Equality without algebra: what is not plainly equal is different."""
-    groups: list[list[int]] = []
-    for index, answer in enumerate(answers):
-        for group in groups:
-            if plainly_equal(answers[group[0]], answer):
-                group.append(index)
-                break
-        else:
-            groups.append([index])
-    return tuple(map(tuple, groups))

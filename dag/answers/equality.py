@@ -1,102 +1,125 @@
-"""Answers as a reader would compare them: finding one in text, and the part of equality that needs no algebra."""
+"""Compares answers as a careful reader would, and groups those that mean the same.
 
-import re
-from fractions import Fraction
+Two answers are equal where they read the same (`reading.py`), and different where they read differently and nothing
+more can be said of either. What is left are formulas: whether two of them are equal takes algebra, which a worker task
+does. Its verdicts join meanings; a group is all that is joined. Where that would put two answers into one group that
+are different by reading alone, the verdicts that joined this group contradict each other, and none of them counts.
+So groups are the same in whatever order answers come.
+"""
 
-SHORT = 160
-"""Characters up to which a single line without any mark is taken for the answer itself."""
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from itertools import combinations
 
-_BOXED = re.compile(r"\\boxed\s*\{")
-_MARKED = re.compile(r"(?:final answer|answer)\s*(?:is|:|=)\s*:?\s*\**\s*([^\n]+)", re.IGNORECASE)
-_NUMBER = re.compile(r"[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?")
-_FRACTION = re.compile(r"\\d?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+from anabranch.dag.answers.meaning import Formula, Meaning, Quantity, Set, Several
+from anabranch.dag.answers.reading import expression, read, without_unit
 
+Groups = tuple[tuple[int, ...], ...]
+"""A partition of indices: those of one group mean the same. In the order of their first members."""
 
-def extract_answer(text: str) -> str | None:
-    r"""The answer a chain of thought ends with: the last `\boxed{…}`, else what follows the last "answer is", else the
-    last number, else the text itself if it is one short line. None when it is none of these: the branch abstains."""
-    answer = boxed(text)
-    if answer is not None:
-        return answer.strip() or None
-    marked = _MARKED.findall(text)
-    if marked:
-        return _tidy(marked[-1]) or None
-    numbers = _NUMBER.findall(text)
-    if numbers:
-        last: str = numbers[-1]
-        return last.strip("$").rstrip(",")
-    line = text.strip()
-    return line if line and "\n" not in line and len(line) <= SHORT else None
+Algebra = Callable[[str, str], bool]
+"""Says whether two formulas have the same value. It is asked with each pair in the same order, whoever came first."""
 
 
-def boxed(text: str) -> str | None:
-    r"""What the last closed `\boxed{…}` holds; None when there is none."""
-    found = None
-    for match in _BOXED.finditer(text):
-        depth = 1
-        for end in range(match.end(), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            if depth == 0:
-                found = text[match.end() : end]
-                break
-    return found
+class Verdict(StrEnum):
+    """What two answers are to each other."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    UNDECIDED = "not comparable"
+    """Not without algebra."""
 
 
-def _tidy(answer: str) -> str:
-    return answer.strip().strip("*`$ ").rstrip(".").strip("*`$ ")
+def compare(left: str, right: str) -> Verdict:
+    """Whether two answers mean the same, as far as that takes no algebra."""
+    return _judge(read(left), read(right))
 
 
-def as_number(answer: str) -> Fraction | None:
-    """The exact value of a plainly written number: 1,234.5, 3/4, 12%, \\frac{1}{2}, $7. None for anything else."""
-    plain = _FRACTION.sub(r"\1/\2", answer.strip().strip("$").rstrip("."))
-    plain = plain.replace("\\%", "%").replace(",", "").replace("\\$", "").replace("$", "").replace(" ", "")
-    percent = plain.endswith("%")
-    try:
-        value = Fraction(plain.rstrip("%"))
-    except (ValueError, ZeroDivisionError):
-        return None
-    return value / 100 if percent else value
-
-
-_WORDS = re.compile(r"[\w\s.,'’:;!?-]+")
-
-
-def plainly_equal(left: str, right: str) -> bool | None:
-    """Whether two answers mean the same, where that takes no algebra; None where it may (a verifier decides)."""
-    if _folded(left) == _folded(right):
-        return True
-    numbers = as_number(left), as_number(right)
-    if numbers[0] is not None and numbers[1] is not None:
-        return numbers[0] == numbers[1]
-    if _is_prose(left) and _is_prose(right):
-        return False
-    return None
-
-
-def _folded(answer: str) -> str:
-    return " ".join(answer.casefold().split()).rstrip(".!")
-
-
-def _is_prose(answer: str) -> bool:
-    """Words of at least two letters and no digits: algebra cannot make two of these equal."""
-    return (
-        bool(_WORDS.fullmatch(answer))
-        and not any(c.isdigit() for c in answer)
-        and bool(re.search(r"\w{2}", answer))
+def fits(wanted: str, found: str, algebra: Algebra) -> bool:
+    """Whether an answer is what was wanted: they are equal, or a number was wanted and found with a unit that nobody
+    asked for. No equality: 18 dollars and 18 eggs both fit 18."""
+    want, find = read(wanted), read(found)
+    verdict = _judge(want, find)
+    if verdict is Verdict.DIFFERENT and isinstance(want, Quantity | Formula) and not want.dimensions:
+        find = without_unit(found)
+        verdict = _judge(want, find)
+    return verdict is Verdict.EQUAL or (
+        verdict is Verdict.UNDECIDED and algebra(expression(want, wanted), expression(find, found))
     )
 
 
-def plain_groups(answers: tuple[str, ...]) -> tuple[tuple[int, ...], ...] | None:
-    """Indices of answers that mean the same, in order of first appearance; None when one pair needs a verifier."""
-    groups: list[list[int]] = []
-    for index, answer in enumerate(answers):
-        for group in groups:
-            equal = plainly_equal(answers[group[0]], answer)
-            if equal is None:
-                return None
-            if equal:
-                group.append(index)
-                break
-        else:
-            groups.append([index])
-    return tuple(map(tuple, groups))
+def _judge(left: Meaning, right: Meaning) -> Verdict:
+    if left == right:
+        return Verdict.EQUAL
+    match left, right:
+        case Several(), Several():
+            return _judge_items(left, right)
+        case Formula() | Quantity(), Formula() | Quantity():
+            same_kind = left.dimensions == right.dimensions
+            return Verdict.UNDECIDED if same_kind and _is_open(left, right) else Verdict.DIFFERENT
+        case (Set() | Several() | Formula(), Set() | Several() | Formula()):
+            return Verdict.UNDECIDED if _is_open(left, right) else Verdict.DIFFERENT
+        case _:
+            return Verdict.DIFFERENT
+
+
+def _judge_items(left: Several, right: Several) -> Verdict:
+    if (left.opens, left.closes, len(left.items)) != (right.opens, right.closes, len(right.items)):
+        return Verdict.DIFFERENT
+    verdicts = {_judge(*pair) for pair in zip(left.items, right.items, strict=True)}
+    return Verdict.DIFFERENT if Verdict.DIFFERENT in verdicts else Verdict.UNDECIDED
+
+
+def _is_open(*meanings: Meaning) -> bool:
+    """Whether one of these is, or holds, a formula."""
+    return any(
+        isinstance(each, Formula) or (isinstance(each, Set | Several) and _is_open(*each.items))
+        for each in meanings
+    )
+
+
+def plain_groups(answers: Sequence[str]) -> Groups | None:
+    """Which answers mean the same, where that takes no algebra; None where it may. Takes time linear in their length:
+    pairs are not tried, so formulas beside numbers are left to a worker even where a closer look would tell."""
+    meanings = [read(answer) for answer in answers]
+    classes = set(meanings)
+    comparable = [each for each in classes if isinstance(each, Quantity | Formula | Several | Set)]
+    if len(comparable) > 1 and _is_open(*comparable):
+        return None
+    return _in_order(_indices(meanings).values())
+
+
+def groups(answers: Sequence[str], algebra: Algebra) -> Groups:
+    """Which answers mean the same, formulas by the verdicts of `algebra`."""
+    members = _indices([read(answer) for answer in answers])
+    texts = {
+        meaning: expression(meaning, min(answers[index] for index in found))
+        for meaning, found in members.items()
+    }
+    ordered = sorted(members, key=texts.__getitem__)
+    joined = {meaning: [meaning] for meaning in ordered}
+    for left, right in combinations(ordered, 2):
+        apart = joined[left] is not joined[right] and _judge(left, right) is Verdict.UNDECIDED
+        if apart and algebra(texts[left], texts[right]):
+            joined[left].extend(joined[right])
+            joined.update(dict.fromkeys(joined[right], joined[left]))
+    components = {id(component): component for component in joined.values()}.values()
+    parts = (part for component in components for part in _consistent(component))
+    return _in_order([index for meaning in part for index in members[meaning]] for part in parts)
+
+
+def _consistent(component: list[Meaning]) -> list[list[Meaning]]:
+    """The component, or each of its meanings alone where two of them are different whatever algebra says."""
+    contradicted = any(_judge(*pair) is Verdict.DIFFERENT for pair in combinations(component, 2))
+    return [[meaning] for meaning in component] if contradicted else [component]
+
+
+def _indices(meanings: Sequence[Meaning]) -> dict[Meaning, list[int]]:
+    found: dict[Meaning, list[int]] = {}
+    for index, meaning in enumerate(meanings):
+        found.setdefault(meaning, []).append(index)
+    return found
+
+
+def _in_order(parts: Iterable[Sequence[int]]) -> Groups:
+    return tuple(sorted((tuple(sorted(part)) for part in parts), key=min))

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import Answer, Policy
-from anabranch.dag.answers.equality import extract_answer
+from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.peers import GroupConfig, run_group

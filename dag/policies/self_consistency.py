@@ -15,7 +15,7 @@ from anabranch.dag.actions import (
     Vote,
     Voted,
 )
-from anabranch.dag.answers.equality import extract_answer
+from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem

@@ -1,38 +1,31 @@
-"""What a verifier makes of a value, and which answers mean the same. Plain functions for the main thread of a worker
-process, which is where Ray runs its tasks: their time limits are alarms."""
+"""What a verifier makes of a value, and which answers mean the same.
+
+Whatever a value, a pattern or a schema can make endless is decided in a process that is killed at its limit
+(`bounded.py`; code in `sandbox.py`), so these functions may run on any thread.
+"""
 
 import json
-import re
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jsonschema
-import referencing
-import referencing.exceptions
-
 from anabranch.dag.actions import Verifier
-from anabranch.dag.answers.equality import extract_answer, plainly_equal
+from anabranch.dag.answers.equality import Groups, fits, groups
+from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.ids import BranchId
-from anabranch.workers.checks import python_score, python_tests
+from anabranch.workers.checks import bounded, python_score, python_tests
 from anabranch.workers.checks.sandbox import Limits, SandboxRefused
 
 SECONDS = 5
-"""For one pattern or schema against one value: a pattern can be made to search for ever."""
+"""Processor time for one pattern or schema against one value: a pattern can be made to search for ever."""
 ALGEBRA_SECONDS = 2
+"""Processor time for one pair of formulas."""
 PARTITION_SECONDS = 30.0
 """For all algebra of one vote; pairs that are not reached by then count as different."""
 
 Spec = Mapping[str, Any]
 Judgement = tuple[float, str]
 """From 0.0 (fails) to 1.0 (passes), but of python-score any number; and a word on why."""
-
-
-class _TimeUp(Exception):
-    pass
 
 
 def verify(
@@ -53,9 +46,9 @@ def _judge(verifier: Verifier, value: str) -> Judgement:
         return kind(verifier.spec, value)
     except KeyError as missing:
         return 0.0, f"the spec of a {verifier.kind} verifier needs {missing}"
-    except _TimeUp:
+    except bounded.Stopped:
         return 0.0, f"the check took longer than {SECONDS} s"
-    except (TypeError, ValueError, AttributeError, re.error, jsonschema.SchemaError, SandboxRefused) as error:
+    except (TypeError, ValueError, AttributeError, SandboxRefused) as error:
         return 0.0, f"the {verifier.kind} verifier cannot be used: {error}"
 
 
@@ -69,7 +62,9 @@ def _rule(spec: Spec, value: str) -> Judgement:
     rules = {f"contains {part!r}": part.casefold() in text for part in spec.get("contains", ())}
     rules |= {f"lacks {part!r}": part.casefold() not in text for part in spec.get("lacks", ())}
     if "equals" in spec:
-        rules[f"equals {spec['equals']!r}"] = _same(str(spec["equals"]), extract_answer(value) or value)
+        rules[f"equals {spec['equals']!r}"] = fits(
+            str(spec["equals"]), extract_answer(value) or value, _equal
+        )
     if "max_words" in spec:
         rules[f"has at most {spec['max_words']} words"] = len(value.split()) <= spec["max_words"]
     if not rules:
@@ -79,17 +74,17 @@ def _rule(spec: Spec, value: str) -> Judgement:
 
 
 def _math(spec: Spec, value: str) -> Judgement:
-    """Whether the answer that stands in the value equals `answer`."""
+    """Whether the answer that stands in the value equals `answer`, or is it with a unit that was not asked for."""
     wanted, found = str(spec["answer"]), extract_answer(value)
     if found is None:
         return 0.0, "it contains no answer"
-    return _passes(_same(wanted, found), f"{found} is not {wanted}")
+    return _passes(fits(wanted, found, _equal), f"{found} is not {wanted}")
 
 
 def _regex(spec: Spec, value: str) -> Judgement:
     """Whether `pattern` is found anywhere in the value."""
-    with _within(SECONDS):
-        return _passes(re.search(spec["pattern"], value) is not None, "the pattern is not found in it")
+    found, _ = bounded.decide("pattern", SECONDS, pattern=spec["pattern"], value=value)
+    return _passes(found, "the pattern is not found in it")
 
 
 def _json_schema(spec: Spec, value: str) -> Judgement:
@@ -100,14 +95,7 @@ def _json_schema(spec: Spec, value: str) -> Judgement:
         instance = json.loads(fenced["code"] if fenced else value)
     except (ValueError, RecursionError) as error:
         return 0.0, f"it is no JSON: {error}"
-    checker = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    checker.check_schema(schema)
-    try:
-        with _within(SECONDS):
-            fault = next(checker(schema, registry=referencing.Registry()).iter_errors(instance), None)
-    except referencing.exceptions.Unresolvable as error:
-        raise ValueError(f"its schema refers to {error.ref!r}, which is not in it") from error
-    return _passes(fault is None, fault.message if fault else "")
+    return _passes(*bounded.decide("schema", SECONDS, schema=schema, instance=instance))
 
 
 def _python_tests(spec: Spec, value: str) -> Judgement:
@@ -152,47 +140,15 @@ KINDS: Mapping[str, Callable[[Spec, str], Judgement]] = {
 # -- equality ----------------------------------------------------------------------------------------------------------
 
 
-def partition(answers: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+def partition(answers: tuple[str, ...]) -> Groups:
     """Indices of answers that mean the same, in the order in which each meaning first appears."""
     end = time.monotonic() + PARTITION_SECONDS
-    groups: list[list[int]] = []
-    for index, answer in enumerate(answers):
-        for group in groups:
-            if _same(answers[group[0]], answer, algebra=time.monotonic() < end):
-                group.append(index)
-                break
-        else:
-            groups.append([index])
-    return tuple(map(tuple, groups))
+    return groups(answers, lambda left, right: time.monotonic() < end and _equal(left, right))
 
 
-def _same(left: str, right: str, *, algebra: bool = True) -> bool:
-    plain = plainly_equal(left, right)
-    if plain is not None or not algebra:
-        return bool(plain)
-    from math_verify import verify as equal  # takes a second to import, and most votes need no algebra
-
-    return bool(equal(_expression(left), _expression(right), timeout_seconds=ALGEBRA_SECONDS))
-
-
-@lru_cache(maxsize=1024)
-def _expression(answer: str) -> Any:
-    from math_verify import parse
-
-    return parse(f"${answer}$", parsing_timeout=ALGEBRA_SECONDS)
-
-
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raises _TimeUp in the midst of what takes longer, also inside a pattern's search."""
-
-    def ring(_signal: int, _frame: object) -> None:
-        raise _TimeUp
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+def _equal(left: str, right: str) -> bool:
+    """Whether two expressions are equal by algebra; what takes too long, or is none, counts as different."""
     try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        return bounded.decide("equal", ALGEBRA_SECONDS, left=left, right=right)[0]
+    except (bounded.Stopped, ValueError):
+        return False

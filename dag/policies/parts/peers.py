@@ -23,7 +23,7 @@ from anabranch.dag.actions import (
     SubPolicy,
     Think,
 )
-from anabranch.dag.answers.equality import boxed
+from anabranch.dag.answers.extraction import boxed
 from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId

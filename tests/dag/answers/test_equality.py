@@ -1,96 +1,141 @@
-"""Finding an answer and comparing two, as far as that takes no algebra; and counting votes."""
+"""Equality as a careful reader has it: symmetric, transitive, and the same in whatever order answers come."""
+
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dag.answers.pairs import DIFFERENT, EQUAL, UNDECIDED
 
-from anabranch.dag.actions import Ballot, Vote
-from anabranch.dag.answers.equality import boxed, extract_answer, plain_groups, plainly_equal
-from anabranch.dag.answers.voting import cast, count
-from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.answers.equality import Groups, Verdict, compare, fits, groups, plain_groups
+from anabranch.dag.answers.meaning import Words
+from anabranch.dag.answers.reading import LENGTH, read
+
+ANSWERS = [answer for pair in (*EQUAL, *DIFFERENT, *UNDECIDED) for answer in pair]
+answers = st.sampled_from(ANSWERS) | st.text(
+    alphabet="0123456789 .,/-+^*%$€(){}[]\\:mxkgABfracsqrt", max_size=12
+)
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL)
+def test_equal(left: str, right: str) -> None:
+    assert compare(left, right) is Verdict.EQUAL
+
+
+@pytest.mark.parametrize(("left", "right"), DIFFERENT)
+def test_different(left: str, right: str) -> None:
+    assert compare(left, right) is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(("left", "right"), UNDECIDED)
+def test_not_comparable_without_algebra(left: str, right: str) -> None:
+    assert compare(left, right) is Verdict.UNDECIDED
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len({*EQUAL, *DIFFERENT, *UNDECIDED}) >= 250
+
+
+@given(answers, answers)
+def test_equality_is_symmetric_and_reflexive(left: str, right: str) -> None:
+    assert compare(left, left) is Verdict.EQUAL
+    assert compare(left, right) is compare(right, left)
+
+
+@given(answers, answers, answers)
+def test_equality_is_transitive(one: str, two: str, three: str) -> None:
+    if compare(one, two) is Verdict.EQUAL:
+        assert compare(one, three) is compare(two, three)
+
+
+def told(found: Groups, of: Sequence[str]) -> set[frozenset[str]]:
+    """Groups as sets of answers, whatever their order."""
+    return {frozenset(of[index] for index in group) for group in found}
+
+
+@given(st.lists(answers, max_size=7), st.randoms(use_true_random=False), st.sets(st.integers(0, 20)))
+def test_groups_do_not_depend_on_the_order_of_arrival(cast: list[str], random, right: set[int]) -> None:  # type: ignore[no-untyped-def]
+    """Also where the verdicts of algebra are any, even such as contradict each other."""
+
+    def algebra(left: str, other: str) -> bool:
+        return (len(left) + 3 * len(other)) % 21 in right
+
+    shuffled = list(cast)
+    random.shuffle(shuffled)
+    assert told(groups(cast, algebra), cast) == told(groups(shuffled, algebra), shuffled)
+    plain = plain_groups(cast)
+    if plain is not None:
+        assert plain == groups(cast, algebra)
+
+
+@given(st.lists(answers, max_size=7))
+def test_groups_are_a_partition_that_agrees_with_each_pair(cast: list[str]) -> None:
+    found = groups(cast, lambda _left, _right: True)
+    assert sorted(index for group in found for index in group) == list(range(len(cast)))
+    for group in found:
+        verdicts = {compare(cast[one], cast[two]) for one in group for two in group}
+        assert Verdict.DIFFERENT not in verdicts
+    assert list(found) == sorted(found, key=min)
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("cast", "found"),
     [
-        (r"so \boxed{42}, no: \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{a{b}c", r"\boxed{a{b}c"),
-        ("The answer is 17.", "17"),
-        ("**Final answer:** Paris", "Paris"),
-        ("3 + 4 = 7", "7"),
-        ("it costs $1,234.50", "1,234.50"),
-        ("Paris, Tokyo and Cairo", "Paris, Tokyo and Cairo"),
-        ("I wonder.\nStill I wonder.", None),
-        ("", None),
+        ((r"2\frac{1}{2}", "10.5", "2.5", "2.5", "10.5"), ((0, 2, 3), (1, 4))),
+        (("12", "1, 2", "1,2", "12"), ((0, 3), (1, 2))),
+        (("10 m", "10 cm", "10 km"), ((0,), (1,), (2,))),
+        (("1 1/2", "11/2"), ((0,), (1,))),
+        (("1e200000000", "5", "5"), ((0,), (1, 2))),
+        (("1/2", "0.5", "3"), ((0, 1), (2,))),
+        ((), ()),
     ],
 )
-def test_the_answer_of_a_chain_of_thought(text: str, answer: str | None) -> None:
-    assert extract_answer(text) == answer
+def test_votes_that_once_were_pooled_wrongly(cast: tuple[str, ...], found: Groups) -> None:
+    assert plain_groups(cast) == found
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "equal"),
-    [
-        ("0.5", "1/2", True),
-        (r"\frac{1}{2}", "50%", True),
-        ("1,000", "1000", True),
-        ("7", "8", False),
-        ("Paris", " paris. ", True),
-        ("Paris", "London", False),
-        (r"\sqrt{2}", "x", None),
-        ("x+1", "1+x", None),
-        ("7", "x", None),
-    ],
-)
-def test_equality_that_needs_no_algebra(left: str, right: str, equal: bool | None) -> None:
-    assert plainly_equal(left, right) is equal
-    assert plainly_equal(right, left) is equal
-
-
-def test_one_pair_in_doubt_leaves_the_partition_to_a_verifier() -> None:
-    assert plain_groups(("1/2", "0.5", "3")) == ((0, 1), (2,))
+def test_one_formula_leaves_the_partition_to_a_worker() -> None:
     assert plain_groups(("1/2", "x")) is None
+    assert plain_groups(("Paris", "x")) == ((0,), (1,))
 
 
-def ballots(*answers: str | None) -> tuple[Ballot, ...]:
-    return tuple(Ballot(branch=BranchId(f"0.{i}"), answer=each) for i, each in enumerate(answers, 1))
+def test_verdicts_of_algebra_join_groups() -> None:
+    assert groups(("a+b", "b+a", "3", "c"), lambda left, right: {left, right} == {"a+b", "b+a"}) == (
+        (0, 1),
+        (2,),
+        (3,),
+    )
 
 
-@given(
-    st.lists(st.sampled_from(["ada", "bob", "cyd", None]), max_size=9),
-    st.lists(st.sampled_from(["ada", "bob", "cyd", "dot"]), max_size=5),
-)
-def test_a_decided_vote_can_not_be_turned(now: list[str | None], later: list[str]) -> None:
-    """Whatever the outstanding ballots say, the winner stays the winner."""
-    vote = Vote(ballots=ballots(*now), outstanding=len(later))
-    event = count(TRUNK, vote, plain_groups(cast(vote)) or ())
-    assert len(event.abstained) == now.count(None)
-    if event.decided:
-        full = Vote(ballots=ballots(*now, *later))
-        assert count(TRUNK, full, plain_groups(cast(full)) or ()).winner == event.winner
+def test_verdicts_of_algebra_that_contradict_each_other_join_nothing() -> None:
+    """x cannot be 3 and 4 at once."""
+    assert groups(("3", "x", "4", "3.0"), lambda _left, _right: True) == ((0, 3), (1,), (2,))
 
 
-@given(st.lists(st.sampled_from(["ada", "bob"]), min_size=1, max_size=9), st.integers(1, 4))
-def test_an_undecided_vote_can_be_turned(now: list[str], outstanding: int) -> None:
-    vote = Vote(ballots=ballots(*now), outstanding=outstanding)
-    event = count(TRUNK, vote, plain_groups(cast(vote)) or ())
-    if not event.decided:
-        ends = set()
-        for rest in (["ada"] * outstanding, ["bob"] * outstanding, ["cyd"] * outstanding):
-            full = Vote(ballots=ballots(*now, *rest))
-            ends.add(count(TRUNK, full, plain_groups(cast(full)) or ()).winner)
-        assert len(ends) > 1
+def test_algebra_is_told_of_units_in_base_units() -> None:
+    asked: list[tuple[str, str]] = []
+    groups((r"2\sqrt{3}\text{ cm}", r"\sqrt{12} \text{ km}"), lambda *pair: bool(asked.append(pair)))
+    assert asked == [(r"\frac{1000}{1} \cdot (\sqrt{12})", r"\frac{1}{100} \cdot (2\sqrt{3})")]
 
 
 @pytest.mark.parametrize(
-    ("text", "inside"),
+    ("wanted", "found", "fit"),
     [
-        (r"so \boxed{7}", "7"),
-        (r"\boxed{1} no, \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{ }", " "),
-        (r"\boxed{7", None),
-        ("the answer is 7", None),
+        ("18", "$18", True),
+        ("18", "18 eggs", True),
+        ("90", r"90^\circ", True),
+        ("10", "10 cm", True),
+        ("10 m", "10 cm", False),
+        ("10 m", "10", False),
+        ("18 eggs", "18 apples", False),
+        ("50%", "50", False),
+        (r"2\sqrt{3}", r"2\sqrt{3} \text{ cm}", True),
     ],
 )
-def test_a_box_is_found_only_where_one_is_closed(text: str, inside: str | None) -> None:
-    assert boxed(text) == inside
+def test_a_unit_that_was_not_asked_for_does_no_harm(wanted: str, found: str, fit: bool) -> None:
+    assert fits(wanted, found, lambda _left, _right: False) is fit
+
+
+def test_a_long_answer_is_text() -> None:
+    assert read("1" * (LENGTH + 1)) == Words("1" * (LENGTH + 1))
+    assert read("1" * 399) != read("1" * 398)
