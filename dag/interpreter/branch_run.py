@@ -1,14 +1,13 @@
 """One branch at work: its generator and what it waits for. Leaves are generators too, so there is one way to run."""
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from anabranch.dag.actions import Action, Answer, Policy, Segment, Think, Thought, ToolCall
 from anabranch.dag.commands import Command
 from anabranch.dag.decoding import Finish
-from anabranch.dag.events import SegmentStarted
 from anabranch.dag.ids import BranchId
-from anabranch.dag.text import Message
+from anabranch.dag.interpreter.decode_run import DecodeRun
+from anabranch.dag.interpreter.places import Places
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,37 +26,15 @@ class Waiting:
 
 @dataclass(slots=True, kw_only=True)
 class Routine:
+    """A branch's generator, why it stands still, and what its decodes and its children have come to."""
+
     branch: BranchId
     generator: Policy
     waiting: Waiting | None = None
-    inbox: deque[Segment] = field(default_factory=deque)
-    """Segments of an open stream that were finished before the policy asked for them."""
-    inserted: str = ""
-    messages: tuple[Message, ...] = ()
-    removed: int = 0
-    reads: tuple[BranchId, ...] = ()
-    opened: SegmentStarted | None = None
-    """How the running or last decode began."""
-    room: int | None = 0
-    """Tokens that decode may still write. None: no limit but the model's context."""
-    started: bool = False
-    """A child that has begun holds one of its parent's places."""
-    denied: int = 0
-    """Empty segments given because the budget is spent."""
-    partial: str = ""
-    partial_tokens: int = 0
-    """Text of segments that were interrupted and are being continued."""
-    delay: float = 0.0
-    excused: int = 0
-    """Tries that failed with a time to wait until; they are not counted against the limit."""
-    waited: float = 0.0
-    """Seconds that those tries cost."""
+    decodes: DecodeRun = field(default_factory=DecodeRun)
+    places: Places = field(default_factory=Places)
     posts_seen: int = 0
-    places: int | None = None
-    """With Fork(capacity, overflow="queue"): how many children may work at once."""
-    working: int = 0
-    in_line: deque["Routine"] = field(default_factory=deque)
-    """Children that wait for a place."""
+    """Posts on the board that it has been shown, its own and its elders' included."""
 
 
 def think_once(thought: Thought) -> Policy:

@@ -23,9 +23,9 @@ DENIALS = 8
 
 def think(run: Run, routine: Routine, action: Think) -> Segment | None:
     """A segment that is there already; otherwise the routine waits for the open stream, or in line for a new decode."""
-    if routine.inbox:
-        return routine.inbox.popleft()
-    missing = {read for read in outputs_in(routine.messages) if not run.settled(read)}
+    if routine.decodes.inbox:
+        return routine.decodes.inbox.popleft()
+    missing = {read for read in outputs_in(routine.decodes.spliced.messages) if not run.settled(read)}
     reads.wait_for(run, routine, Waiting(action=action, missing=missing))
     streaming = run.state.branches[routine.branch].open is not None or routine.branch in run.streams
     if not missing and not streaming:
@@ -38,7 +38,7 @@ def run_tool(run: Run, routine: Routine, call: ToolCall) -> None:
     branch = run.state.branches[routine.branch]
     started = e.SegmentStarted(branch=branch.id, segment=branch.segment + 1, attempt=branch.attempt)
     run.emit(started)
-    routine.opened, routine.room = started, started.max_tokens
+    routine.decodes.begin(started)
     routine.waiting = Waiting(action=call)
     run.commands.append(
         RunTool(
@@ -57,10 +57,7 @@ def splice(run: Run, routine: Routine, action: Splice) -> None:
         raise PolicyBroken(f"branch {routine.branch} splices into a stream that is open")
     read = outputs_in(action.messages)
     reads.refuse_impossible(run, routine.branch, (*read, *action.reads))
-    routine.inserted += action.text
-    routine.messages += action.messages
-    routine.removed += action.removes
-    routine.reads += (*action.reads, *reads.unjoined(run, routine.branch, read))
+    routine.decodes.splice(action, (*action.reads, *reads.unjoined(run, routine.branch, read)))
 
 
 def queue(run: Run, routine: Routine) -> None:
@@ -94,8 +91,8 @@ def _spent(run: Run, routine: Routine) -> None:
     """Nothing can be decoded any more: the policy gets an empty segment and must wind up."""
     if not run.state.winding_down:
         run.emit(exceeded(run, routine.branch))
-    routine.denied += 1
-    if routine.denied > DENIALS:
+    routine.decodes.denied += 1
+    if routine.decodes.denied > DENIALS:
         routine.waiting = None
         run.ready.append(
             (routine, PolicyBroken("its budget is spent, and it asks for more instead of answering"))
@@ -108,15 +105,16 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
     decoding, branch = waiting.action.decoding, run.state.branches[routine.branch]
+    delay, spliced = routine.decodes.delay, routine.decodes.spliced
     started = e.SegmentStarted(
         branch=branch.id,
         segment=branch.segment + 1,
         attempt=branch.attempt,
-        inserted=routine.inserted,
-        messages=routine.messages,
-        removed=routine.removed,
-        reads=routine.reads,
-        max_tokens=allowance(run, decoding, routine.partial_tokens, room),
+        inserted=spliced.text,
+        messages=spliced.messages,
+        removed=spliced.removed,
+        reads=spliced.reads,
+        max_tokens=allowance(run, decoding, routine.decodes.partial_tokens, room),
         temperature=decoding.temperature
         if decoding.temperature is not None
         else run.spec.sampling.temperature,
@@ -125,8 +123,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         structured=decoding.structure is not None,
     )
     run.emit(started)
-    routine.inserted, routine.messages, routine.removed, routine.reads = "", (), 0, ()
-    routine.opened, routine.room = started, started.max_tokens
+    routine.decodes.begin(started)
     run.commands.append(
         Decode(
             branch=branch.id,
@@ -138,10 +135,9 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
             seed=started.seed,
             model=branch.model or run.spec.model,
             affinity=_affinity(run, branch.id),
-            delay=routine.delay,
+            delay=delay,
         )
     )
-    routine.delay = 0.0
 
 
 def _seed(job_seed: int, branch: BranchId) -> int:
@@ -167,7 +163,7 @@ def go_on_with_streams(run: Run) -> None:
     """Open the next segment of every stream that goes on, after the policy has had its say about the last one."""
     for branch in sorted(run.streams):
         state = run.state.branches[branch]
-        opened = run.routines[branch].opened
+        opened = run.routines[branch].decodes.opened
         if state.open is None and opened is not None:
             run.emit(
                 replace(
@@ -178,7 +174,7 @@ def go_on_with_streams(run: Run) -> None:
                     messages=(),
                     removed=0,
                     reads=(),
-                    max_tokens=run.routines[branch].room,
+                    max_tokens=run.routines[branch].decodes.room,
                 )
             )
     run.streams.clear()
@@ -188,8 +184,9 @@ def abort(run: Run, routine: Routine) -> None:
     """Stop the decode of this branch, if one runs. Its last segment still comes, with its exact tokens."""
     branch = routine.branch
     running = run.state.branches[branch].open is not None or branch in run.streams
-    if running and routine.opened is not None:
-        run.commands.append(Abort(branch=branch, segment=routine.opened.segment))
+    opened = routine.decodes.opened
+    if running and opened is not None:
+        run.commands.append(Abort(branch=branch, segment=opened.segment))
 
 
 def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
@@ -201,7 +198,7 @@ def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
         return False
     run.emit(fact)
     decoded, routine = fact.decoded, run.routines[fact.branch]
-    routine.room = routine.room and max(0, routine.room - decoded.usage.completion_tokens)  # None stays None
+    routine.decodes.spend(decoded.usage.completion_tokens)
     if decoded.open:
         run.streams.add(fact.branch)
     if branch.live:
@@ -214,19 +211,10 @@ def _go_on(run: Run, routine: Routine, decoded: Decoded) -> None:
         case Finish.ERROR:
             _retry_or_fail(run, routine, decoded.fault or Fault(cause="engine-error"))
         case Finish.INTERRUPTED:
-            routine.partial += decoded.text
-            routine.partial_tokens += decoded.usage.completion_tokens
+            routine.decodes.interrupt(decoded)
             _again(run, routine)
         case _:
-            segment = Segment(
-                text=routine.partial + decoded.text,
-                tokens=routine.partial_tokens + decoded.usage.completion_tokens,
-                finish=decoded.finish,
-                tag=decoded.tag,
-                winding_down=run.state.winding_down,
-            )
-            routine.partial, routine.partial_tokens = "", 0
-            _deliver(run, routine, segment)
+            _deliver(run, routine, routine.decodes.complete(decoded, winding_down=run.state.winding_down))
 
 
 def _deliver(run: Run, routine: Routine, segment: Segment) -> None:
@@ -235,7 +223,7 @@ def _deliver(run: Run, routine: Routine, segment: Segment) -> None:
         routine.waiting = None
         run.ready.append((routine, segment))
     else:
-        routine.inbox.append(segment)
+        routine.decodes.inbox.append(segment)
 
 
 def _again(run: Run, routine: Routine) -> None:
@@ -251,11 +239,11 @@ def _again(run: Run, routine: Routine) -> None:
 def _retry_or_fail(run: Run, routine: Routine, fault: Fault) -> None:
     branch, limits = run.state.branches[routine.branch], run.state.limits
     delay = retry_delay(limits, branch.attempt, fault)
-    excuse_told_wait(routine, fault, delay)
-    if not fault.retryable or branch.attempt - routine.excused >= allowed_tries(limits, fault):
+    excuse_told_wait(routine.decodes, fault, delay)
+    if not fault.retryable or branch.attempt - routine.decodes.excused >= allowed_tries(limits, fault):
         routine.waiting = None
         run.ready.append((routine, DecodeFailed(fault.cause, fault.detail)))
         return
     run.emit(e.BranchRetried(branch=branch.id, attempt=branch.attempt + 1, cause=fault.cause, delay=delay))
-    routine.delay = delay
+    routine.decodes.delay = delay
     _again(run, routine)

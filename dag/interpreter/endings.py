@@ -128,8 +128,7 @@ def _ended(run: Run, branch: BranchId) -> None:
     run.rank[branch] = len(run.rank)
     if branch == TRUNK:
         return
-    if run.routines[branch].started:
-        forks.next_in_line(run, run.routines[parent_of(branch) or TRUNK])
+    forks.give_up_place(run, run.routines[parent_of(branch) or TRUNK], branch)
     wake(run, branch)
 
 

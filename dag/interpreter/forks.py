@@ -23,7 +23,7 @@ def fork(run: Run, parent: Routine, action: Fork) -> Forked:
     reason = ""
     cursor = _cursor(run, parent, action.children)
     if action.capacity is not None and action.overflow == "queue":
-        parent.places = action.capacity
+        parent.places.limit = action.capacity
     for child in action.children:
         refusal = _refusal(run, parent, action)
         if refusal:
@@ -95,23 +95,23 @@ def _create(run: Run, parent: Routine, child: Child, cursor: Cursor) -> BranchId
 
 def place(run: Run, parent: Routine, routine: Routine) -> None:
     """Start a child whose inputs are there, or let it wait for a place beside its siblings."""
-    if parent.places is not None and parent.working >= parent.places:
+    if parent.places.full:
         routine.waiting = Waiting(action=None)
-        parent.in_line.append(routine)
+        parent.places.line.append(routine.branch)
         return
-    parent.working += 1
+    parent.places.taken.add(routine.branch)
     routine.waiting = None
-    routine.started = True
     run.ready.append((routine, None))
 
 
-def next_in_line(run: Run, parent: Routine) -> None:
-    """A working child has ended: its place goes to the next living one."""
-    parent.working -= 1
-    while parent.in_line:
-        routine = parent.in_line.popleft()
-        if run.state.branches[routine.branch].live:
-            place(run, parent, routine)
+def give_up_place(run: Run, parent: Routine, ended: BranchId) -> None:
+    """Passes the place of a child that has ended on to the next living one."""
+    if not parent.places.free(ended):
+        return
+    while parent.places.line:
+        child = parent.places.line.popleft()
+        if run.state.branches[child].live:
+            place(run, parent, run.routines[child])
             return
 
 

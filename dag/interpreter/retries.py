@@ -1,7 +1,7 @@
 """Decides whether a decode that failed is tried again, and when."""
 
 from anabranch.dag.decoding import Fault
-from anabranch.dag.interpreter.branch_run import Routine
+from anabranch.dag.interpreter.decode_run import DecodeRun
 from anabranch.dag.limits import Limits
 
 NOT_THE_BRANCHS_FAULT = ("organizer-lost", "replica-died", "overloaded", "upstream-away")
@@ -27,8 +27,8 @@ def retry_delay(limits: Limits, attempt: int, fault: Fault) -> float:
     return max(fault.retry_after, min(limits.backoff * 2.0 ** (attempt - 1), LONGEST_BACKOFF))
 
 
-def excuse_told_wait(routine: Routine, fault: Fault, delay: float) -> None:
+def excuse_told_wait(decodes: DecodeRun, fault: Fault, delay: float) -> None:
     """Leaves the try uncounted where the fault told a time to come back and the branch has not waited too long."""
-    if fault.retry_after > 0 and routine.waited < LONGEST_WAIT:
-        routine.excused += 1
-        routine.waited += delay
+    if fault.retry_after > 0 and decodes.waited < LONGEST_WAIT:
+        decodes.excused += 1
+        decodes.waited += delay

@@ -1,0 +1,83 @@
+"""What a branch's decodes have come to. Only `decodes.py` and `retries.py` change it, by these methods."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from anabranch.dag.actions import Segment, Splice
+from anabranch.dag.decoding import Decoded
+from anabranch.dag.events import SegmentStarted
+from anabranch.dag.ids import BranchId
+from anabranch.dag.text import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spliced:
+    """What the runtime writes into a branch before its next segment."""
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    removed: int = 0
+    reads: tuple[BranchId, ...] = ()
+    """Branches that the next segment depends on."""
+
+    def then(self, action: Splice, reads: tuple[BranchId, ...]) -> "Spliced":
+        """Both splices as one."""
+        return Spliced(
+            text=self.text + action.text,
+            messages=self.messages + action.messages,
+            removed=self.removed + action.removes,
+            reads=self.reads + reads,
+        )
+
+
+@dataclass(slots=True)
+class DecodeRun:
+    inbox: deque[Segment] = field(default_factory=deque)
+    """Segments of an open stream that were finished before the policy asked for them."""
+    spliced: Spliced = Spliced()
+    opened: SegmentStarted | None = None
+    """How the running or last decode began."""
+    room: int | None = 0
+    """Tokens that decode may still write. None: no limit but the model's context."""
+    partial: str = ""
+    """Text of segments that were interrupted and are being continued."""
+    partial_tokens: int = 0
+    denied: int = 0
+    """Empty segments given because the budget is spent."""
+    delay: float = 0.0
+    """Seconds before the next decode starts."""
+    excused: int = 0
+    """Tries that failed with a time to wait until; they are not counted against the limit."""
+    waited: float = 0.0
+    """Seconds that those tries cost."""
+
+    def splice(self, action: Splice, reads: tuple[BranchId, ...]) -> None:
+        """Keeps text for the next segment to begin with."""
+        self.spliced = self.spliced.then(action, reads)
+
+    def begin(self, started: SegmentStarted) -> None:
+        """Notes that a decode has begun: what was spliced is in it, and its delay is used up."""
+        self.opened, self.room = started, started.max_tokens
+        self.spliced, self.delay = Spliced(), 0.0
+
+    def spend(self, tokens: int) -> None:
+        """Takes the tokens of a finished segment off the decode's room."""
+        if self.room is not None:
+            self.room = max(0, self.room - tokens)
+
+    def interrupt(self, decoded: Decoded) -> None:
+        """Keeps the text of an interrupted segment for the one that continues it."""
+        self.partial += decoded.text
+        self.partial_tokens += decoded.usage.completion_tokens
+
+    def complete(self, decoded: Decoded, *, winding_down: bool) -> Segment:
+        """Gives the segment as the policy sees it: what was interrupted before, and this."""
+        segment = Segment(
+            text=self.partial + decoded.text,
+            tokens=self.partial_tokens + decoded.usage.completion_tokens,
+            finish=decoded.finish,
+            tag=decoded.tag,
+            winding_down=winding_down,
+        )
+        self.partial, self.partial_tokens = "", 0
+        return segment
