@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.workers.engines.upstream import Upstream, serving
+from tests.workers.vllm_server import vllm_server
 
 from anabranch.dag.decoding import Decoding, Tag
 from anabranch.dag.grammars.grammar import Cut
@@ -127,6 +128,17 @@ async def vllm_engine() -> AsyncIterator[VllmEngine]:
     engine = VllmEngine(VllmSettings(model="smollm2-135m", max_model_len=2048, kv_cache_gib=1))
     yield engine
     await engine.close()
+
+
+@pytest.fixture(scope="session")
+def reciting_upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of the one real vLLM server of the session; see `reciting_model` for what it says."""
+    from tests.workers.reciting_model import write_reciting_model
+
+    folder = tmp_path_factory.mktemp("reciting")
+    write_reciting_model(folder, max_model_len=512)
+    with vllm_server(folder, "reciting") as url:
+        yield f"{url}/v1"
 
 
 @pytest.fixture
