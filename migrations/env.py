@@ -2,11 +2,18 @@
 
 from alembic import context
 
-from anabranch.service.store.sql.tables import metadata
+from anabranch.service.store.sql.tables import SEARCH_INDEX, metadata
+
+
+def is_of_tables(_object: object, name: str | None, _kind: str, reflected: bool, _compared: object) -> bool:
+    """The search index is no part of the tables: it differs between databases, and may be missing."""
+    return not (reflected and name is not None and name.startswith(SEARCH_INDEX))
+
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
+    include_object=is_of_tables,
     transactional_ddl=True,  # SQLite can, too: a migration that fails leaves nothing behind
 )
 with context.begin_transaction():

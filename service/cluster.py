@@ -18,6 +18,7 @@ from anabranch.workers.settings import PoolSettings
 
 POLL_SECONDS = 0.25
 LOAD_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
 
 
 class NotReady(Exception):
@@ -68,6 +69,15 @@ class ServeOrganizers:
         if time.monotonic() - self._asked_at > LOAD_SECONDS:
             self._asked_at = time.monotonic()
             self._go(self._ask())
+        return self._load
+
+    async def hear_load(self) -> PoolLoad | None:
+        """As the organizers say now; None when they do not answer within ANSWER_SECONDS."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._ask()
+        except TimeoutError:
+            return None
         return self._load
 
     def _go(self, errand: Coroutine[None, None, None]) -> None:

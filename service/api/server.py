@@ -42,6 +42,9 @@ class NoOrganizers:
     def load(self) -> PoolLoad | None:
         return None
 
+    async def hear_load(self) -> PoolLoad | None:
+        return None
+
 
 @contextmanager
 def serve_api(

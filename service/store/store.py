@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Self
 
+from sqlalchemy import select
+
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.queue import Queue
 from anabranch.service.store.journal.checkpoints import Checkpoints
@@ -12,6 +14,7 @@ from anabranch.service.store.maintenance.maintenance import Maintenance
 from anabranch.service.store.spans import Spans
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.repository import utc_now
+from anabranch.service.store.sql.tables import jobs
 
 
 class Store:
@@ -34,6 +37,11 @@ class Store:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def ping(self) -> None:
+        """Raises StoreAway if the database does not answer."""
+        nobody = select(jobs.c.id).where(jobs.c.id == "")
+        await self.database.read(lambda connection: connection.execute(nobody).all())
 
     async def close(self) -> None:
         """Finishes the appends that wait, and disconnects."""

@@ -63,6 +63,9 @@ class OrganizerHere:
     def load(self) -> PoolLoad | None:
         return self._pool.load()
 
+    async def hear_load(self) -> PoolLoad | None:
+        return self.load()
+
 
 @contextmanager
 def house(

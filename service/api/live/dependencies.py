@@ -24,6 +24,10 @@ class Organizers(Protocol):
         """How busy the worker pool is, as last heard; None when there is no pool."""
         ...
 
+    async def hear_load(self) -> PoolLoad | None:
+        """The same, asked for and waited for now; None also when nobody answers soon."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:

@@ -29,7 +29,7 @@ class Load:
         return self._told
 
     async def _ask(self) -> dict[str, int]:
-        counts = await self._deps.store.jobs.count(ended=False, tenant=self._tenant)
+        counts = await self._deps.store.jobs.count_live(self._tenant)
         pool = self._deps.organizers.load()
         return {
             JobStatus.QUEUED.value: counts[JobStatus.QUEUED],

@@ -31,7 +31,7 @@ class Meters:
             "anabranch_open_requests", "Answers still being sent: mostly streams.", registry=registry
         )
         self.ended = EndedJobs(registry)
-        self.jobs = Gauge("anabranch_jobs", "Jobs in the store.", ("status",), registry=registry)
+        self.jobs = Gauge("anabranch_jobs", "Jobs that have not ended.", ("status",), registry=registry)
         self.replicas = Gauge("anabranch_pool_replicas", "Replicas of the worker pool.", registry=registry)
         self.decoding = Gauge("anabranch_pool_decoding", "Decodes under way.", registry=registry)
         self.capacity = Gauge(

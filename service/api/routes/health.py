@@ -1,19 +1,14 @@
 """Is it there, can it answer a job, how is it doing."""
 
-import asyncio
-
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from anabranch.service.api.auth import require_operator
-from anabranch.service.api.live.dependencies import Injected, Organizers
+from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import RETRY_AFTER, Refusal, Refused, problems
-from anabranch.workers.pool.protocol import PoolLoad
-
-ASKING_SECONDS = 0.2
 
 OPERATORS = Depends(require_operator)
 
@@ -38,8 +33,8 @@ async def healthz() -> Healthy:
 @router.get("/readyz", responses=problems())
 async def readyz(deps: Injected) -> Ready:
     """A job can be answered now: the store is there, and so is a replica. 503 otherwise."""
-    await deps.store.jobs.count(ended=False)
-    pool = await _ask_now(deps.organizers)
+    await deps.store.ping()
+    pool = await deps.organizers.hear_load()
     if pool is None or pool.replicas == 0:
         detail = "No replica is ready yet. Jobs are accepted, and will be answered when one is."
         refusal = Refusal(
@@ -49,18 +44,11 @@ async def readyz(deps: Injected) -> Ready:
     return Ready(replicas=pool.replicas)
 
 
-async def _ask_now(organizers: Organizers) -> PoolLoad | None:
-    """`load` tells what was heard last, and has the organizers asked again: so ask, and look a moment later."""
-    organizers.load()
-    await asyncio.sleep(ASKING_SECONDS)
-    return organizers.load()
-
-
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
 async def metrics(request: Request, deps: Injected) -> Response:
     """For Prometheus."""
     meters: Meters = request.app.state.meters
-    for status, count in (await deps.store.jobs.count()).items():
+    for status, count in (await deps.store.jobs.count_live()).items():
         meters.jobs.labels(status.value).set(count)
     await meters.ended.count(deps.store)
     pool = deps.organizers.load()

@@ -7,13 +7,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, literal
 
 from anabranch.service.store.errors import BadCursor
-from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.columns import PlainText, UtcTime, utc_text
 
 
-def cursor_after(job: JobRow) -> str:
+def cursor_at(created_at: datetime, job: str) -> str:
     """The cursor of the page that follows this job."""
-    return base64.urlsafe_b64encode(json.dumps([utc_text(job.created_at), job.id]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([utc_text(created_at), job]).encode()).decode()
 
 
 def place_of(cursor: str) -> tuple[ColumnElement[datetime], ColumnElement[str]]:

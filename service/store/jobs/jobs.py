@@ -5,13 +5,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select, true, tuple_
+from sqlalchemy import RowMapping, Select, func, select, true
 from sqlalchemy.exc import IntegrityError
 
 from anabranch.dag.ids import BranchId, JobId, by_path
-from anabranch.dag.status import JobStatus
+from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.jobs.cursors import cursor_after, place_of
+from anabranch.service.store.jobs.listing import Filters, list_page
 from anabranch.service.store.jobs.requests import (
     Decision,
     Verdict,
@@ -33,6 +33,8 @@ from anabranch.service.store.rows import (
 )
 from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, branches, jobs
+
+LIVE = tuple(status for status in JobStatus if status not in TERMINAL)
 
 
 class Jobs(Repository):
@@ -97,22 +99,10 @@ class Jobs(Repository):
     ) -> Page:
         """Jobs, newest first; `q` is sought in the questions. Later submissions do not move the pages that follow.
 
-        Raises BadCursor.
+        A page may hold fewer than `limit` and yet have a cursor: see `listing`. Raises BadCursor.
         """
-        wanted: list[ColumnElement[bool]] = [of_tenant(tenant)]
-        if status is not None:
-            wanted.append(jobs.c.status == status)
-        if policy is not None:
-            wanted.append(jobs.c.policy == policy)
-        if q:
-            wanted.append(jobs.c.question.icontains(q, autoescape=True))
-        if cursor is not None:
-            wanted.append(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(*place_of(cursor)))
-        newest = (jobs.c.created_at.desc(), jobs.c.id.desc())
-        rows = await self._all(select(jobs).where(*wanted).order_by(*newest).limit(limit + 1))
-        items = tuple(job_row(row) for row in rows[:limit])
-        more = len(rows) > limit
-        return Page(items=items, next_cursor=cursor_after(items[-1]) if more else None)
+        filters = Filters(tenant=tenant, status=status, policy=policy, q=q)
+        return await self._database.snapshot(partial(list_page, filters=filters, limit=limit, cursor=cursor))
 
     async def get_branch(self, job: JobId, branch: BranchId) -> BranchRow:
         """One branch. Raises NotFound."""
@@ -137,7 +127,7 @@ class Jobs(Repository):
         undecided = approvals.c.decision.is_(None)
         kinds = {
             None: true(),
-            "pending": undecided & jobs.c.finished_at.is_(None),
+            "pending": undecided & (jobs.c.status == JobStatus.WAITING),
             "decided": ~undecided,
         }
         wanted = (
@@ -148,15 +138,15 @@ class Jobs(Repository):
         )
         return [approval_row(row) for row in await self._all(wanted)]
 
-    async def count(self, *, ended: bool = True, tenant: str | None = None) -> dict[JobStatus, int]:
-        """Jobs of each status, zeros included. Without the ended ones it reads no more than what is under way."""
-        wanted = true() if ended else jobs.c.finished_at.is_(None)
+    async def count_live(self, tenant: str | None = None) -> dict[JobStatus, int]:
+        """Counts the jobs that have not ended, by status, zeros included."""
         by_status = (
-            select(jobs.c.status, func.count()).where(wanted, of_tenant(tenant)).group_by(jobs.c.status)
+            select(jobs.c.status, func.count())
+            .where(jobs.c.status.in_(LIVE), of_tenant(tenant))
+            .group_by(jobs.c.status)
         )
         rows = await self._database.read(lambda connection: connection.execute(by_status).all())
-        found = {row[0]: row[1] for row in rows}
-        return {status: found.get(status, 0) for status in JobStatus}
+        return {**dict.fromkeys(LIVE, 0), **{JobStatus(status): count for status, count in rows}}
 
     async def list_ended_since(self, since: datetime) -> list[JobId]:
         """Jobs that ended at that time or later, the earliest first."""

@@ -146,18 +146,22 @@ def _by_turn(free: ColumnElement[bool]) -> Select[Any]:
 
 def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
     """Free jobs, those first whose tenant has the fewest in hand, counting the ones that would be taken before it."""
+    # Materialized, or else SQLite reads all jobs along an index by tenant for the sake of the window's order.
+    waiting = (
+        select(jobs.c.id, jobs.c.tenant, jobs.c.turn).where(free).cte("waiting").prefix_with("MATERIALIZED")
+    )
     others = jobs.alias()
     in_hand = (
         select(func.count())
         .where(
-            others.c.tenant == jobs.c.tenant,
+            others.c.tenant == waiting.c.tenant,
             others.c.finished_at.is_(None),
             others.c.lease_expires > now(),
         )
         .scalar_subquery()
     )
-    nth = func.row_number().over(partition_by=jobs.c.tenant, order_by=jobs.c.turn) + in_hand
-    ranked = select(jobs.c.id, nth.label("nth")).where(free).subquery()
+    nth = func.row_number().over(partition_by=waiting.c.tenant, order_by=waiting.c.turn) + in_hand
+    ranked = select(waiting.c.id, nth.label("nth")).subquery()
     return (
         select(jobs.c.id)
         .join(ranked, ranked.c.id == jobs.c.id)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -23,6 +23,10 @@ STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECTIONS = 10
+
+MIGRATING = 4_021_976_551
+"""PostgreSQL's advisory lock of who migrates. Any number will do, as long as all releases take the same."""
+ASK_AGAIN_SECONDS = 0.1
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -65,6 +69,11 @@ class Database:
         """Does work that only reads; all its statements see the same moment."""
         with raise_store_away():
             return await self._doors.snapshot(work)
+
+    async def migrate(self, work: Work[T]) -> T:
+        """Does work that may commit in between, while no other process migrates this database."""
+        with raise_store_away():
+            return await self._doors.migrate(work)
 
     async def close(self) -> None:
         await self._doors.close()
@@ -142,6 +151,9 @@ class _Sqlite:
 
         return await self._in(self._reading, frozen)
 
+    async def migrate(self, work: Work[T]) -> T:
+        return await self.write(work)  # the file has one writer
+
     async def close(self) -> None:
         for threads, engine in ((self._writing, self._writer), (self._reading, self._reader)):
             await self._in(threads, engine.dispose)
@@ -187,6 +199,22 @@ class _Postgres:
     async def snapshot(self, work: Work[T]) -> T:
         async with self._frozen.connect() as connection:
             return await connection.run_sync(work)
+
+    async def migrate(self, work: Work[T]) -> T:
+        async with self._writer.connect() as connection:
+            # Asked for again and again: a session that waits for the lock would hold up CREATE INDEX CONCURRENTLY.
+            while not await connection.scalar(select(func.pg_try_advisory_lock(MIGRATING))):
+                await connection.rollback()
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+            await connection.commit()
+            try:
+                done = await connection.run_sync(work)
+                await connection.commit()
+            finally:
+                await connection.rollback()
+                await connection.scalar(select(func.pg_advisory_unlock(MIGRATING)))
+                await connection.invalidate()  # with its settings
+            return done
 
     async def close(self) -> None:
         await self._writer.dispose()

@@ -11,15 +11,12 @@ from sqlalchemy import Connection, text
 from anabranch.service.store.errors import SchemaAhead, SchemaBehind
 from anabranch.service.store.sql.database import Database
 
-_POSTGRES_LOCK = 4_021_976_551
-"""Any number will do, as long as all releases take the same."""
-
 
 async def upgrade(url: str) -> None:
     """Applies the migrations that the database lacks; several processes may do so at once. Raises StoreAway."""
     database = Database(url)
     try:
-        await database.write(_upgrade)
+        await database.migrate(_upgrade)
     finally:
         await database.close()
 
@@ -45,10 +42,11 @@ def config(connection: Connection) -> Config:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # A migration that waits for a lock makes all others wait behind it: rather fail soon and be run again.
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
+        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.execute(text("SET statement_timeout = 0"))
     _refuse_newer(connection)
+    if connection.dialect.name == "postgresql":
+        connection.commit()  # Alembic begins its own transactions: some indexes are built outside of any
     command.upgrade(config(connection), "head")
 
 

@@ -36,6 +36,9 @@ class Organizers:
     def load(self) -> PoolLoad | None:
         return self.pool
 
+    async def hear_load(self) -> PoolLoad | None:
+        return self.load()
+
 
 class Organizer:
     """Writes journals as an organizer does: claimed, and under its epoch."""

@@ -34,6 +34,9 @@ class Idle:
     def load(self) -> PoolLoad:
         return PoolLoad(replicas=1, decoding=0, capacity=32)
 
+    async def hear_load(self) -> PoolLoad | None:
+        return self.load()
+
 
 def described(folder: Path) -> Any:
     """The OpenAPI document; nothing is opened for it."""

@@ -169,10 +169,10 @@ async def test_a_cancelled_branch_stays_cancelled_when_its_stream_is_closed_late
 async def test_the_queue_and_the_counts(store: Store) -> None:
     await submitted(store)
     await ended(store)
-    counts = await store.jobs.count()
-    assert (counts["queued"], counts["succeeded"], counts["failed"]) == (1, 1, 0)
-    assert (await store.jobs.count(ended=False))["succeeded"] == 0
-    assert await store.queue.count_queued() == 1
+    await submitted(store, tenant="acme")
+    assert await store.jobs.count_live() == {"queued": 2, "running": 0, "waiting": 0}
+    assert await store.jobs.count_live("acme") == {"queued": 1, "running": 0, "waiting": 0}
+    assert await store.queue.count_queued() == 2
 
 
 async def test_ended_jobs_have_all_their_times(store: Store) -> None:

@@ -1,0 +1,91 @@
+"""Pages of jobs, newest first, at a cost that does not grow with the store.
+
+A page is read along an index that serves one of its filters, or a tenant and a status. What other filters leave out is
+passed over, but no more than LOOK jobs: then the page ends early, and its cursor goes on from there. A sought text is
+looked for among the newest LOOK jobs first, for common words are found there, then by the index of `search.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Subquery, select, true, tuple_
+
+from anabranch.service.store.jobs.cursors import cursor_at, place_of
+from anabranch.service.store.jobs.requests import of_tenant
+from anabranch.service.store.jobs.search import contains, find_candidates
+from anabranch.service.store.rows import Columns, Page, job_row
+from anabranch.service.store.sql.tables import jobs
+
+LOOK = 2000
+"""Jobs that one page looks at, at most, where no index serves all its filters."""
+
+NEWEST = (jobs.c.created_at.desc(), jobs.c.id.desc())
+_PLACE = (jobs.c.created_at, jobs.c.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What the jobs of a listing have in common; None and an empty `q` filter nothing."""
+
+    tenant: str | None = None
+    status: str | None = None
+    policy: str | None = None
+    q: str | None = None
+    """A part of the question."""
+
+
+def list_page(connection: Connection, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """The page behind the cursor. Raises BadCursor."""
+    behind = true() if cursor is None else tuple_(*_PLACE) < tuple_(*place_of(cursor))
+    along, passing = _split(connection, filters)
+    if not passing:
+        return _page(_read(connection, [*along, behind], limit), limit)
+    window = select(*_PLACE).where(*along, behind).order_by(*NEWEST)
+    some = window.limit(LOOK).subquery()
+    rows = _read(connection, passing, limit, among=some)
+    if len(rows) > limit:
+        return _page(rows, limit)
+    last = connection.execute(window.offset(LOOK - 1).limit(1)).one_or_none()
+    if last is None:
+        return _page(rows, limit)
+    if filters.q:
+        candidates = find_candidates(connection, filters.q, LOOK + 1)
+        if candidates is not None and len(candidates) <= LOOK:
+            every = [jobs.c.id.in_(candidates), *along, *passing, behind]
+            return _page(_read(connection, every, limit), limit)
+    return _page(rows, limit, goes_on=cursor_at(last[0], last[1]))
+
+
+def _split(
+    connection: Connection, filters: Filters
+) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+    """The conditions that an index serves, and those that are checked job by job."""
+    along = [of_tenant(filters.tenant)]
+    passing: list[ColumnElement[bool]] = []
+    if filters.status is not None:
+        along.append(jobs.c.status == filters.status)
+    if filters.policy is not None:
+        served = filters.tenant is None and filters.status is None
+        (along if served else passing).append(jobs.c.policy == filters.policy)
+    if filters.q:
+        passing.append(contains(connection, filters.q))
+    return along, passing
+
+
+def _read(
+    connection: Connection,
+    wanted: Sequence[ColumnElement[bool]],
+    limit: int,
+    among: Subquery | None = None,
+) -> Sequence[Columns]:
+    """One job more than the page holds."""
+    found = select(jobs) if among is None else select(jobs).join(among, among.c.id == jobs.c.id)
+    found = found.where(*wanted).order_by(*NEWEST).limit(limit + 1)
+    return connection.execute(found).mappings().all()
+
+
+def _page(rows: Sequence[Columns], limit: int, goes_on: str | None = None) -> Page:
+    items = tuple(job_row(row) for row in rows[:limit])
+    if len(rows) > limit:
+        return Page(items=items, next_cursor=cursor_at(items[-1].created_at, items[-1].id))
+    return Page(items=items, next_cursor=goes_on)
