@@ -8,6 +8,9 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.graphs.operation_runner import GraphRun, begin, take_result
 from anabranch.dag.policies.graphs.operations import OPERATIONS_SCHEMA, USUAL, read_operations
+from anabranch.dag.policies.presets.keyword_counting import KEYWORD_COUNTING
+from anabranch.dag.policies.presets.set_intersection_32 import SET_INTERSECTION_32
+from anabranch.dag.policies.presets.sorting_32 import SORTING_32
 from anabranch.dag.policy import Param, policy
 
 
@@ -16,6 +19,11 @@ from anabranch.dag.policy import Param, policy
     paper="Besta et al. 2023, arXiv 2308.09687",
     use_when="The work falls into known operations: split, solve, score, keep the best, merge.\n"
     "The graph is yours to draw; the usual one improves and merges the best of four drafts.",
+    presets={
+        "sorting-32": SORTING_32,
+        "set-intersection-32": SET_INTERSECTION_32,
+        "keyword-counting": KEYWORD_COUNTING,
+    },
 )
 def graph_of_thoughts(
     problem: Problem,

@@ -1,6 +1,5 @@
 """A score that the user's own Python gives a text: run in the sandbox, for it may read what a model wrote."""
 
-import math
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +22,7 @@ def main(code, text, state, mark):
 
 
 def score(code: str, text: str, state: Mapping[str, Any], limits: Limits) -> tuple[float, str]:
-    """What `score(text, state)` of the code gives, and nothing more; or 0.0, and why there is no such number.
+    """What `score(text, state)` of the code gives, from 0 to 1; or 0.0, and why there is no such number.
 
     `state` holds strings, numbers, lists and mappings. Raises SandboxRefused where code cannot be locked up.
     """
@@ -35,4 +34,4 @@ def score(code: str, text: str, state: Mapping[str, Any], limits: Limits) -> tup
         number = float(told)
     except ValueError:
         return 0.0, f"the code gives no score: {told}"
-    return (number, "") if math.isfinite(number) else (0.0, f"the code gives no score: {told} is not finite")
+    return (number, "") if 0 <= number <= 1 else (0.0, f"the code gives no score: {told} is not from 0 to 1")

@@ -25,7 +25,7 @@ PARTITION_SECONDS = 30.0
 
 Spec = Mapping[str, Any]
 Judgement = tuple[float, str]
-"""From 0.0 (fails) to 1.0 (passes), but of python-score any number; and a word on why."""
+"""From 0.0 (fails) to 1.0 (passes), and a word on why."""
 
 
 def verify(
@@ -112,8 +112,8 @@ def _python_tests(spec: Spec, value: str) -> Judgement:
 
 
 def _python_score(spec: Spec, value: str) -> Judgement:
-    """What the `score(text, state)` that `code` defines gives the value: any number, for more errors a lower
-    one. `state` is what the asker tells of it. In the sandbox, within `seconds` of processor time and `memory_mb`."""
+    """What the `score(text, state)` that `code` defines gives the value, from 0 to 1; `state` is what the asker
+    tells of it. In the sandbox, within `seconds` of processor time and `memory_mb`."""
     return python_score.score(str(spec["code"]), value, spec.get("state", {}), _limits(spec))
 
 

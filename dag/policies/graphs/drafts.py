@@ -38,9 +38,9 @@ def branches_of(drafts: tuple[Draft, ...]) -> tuple[BranchId, ...]:
     return tuple(dict.fromkeys(draft.branch for draft in drafts))
 
 
-def fields(question: str, inputs: tuple[Draft, ...]) -> Fields:
-    """What the prompt of a thought can name: its state."""
-    listed = (part for n, each in enumerate(inputs, 1) for part in (f"{n}: ", *each.parts, "\n"))
+def fields(question: str, inputs: tuple[Draft, ...], origin: tuple[Draft, ...]) -> Fields:
+    """What the prompt of a thought can name: the draft that it reads, and its own state."""
+    listed = (part for n, each in enumerate(origin, 1) for part in (f"{n}: ", *each.parts, "\n"))
     return {
         "question": (question,),
         "input": inputs[0].parts if inputs else (question,),

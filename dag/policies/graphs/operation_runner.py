@@ -32,7 +32,9 @@ class GraphRun:
     values: dict[BranchId, str] = field(default_factory=dict)
     scores: dict[BranchId, float] = field(default_factory=dict)
     reads: dict[BranchId, tuple[Draft, ...]] = field(default_factory=dict)
-    """The thoughts that a branch is made from, or judges."""
+    """The thoughts that a branch reads, or judges."""
+    origins: dict[BranchId, tuple[Draft, ...]] = field(default_factory=dict)
+    """What a thought was made from; an improved one from the same as the one it improves. Together, its state."""
     judges: set[BranchId] = field(default_factory=set)
     failed: set[BranchId] = field(default_factory=set)
     pending: tuple[BranchId, ...] = ()
@@ -53,16 +55,20 @@ class GraphRun:
     def text_of(self, draft: Draft) -> str:
         return self.values.get(draft.branch, "") if draft.text is None else draft.text
 
-    def state_of(self, inputs: tuple[Draft, ...]) -> dict[str, Any]:
-        """What a thought was made from, for a check of it."""
-        texts = [self.text_of(each) for each in inputs]
-        part = inputs[0].part if inputs else ""
+    def state(self, origin: tuple[Draft, ...]) -> dict[str, Any]:
+        """The state of thoughts that were made from these, for a check of them."""
+        texts = [self.text_of(each) for each in origin]
+        part = origin[0].part if origin else ""
         return {
             "question": self.question,
             "input": (texts or [self.question])[0],
             "inputs": texts,
             "part": part,
         }
+
+    def origin(self, operation: Operation, reads: tuple[Draft, ...]) -> tuple[Draft, ...]:
+        """What a thought is made from that the operation makes of these."""
+        return self.origins.get(reads[0].branch, ()) if operation.op == "improve" else reads
 
 
 def take_result(result: a.Result, run: GraphRun) -> Generator[a.Action, Any, None]:
@@ -129,6 +135,7 @@ def _fork(
     forked: a.Forked = yield a.Fork(children=children)
     made = [(branch, read) for branch, read in zip(forked.ids, reading, strict=False) if branch is not None]
     run.reads |= made
+    run.origins |= {branch: run.origin(operation, read) for branch, read in made}
     run.pending += forked.branches
     return tuple(Draft(branch, read[0].part if read else "") for branch, read in made)
 
@@ -143,6 +150,7 @@ def _merge(
         merged: a.Forked = yield a.Merge(merged=branches_of(inputs), child=child)
         made += merged.branches
     run.reads |= dict.fromkeys(made, inputs)
+    run.origins |= dict.fromkeys(made, inputs)
     run.pending += made
     return tuple(map(Draft, made))
 
@@ -164,10 +172,10 @@ def _check(run: GraphRun, operation: Operation, drafts: tuple[Draft, ...]) -> Ge
     groups: dict[tuple[Draft, ...], list[BranchId]] = {}
     for each in drafts:
         if each.branch in run.values:
-            state = run.reads.get(each.branch, ()) if operation.verifier == READS_STATE else ()
-            groups.setdefault(state, []).append(each.branch)
-    for state, targets in groups.items():
-        told = {"state": run.state_of(state)} if operation.verifier == READS_STATE else {}
+            origin = run.origins.get(each.branch, ()) if operation.verifier == READS_STATE else ()
+            groups.setdefault(origin, []).append(each.branch)
+    for origin, targets in groups.items():
+        told = {"state": run.state(origin)} if operation.verifier == READS_STATE else {}
         check = a.Verifier(kind=operation.verifier or "", spec={**operation.spec, **told})
         scored: a.Scored = yield a.Score(targets=tuple(targets), verifier=check)
         run.scores |= scored.scores
@@ -203,7 +211,9 @@ def _keep(
 
 def _thought(run: GraphRun, operation: Operation, inputs: tuple[Draft, ...]) -> a.Thought:
     usual = {"improve": IMPROVE, "aggregate": AGGREGATE}.get(operation.op, "")
-    base, messages = ask(operation.prompt or usual, fields(run.question, inputs), shown(inputs))
+    base, messages = ask(
+        operation.prompt or usual, fields(run.question, inputs, run.origin(operation, inputs)), shown(inputs)
+    )
     return a.Thought(
         base=base,
         messages=messages,

@@ -16,9 +16,10 @@ judge_prompt, verifier, spec, least, tries |
 | split | the parts that an input lists, each a thought | form: json, list, lines or paragraphs |
 | select | those of its inputs that are named: parts of a split, or places from 1 | parts, places |
 
-The state of a thought is what it was made from: a prompt may name {question}, {input} (the one thought it reads),
-{inputs} (all of them, numbered) and {part} (which part of a split it descends from). A prompt that names none of them
-stands behind the job's messages and the drafts.
+The state of a thought is what it was made from; an improved one keeps that of the one it improves. A prompt may name
+{question}, {input} (the first thought it reads), {inputs} (all that it is made from, numbered) and {part} (the part of
+a split it descends from); one that names none of them stands behind the job's messages and the drafts. The check
+python-score is told the same as `state`.
 """
 
 from collections.abc import Mapping, Sequence

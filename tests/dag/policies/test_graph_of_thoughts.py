@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
+from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import EdgeKind, build
@@ -11,6 +13,7 @@ from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Verify
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
+from anabranch.dag.policies.graphs.drafts import MOST_PARTS, split
 from anabranch.dag.simulator import EPOCH
 from anabranch.workers.checks.verifiers import verify
 
@@ -174,3 +177,134 @@ def test_a_bad_graph_fails_the_job_before_anything_is_forked(simulate: Simulate)
     [failed] = of_kind(simulation, e.JobFailed)
     assert failed.detail == "operation 'a' comes after 'b', which does not exist"
     assert not of_kind(simulation, e.BranchForked)
+
+
+# -- parts, states, and what is improved until it is right ------------------------------------------------------------
+
+HALVES_OF = (
+    op("plan", "generate", prompt="Split: {question}"),
+    op("halves", "split", "plan"),
+    op("left", "select", "halves", parts=["L"]),
+    op("right", "select", "halves", places=[2]),
+    op("left2", "generate", "left", prompt="Sort {part}: {input}"),
+    op("right2", "generate", "right", prompt="Sort {part}: {input}"),
+    op("both", "aggregate", "left2", "right2", prompt="Merge\n{inputs}of {question}"),
+)
+
+
+def test_the_parts_of_a_split_are_thoughts_of_their_own(listen: Listen) -> None:
+    script = {
+        "0.1": 'So: {"L": [3, 1], "R": "{input} <ANSWER>"} it is',
+        "0.2": "1 3",
+        "0.3": "x",
+        "0.4": "1 3 x",
+    }
+    heard = listen("graph-of-thoughts", script, params={"operations": list(HALVES_OF)}, question="a {part} b")
+    asked = [heard.of(f"0.{n}")[0].context.messages for n in range(1, 5)]
+    assert asked == [
+        (("user", "Split: a {part} b"),),
+        (("user", "Sort L: [3, 1]"),),
+        (("user", "Sort R: {input} &lt;ANSWER>"),),
+        (("user", "Merge\n1: 1 3\n2: x\nof a {part} b"),),
+    ]
+    assert answer(heard.simulation).text == "1 3 x"
+    check(heard.simulation)
+
+
+def test_what_lists_no_parts_is_recorded_and_the_latest_thought_answers(simulate: Simulate) -> None:
+    simulation = run(simulate, {"0.1": "no list at all"}, *HALVES_OF)
+    assert [(each.problem, each.span) for each in of_kind(simulation, e.ActionMalformed)] == [
+        ("no-parts", "no list at all")
+    ]
+    assert answer(simulation).text == "no list at all"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "parts"),
+    [
+        ("json", '```json\n["a", {"b": 1}, null, ""]\n```', [("1", "a"), ("2", '{"b": 1}'), ("3", "null")]),
+        ("json", "{" * 5000, []),
+        ("json", '{"a": ' * 50_000, []),
+        ("json", "[" + "9" * 5000 + "]", []),
+        ("json", "", []),
+        ("list", "Here:\n1. a\n2. b", [("1", "a"), ("2", "b")]),
+        ("lines", "a\n\n b \n", [("1", "a"), ("2", "b")]),
+        ("paragraphs", "a\nb\n \n\nc\n", [("1", "a\nb"), ("2", "c")]),
+    ],
+)
+def test_a_text_is_split_by_its_form(form: str, text: str, parts: list[tuple[str, str]]) -> None:
+    assert split(text, form) == parts
+
+
+def test_no_text_has_more_parts_than_a_graph_can_bear() -> None:
+    assert len(split("a\n" * 1000, "lines")) == MOST_PARTS
+
+
+VALIDATED = (
+    op("parts", "generate", count=2),
+    op("sum", "aggregate", "parts"),
+    op(
+        "valid", "validate-and-improve", "sum", tries=3, least=1.0, verifier="python-score", spec={"code": "…"},
+        prompt="Of\n{inputs}not {input}",
+    ),
+    op("answer", "keep-valid", "valid", least=1.0),
+)  # fmt: skip
+
+
+def test_a_thought_is_improved_until_the_check_is_content(simulate: Simulate) -> None:
+    """An improved thought keeps the state of the one it improves: the check and the prompt see what was added."""
+    states: list[Any] = []
+
+    def checked(command: Verify) -> e.BranchScored:
+        states.append((dict(command.values), command.verifier.spec["state"]["inputs"]))
+        scores = {branch: float(value == "9") for branch, value in command.values.items()}
+        return e.BranchScored(branch=command.branch, scores=scores, by="python-score")
+
+    script = {"0.1": "4", "0.2": "5", "0.3": "7", "0.4": "8", "0.5": "9"}
+    simulation = run(simulate, script, *VALIDATED, verify=checked)
+    assert answer(simulation).text == "9"
+    assert states == [({"0.3": "7"}, ["4", "5"]), ({"0.4": "8"}, ["4", "5"]), ({"0.5": "9"}, ["4", "5"])]
+
+
+def test_what_is_valid_at_once_is_neither_improved_nor_checked_again(simulate: Simulate) -> None:
+    checks: list[Verify] = []
+
+    def checked(command: Verify) -> e.BranchScored:
+        checks.append(command)
+        return e.BranchScored(
+            branch=command.branch, scores=dict.fromkeys(command.values, 1.0), by="python-score"
+        )
+
+    simulation = run(simulate, {"0.1": "4", "0.2": "5", "0.3": "9"}, *VALIDATED, verify=checked)
+    assert (answer(simulation).text, len(checks)) == ("9", 1)
+
+
+def test_what_never_becomes_valid_is_given_up_after_so_many_tries(simulate: Simulate) -> None:
+    def checked(command: Verify) -> e.BranchScored:
+        return e.BranchScored(
+            branch=command.branch, scores=dict.fromkeys(command.values, 0.0), by="python-score"
+        )
+
+    script = {f"0.{n}": str(n) for n in range(1, 6)}
+    simulation = run(simulate, script, *VALIDATED, verify=checked)
+    assert len(of_kind(simulation, e.BranchForked)) == 5
+    assert answer(simulation).text == "5"  # kept by nothing: the latest operation that gave a thought has it
+
+
+def test_a_judge_may_say_what_is_valid(simulate: Simulate) -> None:
+    graph = (op("draft", "generate"), op("valid", "validate-and-improve", "draft", tries=2))
+    simulation = run(simulate, {"0.1": "bad", "0.2": "3", "0.3": "good", "0.4": "9"}, *graph)
+    assert answer(simulation).text == "good"
+
+
+def test_an_aggregate_of_failed_thoughts_does_not_begin(simulate: Simulate) -> None:
+    simulation = run(simulate, {"0.1": REFUSED, "0.2": REFUSED}, *SORTING)
+    assert "0.5" not in starts(simulation)
+    assert of_kind(simulation, e.JobFailed)[0].detail == "no operation gave a thought"
+
+
+@pytest.mark.parametrize("preset", ["sorting-32", "set-intersection-32", "keyword-counting"])
+def test_a_model_that_follows_no_preset_ends_the_job_all_the_same(simulate: Simulate, preset: str) -> None:
+    simulation = simulate("graph-of-thoughts", lambda decode: "{} I cannot. {", params={"preset": preset})
+    assert answer(simulation).text == "{} I cannot. {"
+    check(simulation)

@@ -138,13 +138,11 @@ import json
 def score(text, state):
     numbers = json.loads(text)
     errors = sum(a > b for a, b in zip(numbers, numbers[1:]))
-    return -errors - 10 * (sorted(numbers) != sorted(json.loads(state["input"])))
+    return (sorted(numbers) == sorted(json.loads(state["input"]))) / (1 + errors)
 """
 
 
-@pytest.mark.parametrize(
-    ("text", "score"), [("[1, 2, 3]", 0.0), ("[3, 2, 1]", -2.0), ("[1, 2]", -10.0), ("[2, 1]", -11.0)]
-)
+@pytest.mark.parametrize(("text", "score"), [("[1, 2, 3]", 1.0), ("[3, 1, 2]", 0.5), ("[1, 2]", 0.0)])
 def test_ones_own_code_scores_a_text_by_what_it_was_made_from(text: str, score: float) -> None:
     assert judged("python-score", text, code=INVERSIONS, state={"input": "[3, 1, 2]"}) == (score, "")
 
@@ -156,8 +154,8 @@ def test_ones_own_code_scores_a_text_by_what_it_was_made_from(text: str, score: 
             "def score(text, state): return 1 / 0",
             "the code gives no score: ZeroDivisionError: division by zero",
         ),
-        ("def score(text, state): return float('nan')", "the code gives no score: nan is not finite"),
-        ("def score(text, state): return float('inf')", "the code gives no score: inf is not finite"),
+        ("def score(text, state): return float('nan')", "the code gives no score: nan is not from 0 to 1"),
+        ("def score(text, state): return -1", "the code gives no score: -1.0 is not from 0 to 1"),
         ("def score(text, state): return text", "the code gives no score: ValueError"),
         ("def score(text): return 1", "the code gives no score: TypeError"),
         ("def score(text, state) return 1", "the code gives no score: SyntaxError"),
