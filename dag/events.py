@@ -51,6 +51,8 @@ class AnswerCommitted(_Event):
     sources: tuple[BranchId, ...] = ()
     forced: bool = False
     """Given because the deadline or a budget was near, from what there was."""
+    truncated: bool = field(default=False, compare=False)
+    """A limit of tokens cut its text. Told to readers only: a journal from before it was told replays the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,8 @@ class BranchState:
     """Its parent has joined it."""
     undecided: int = 0
     """Approvals that it waits for."""
+    cut: bool = False
+    """Its last segment ended at a limit of tokens."""
     ended: BranchStatus | None = None
     """How, once it has ended."""
     value: str = ""
@@ -226,6 +228,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     _demand(event.segment == started.segment, f"its open segment is {started.segment}", event, state)
     _demand(event.attempt == started.attempt, f"its open attempt is {started.attempt}", event, state)
     branch.open = None
+    branch.cut = event.decoded.finish is Finish.LENGTH
     state.open_segments.discard(branch.id)
     branch.usage += event.decoded.usage
     state.usage += event.decoded.usage

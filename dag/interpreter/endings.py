@@ -7,6 +7,10 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
+from anabranch.dag.state import JobState
+
+TAIL = 200
+"""Characters by which an answer is recognised as the end of the trunk's text; what stands before may be dressed up."""
 
 
 class Rejected(Exception):
@@ -27,11 +31,28 @@ def give_back(run: Run, routine: Routine, answer: Answer) -> None:
 
 def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
     """The trunk has its answer: the losers are cancelled, and the job ends when their last tokens are counted."""
-    run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced))
+    truncated = is_cut(run.state, answer)
+    run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced, truncated=truncated))
     _cancel_below(run, TRUNK, "the job has its answer", "answer")
     decodes.abort(run, run.routines[TRUNK])
     run.emit(e.BranchReturned(branch=TRUNK, value=answer.text, flags=answer.flags))
     run.ending = e.JobSucceeded()
+
+
+def is_cut(state: JobState, answer: Answer) -> bool:
+    """Whether a limit of tokens cut the answer's text: it ends where the trunk was cut, it holds the whole value of a
+    source that was, or it was found at the very end of sources that all were."""
+    text = answer.text.strip()
+    if not text:
+        return False
+    trunk = state.branches[TRUNK]
+    if trunk.cut and trunk.own.rstrip().endswith(text[-TAIL:]):
+        return True
+    sources = [state.branches[source] for source in answer.sources if source in state.branches]
+    values = [source.value.strip() for source in sources if source.cut]
+    if any(value and value in text for value in values):
+        return True
+    return bool(values) and all(source.cut and source.own.rstrip().endswith(text) for source in sources)
 
 
 def fail(run: Run, routine: Routine, error: Exception) -> None:

@@ -14,6 +14,7 @@ from anabranch.dag.status import JobStatus
 from anabranch.service.cli.tree import printable
 
 Json = dict[str, Any]
+CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
 AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
 
 
@@ -49,6 +50,8 @@ def tell_outcome(job: Json, link: str) -> None:
     match job["status"]:
         case JobStatus.SUCCEEDED:
             out.print(Text(f"\n{_lines(job['answer']['text'])}\n", style="bold"))
+            if job["answer"].get("truncated"):
+                out.print(Text(CUT, style="yellow"))
         case JobStatus.FAILED:
             error = job["error"]
             out.print(Text(_lines(f"\nfailed: {error['title']}. {error['detail']}\n"), style="red"))

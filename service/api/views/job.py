@@ -40,6 +40,7 @@ class AnswerView(BaseModel):
         description="The branches that the answer was made from.", examples=[["0.1", "0.3"]]
     )
     forced: bool = Field(False, description="Given from what there was, because a limit was near.")
+    truncated: bool = Field(False, description="A limit of tokens cut its text.")
 
 
 class ErrorView(BaseModel):

@@ -61,6 +61,10 @@ def _claimed(record: e.Record, _event: e.JobClaimed) -> tuple[Change, ...]:
 
 def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]:
     answer = {"text": event.text, "sources": list(event.sources), "forced": event.forced}
+    if (
+        event.truncated
+    ):  # left out otherwise, so that rows of releases that did not know it equal their rebuild
+        answer["truncated"] = True
     return (Change("jobs", set={"answer": answer}),)
 
 

@@ -1,0 +1,89 @@
+"""An answer knows whether a limit of tokens cut its text, whatever policy gave it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.dag.conftest import Simulate, words
+from tests.dag.policies.test_every_policy import PARAMS, POLICIES, approve, verify
+from tests.dag.policies.writers import part
+
+from anabranch.dag import events as e
+from anabranch.dag.commands import Decode
+from anabranch.dag.decoding import Finish
+from anabranch.dag.journal.replay import replay
+from anabranch.dag.simulator import Simulation
+
+Run = Callable[[str, Callable[[Decode], str], int], Simulation]
+
+
+def endless(decode: Decode) -> str:
+    return " ".join(f"w{decode.branch}.{decode.segment}.{word}" for word in range(500))
+
+
+@pytest.fixture
+def run(simulate: Simulate) -> Run:
+    def simulated(policy: str, write: Callable[[Decode], str], max_tokens: int) -> Simulation:
+        params = PARAMS.get(policy, {})
+        return simulate(policy, write, params=params, max_tokens=max_tokens, verify=verify, decide=approve)
+
+    return simulated
+
+
+def committed(simulation: Simulation) -> e.AnswerCommitted:
+    answer = simulation.interpreter.state.answer
+    assert answer is not None
+    return answer
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_who_is_always_cut_gives_a_cut_answer(policy: str, run: Run) -> None:
+    assert committed(run(policy, endless, 12)).truncated
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_who_has_room_gives_a_whole_one(policy: str, run: Run) -> None:
+    simulation = run(policy, lambda decode: part(policy, decode), 1000)
+    if not any(branch.cut for branch in simulation.interpreter.state.branches.values()):
+        assert not committed(simulation).truncated
+
+
+def test_an_answer_that_stands_whole_in_a_cut_text_is_whole(simulate: Simulate) -> None:
+    script = {f"0.{n}": f"It is \\boxed{{42}}. {words(50)}" for n in (1, 2, 3)}
+    answer = committed(simulate("self-consistency", script, params={"n": 3}, max_tokens=20))
+    assert (answer.text, answer.truncated) == ("42", False)
+
+
+def test_an_answer_that_one_whole_text_gives_too_is_whole(simulate: Simulate) -> None:
+    cut = f"{words(18)} is 42 {words(50)}"
+    answer = committed(
+        simulate(
+            "self-consistency",
+            {"0.1": cut, "0.2": cut, "0.3": "It is \\boxed{42}."},
+            params={"n": 3},
+            max_tokens=20,
+        )
+    )
+    assert (answer.text, answer.truncated) == ("42", False)
+
+
+def test_one_cut_point_of_a_skeleton_cuts_the_answer(simulate: Simulate) -> None:
+    script = {"0.1": "A", "0": "1. one\n2. two\n", "0.2": words(500), "0.3": words(5)}
+    simulation = simulate("skeleton-of-thought", script, max_tokens=30)
+    assert not simulation.interpreter.state.branches["0"].cut
+    assert committed(simulation).truncated
+
+
+def test_a_journal_from_before_it_was_told_replays_the_same(run: Run) -> None:
+    simulation = run("sequential", endless, 12)
+    assert any(
+        isinstance(record.event, e.SegmentFinished) and record.event.decoded.finish is Finish.LENGTH
+        for record in simulation.records
+    )
+    older = [
+        replace(record, event=replace(record.event, truncated=False))
+        if isinstance(record.event, e.AnswerCommitted)
+        else record
+        for record in simulation.records
+    ]
+    assert replay(older).state.status == simulation.interpreter.state.status
