@@ -13,6 +13,7 @@ from typing import Any
 from anabranch.dag.actions import Policy
 from anabranch.dag.errors import UnknownPolicy, UnknownPreset
 from anabranch.dag.job import Problem
+from anabranch.dag.text import say
 
 PolicyFunction = Callable[..., Policy]
 
@@ -71,6 +72,13 @@ class PolicyInfo:
             known = ", ".join(self.presets) or "none"
             raise UnknownPreset(f"policy {self.name!r} has no preset {name!r}; it has: {known}")
         return {**self.presets[name].params, **given}
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Starts the policy, on a question that nobody asked, up to its first action. A policy looks at its parameters
+        before it asks for anything; what it raises at bad ones comes out here."""
+        started = self.start(Problem.of((say("user", "?"),), 0), params)
+        next(started, None)
+        started.close()
 
 
 _DAG = "anabranch.dag"

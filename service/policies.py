@@ -14,6 +14,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from anabranch.dag.errors import DagError
 from anabranch.dag.policy import PRESET, Param, PolicyInfo, catalogue, policy_named
 
+LARGEST = 2**31 - 1
+"""Of a number whose policy knows no limit: what every column and engine can hold."""
+
+
+class BadParams(Exception):
+    """A policy refuses its parameters, though each has the right type."""
+
+    def __init__(self, policy: str, cause: Exception) -> None:
+        told = str(cause) or type(cause).__name__
+        super().__init__(f"{policy} refuses its parameters: {told}")
+
 
 def params_model(info: PolicyInfo) -> type[BaseModel]:
     """A model whose fields are the policy's keyword-only arguments, and `preset` where it has any. Unknown names, wrong
@@ -29,10 +40,17 @@ def params_schema(info: PolicyInfo) -> dict[str, Any]:
 def check_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as given, once they fit the policy; what was not given stays the policy's own default.
 
-    Raises UnknownPolicy, and pydantic.ValidationError for parameters that do not fit.
+    Raises UnknownPolicy, pydantic.ValidationError for parameters that do not fit the policy's signature, and BadParams
+    for those that the policy itself refuses.
     """
-    model = params_model(policy_named(name))
-    return model.model_validate_json(json.dumps(given)).model_dump(mode="json", exclude_unset=True)
+    info = policy_named(name)
+    fitting = params_model(info).model_validate_json(json.dumps(given))
+    params = fitting.model_dump(mode="json", exclude_unset=True)
+    try:
+        info.check(params)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the job would fail by it before its first action
+        raise BadParams(info.name, error) from error
+    return params
 
 
 def effective_params(name: str, version: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,9 +91,10 @@ def _constrained(hint: Any) -> Any:
         return hint
     if param.choices:
         kind = Literal[param.choices]
+    le = LARGEST if param.le is None and param.ge is not None else param.le
     constrained: Any = Annotated[
         kind,
-        Field(description=param.doc, ge=param.ge, le=param.le, json_schema_extra=dict(param.schema or {})),
+        Field(description=param.doc, ge=param.ge, le=le, json_schema_extra=dict(param.schema or {})),
     ]
     return Annotated[constrained, AfterValidator(_checker(param.check))] if param.check else constrained
 

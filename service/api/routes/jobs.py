@@ -21,7 +21,7 @@ from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.views.job import JobPage, JobView, job_view
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice, ReplayRequest
-from anabranch.service.policies import check_params
+from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import NewJob, Submitted
@@ -150,6 +150,8 @@ def _params(policy: PolicyChoice, where: str) -> dict[str, object]:
         raise bad_input([Fault(path="policy.name", message=str(error))]) from error
     except ValidationError as error:
         raise bad_input(faults_of(error, under=where)) from error
+    except BadParams as error:
+        raise bad_input([Fault(path=where, message=str(error))]) from error
 
 
 async def submit_spec(
