@@ -1,5 +1,4 @@
-"""The composition root: the only place that picks implementations. Ray Serve with pool and organizer, and the REST
-surface in this process."""
+"""Starts the whole service on this machine: a private Ray with worker pool and organizers, and REST in this process."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from anabranch.service.api.server import serve_api
+from anabranch.service.api.server import bind, serve_on
 from anabranch.service.settings import Settings
 from anabranch.workers.cluster import environment
 from anabranch.workers.settings import EngineSettings, PoolSettings
@@ -39,18 +38,19 @@ class RunningService:
 def run_service(settings: Settings) -> Iterator[RunningService]:
     """Starts everything but does not wait for the engine; stops it, with a clean hand-over, when the block ends.
 
-    The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback.
+    The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback. Raises
+    CannotListen before Ray is started.
     """
-    environment.prepare()
-    from anabranch.service import cluster
-
-    pool = pool_settings(settings)
     with ExitStack() as stack:
+        bound = stack.enter_context(bind((settings.host, settings.port)))  # before Ray, which takes its time
+        environment.prepare()
+        from anabranch.service import cluster
+
+        pool = pool_settings(settings)
         stack.enter_context(environment.local_ray())
         cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
-        address = (settings.host, settings.port)
         connect = partial(cluster.ServeOrganizers, ORGANIZER_APP)
-        yield RunningService(stack.enter_context(serve_api(settings, connect, address)), pool)
+        yield RunningService(stack.enter_context(serve_on(bound, settings, connect)), pool)
 
 
 def pool_settings(settings: Settings) -> PoolSettings:

@@ -1,4 +1,4 @@
-"""The REST surface in a thread of this process, on a socket of its own."""
+"""Serves the REST surface from a thread of this process, and purges old jobs as long as it does."""
 
 import asyncio
 import socket
@@ -29,7 +29,7 @@ class CannotListen(Exception):
 
     def __init__(self, host: str, port: int, cause: OSError) -> None:
         super().__init__(
-            f"cannot listen on {host}:{port} ({cause.strerror}); choose another with --host and --port"
+            f"cannot listen on {host}:{port} ({cause.strerror}); choose another address with --host and --port"
         )
 
 
@@ -47,31 +47,55 @@ class NoOrganizers:
 
 
 @contextmanager
+def bind(address: tuple[str, int]) -> Iterator[socket.socket]:
+    """A socket of this address, which nobody else can take; it does not listen yet. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    # The protocol is named, or asyncio would not know that it is TCP, and leave small answers waiting (Nagle).
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind(address)
+        except OSError as error:
+            raise CannotListen(*address, error) from error
+        yield bound
+
+
+@contextmanager
 def serve_api(
     settings: Settings,
     connect: Callable[[], Organizers] = NoOrganizers,
     address: tuple[str, int] = FREE_LOOPBACK_PORT,
 ) -> Iterator[str]:
-    """Serves while the block runs; gives the URL. `connect` is called where the app runs, on its event loop.
+    """Serves on this address while the block runs; gives the URL. See `serve_on`. Raises CannotListen besides."""
+    with bind(address) as bound, serve_on(bound, settings, connect) as url:
+        yield url
 
-    Raises CannotListen, BadTenants, SchemaBehind and StoreAway.
+
+@contextmanager
+def serve_on(
+    bound: socket.socket, settings: Settings, connect: Callable[[], Organizers] = NoOrganizers
+) -> Iterator[str]:
+    """Serves on a bound socket while the block runs; gives the URL. `connect` is called where the app runs, on its
+    event loop.
+
+    Raises BadTenants, SchemaBehind and StoreAway.
     """
     asyncio.run(schema.check(settings.database))
     tenants = Tenants(settings.tenants) if settings.tenants is not None else None
-    with _listen(address) as listener:
-        server = _Server()
-        thread = threading.Thread(
-            target=lambda: asyncio.run(server.run(settings, tenants, connect, listener)),
-            name="api",
-            daemon=True,
-        )
-        thread.start()
-        try:
-            server.await_started()
-            yield _url(*listener.getsockname()[:2])
-        finally:
-            server.stop()
-            thread.join()
+    bound.listen()
+    server = _Server()
+    thread = threading.Thread(
+        target=lambda: asyncio.run(server.run(settings, tenants, connect, bound)),
+        name="api",
+        daemon=True,
+    )
+    thread.start()
+    try:
+        server.await_started()
+        yield _url(*bound.getsockname()[:2])
+    finally:
+        server.stop()
+        thread.join()
 
 
 class _Server:
@@ -123,19 +147,6 @@ class _Server:
     def stop(self) -> None:
         if self._uvicorn is not None:
             self._uvicorn.should_exit = True
-
-
-@contextmanager
-def _listen(address: tuple[str, int]) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(address)
-            listener.listen()
-        except OSError as error:
-            raise CannotListen(*address, error) from error
-        yield listener
 
 
 def _url(host: str, port: int) -> str:
