@@ -48,7 +48,7 @@ def check_params(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     params = fitting.model_dump(mode="json", exclude_unset=True)
     try:
         info.check(params)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the job would fail by it before its first action
+    except Exception as error:
         raise BadParams(info.name, error) from error
     return params
 

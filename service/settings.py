@@ -3,7 +3,8 @@
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,14 @@ PREFIX = "ANABRANCH_"
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
 """Where models are kept: a worker reads it by itself, on its own machine."""
 
-
+_HOST = "_SERVICE_HOST"
+_LINK = re.compile(
+    rf"({PREFIX[:-1]}(?:_\w+?)??)_(SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+LINK_HINT = (
+    "it looks like a service link, which Kubernetes makes for a Service that is named anabranch: "
+    "set enableServiceLinks: false in the pod's spec, or name the Service otherwise"
+)
 _STORES = re.compile(r"sqlite(\+\w+)?:///.+|postgres(ql)?(\+\w+)?://.+")
 
 
@@ -42,7 +50,13 @@ def _embedded_database(fields: Mapping[str, Any]) -> str:
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
 
     # -- where things are
     url: str | None = None
@@ -54,6 +68,7 @@ class Settings(BaseSettings):
     database: str = Field(default_factory=_embedded_database)
     """SQLAlchemy URL: sqlite:///FILE or postgresql://…"""
     host: str = "127.0.0.1"
+    """Address to listen on. Any other than this machine's own is reached by others: then set `tenants`, too."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
@@ -64,6 +79,7 @@ class Settings(BaseSettings):
 
     # -- who decodes
     engine: Literal["vllm", "openai", "scripted"] = "vllm"
+    """What a replica decodes with: vLLM in its process, an OpenAI-compatible endpoint, or a recorded script."""
     model: str | None = None
     """An embedded model's name, a folder, or a Hugging Face name. None is the engine's own default."""
     replicas: int = Field(default=1, ge=1)
@@ -80,6 +96,7 @@ class Settings(BaseSettings):
     upstream_url: str | None = None
     """Base URL of an OpenAI-compatible endpoint, for engine openai."""
     upstream_key: SecretStr | None = None
+    """With which that endpoint is called."""
 
     # -- how jobs run
     lease_seconds: float = Field(default=4.0, gt=0)
@@ -88,7 +105,7 @@ class Settings(BaseSettings):
     """For jobs that name none."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Tokens per segment, for jobs that do not say. None: what the model's context and the job's budget leave."""
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, le=2)
     """None leaves it to the model's own default."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     prices: dict[str, Price] = {}
@@ -103,6 +120,7 @@ class Settings(BaseSettings):
     tenant_max_running: int | None = Field(default=None, ge=1)
     """Jobs of one tenant that are worked on at once; tenants then take turns. None is no limit."""
     max_request_bytes: int = Field(default=1_000_000, ge=1)
+    """Bytes that the body of a request may have."""
     retention_days: float | None = Field(default=None, gt=0)
     """Ended jobs older than this are purged. None keeps them for ever."""
 
@@ -129,25 +147,57 @@ def read_settings(**overrides: Any) -> Settings:
 
     Overrides that are None count as not said. Raises BadSettings.
     """
-    _refuse_unknown(os.environ)
+    links = find_service_links(os.environ)
+    _refuse_unknown(os.environ.keys() - links)
+    said = {name: value for name, value in overrides.items() if value is not None}
+    if f"{PREFIX}PORT" in links:
+        said.setdefault("port", Settings.model_fields["port"].default)
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        return Settings(**said)
     except ValidationError as error:
         raise BadSettings("; ".join(_told(fault) for fault in error.errors())) from error
     except ValueError as error:  # a variable that should be JSON is not
         raise BadSettings(str(error)) from error
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
+def find_service_links(environment: Mapping[str, str]) -> set[str]:
+    """The variables that Kubernetes puts into every container for a Service whose name begins with anabranch: they are
+    no settings, though one of them is called ANABRANCH_PORT. Such a set is known by its ..._SERVICE_HOST, an address.
+    """
+    hosts = (name for name, value in environment.items() if name.endswith(_HOST) and _is_address(value))
+    services = {name.removesuffix(_HOST) for name in hosts}
+    links = {name: _LINK.fullmatch(name) for name in environment}
+    return {
+        name
+        for name, link in links.items()
+        if link is not None and link[1] in services and (link[2] != "PORT" or "://" in environment[name])
+    }
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_unknown(environment: Iterable[str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_BY_WORKERS
     for name in sorted(environment):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(sorted(known))}"
-            raise BadSettings(f"{name} is not a setting{hint}")
+            raise BadSettings(f"{name} is not a setting; {_hint(name, known)}")
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    if _LINK.fullmatch(name):
+        return LINK_HINT
+    near = difflib.get_close_matches(name.upper(), known, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"
 
 
 def _told(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"])
     name = PREFIX + where.upper() if where else "settings"
-    return f"{name}: {fault['msg']}"
+    hint = f"; {LINK_HINT}" if where == "port" and "://" in str(fault["input"]) else ""
+    return f"{name}: {fault['msg']}{hint}"

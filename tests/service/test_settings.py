@@ -71,3 +71,49 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_key_is_not_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANABRANCH_UPSTREAM_KEY", "hush")
     assert "hush" not in repr(read_settings())
+
+
+LINKS = {
+    "ANABRANCH_SERVICE_HOST": "10.96.0.17",
+    "ANABRANCH_SERVICE_PORT": "8000",
+    "ANABRANCH_SERVICE_PORT_HTTP": "8000",
+    "ANABRANCH_PORT": "tcp://10.96.0.17:8000",
+    "ANABRANCH_PORT_8000_TCP": "tcp://10.96.0.17:8000",
+    "ANABRANCH_PORT_8000_TCP_PROTO": "tcp",
+    "ANABRANCH_PORT_8000_TCP_PORT": "8000",
+    "ANABRANCH_PORT_8000_TCP_ADDR": "10.96.0.17",
+}
+"""As the kubelet writes them for a Service that is named anabranch."""
+
+
+@pytest.mark.parametrize("address", ["10.96.0.17", "fd00::17"])
+@pytest.mark.parametrize("service", ["ANABRANCH", "ANABRANCH_HEAD_SVC"])
+def test_service_links_are_no_settings(service: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LINKS.items():
+        monkeypatch.setenv(
+            name.replace("ANABRANCH", service, 1),
+            value.replace("10.96.0.17", address),
+        )
+    assert read_settings().port == 8000
+    assert read_settings(port=9001).port == 9001
+
+
+def test_a_port_beside_service_links_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ANABRANCH_PORT", "9000")
+    assert read_settings().port == 9000
+
+
+@pytest.mark.parametrize("name", ["ANABRANCH_PORT", "ANABRANCH_PORT_8000_TCP", "ANABRANCH_SERVICE_PORT"])
+def test_what_may_be_a_service_link_is_refused_as_that(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, LINKS[name])
+    with pytest.raises(BadSettings, match=f"{name}.*enableServiceLinks: false"):
+        read_settings()
+
+
+def test_service_links_excuse_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**LINKS, "ANABRANCH_PROT": "9000"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match="ANABRANCH_PROT is not a setting; did you mean ANABRANCH_PORT"):
+        read_settings()
