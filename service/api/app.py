@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from anabranch.service.api import problems
 from anabranch.service.api.auth import Keys, require_own_job
 from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
+from anabranch.service.api.head import HeadAsGet
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.listing import Listing
 from anabranch.service.api.live.load import Load
@@ -68,6 +69,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.add_middleware(Keys, tenants=deps.tenants)
     app.add_middleware(Guards, hosts=hosts, max_bytes=settings.max_request_bytes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Measuring, meters=app.state.meters)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Injected
-from anabranch.service.api.problems import OPENAI_PATHS, Refusal, Refused
+from anabranch.service.api.problems import Refusal, Refused
 from anabranch.service.tenants import ANYBODY, Caller, Tenants
 
 OPEN = {"/healthz", "/readyz"}
@@ -35,8 +35,7 @@ class Keys:
             return
         caller = self._tenants.caller(_key_of(Headers(scope=scope)))
         if caller is None:
-            for_openai = scope["path"].startswith(OPENAI_PATHS)
-            await _no_key().response(for_openai=for_openai)(scope, receive, send)
+            await _no_key().response(scope["path"])(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)

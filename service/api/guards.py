@@ -50,7 +50,7 @@ class Guards:
         guarded = _add_security_headers(send)
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
-            await refusal.response()(scope, receive, guarded)
+            await refusal.response(scope["path"])(scope, receive, guarded)
         else:
             await self._app(scope, _bound_body(receive, self._max_bytes), guarded)
 

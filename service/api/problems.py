@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from anabranch.dag.errors import UnknownPolicy
+from anabranch.service.api.openai_errors import refusal_json, speaks_openai
 from anabranch.service.store.errors import (
     AlreadyDecided,
     BadCursor,
@@ -30,7 +31,6 @@ from anabranch.service.store.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-OPENAI_PATHS = ("/v1/chat", "/v1/models")
 RETRY_AFTER = {"Retry-After": "1"}
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ class Refusal:
     errors: Sequence[Fault] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self, *, for_openai: bool = False) -> JSONResponse:
-        """The problem document; for OpenAI's clients it tells the same in their words, too, under `error`."""
+    def response(self, path: str) -> JSONResponse:
+        """The problem document for who asked for this path; OpenAI's clients read the same under `error`."""
         told = ProblemDetails(
             type=f"urn:anabranch:{self.name}",
             title=self.title,
@@ -70,9 +70,9 @@ class Refusal:
             errors=list(self.errors) or None,
         )
         content = told.model_dump(exclude_none=True)
-        if for_openai:
-            where = self.errors[0].path if self.errors else None
-            content["error"] = {"message": self.detail, "type": self.name, "param": where, "code": self.name}
+        if speaks_openai(path):
+            param = self.errors[0].path if self.errors else None
+            content |= refusal_json(self.status, self.name, self.detail, param)
         return JSONResponse(content, self.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
@@ -122,7 +122,7 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
         refusal = replace(refusal, headers={"Allow": ", ".join(_methods_of(request))})
     if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return refusal.response(for_openai=request.url.path.startswith(OPENAI_PATHS))
+    return refusal.response(request.url.path)
 
 
 def refusal_of(error: Exception) -> Refusal:
@@ -166,12 +166,16 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def _methods_of(request: Request) -> list[str]:
-    """What this path can be asked for: several routes may share it, and Starlette tells only of the first."""
+    """What this path can be asked for: several routes may share it, and Starlette tells only of the first.
+
+    A path without a route is a page of the dashboard.
+    """
     path = request.url.path
     routes = [
         route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)
     ]
-    return sorted({method for route in routes for method in route.methods or ()})
+    methods = {method for route in routes for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods or {"GET", "HEAD"})
 
 
 def _unreadable(error: RequestValidationError) -> Refusal | None:

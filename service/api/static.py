@@ -3,8 +3,10 @@
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -27,8 +29,7 @@ class Dashboard(StaticFiles):
         """The folder may be missing: then the page says so."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if scope["path"].startswith("/v1"):
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no {scope['path']}; see /docs.")
+        _refuse_what_is_no_page(scope)
         if not self._index.exists():
             return HTMLResponse(NOT_BUILT)
         page = not PurePosixPath(path).suffix
@@ -37,3 +38,33 @@ class Dashboard(StaticFiles):
         lasting = path.startswith("assets/")
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if lasting else "no-cache"
         return response
+
+
+def _refuse_what_is_no_page(scope: Scope) -> None:
+    """Raises HTTPException for what was meant for the API; it names the path that was meant, where there is one."""
+    asked, method = scope["path"], scope["method"]
+    reading = method in {"GET", "HEAD"}
+    for_api = asked.startswith("/v1")
+    if for_api or not reading or "application/json" in Headers(scope=scope).get("accept", ""):
+        meant = _find_meant(scope)
+        if meant is not None:
+            hint = f"did you mean {meant}? An OpenAI client's base URL here is http://HOST:PORT/v1."
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no {asked}; {hint}")
+    if for_api:
+        raise HTTPException(
+            HTTPStatus.NOT_FOUND, f"There is no {method} {asked}; see /docs for all there is."
+        )
+    if not reading:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, f"{asked} is a page: it can be read only.")
+
+
+def _find_meant(scope: Scope) -> str | None:
+    """The path of the API that has one /v1 more, or one less, than was asked for."""
+    asked = scope["path"]
+    for meant in (f"/v1{asked}", asked.removeprefix("/v1")):
+        like = {**scope, "path": meant}
+        if meant.startswith("/v1/") and any(
+            route.matches(like)[0] is not Match.NONE for route in scope["app"].routes
+        ):
+            return meant
+    return None

@@ -80,6 +80,10 @@ class Feed:
         self._followers[job] = self._followers.get(job, 0) + 1
         return Follower(self, job, after)
 
+    def followers(self, job: JobId) -> int:
+        """How many follow this job here."""
+        return self._followers.get(job, 0)
+
     async def news(self, timeout: float) -> bool:
         """Waits until something new was read in any followed job, at most so many seconds; whether there was any.
 

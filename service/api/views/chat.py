@@ -4,7 +4,7 @@ What would change the meaning of the answer and no job can do (tools, several ch
 what only describes the caller is accepted and left alone.
 """
 
-import time
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,6 +25,7 @@ from anabranch.service.api.views.requests import (
 )
 
 PREFIX = "anabranch/"
+CHUNK = "chat.completion.chunk"
 
 Json = dict[str, Any]
 
@@ -116,26 +117,41 @@ def model_json(name: str) -> Json:
     return {"id": PREFIX + name, "object": "model", "created": 0, "owned_by": "anabranch"}
 
 
-def completion_json(job: JobView, model: str) -> Json:
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all parts of one completion say alike."""
+
+    job: str
+    model: str
+    created: int
+    """Unix seconds: when the job was."""
+
+    def around(self, kind: str, content: Json) -> Json:
+        told = {"id": f"chatcmpl-{self.job}", "object": kind, "created": self.created, "model": self.model}
+        return told | content
+
+
+def completion_json(envelope: Envelope, job: JobView) -> Json:
     """The answer of a succeeded job as a chat completion."""
     assert job.answer is not None
     message = {"role": "assistant", "content": job.answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason(job), "logprobs": None}
-    return _envelope(job.id, model, "chat.completion") | {"choices": [choice], "usage": usage_json(job)}
+    return envelope.around("chat.completion", {"choices": [choice], "usage": usage_json(job)})
 
 
-def chunk_json(job: str, model: str, delta: Json, finish: str | None = None) -> Json:
+def chunk_json(envelope: Envelope, delta: Json, finish: str | None = None) -> Json:
     choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-    return _envelope(job, model, "chat.completion.chunk") | {"choices": [choice]}
+    return envelope.around(CHUNK, {"choices": [choice]})
 
 
-def usage_chunk_json(job: JobView, model: str) -> Json:
-    return _envelope(job.id, model, "chat.completion.chunk") | {"choices": [], "usage": usage_json(job)}
+def usage_chunk_json(envelope: Envelope, job: JobView) -> Json:
+    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job)})
 
 
 def finish_reason(job: JobView) -> str:
-    """An answer that was given because a limit was near is one that was cut short."""
-    return "length" if job.answer is not None and job.answer.forced else "stop"
+    """An answer whose text a limit cut, or that was given because one was near, ended by its length."""
+    answer = job.answer
+    return "length" if answer is not None and (answer.truncated or answer.forced) else "stop"
 
 
 def usage_json(job: JobView) -> Json:
@@ -146,11 +162,3 @@ def usage_json(job: JobView) -> Json:
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
     }
-
-
-def error_json(message: str, kind: str, code: str, param: str | None = None) -> Json:
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-def _envelope(job: str, model: str, kind: str) -> Json:
-    return {"id": f"chatcmpl-{job}", "object": kind, "created": int(time.time()), "model": model}

@@ -47,7 +47,7 @@ async def test_no_door_lets_it_in(
     response = await client.post(path.replace("JOB", job), content=content, headers=headers)
     assert response.status_code == 422, response.text
     assert response.json()["errors"][0]["path"].startswith(f"{where}.a")
-    assert [row.id for row in (await store.jobs()).items] == [job]
+    assert [row.id for row in (await store.jobs.list_page()).items] == [job]
 
 
 async def test_text_that_will_be_read_as_json_is_bounded_too(client: httpx.AsyncClient, job: str) -> None:
@@ -75,7 +75,7 @@ async def test_a_job_that_an_earlier_release_let_in_fails_no_list(
     for _ in range(300):
         deep = [deep]
     spec = JobSpec(messages=(say("user", Q),), policy="plan", metadata={"kept": 1, "deep": deep})
-    row = (await store.submit(NewJob(spec=spec, policy_version="v0", trace_id="0" * 32))).job
+    row = (await store.jobs.submit(NewJob(spec=spec, policy_version="v0", trace_id="0" * 32))).job
     page = (await client.get("/v1/jobs")).json()["items"]
     assert [one["id"] for one in page] == [row.id, job]
     assert page[0]["metadata"]["kept"] == 1
@@ -106,7 +106,7 @@ async def test_numbers_that_no_table_holds(
     response = await client.post(path, json=body)
     assert response.status_code == 422, response.text
     assert response.json()["errors"][0]["path"] == where
-    assert (await store.jobs()).items == ()
+    assert (await store.jobs.list_page()).items == ()
 
 
 async def test_places_that_no_journal_has(client: httpx.AsyncClient, job: str) -> None:

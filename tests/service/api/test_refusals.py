@@ -175,7 +175,7 @@ async def test_a_cursor_that_was_never_given_out(cursor: str, refused: Any) -> N
 
 async def test_a_method_that_is_not_there(refused: Any, client: httpx.AsyncClient) -> None:
     await refused(405, "DELETE", "/v1/jobs")
-    assert (await client.delete("/v1/jobs")).headers["allow"] == "GET, POST"
+    assert (await client.delete("/v1/jobs")).headers["allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"])

@@ -195,7 +195,7 @@ def test_the_description_says_that_a_key_is_needed(app: FastAPI) -> None:
 async def test_openai_clients_are_told_in_their_words(client: httpx.AsyncClient) -> None:
     response = await client.get("/v1/models")
     assert response.status_code == 401
-    assert response.json()["error"]["code"] == "no-key"
+    assert response.json()["error"]["code"] == "invalid_api_key"
 
 
 class TestTheQuota:
@@ -223,7 +223,7 @@ class TestTheQuota:
         await client.post("/v1/jobs", json=Q | {"budget": {"tokens": 900}}, headers=limited)
         sent = {"model": "anabranch/sequential", "messages": [{"role": "user", "content": "Hi"}]}
         refused = await client.post("/v1/chat/completions", json=sent, headers=limited)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota-spent")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
 
 
 class TestTheFile:

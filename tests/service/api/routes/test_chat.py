@@ -119,11 +119,11 @@ async def test_a_failed_job_is_an_error_and_not_asked_for_again(
     client: openai.AsyncOpenAI, answering: Any, store: Store
 ) -> None:
     answering.append(
-        [e.BranchFailed(cause="x"), e.JobFailed(type="refused", title="It broke", detail="Badly.")]
+        [e.BranchFailed(cause="x"), e.JobFailed(type="poison", title="It broke", detail="Badly.")]
     )
     with pytest.raises(openai.InternalServerError, match=r"It broke\. Badly\.") as raised:
         await client.chat.completions.create(model=MODEL, messages=ASK)
-    assert raised.value.code == "refused"
+    assert (raised.value.code, raised.value.type) == ("poison", "server_error")
     assert len((await store.jobs.list_page()).items) == 1
     with pytest.raises(openai.APIError, match="It broke"):
         async for _ in await client.chat.completions.create(model=MODEL, messages=ASK, stream=True):
@@ -144,6 +144,53 @@ async def test_an_answer_that_a_limit_forced_was_cut_short(
     assert completion.choices[0].finish_reason == "length"
 
 
+@pytest.mark.parametrize(
+    ("type_", "error", "code"),
+    [
+        ("prompt-too-long", openai.BadRequestError, "context_length_exceeded"),
+        ("refused", openai.BadRequestError, "refused"),
+        ("rejected", openai.PermissionDeniedError, "rejected"),
+        ("deadline", openai.APIStatusError, "deadline"),
+    ],
+)
+async def test_a_job_that_failed_by_what_was_asked_is_the_clients_mistake(
+    type_: str, error: type[openai.APIStatusError], code: str, client: Any, answering: Any, store: Store
+) -> None:
+    answering.append([e.BranchFailed(cause=type_), e.JobFailed(type=type_, title="No", detail="Not so.")])
+    with pytest.raises(error) as raised:
+        await client.chat.completions.create(model=MODEL, messages=ASK)
+    assert (raised.value.code, raised.value.type) in {
+        (code, "invalid_request_error"),
+        (code, "permission_error"),
+    }
+    assert raised.value.status_code < 500
+    assert len((await store.jobs.list_page()).items) == 1
+
+
+async def test_a_cancelled_job_is_no_fault_of_the_service(
+    client: openai.AsyncOpenAI, store: Store, answering: Any
+) -> None:
+    answering.append([e.BranchCancelled(reason="enough", by="client"), e.JobCancelled(reason="enough")])
+    with pytest.raises(openai.ConflictError) as raised:
+        await client.chat.completions.create(model=MODEL, messages=ASK)
+    assert raised.value.code == "cancelled"
+    assert len((await store.jobs.list_page()).items) == 1
+
+
+async def test_all_chunks_of_a_stream_were_created_when_the_job_was(
+    client: openai.AsyncOpenAI, address: str, store: Store, organizer: Any
+) -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=ASK, stream=True, stream_options={"include_usage": True}
+    )
+    first = await anext(aiter(stream))
+    await asyncio.sleep(1.1)  # the second in which it was created is over
+    (row,) = (await store.jobs.list_page()).items
+    await organizer.answer(row.id)
+    assert {chunk.created async for chunk in stream} == {first.created}
+    assert first.created == int(row.created_at.timestamp())
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: str, store: Store) -> None:
     body = {"model": MODEL, "messages": ASK, "stream": stream}
@@ -156,6 +203,64 @@ async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: st
     assert rows[0].cancel_requested == "the client went away"
 
 
+async def test_an_answer_whose_text_was_cut_says_so(
+    client: openai.AsyncOpenAI, answering: Any, address: str
+) -> None:
+    answering.append(
+        [
+            e.AnswerCommitted(text="forty", truncated=True),
+            e.BranchReturned(value="forty", flags=("truncated",)),
+            e.JobSucceeded(),
+        ]
+    )
+    raw = await client.chat.completions.with_raw_response.create(model=MODEL, messages=ASK)
+    assert raw.parse().choices[0].finish_reason == "length"
+    async with httpx.AsyncClient(base_url=address) as reader:
+        job = (await reader.get(f"/v1/jobs/{raw.headers['x-anabranch-job']}")).json()
+    assert job["answer"] == {"text": "forty", "sources": [], "forced": False, "truncated": True}
+
+
+async def test_a_job_with_a_key_outlives_the_clients_that_lost_patience(
+    address: str, store: Store, organizer: Any
+) -> None:
+    """Three tries of one request, each given up before the job has ended; the fourth finds what the first began."""
+    headers = {"Idempotency-Key": "once"}
+
+    async def ask(client: openai.AsyncOpenAI) -> str | None:
+        completion = await client.chat.completions.create(model=MODEL, messages=ASK, extra_headers=headers)
+        return completion.choices[0].message.content
+
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none", timeout=0.4) as hasty:
+        with pytest.raises(openai.APITimeoutError):
+            await ask(hasty)  # it tries three times by itself
+    await asyncio.sleep(1.5)  # as long as a client that went away may remain unnoticed, and longer
+    (row,) = (await store.jobs.list_page()).items
+    assert row.cancel_requested is None
+    await organizer.answer(row.id)
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none", timeout=30) as patient:
+        assert await ask(patient) == "42"
+    assert len((await store.jobs.list_page()).items) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_job_that_somebody_else_waits_for_outlives_the_client_that_left(
+    stream: bool, address: str, store: Store, organizer: Any
+) -> None:
+    body = {"model": MODEL, "messages": ASK, "stream": stream}
+    async with httpx.AsyncClient(base_url=address) as browser:
+        leaving = asyncio.create_task(browser.post("/v1/chat/completions", json=body, timeout=1.5))
+        async with asyncio.timeout(20):
+            while not (rows := (await store.jobs.list_page()).items):
+                await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(browser.get(f"/v1/jobs/{rows[0].id}?wait=60", timeout=60))
+        with pytest.raises(httpx.ReadTimeout):
+            await leaving
+        await asyncio.sleep(1.5)
+        assert (await store.jobs.get(rows[0].id)).cancel_requested is None
+        await organizer.answer(rows[0].id)
+        assert (await waiting).json()["status"] == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("request_", "error", "param"),
     [
@@ -166,6 +271,17 @@ async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: st
         ({"n": 2}, openai.UnprocessableEntityError, "n"),
         ({"logprobs": True}, openai.UnprocessableEntityError, "logprobs"),
         ({"temperature": -1}, openai.UnprocessableEntityError, "temperature"),
+        ({"temperature": 5}, openai.UnprocessableEntityError, "temperature"),
+        ({"max_tokens": "many"}, openai.UnprocessableEntityError, "max_tokens"),
+        ({"seed": 2**60}, openai.UnprocessableEntityError, "seed"),
+        (
+            {
+                "model": "anabranch/graph-of-thoughts",
+                "extra_body": {"anabranch": {"params": {"operations": []}}},
+            },
+            openai.UnprocessableEntityError,
+            "anabranch.params",
+        ),
         (
             {"extra_body": {"anabranch": {"params": {"n": 0}}}},
             openai.UnprocessableEntityError,
@@ -179,5 +295,6 @@ async def test_what_no_job_can_do_is_refused_in_openais_words(
     with pytest.raises(error) as raised:
         await client.chat.completions.create(**{"model": MODEL, "messages": ASK} | request_)
     assert raised.value.param == param
-    assert raised.value.code in {"not-found", "bad-input"}
+    assert raised.value.code in {"model_not_found", "invalid_value"}
+    assert raised.value.type == "invalid_request_error"
     assert (await store.jobs.list_page()).items == ()
