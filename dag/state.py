@@ -44,9 +44,11 @@ class BranchState:
     children: int = 0
     live_children: int = 0
     joins: int = 0
-    usage: Usage = Usage()
+    joining: bool = False
+    """Its last join is requested and not satisfied."""
     joined: bool = False
     """Its parent has joined it."""
+    usage: Usage = Usage()
     undecided: int = 0
     """Approvals that it waits for."""
     cut: bool = False
@@ -277,20 +279,23 @@ def _retried(state: JobState, branch: BranchState, event: e.BranchRetried) -> No
 def _join_requested(state: JobState, branch: BranchState, event: e.JoinRequested) -> None:
     _demand(branch.live, "only a living branch can join", event, state)
     _demand(event.join == branch.joins + 1, f"its next join is {branch.joins + 1}", event, state)
+    _demand(not branch.joining, f"join {branch.joins} is still open", event, state)
     for target in event.targets:
         _demand(target in state.branches, f"there is no branch {target}", event, state)
         _demand(parent_of(target) == branch.id, f"{target} is no child of {branch.id}", event, state)
-    branch.joins = event.join
+    branch.joins, branch.joining = event.join, True
 
 
 def _joined(state: JobState, branch: BranchState, event: e.BranchesJoined) -> None:
     _demand(branch.live, "only a living branch can join", event, state)
+    _demand(branch.joining, "no join is open", event, state)
     _demand(event.join == branch.joins, f"its open join is {branch.joins}", event, state)
     _demand_branches(state, event, event.joined)
     for target in event.joined:
         _demand(not state.branches[target].live, f"{target} has not ended", event, state)
     for target in event.joined:
         state.branches[target].joined = True
+    branch.joining = False
 
 
 def _posted(state: JobState, branch: BranchState, event: e.TextPosted) -> None:

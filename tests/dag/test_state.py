@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,11 +51,17 @@ def cancelled(branch: str = "0") -> e.BranchCancelled:
     return e.BranchCancelled(branch=BranchId(branch), reason="r")
 
 
+ASKED = e.JoinRequested(join=1, targets=(), mode="all")
+SATISFIED = e.BranchesJoined(join=1, joined=())
+
 ILLEGAL = {
     "a second submission": ((), SUBMITTED),
     "a branch that was never forked": ((), started("0.1")),
     "a child of somebody else": ((), forked("0.1.1")),
     "a child that exists": ((forked("0.1"),), forked("0.1")),
+    "a join that nobody asked for": ((), e.BranchesJoined(join=0, joined=())),
+    "a second join while one is open": ((ASKED,), replace(ASKED, join=2)),
+    "a join satisfied twice": ((ASKED, SATISFIED), SATISFIED),
     "a second open segment": ((started(),), started(segment=2)),
     "a segment out of turn": ((), started(segment=2)),
     "the end of a segment that is not open": ((), finished()),
