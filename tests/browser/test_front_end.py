@@ -1,20 +1,13 @@
-"""The dashboard's sources without a browser: its modules' own tests, its size, and that it counts as Python does."""
+"""The dashboard's sources without a browser: its modules' own tests, its types, its style and its size."""
 
 import json
 import shutil
 import subprocess
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tests.browser.journals import FORESTS, STORIES, Event, journal
 
-from anabranch.dag.analysis.graph import build
-from anabranch.dag.analysis.metrics import longest_path, metrics_of
-from anabranch.dag.events import Record
-from anabranch.dag.ids import JobId
-from anabranch.dag.state import JobState, apply
-from anabranch.service.store.codec import decode
+from anabranch.service.dashboard.scripts import wire_types
 
 DASHBOARD = Path(__file__).parents[2] / "service" / "dashboard"
 LINES = 300
@@ -25,50 +18,24 @@ def node(*arguments: str) -> str:
     if shutil.which("node") is None or not (DASHBOARD / "node_modules").exists():
         pytest.skip("node or its packages are not here: make ui")
     done = subprocess.run(["node", *arguments], cwd=DASHBOARD, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return done.stdout
 
 
 def sources() -> list[Path]:
-    return [path for folder in ("src", "tests") for path in (DASHBOARD / folder).rglob("*.ts*")]
+    found = [path for folder in ("src", "tests") for path in (DASHBOARD / folder).rglob("*.ts*")]
+    return [path for path in found if ".generated." not in path.name]
 
 
-def records(events: list[Event]) -> list[Record]:
-    """The journal as Python reads it, judged by the transition table."""
-    state = JobState()
-    found = []
-    for event in events:
-        decoded = decode(event["kind"], event["branch"], event["payload"])
-        apply(state, decoded)
-        found.append(
-            Record(
-                job=JobId(event["job"]),
-                seq=event["seq"],
-                epoch=event["epoch"],
-                at=datetime.fromisoformat(event["at"]),
-                event=decoded,
-                prev_hash="",
-                hash="",
-            )
-        )
-    return found
+def test_its_types_are_those_of_python() -> None:
+    """`python service/dashboard/scripts/wire_types.py` writes them."""
+    assert {
+        path.name for path, text in wire_types.files().items() if path.read_text("utf-8") != text
+    } == set()
 
 
-@pytest.mark.parametrize("name", [*STORIES, *FORESTS])
-def test_the_page_finds_the_graph_and_the_metrics_that_python_finds(name: str, tmp_path: Path) -> None:
-    events = journal(name, nodes=300)
-    (tmp_path / "journal.json").write_text(json.dumps(events), encoding="utf-8")
-    shown = json.loads(node("scripts/metrics.mjs", str(tmp_path / "journal.json")))
-    read = records(events)
-    graph = build(read)
-    metrics = metrics_of(graph)
-    for metric in ("critical_path_tokens", "total_tokens", "waste_tokens", "branches"):
-        assert shown[metric] == getattr(metrics, metric), metric
-    for metric in ("parallelism", "wall_seconds", "queue_seconds"):
-        assert shown[metric] == pytest.approx(getattr(metrics, metric), abs=0.002), metric
-    assert shown["critical_nodes"] == list(longest_path(graph)[1])
-    edges = [(source, target, str(kind)) for source, target, kind in graph.edges()]
-    assert sorted(map(tuple, shown["edges"])) == sorted(edges)
+def test_it_is_linted_and_its_imports_run_one_way() -> None:
+    node("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings")
 
 
 def test_its_modules_pass_their_own_tests() -> None:

@@ -14,7 +14,7 @@ for (const path of process.argv.slice(2)) {
   const read = JSON.parse(readFileSync(path, "utf8"));
   const graph = graphOf(Array.isArray(read) ? read : read.events);
   const edges = graph.edges.map(({ source, target, kind }) => [source, target, kind]);
-  console.log(
-    JSON.stringify({ ...measure(graph), status: graph.status, nodes: [...graph.nodes.keys()], edges }),
-  );
+  const nodes = Object.fromEntries([...graph.nodes.values()].map(({ id, status }) => [id, status]));
+  const branches = Object.fromEntries([...graph.branches.values()].map(({ id, status }) => [id, status]));
+  console.log(JSON.stringify({ metrics: measure(graph), status: graph.status, nodes, branches, edges }));
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { criticalPath, timePath, topologicalOrder } from "../src/model/criticalPath";
+import { criticalPath, topologicalOrder, waitedFor } from "../src/model/criticalPath";
 import { forkJoin, Story } from "./story";
 
 describe("the critical path", () => {
   it("is the longest chain of decoded tokens to the answer", () => {
     const path = criticalPath(forkJoin({ "0.1": 100, "0.2": 300, "0.3": 200 }).graph);
-    expect(path.tokens).toBe(300);
+    expect(path.weight).toBe(300);
     expect(path.nodes).toEqual(["start", "0.2/1", "0/j1", "answer"]);
   });
 
@@ -13,7 +13,7 @@ describe("the critical path", () => {
     const story = new Story().fork("0.1").fork("0.2").start(["0.1", "0.2"]).join(1, ["0.1"]);
     story.at(1).finish("0.1", 100).returned("0.1").joined(1, ["0.1"]).at(9).finish("0.2", 900);
     story.write("BranchCancelled", "0.2", { reason: "answered" }).answered();
-    expect(criticalPath(story.graph).tokens).toBe(100);
+    expect(criticalPath(story.graph).weight).toBe(100);
   });
 
   it("is the longest chain so far while there is no answer", () => {
@@ -32,7 +32,7 @@ describe("the critical path", () => {
     const story = new Story().fork("0.1").fork("0.2").start(["0.1", "0.2"]).join(1, ["0.1", "0.2"]);
     story.at(2).finish("0.1", 500).returned("0.1").at(7).finish("0.2", 100, { scheduled: 6 }).returned("0.2");
     story.joined(1, ["0.1", "0.2"]).answered();
-    expect(timePath(story.graph)).toEqual(["start", "0.2/1", "0/j1", "answer"]);
+    expect(waitedFor(story.graph)).toEqual(["start", "0.2/1", "0/j1", "answer"]);
     expect(criticalPath(story.graph).nodes).toContain("0.1/1");
   });
 

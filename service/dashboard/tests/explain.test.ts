@@ -126,4 +126,26 @@ describe("a slow job explained", () => {
       .returned("0.2");
     expect(told(story)).toEqual(["Running: 1 of 2 branches have ended; 0.1 has been at work the longest."]);
   });
+
+  it("tells apart that time is short and that it has run out", () => {
+    const story = new Story().start(["0"]).at(48);
+    story.write("WindUpRequested", "0", { resource: "seconds", limit: 60, spent: 48 });
+    expect(told(story)).toContain("Asked to answer soon: 48 of its 60 seconds were spent.");
+    expect(told(story).join(" ")).not.toContain("ran out");
+    story.at(60).write("BudgetExceeded", "0", { resource: "seconds", limit: 60, spent: 60 });
+    expect(told(story)).toContain("A budget ran out: seconds.");
+  });
+
+  it("says whether anything is decoded while a person decides", () => {
+    const asked = { approval: 1, gate: "fork", subject: "sample" };
+    const story = new Story().start(["0"]).at(1);
+    story.write("ApprovalRequested", "0", asked);
+    expect(told(story)[0]).toBe(
+      "Waiting for a person to decide on the fork. Meanwhile 1 branch is being decoded.",
+    );
+    story.at(2).finish("0", 10);
+    expect(told(story)[0]).toBe(
+      "Waiting for a person to decide on the fork. Nothing is being decoded meanwhile.",
+    );
+  });
 });

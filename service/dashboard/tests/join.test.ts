@@ -34,7 +34,7 @@ describe("what a join was given", () => {
   it("tells what was cut by a limit on a branch's output", () => {
     const messages = [
       {
-        role: "user",
+        role: "user" as const,
         parts: [
           { branch: "0.1", limit: 100 },
           { branch: "0.2", limit: 100 },

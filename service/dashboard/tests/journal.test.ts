@@ -57,7 +57,7 @@ describe("a journal folded into a graph", () => {
     story.write("BranchRetried", "0.1", { attempt: 2, cause: "replica-died" });
     story.write("SegmentStarted", "0.1", { segment: 2, attempt: 2 });
     const graph = story.graph;
-    expect(graph.nodes.get("0.1/1")?.state).toBe("failed");
+    expect(graph.nodes.get("0.1/1")?.status).toBe("failed");
     expect(graph.nodes.get("0.1/2")?.attempt).toBe(2);
     expect(graph.branches.get("0.1")?.attempts).toBe(2);
   });

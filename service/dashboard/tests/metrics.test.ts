@@ -35,7 +35,7 @@ describe("metrics", () => {
 
   it("count no waste before there is an answer, and no failed attempt into T", () => {
     const story = new Story().fork("0.1").start(["0.1"]).at(1);
-    const decoded = { text: "", finish: "error", usage: { completion_tokens: 50 } };
+    const decoded = { text: "", finish: "error" as const, usage: { completion_tokens: 50 } };
     story.write("SegmentFinished", "0.1", { segment: 1, attempt: 1, decoded });
     expect(measure(story.graph)).toMatchObject({ total_tokens: 50, waste_tokens: 0 });
     story.write("BranchRetried", "0.1", { attempt: 2, cause: "replica-died" }).start(["0.1"], 2);

@@ -35,7 +35,8 @@ PROSE = (
     "`",
     " ",
 )
-FRAGMENT = st.sampled_from((*MARKS, *JSON, *PROSE)) | st.text(max_size=6)
+FRAGMENTS = (*MARKS, *JSON, *PROSE)
+FRAGMENT = st.sampled_from(FRAGMENTS) | st.text(max_size=6)
 TEXT = st.lists(FRAGMENT, max_size=8).map(" ".join)
 FAULT = st.sampled_from(
     (

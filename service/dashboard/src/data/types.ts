@@ -1,38 +1,15 @@
-/** What the API answers, in the contract's words. */
+/** What the API answers, in the dashboard's words for it. */
 
-import type { JobStatus } from "../model/graph";
+import type { ApprovalView, JobView, MetricsView, PolicyInfoView } from "./api.generated";
 
-export interface JobMetrics {
-  critical_path_tokens: number;
-  total_tokens: number;
-  parallelism: number;
-  waste_tokens: number;
-  critical_path_seconds: number;
-  wall_seconds: number;
-  queue_seconds: number;
-  branches: number;
-}
+/** All of them are there, exact once the job has ended. */
+export type JobMetrics = Required<MetricsView>;
 
-export interface Job {
-  id: string;
-  status: JobStatus;
-  question: string;
-  policy: { name: string; params?: Record<string, unknown> };
-  budget: Record<string, number | null>;
-  priority: number;
-  seed: number;
-  metadata?: Record<string, unknown>;
-  lineage?: { job?: string; branch?: string } | null;
-  answer: { text: string; sources: string[] } | null;
-  error: { type: string; title: string; detail?: string } | null;
-  usage: { prompt_tokens: number; cached_tokens: number; completion_tokens: number; cost: number };
-  metrics: JobMetrics | null;
-  trace_id: string;
-  created_at: string;
-  started_at: string | null;
-  finished_at: string | null;
-  attempt: number;
-}
+export type Job = Omit<JobView, "metrics"> & { metrics: JobMetrics | null };
+
+export type WaitingApproval = ApprovalView;
+
+export type PolicyInfo = PolicyInfoView & { params: Schema };
 
 export interface Page<T> {
   items: T[];
@@ -48,19 +25,6 @@ export interface Load {
   capacity: number;
 }
 
-export interface WaitingApproval {
-  id: string;
-  job: string;
-  approval: number;
-  branch: string;
-  gate: string;
-  subject: string;
-  question?: string;
-  requested_at: string;
-  timeout?: number | null;
-  default?: string;
-}
-
 export interface Schema {
   type?: string;
   anyOf?: Schema[];
@@ -74,16 +38,6 @@ export interface Schema {
   exclusiveMinimum?: number;
   properties?: Record<string, Schema>;
   required?: string[];
-}
-
-export interface PolicyInfo {
-  name: string;
-  title: string;
-  paper: string;
-  use_when: string;
-  params: Schema;
-  /** Taken for jobs that name none. */
-  default: boolean;
 }
 
 export interface Context {

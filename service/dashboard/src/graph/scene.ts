@@ -1,7 +1,7 @@
 /** What the canvas is given to draw: the visible graph, where it stands, and how each node looks. */
 
 import type { VisibleGraph, VisibleNode } from "../model/fold";
-import type { Branch, GraphNode, ReasoningGraph } from "../model/graph";
+import { type Branch, type GraphNode, isBlocked, type ReasoningGraph } from "../model/graph";
 import type { Layout } from "../model/layout";
 import { durations, isWork, type Phase, phaseAt } from "../model/phases";
 import { counted, median, seconds, tokens } from "../model/words";
@@ -112,10 +112,10 @@ function standing(node: GraphNode, moment: number | null): { tone: Tone; live: b
     if (phase === null) return { tone: "ahead", live: false };
     if (phase !== "done") return { tone: phase, live: true };
   }
-  if (node.state === "failed") return { tone: "failed", live: false };
-  if (node.state === "cancelled") return { tone: "cancelled", live: false };
-  if (node.state === "blocked") return { tone: "blocked", live: true };
-  if (node.state === "running") return { tone: "decode", live: true };
+  if (node.status === "failed") return { tone: "failed", live: false };
+  if (node.status === "aborted") return { tone: "cancelled", live: false };
+  if (isBlocked(node)) return { tone: "blocked", live: true };
+  if (node.status === "running") return { tone: "decode", live: true };
   return { tone: "done", live: false };
 }
 

@@ -23,7 +23,7 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
   const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
   const output = segments
-    .filter((one) => one.state !== "failed")
+    .filter((one) => one.status !== "failed")
     .map((one) => one.text)
     .join("");
   const curl = (): string =>
@@ -104,7 +104,7 @@ function Output({
               <LongText text={one.inserted} first={1200} find={view.find} />
             </details>
           )}
-          {one.state === "failed" && <p className="wrong small">This attempt broke off; nobody reads it.</p>}
+          {one.status === "failed" && <p className="wrong small">This attempt broke off; nobody reads it.</p>}
           <LongText text={one.text} find={view.find} />
         </div>
       ))}
@@ -229,7 +229,7 @@ function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],
     ["Speed", spent.decode > 0 ? `${(node.tokens / spent.decode).toFixed(0)} tok/s` : "–"],
-    ["Finish", node.finish || node.state],
+    ["Finish", node.finish || node.status],
     ["Attempts", String(branch.attempts)],
     ["Seed", String(node.sampling.seed)],
     ["Temperature", node.sampling.temperature === null ? "default" : String(node.sampling.temperature)],

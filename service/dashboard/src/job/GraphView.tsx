@@ -28,7 +28,7 @@ export function GraphView() {
   }, [graph, version, critical, view.opened === "all" ? "all" : [...view.opened].join(), pinned]);
 
   const scene = useMemo(
-    () => sceneOf(graph, visible, layout, metrics.critical_nodes, moment),
+    () => sceneOf(graph, visible, layout, metrics.critical_by_tokens, moment),
     [graph, version, visible, layout, metrics, moment],
   );
   const selected = view.node === null ? null : (visible.home.get(view.node) ?? view.node);

@@ -19,7 +19,7 @@ export function JobKeys() {
       ),
     );
   const critical = (by: 1 | -1): void =>
-    to(nextHit(criticalSteps(graph, metrics.critical_nodes), view.node, by));
+    to(nextHit(criticalSteps(graph, metrics.critical_by_tokens), view.node, by));
   const group = "Job";
   useKeys([
     { keys: "j", does: "Next node", group, run: () => step(1) },

@@ -1,7 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
 import { useKeys } from "../keys";
-import type { GraphNode } from "../model/graph";
+import { type GraphNode, isBlocked } from "../model/graph";
 import { isWork, spansOf, startOf } from "../model/phases";
 import { depthOf } from "../model/rows";
 import { seconds, tokens } from "../model/words";
@@ -121,7 +121,7 @@ function Row({ node, state, window, top, index, selected, critical, hit, dim }: 
     critical && "critical",
     hit && "hit",
     dim && "dim",
-    `state-${node.state}`,
+    `status-${node.status}`,
   ];
   const indent = state.view.order === "branch" ? Math.min(6, depthOf(node.branch)) * 10 : 0;
   return (
@@ -151,7 +151,7 @@ function Row({ node, state, window, top, index, selected, critical, hit, dim }: 
       </span>
       <span className="visually-hidden">
         {seconds(Math.max(0, took))}
-        {node.state !== "done" && `, ${node.state}`}
+        {node.status !== "finished" && `, ${isBlocked(node) ? "blocked" : node.status}`}
         {critical && ", on the critical path"}
       </span>
     </div>

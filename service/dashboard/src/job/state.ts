@@ -26,7 +26,7 @@ export function useJobState(id: string): JobState {
 
   const derived = useMemo(() => {
     const metrics = measure(graph);
-    return { metrics, critical: new Set(metrics.critical_nodes) };
+    return { metrics, critical: new Set(metrics.critical_by_tokens) };
   }, [graph, version]);
   const rows = useMemo(() => rowsOf(graph, view.order), [graph, version, view.order]);
   const hits = useMemo(() => search(graph, rows, view.find), [graph, rows, view.find]);

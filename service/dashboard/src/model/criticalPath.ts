@@ -1,15 +1,22 @@
 /**
- * The critical path: in tokens, the longest dependent chain that ends in the answer; in seconds, the chain of what was
- * waited for. Both are iterative and linear in nodes and edges.
+ * The two critical paths: the heaviest dependent chains that end in the answer, by decoded tokens and by seconds of work,
+ * as `dag/analysis/metrics.py` has them; and the chain of what was waited for last, by the clock, which also counts
+ * queues and is never called critical. All are iterative and linear in nodes and edges.
  */
 
-import { ANSWER, type GraphEdge, type ReasoningGraph } from "./graph";
+import { ANSWER, type GraphEdge, type GraphNode, isBlocked, type ReasoningGraph } from "./graph";
 
 export interface CriticalPath {
   /** Node ids from the start on. */
   nodes: string[];
-  tokens: number;
+  /** The sum of their weights. */
+  weight: number;
 }
+
+type Weight = (node: GraphNode) => number;
+
+export const byTokens: Weight = (node) => node.tokens;
+export const bySeconds: Weight = (node) => node.seconds;
 
 type Arrow = Pick<GraphEdge, "source" | "target">;
 
@@ -40,12 +47,13 @@ export function topologicalOrder(ids: Iterable<string>, edges: readonly Arrow[])
   return order;
 }
 
-/** The longest chain by decoded tokens that ends in the answer; before there is one, the longest so far. */
-export function criticalPath(graph: ReasoningGraph): CriticalPath {
+/** The heaviest chain that ends in the answer; before there is one, the heaviest so far. Of equal ones the first. */
+export function criticalPath(graph: ReasoningGraph, weight: Weight = byTokens): CriticalPath {
   const length = new Map<string, number>();
   const previous = new Map<string, string>();
-  let end = "";
+  let end: GraphNode | undefined;
   for (const id of topologicalOrder(graph.nodes.keys(), graph.edges)) {
+    const node = graph.nodes.get(id)!;
     let best = 0;
     for (const { source } of graph.incoming.get(id) ?? []) {
       const before = length.get(source) ?? 0;
@@ -54,18 +62,22 @@ export function criticalPath(graph: ReasoningGraph): CriticalPath {
         previous.set(id, source);
       }
     }
-    const total = best + graph.nodes.get(id)!.tokens;
-    length.set(id, total);
-    if (end === "" || total > length.get(end)!) end = id;
+    length.set(id, best + weight(node));
+    if (!isBlocked(node) && (!end || isBefore(node, end, length))) end = node;
   }
-  if (graph.nodes.has(ANSWER)) end = ANSWER;
+  end = graph.nodes.get(ANSWER) ?? end;
   const nodes: string[] = [];
-  for (let id: string | undefined = end || undefined; id !== undefined; id = previous.get(id)) nodes.push(id);
-  return { nodes: nodes.reverse(), tokens: length.get(end) ?? 0 };
+  for (let id = end?.id; id !== undefined; id = previous.get(id)) nodes.push(id);
+  return { nodes: nodes.reverse(), weight: end ? length.get(end.id)! : 0 };
+}
+
+function isBefore(node: GraphNode, end: GraphNode, length: ReadonlyMap<string, number>): boolean {
+  const more = length.get(node.id)! - length.get(end.id)!;
+  return more > 0 || (more === 0 && node.seq < end.seq);
 }
 
 /** The chain of nodes that were waited for last, back from the answer (or from the last node to end). */
-export function timePath(graph: ReasoningGraph): string[] {
+export function waitedFor(graph: ReasoningGraph): string[] {
   let end = graph.nodes.has(ANSWER) ? ANSWER : "";
   if (end === "") {
     for (const node of graph.nodes.values()) {

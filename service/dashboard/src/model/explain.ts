@@ -3,7 +3,7 @@
  * The first sentence names the one thing to look at; the others qualify it.
  */
 
-import { criticalPath, timePath } from "./criticalPath";
+import { criticalPath, waitedFor } from "./criticalPath";
 import { type Branch, isOver, type ReasoningGraph, TRUNK } from "./graph";
 import { durations, startOf } from "./phases";
 import { counted, median, percent, seconds, times, tokens } from "./words";
@@ -45,7 +45,7 @@ export function spending(graph: ReasoningGraph): Spending {
   };
   for (const { from: asked, to } of graph.approvals) spent.approval += (to ?? end) - asked;
   if (graph.startedAt !== null) spent.queue += graph.startedAt - from;
-  for (const id of timePath(graph)) {
+  for (const id of waitedFor(graph)) {
     const node = graph.nodes.get(id)!;
     if (node.kind !== "segment" && node.kind !== "tool") continue;
     const { queue, prefill, decode } = durations(node, end);
@@ -78,11 +78,11 @@ export function straggler(graph: ReasoningGraph): Straggler | null {
   for (const [id, count] of share) {
     const branch = graph.branches.get(id)!;
     const siblings = siblingsOf(graph, branch).map((one) => one.tokens);
-    if (siblings.length === 0 || count < STRAGGLER_SHARE * path.tokens) continue;
+    if (siblings.length === 0 || count < STRAGGLER_SHARE * path.weight) continue;
     const usual = median(siblings);
     const ratio = usual > 0 ? count / usual : 0;
     if (ratio >= STRAGGLER_TIMES && count > (found?.tokens ?? 0)) {
-      found = { branch, tokens: count, path: path.tokens, ratio };
+      found = { branch, tokens: count, path: path.weight, ratio };
     }
   }
   return found;
@@ -105,14 +105,19 @@ export function explain(graph: ReasoningGraph): Sentence[] {
     sentences.push([`The job failed: ${lower(graph.error.title)}.`]);
   if (graph.status === "cancelled") sentences.push([`Cancelled: ${graph.error?.detail ?? "by request"}.`]);
   if (waiting && !isOver(graph.status)) {
-    sentences.push([
-      `Waiting for a person to decide on the ${waiting.gate}. Nothing is being decoded meanwhile.`,
-    ]);
+    sentences.push([`Waiting for a person to decide on the ${waiting.gate}. ${meanwhile(graph)}`]);
   }
   if (!isOver(graph.status) && !waiting) sentences.push(progress(graph));
   if (isOver(graph.status)) sentences.push(...causes(graph));
   sentences.push(...troubles(graph));
   return sentences;
+}
+
+function meanwhile(graph: ReasoningGraph): string {
+  const decoding = [...graph.branches.values()].filter((branch) => branch.openSegments > 0).length;
+  return decoding === 0
+    ? "Nothing is being decoded meanwhile."
+    : `Meanwhile ${counted(decoding, "branch")} ${decoding === 1 ? "is" : "are"} being decoded.`;
 }
 
 function progress(graph: ReasoningGraph): Sentence {
@@ -152,7 +157,7 @@ function causes(graph: ReasoningGraph): Sentence[] {
       share: slow.tokens / slow.path,
       sentence: stragglerSentence(graph, slow, told.length === 0),
     });
-  if (told.length === 0 && slow === null && criticalPath(graph).tokens > 0)
+  if (told.length === 0 && slow === null && criticalPath(graph).weight > 0)
     told.push({ share: 0, sentence: balanced(graph) });
   return told.sort((a, b) => b.share - a.share).map((one) => one.sentence);
 }
@@ -196,26 +201,26 @@ function balanced(graph: ReasoningGraph): Sentence {
   const all = [...graph.branches.values()].reduce((sum, branch) => sum + branch.tokens, 0);
   const children = graph.branches.size - 1;
   if (children === 0)
-    return [`Nothing forked: all ${counted(path.tokens, "token")} were decoded one after another.`];
+    return [`Nothing forked: all ${counted(path.weight, "token")} were decoded one after another.`];
   const trunk = path.nodes.reduce(
     (sum, id) => sum + (graph.nodes.get(id)!.branch === TRUNK ? graph.nodes.get(id)!.tokens : 0),
     0,
   );
-  if (trunk > TRUNK_SHARE * path.tokens) {
+  if (trunk > TRUNK_SHARE * path.weight) {
     return [
-      `Most of the critical path is the trunk’s own: it decoded ${tokens(trunk)} of the ${tokens(path.tokens)} tokens, ` +
+      `Most of the critical path is the trunk’s own: it decoded ${tokens(trunk)} of the ${tokens(path.weight)} tokens, ` +
         `so that ${counted(children, "branch")} beside it saved little.`,
     ];
   }
-  const ratio = all / Math.max(path.tokens, 1);
+  const ratio = all / Math.max(path.weight, 1);
   if (ratio < CHAIN_RATIO) {
     return [
-      `Hardly anything ran side by side: ${tokens(path.tokens)} of the ${counted(all, "token")} form one chain.`,
+      `Hardly anything ran side by side: ${tokens(path.weight)} of the ${counted(all, "token")} form one chain.`,
     ];
   }
   return [
     `No branch stands out. ${counted(children, "branch")} and the trunk decoded ${counted(all, "token")}, ` +
-      `and the longest chain of them is ${tokens(path.tokens)} (${times(ratio)} parallel).`,
+      `and the longest chain of them is ${tokens(path.weight)} (${times(ratio)} parallel).`,
   ];
 }
 
@@ -232,6 +237,10 @@ function troubles(graph: ReasoningGraph): Sentence[] {
       `The organizer was lost ${graph.claims === 2 ? "once" : `${graph.claims - 1} times`}; the journal carried on.`,
     ]);
   }
+  for (const { resource, limit, spent } of graph.windUps.slice(0, 1))
+    sentences.push([
+      `Asked to answer soon: ${Math.round(spent)} of its ${Math.round(limit)} ${resource} were spent.`,
+    ]);
   if (graph.exceeded.length > 0)
     sentences.push([`A budget ran out: ${[...new Set(graph.exceeded)].join(", ")}.`]);
   if (graph.answer?.forced) sentences.push(["The answer was given early, from what there was."]);

@@ -3,7 +3,15 @@
  * the rest becomes one stack. Runs of joins with nothing between them (a vote taken one by one) become one join.
  */
 
-import { type Branch, descends, type EdgeKind, type GraphNode, type ReasoningGraph, START } from "./graph";
+import {
+  type Branch,
+  descends,
+  type EdgeKind,
+  type GraphNode,
+  isBlocked,
+  type ReasoningGraph,
+  START,
+} from "./graph";
 
 export interface VisibleNode {
   id: string;
@@ -94,7 +102,7 @@ function standings(graph: ReasoningGraph, critical: ReadonlySet<string>): Map<st
     const standing: Standing = {
       critical: branch.nodes.some((id) => critical.has(id)),
       failed: branch.status === "failed",
-      running: branch.status === "running" || branch.status === "blocked",
+      running: branch.endedAt === null && branch.status !== "queued",
       seconds: (branch.endedAt ?? graph.lastAt) - branch.forkedAt,
     };
     for (const id of branch.children) {
@@ -238,7 +246,7 @@ function edgesOf(graph: ReasoningGraph, home: ReadonlyMap<string, string>): Visi
       for (const id of branch.after) add(lastShown(graph, id), pendingId, "depends", true);
     }
     const last = graph.nodes.get(branch.nodes.at(-1) ?? "");
-    if (last?.kind === "join" && last.state === "blocked") {
+    if (last && isBlocked(last)) {
       for (const target of last.join?.targets ?? []) add(lastShown(graph, target), last.id, "join", true);
     }
   }

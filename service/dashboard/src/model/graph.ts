@@ -3,11 +3,20 @@
  * A node is a segment (of a tool branch: one run of the tool), or a point of no weight: the start, a join, the answer.
  */
 
-import type { AnswerClass, JobSpec, Message, Part, Timing } from "./events";
+import type {
+  AnswerClass,
+  BranchStatus,
+  EdgeKind,
+  JobSpec,
+  JobStatus,
+  Message,
+  NodeKind,
+  NodeStatus,
+  Part,
+  Timing,
+} from "./events";
 
-export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
-export type NodeState = "queued" | "running" | "blocked" | "done" | "failed" | "cancelled";
-export type EdgeKind = "next" | "fork" | "join" | "depends";
+export type { BranchStatus, EdgeKind, JobStatus, NodeKind, NodeStatus };
 
 export interface GraphNode {
   id: string;
@@ -15,9 +24,9 @@ export interface GraphNode {
   branch: string;
   /** Ordinal of the segment or join on its branch, from 1. */
   ordinal: number;
-  /** Of the event that made it. */
+  /** Of the event that made it; of a join, of the one that satisfied it. */
   seq: number;
-  state: NodeState;
+  status: NodeStatus;
   /** Decoded tokens: its weight. */
   tokens: number;
   promptTokens: number;
@@ -26,6 +35,8 @@ export interface GraphNode {
   ready: number;
   asked: number;
   ended: number | null;
+  /** Seconds of work, waiting left out: its weight by the clock. */
+  seconds: number;
   timing: Timing;
   attempt: number;
   finish: string;
@@ -56,8 +67,6 @@ export interface GraphEdge {
   kind: EdgeKind;
 }
 
-export type BranchStatus = "pending" | "running" | "blocked" | "returned" | "failed" | "cancelled";
-
 export interface Branch {
   id: string;
   parent: string | null;
@@ -78,6 +87,9 @@ export interface Branch {
   /** The last of its nodes that ended and whose text is read; failed attempts are not. */
   tip: string | null;
   status: BranchStatus;
+  /** Approvals of it that nobody has decided yet. */
+  undecided: number;
+  openSegments: number;
   value: string;
   flags: string[];
   cause: string;
@@ -110,8 +122,6 @@ export interface Vote {
   tie: string;
 }
 
-export type JobStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-
 export interface ReasoningGraph {
   job: string;
   /** Of the last event folded in. */
@@ -135,6 +145,8 @@ export interface ReasoningGraph {
   answer: { text: string; sources: string[]; forced: boolean } | null;
   error: { type: string; title: string; detail: string } | null;
   exceeded: string[];
+  /** The budgets that were nearly spent when the policy was asked to answer soon. */
+  windUps: { resource: string; limit: number; spent: number }[];
 }
 
 export const START = "start";
@@ -162,6 +174,7 @@ export function emptyGraph(job: string): ReasoningGraph {
     answer: null,
     error: null,
     exceeded: [],
+    windUps: [],
   };
 }
 
@@ -179,6 +192,11 @@ export function comparePaths(a: string, b: string): number {
 /** Whether `branch` is `ancestor` itself or lies below it. */
 export function descends(branch: string, ancestor: string): boolean {
   return branch === ancestor || branch.startsWith(`${ancestor}.`);
+}
+
+/** Whether a join waits for its branches: the only node that is there before it has a place in the graph of the API. */
+export function isBlocked(node: GraphNode): boolean {
+  return node.kind === "join" && node.status === "running";
 }
 
 export function isOver(status: JobStatus): boolean {

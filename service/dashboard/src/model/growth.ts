@@ -20,7 +20,9 @@ export function makeBranch(id: string, parent: string | null, at: number): Branc
     nodes: [],
     children: [],
     tip: null,
-    status: "pending",
+    status: "queued",
+    undecided: 0,
+    openSegments: 0,
     value: "",
     flags: [],
     cause: "",
@@ -49,13 +51,14 @@ export function makeNode(
     branch: branch.id,
     ordinal,
     seq,
-    state: "running",
+    status: "running",
     tokens: 0,
     promptTokens: 0,
     cachedTokens: 0,
     ready: at,
     asked: at,
     ended: null,
+    seconds: 0,
     timing: {},
     attempt: 1,
     finish: "",
@@ -103,6 +106,13 @@ export function attach(
   for (const { source, kind } of behind) link(graph, source, node.id, kind);
 }
 
+/** Takes away the edges into a node. */
+export function unlink(graph: ReasoningGraph, node: GraphNode): void {
+  for (const { source } of graph.incoming.get(node.id)!) graph.linked.delete(`${source}>${node.id}`);
+  graph.incoming.set(node.id, []);
+  graph.edges = graph.edges.filter((edge) => edge.target !== node.id);
+}
+
 export function link(graph: ReasoningGraph, source: string, target: string, kind: EdgeKind): void {
   const key = `${source}>${target}`;
   if (graph.linked.has(key)) return;
@@ -112,6 +122,14 @@ export function link(graph: ReasoningGraph, source: string, target: string, kind
   graph.incoming.get(target)!.push(edge);
 }
 
+/** The status of a branch that has not ended, by the rules of `dag/status.py`. */
+export function settle(branch: Branch): void {
+  if (branch.endedAt !== null) return;
+  if (branch.undecided > 0) branch.status = "waiting";
+  else if (branch.openSegments > 0) branch.status = "decoding";
+  else branch.status = branch.nodes.length + branch.children.length > 0 ? "open" : "queued";
+}
+
 export function endBranch(graph: ReasoningGraph, branch: Branch, status: BranchStatus, at: number): void {
   branch.status = status;
   branch.endedAt = at;
@@ -119,7 +137,7 @@ export function endBranch(graph: ReasoningGraph, branch: Branch, status: BranchS
     const node = graph.nodes.get(id);
     // A segment that is still open is closed by its own event, with its exact tokens.
     if (node?.kind === "join" && node.ended === null) {
-      node.state = "cancelled";
+      node.status = "aborted";
       node.ended = at;
     }
   }

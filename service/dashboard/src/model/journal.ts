@@ -4,9 +4,20 @@
  * a node from its request on, so that a blocked branch is seen.
  */
 
-import { type JournalEvent, type Kind, type Payloads, secondsOf } from "./events";
+import { type JournalEvent, type Kind, type Payloads, secondsOf, type Timing } from "./events";
 import { ANSWER, type Branch, emptyGraph, type ReasoningGraph, START, TRUNK } from "./graph";
-import { attach, endBranch, frontier, link, makeBranch, makeNode, readyTime, tipsOf } from "./growth";
+import {
+  attach,
+  endBranch,
+  frontier,
+  link,
+  makeBranch,
+  makeNode,
+  readyTime,
+  settle,
+  tipsOf,
+  unlink,
+} from "./growth";
 
 type Handler<K extends Kind> = (
   graph: ReasoningGraph,
@@ -45,9 +56,16 @@ function submitted(graph: ReasoningGraph, payload: Payloads["JobSubmitted"], at:
   trunk.base = "problem";
   graph.branches.set(TRUNK, trunk);
   const start = makeNode(graph, START, "start", trunk, 0, at, seq);
-  start.state = "done";
+  start.status = "finished";
   start.ended = at;
   trunk.tip = START;
+}
+
+/** Seconds of work between hand-over and end, the queue left out: `Node.seconds` of `dag/analysis/graph.py`. */
+function workSeconds(asked: number, ended: number, timing: Timing): number {
+  const started = timing.submitted || asked;
+  const queued = timing.scheduled ? Math.max(0, timing.scheduled - started) : 0;
+  return Math.max(0, ended - started - queued);
 }
 
 const HANDLERS: { [K in Kind]?: Handler<K> } = {
@@ -70,6 +88,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     child.opening = payload.reading?.opening ?? [];
     child.entry = frontier(graph, parent).map(({ source }) => source);
     parent.children.push(child.id);
+    settle(parent);
     graph.branches.set(child.id, child);
   },
 
@@ -92,7 +111,8 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
       ...frontier(graph, branch),
       ...posted.map((source) => ({ source, kind: "depends" as const })),
     ]);
-    if (branch.status === "pending") branch.status = "running";
+    branch.openSegments += 1;
+    settle(branch);
   },
 
   SegmentFinished(graph, branch, payload, at) {
@@ -109,9 +129,12 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     node.replica = decoded.replica ?? "";
     node.engine = decoded.engine ?? "";
     node.text = decoded.text;
-    node.state = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "cancelled" : "done";
+    node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
+    node.seconds = workSeconds(node.asked, node.ended, node.timing);
     branch.tokens += node.tokens;
-    if (node.state !== "failed") branch.tip = node.id;
+    if (node.status !== "failed") branch.tip = node.id;
+    branch.openSegments -= 1;
+    settle(branch);
   },
 
   BranchReturned(graph, branch, payload, at) {
@@ -136,7 +159,6 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
 
   JoinRequested(graph, branch, payload, at, seq) {
     const node = makeNode(graph, `${branch.id}/j${payload.join}`, "join", branch, payload.join, at, seq);
-    node.state = "blocked";
     node.join = {
       mode: payload.mode,
       count: payload.count ?? 0,
@@ -146,23 +168,28 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
       failed: [],
     };
     attach(graph, branch, node, frontier(graph, branch));
-    branch.status = "blocked";
   },
 
-  BranchesJoined(graph, branch, payload, at) {
+  BranchesJoined(graph, branch, payload, at, seq) {
     const node = graph.nodes.get(`${branch.id}/j${payload.join}`);
     if (!node?.join) return;
     node.join.joined = payload.joined;
     node.join.pending = payload.pending ?? [];
     node.join.failed = payload.failed ?? [];
-    node.state = "done";
+    node.status = "finished";
     node.ended = at;
-    branch.tip = node.id;
-    branch.status = "running";
+    node.seq = seq;
+    const before = frontier(graph, branch);
+    // What the branch has decoded since the request is before the join, too.
+    if (!before.every(({ source }) => graph.linked.has(`${source}>${node.id}`))) {
+      unlink(graph, node);
+      for (const { source, kind } of before) link(graph, source, node.id, kind);
+    }
     for (const id of payload.joined) {
       graph.branches.get(id)?.consumers.push(node.id);
       for (const source of tipsOf(graph, id)) link(graph, source, node.id, "join");
     }
+    branch.tip = node.id;
   },
 
   BranchScored(graph, _branch, payload) {
@@ -208,7 +235,9 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
       by: "",
       reason: "",
     });
-    graph.status = "waiting";
+    branch.undecided += 1;
+    settle(branch);
+    if (graph.status === "running") graph.status = "waiting";
   },
 
   ApprovalDecided(graph, _branch, payload, at) {
@@ -218,17 +247,25 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     approval.decision = payload.decision;
     approval.by = payload.by ?? "";
     approval.reason = payload.reason ?? "";
-    if (graph.approvals.every((one) => one.to !== null)) graph.status = "running";
+    const asked = graph.branches.get(approval.branch)!;
+    asked.undecided -= 1;
+    settle(asked);
+    if (graph.status === "waiting" && graph.approvals.every((one) => one.to !== null))
+      graph.status = "running";
   },
 
   BudgetExceeded(graph, _branch, payload) {
     graph.exceeded.push(payload.resource);
   },
 
+  WindUpRequested(graph, _branch, { resource, limit, spent }) {
+    graph.windUps.push({ resource, limit, spent });
+  },
+
   AnswerCommitted(graph, trunk, payload, at, seq) {
     graph.answer = { text: payload.text, sources: payload.sources ?? [], forced: payload.forced ?? false };
     const node = makeNode(graph, ANSWER, "answer", trunk, 1, at, seq);
-    node.state = "done";
+    node.status = "finished";
     node.ended = at;
     attach(graph, trunk, node, frontier(graph, trunk));
     trunk.tip = ANSWER;

@@ -1,6 +1,6 @@
 /** How parallel a job was and what it cost, by the formulas of `dag/analysis/metrics.py`; for a running job, so far. */
 
-import { criticalPath } from "./criticalPath";
+import { bySeconds, criticalPath } from "./criticalPath";
 import { ANSWER, type ReasoningGraph } from "./graph";
 
 export interface Metrics {
@@ -11,27 +11,33 @@ export interface Metrics {
   /** L / T. */
   parallelism: number;
   waste_tokens: number;
+  /** Seconds of work along the heaviest chain by the clock, which may be another one. */
+  critical_path_seconds: number;
   wall_seconds: number;
   /** From submission to the first claim. */
   queue_seconds: number;
   branches: number;
-  critical_nodes: string[];
+  critical_by_tokens: string[];
+  critical_by_seconds: string[];
 }
 
 export function measure(graph: ReasoningGraph): Metrics {
   const critical = criticalPath(graph);
+  const slowest = criticalPath(graph, bySeconds);
   let total = 0;
   for (const node of graph.nodes.values()) total += node.tokens;
   const end = graph.nodes.get(ANSWER)?.asked ?? graph.lastAt;
   return {
-    critical_path_tokens: critical.tokens,
+    critical_path_tokens: critical.weight,
     total_tokens: total,
-    parallelism: critical.tokens > 0 ? total / critical.tokens : 1,
+    parallelism: critical.weight > 0 ? total / critical.weight : 1,
     waste_tokens: wasteTokens(graph),
+    critical_path_seconds: slowest.weight,
     wall_seconds: graph.startedAt === null ? 0 : end - graph.startedAt,
     queue_seconds: (graph.startedAt ?? graph.lastAt) - graph.submittedAt,
     branches: graph.branches.size,
-    critical_nodes: critical.nodes,
+    critical_by_tokens: critical.nodes,
+    critical_by_seconds: slowest.nodes,
   };
 }
 

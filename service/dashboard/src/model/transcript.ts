@@ -114,6 +114,8 @@ function decision(event: JournalEvent): Partial<Entry> | null {
       };
     case "BudgetExceeded":
       return { tone: "wrong", title: `budget of ${event.payload.resource} exceeded` };
+    case "WindUpRequested":
+      return { tone: "note", title: `asked to answer soon: ${event.payload.resource} are nearly spent` };
     case "AnswerCommitted":
       return {
         tone: "answer",

@@ -1,0 +1,319 @@
+/** What the API is sent and what it answers. Written by scripts/wire_types.py; change the Python types, not this file. */
+
+export interface AnswerView {
+  text: string;
+  /** The branches that the answer was made from. */
+  sources: string[];
+  /** Given from what there was, because a limit was near. */
+  forced?: boolean;
+}
+
+export interface ApprovalView {
+  id: string;
+  job: string;
+  approval: number;
+  branch: string;
+  gate: string;
+  subject: string;
+  question: string;
+  requested_at: string;
+  timeout: number | null;
+  default: string;
+  decision: string | null;
+  edit: string | null;
+  reason: string | null;
+  decided_at: string | null;
+}
+
+export interface Approvals {
+  items: ApprovalView[];
+}
+
+/** Whether the hash chain holds, and the projections equal a rebuild from the journal. */
+export interface Audit {
+  job: string;
+  ok: boolean;
+  events: number;
+  head_hash: string;
+  /** The first bad record. */
+  broken: Broken | null;
+  differences: Difference[];
+}
+
+export interface Broken {
+  seq: number;
+  /** What was done to it: changed, missing, added or reordered. */
+  reason: string;
+}
+
+/** None is no limit. */
+export interface BudgetView {
+  tokens: number | null;
+  seconds: number | null;
+  branch_seconds: number | null;
+  branches: number | null;
+  depth: number | null;
+  cost: number | null;
+}
+
+export interface ChatMessage {
+  role: "system" | "developer" | "user" | "assistant";
+  content: string | TextPart[];
+}
+
+/** POST /v1/chat/completions. `model` is anabranch/POLICY. */
+export interface ChatRequest {
+  model: string;
+  messages: ChatMessage[];
+  stream?: boolean;
+  stream_options?: StreamOptions | null;
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number | null;
+  /** Of all branches together. */
+  max_completion_tokens?: number | null;
+  seed?: number | null;
+  n?: 1;
+  /** Accepted, not used. */
+  user?: string | null;
+  metadata?: Record<string, unknown> | null;
+  /** Accepted: a job is always kept. */
+  store?: boolean | null;
+  anabranch?: Extra;
+}
+
+/** What a person says at a gate. */
+export interface DecisionRequest {
+  decision: "approve" | "edit" | "reject";
+  /** What is approved instead of the subject; with decision edit only. */
+  edit?: string | null;
+  reason?: string;
+}
+
+/** A value in a table that is not what the journal gives. */
+export interface Difference {
+  table: string;
+  key: string[];
+  column: string;
+  stored: string;
+  folded: string;
+}
+
+export type EdgeKind = "next" | "fork" | "join" | "depends";
+
+export interface ErrorView {
+  type: string;
+  title: string;
+  detail: string;
+}
+
+/** What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`). */
+export interface Extra {
+  params?: Record<string, unknown>;
+  budget?: SentBudget;
+  priority?: number;
+  metadata?: Record<string, unknown>;
+}
+
+export interface Fault {
+  path: string;
+  message: string;
+}
+
+export interface Graph {
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+}
+
+export interface GraphEdge {
+  source: string;
+  target: string;
+  kind: EdgeKind;
+}
+
+export interface GraphNode {
+  id: string;
+  branch: string;
+  kind: NodeKind;
+  status: NodeStatus;
+  tokens: number;
+  started_at: string | null;
+  first_token_at: string | null;
+  finished_at: string | null;
+  queue_seconds: number;
+  /** On the critical path in tokens. */
+  critical: boolean;
+  /** On the critical path in seconds of work. */
+  critical_seconds: boolean;
+}
+
+export interface Healthy {
+  status?: string;
+}
+
+export interface JobPage {
+  items: JobView[];
+  next_cursor: string | null;
+}
+
+/** A reasoning request: a question (or messages, or a raw prompt), a policy, limits. */
+export interface JobRequest {
+  /** Either this, `messages` or `prompt`. */
+  question?: string | null;
+  /** A conversation whose last word is the user's, or the beginning of the answer: a last assistant message is continued. */
+  messages?: SentMessage[] | null;
+  /** Raw text that the model goes on with, without a chat template: for models and policies that are trained on completions. */
+  prompt?: string | null;
+  /** Left out: the server's default policy. */
+  policy?: PolicyChoice | null;
+  budget?: SentBudget;
+  /** 0 is first, 9 is last. */
+  priority?: number;
+  /** Left out: drawn, and recorded. */
+  seed?: number | null;
+  /** Left out: the pool's own model. */
+  model?: string | null;
+  sampling?: SentSampling;
+  /** Gates at which a person decides. */
+  approvals?: ("plan" | "fork" | "join" | "answer")[];
+  metadata?: Record<string, unknown>;
+}
+
+export type JobStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+
+export interface JobView {
+  id: string;
+  status: JobStatus;
+  question: string;
+  /** Empty where a raw prompt was sent. */
+  messages: Record<string, string>[];
+  /** The raw prompt, where one was sent; `question` then says the same. */
+  prompt?: string | null;
+  policy: PolicyView;
+  budget: BudgetView;
+  priority: number;
+  seed: number;
+  model: string | null;
+  sampling: Record<string, number | null>;
+  approvals: string[];
+  metadata: Record<string, unknown>;
+  /** On an edited re-run: where it comes from. */
+  lineage: Record<string, unknown> | null;
+  answer: AnswerView | null;
+  error: ErrorView | null;
+  usage: UsageView;
+  metrics: MetricsView;
+  trace_id: string;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  attempt: number;
+  /** Events in its journal. */
+  head_seq: number;
+  cancel_requested: boolean;
+}
+
+/** T, L, P, waste and times. They are exact once the job has ended. */
+export interface MetricsView {
+  critical_path_tokens?: number;
+  total_tokens?: number;
+  parallelism?: number;
+  waste_tokens?: number;
+  critical_path_seconds?: number;
+  wall_seconds?: number;
+  queue_seconds?: number;
+  branches?: number;
+}
+
+export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
+
+export type NodeStatus = "running" | "finished" | "failed" | "aborted";
+
+export interface Policies {
+  items: PolicyInfoView[];
+}
+
+export interface PolicyChoice {
+  name: string;
+  /** See GET /v1/policies. */
+  params?: Record<string, unknown>;
+}
+
+export interface PolicyInfoView {
+  name: string;
+  title: string;
+  paper: string;
+  use_when: string;
+  version: string;
+  params: Record<string, unknown>;
+  default: boolean;
+}
+
+export interface PolicyView {
+  name: string;
+  params: Record<string, unknown>;
+}
+
+/** RFC 9457. `errors` names each wrong field. */
+export interface ProblemDetails {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  errors?: Fault[] | null;
+}
+
+export interface Ready {
+  status?: string;
+  replicas: number;
+}
+
+/** An edited re-run: a new job in which this branch returned something else. */
+export interface ReplayRequest {
+  branch: string;
+  output: string;
+}
+
+/** What the job may spend. What is left out is not limited. */
+export interface SentBudget {
+  /** Decoded tokens over all branches. */
+  tokens?: number | null;
+  /** From claim to answer. */
+  seconds?: number | null;
+  /** From a branch's first decode to its end; it is then cancelled. */
+  branch_seconds?: number | null;
+  branches?: number | null;
+  /** Forks between the trunk and the deepest branch. */
+  depth?: number | null;
+  /** In the currency of the operator's price table. */
+  cost?: number | null;
+}
+
+export interface SentMessage {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+/** How tokens are drawn. What is left out is the server's default. */
+export interface SentSampling {
+  temperature?: number | null;
+  top_p?: number | null;
+  /** Tokens that one segment may decode. */
+  max_tokens?: number | null;
+}
+
+export interface StreamOptions {
+  include_usage?: boolean;
+}
+
+export interface TextPart {
+  type: "text";
+  text: string;
+}
+
+export interface UsageView {
+  prompt_tokens: number;
+  cached_tokens: number;
+  completion_tokens: number;
+  cost: number;
+}

@@ -1,0 +1,378 @@
+/** Journal events: a field that is missing has the default of `dag/events.py`. Written by scripts/wire_types.py; change the Python types, not this file. */
+
+export interface ActionMalformed {
+  branch?: string;
+  problem: string;
+  span?: string;
+}
+
+/** Answers that mean the same. */
+export interface AnswerClass {
+  answer: string;
+  branches: string[];
+  weight: number;
+}
+
+export interface AnswerCommitted {
+  branch?: string;
+  text: string;
+  sources?: string[];
+  forced?: boolean;
+}
+
+/** Fact. */
+export interface ApprovalDecided {
+  branch?: string;
+  approval: number;
+  decision: string;
+  edit?: string | null;
+  by?: string;
+  reason?: string;
+}
+
+export interface ApprovalRequested {
+  branch?: string;
+  approval: number;
+  gate: string;
+  subject: string;
+  timeout?: number | null;
+  default?: string;
+}
+
+/** What a branch inherits before its own messages. */
+export type Base = "nothing" | "problem" | "parent";
+
+/** Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens. */
+export interface BranchCancelled {
+  branch?: string;
+  reason: string;
+  by?: string;
+}
+
+/** Terminal. Its retries are used up, or retrying cannot help. */
+export interface BranchFailed {
+  branch?: string;
+  cause: string;
+  detail?: string;
+  attempts?: number;
+}
+
+/** A child was created. `branch` is the parent. */
+export interface BranchForked {
+  branch?: string;
+  child: string;
+  role: string;
+  reading?: Reading | null;
+  after?: string[];
+  policy?: string | null;
+  params?: Record<string, unknown>;
+  tool?: string | null;
+  model?: string | null;
+  label?: string;
+}
+
+export interface BranchRetried {
+  branch?: string;
+  attempt: number;
+  cause: string;
+  delay?: number;
+}
+
+/** Terminal. What this branch gives to whoever joins it. */
+export interface BranchReturned {
+  branch?: string;
+  value: string;
+  flags?: string[];
+}
+
+/** Fact where a verifier ran (`by` names it), consequence where the policy computed the numbers itself. */
+export interface BranchScored {
+  branch?: string;
+  scores: Record<string, number>;
+  by: string;
+  details?: Record<string, string>;
+}
+
+export interface BranchesJoined {
+  branch?: string;
+  join: number;
+  joined: string[];
+  pending?: string[];
+  failed?: string[];
+  expired?: boolean;
+}
+
+/** `into` was forked to read what `merged` returned and to make one of it. */
+export interface BranchesMerged {
+  branch?: string;
+  into: string;
+  merged: string[];
+}
+
+export interface BranchesPruned {
+  branch?: string;
+  pruned: string[];
+  rule: string;
+}
+
+/** Equal answers form a class; the heaviest leads. Fact where equality had to be judged outside (a worker task). */
+export interface BranchesVoted {
+  branch?: string;
+  classes: AnswerClass[];
+  abstained?: string[];
+  winner?: string | null;
+  decided?: boolean;
+  tie?: string;
+}
+
+/** What a job may spend. None is no limit. */
+export interface Budget {
+  tokens?: number | null;
+  seconds?: number | null;
+  branch_seconds?: number | null;
+  branches?: number | null;
+  depth?: number | null;
+  cost?: number | null;
+}
+
+/** Fact for seconds, which only a clock can tell; a consequence for the rest. What there is becomes the answer. */
+export interface BudgetExceeded {
+  branch?: string;
+  resource: Resource;
+  limit: number;
+  spent: number;
+}
+
+/** One finished segment, as the pool reports it. This is a fact: it is journaled as SegmentFinished. */
+export interface Decoded {
+  text: string;
+  finish: Finish;
+  usage?: Usage;
+  tag?: Tag | null;
+  open?: boolean;
+  fault?: Fault | null;
+  timing?: Timing;
+  replica?: string;
+  engine?: string;
+  logprob?: number | null;
+  usage_estimated?: boolean;
+  overshoot_tokens?: number;
+  extra?: Record<string, unknown>;
+}
+
+/** Why a decode failed and whether trying elsewhere can help. */
+export interface Fault {
+  cause: string;
+  detail?: string;
+  retryable?: boolean;
+  retry_after?: number;
+}
+
+/** Why a segment ended. */
+export type Finish = "stop" | "eos" | "length" | "tag" | "abort" | "error" | "interrupted";
+
+/** A fork was refused; nothing was started for it. */
+export interface ForkRejected {
+  branch?: string;
+  reason: string;
+  labels?: string[];
+}
+
+/** Terminal. */
+export interface JobCancelled {
+  branch?: string;
+  reason: string;
+}
+
+/** Fact. An organizer took the job; all its appends carry this epoch. */
+export interface JobClaimed {
+  branch?: string;
+  owner: string;
+  attempt: number;
+}
+
+/** Terminal. */
+export interface JobFailed {
+  branch?: string;
+  type: string;
+  title: string;
+  detail?: string;
+}
+
+/** One reasoning request, as recorded in JobSubmitted. */
+export interface JobSpec {
+  messages: Message[];
+  policy: string;
+  params?: Record<string, unknown>;
+  budget?: Budget;
+  sampling?: Sampling;
+  seed?: number;
+  model?: string | null;
+  priority?: number;
+  approvals?: string[];
+  metadata?: Record<string, unknown>;
+  lineage?: Record<string, unknown>;
+  raw?: boolean;
+}
+
+/** Fact. The first event of every journal; the trunk exists from here on. */
+export interface JobSubmitted {
+  branch?: string;
+  spec: JobSpec;
+  policy_version: string;
+  limits?: Limits;
+}
+
+/** Terminal. */
+export interface JobSucceeded {
+  branch?: string;
+}
+
+export interface JoinRequested {
+  branch?: string;
+  join: number;
+  targets: string[];
+  mode: string;
+  count?: number;
+}
+
+export interface Limits {
+  width?: number;
+  attempts?: number;
+  backoff?: number;
+  prompt_price?: number;
+  completion_price?: number;
+}
+
+export interface Message {
+  role: "system" | "user" | "assistant";
+  parts: (string | Output)[];
+}
+
+/** Stands for what a branch returned, so that the text is stored once, in that branch. */
+export interface Output {
+  branch: string;
+  limit?: number | null;
+}
+
+/** A branch's context as the journal keeps it: a base by reference, then its own text. */
+export interface Reading {
+  base?: Base;
+  turns?: number;
+  cursor?: number;
+  messages?: Message[];
+  opening?: (string | Output)[];
+}
+
+/** What a budget limits and a job can use up. */
+export type Resource = "tokens" | "seconds" | "cost";
+
+/** How tokens are drawn. None leaves the choice to the model's own defaults. */
+export interface Sampling {
+  temperature?: number | null;
+  top_p?: number | null;
+  max_tokens?: number;
+}
+
+/** Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile. */
+export interface SegmentFinished {
+  branch?: string;
+  segment: number;
+  attempt: number;
+  decoded: Decoded;
+}
+
+/** A stretch of decoding was asked for (or, with `continues`, an open stream went on into its next segment). */
+export interface SegmentStarted {
+  branch?: string;
+  segment: number;
+  attempt?: number;
+  continues?: boolean;
+  inserted?: string;
+  messages?: Message[];
+  removed?: number;
+  max_tokens?: number;
+  temperature?: number | null;
+  seed?: number;
+  grammar?: string | null;
+  reads?: string[];
+  structured?: boolean;
+}
+
+/** One tag that a grammar's parser found in decoded text. */
+export interface Tag {
+  kind: string;
+  ident?: string;
+  body?: string;
+  problem?: string;
+}
+
+/** A branch wrote on the shared board; readers see it at their next segment. */
+export interface TextPosted {
+  branch?: string;
+  text: string;
+}
+
+/** When one segment passed each stage: Unix seconds on the replica's clock; 0.0 is 'not reached'. */
+export interface Timing {
+  submitted?: number;
+  admitted?: number;
+  scheduled?: number;
+  first_token?: number;
+  finished?: number;
+}
+
+/** Tokens, as the engine counted them. */
+export interface Usage {
+  prompt_tokens?: number;
+  cached_tokens?: number;
+  completion_tokens?: number;
+}
+
+/** Fact. A budget is nearly spent, none is exceeded: children are stopped, and the policy must answer soon. */
+export interface WindUpRequested {
+  branch?: string;
+  resource: Resource;
+  limit: number;
+  spent: number;
+}
+
+export type JobStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+
+export type BranchStatus = "queued" | "open" | "decoding" | "waiting" | "returned" | "failed" | "cancelled";
+
+export type NodeStatus = "running" | "finished" | "failed" | "aborted";
+
+export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
+
+export type EdgeKind = "next" | "fork" | "join" | "depends";
+
+/** The payload of each kind. */
+export interface Payloads {
+  JobSubmitted: JobSubmitted;
+  JobClaimed: JobClaimed;
+  AnswerCommitted: AnswerCommitted;
+  JobSucceeded: JobSucceeded;
+  JobFailed: JobFailed;
+  JobCancelled: JobCancelled;
+  BranchForked: BranchForked;
+  ForkRejected: ForkRejected;
+  SegmentStarted: SegmentStarted;
+  SegmentFinished: SegmentFinished;
+  BranchReturned: BranchReturned;
+  BranchFailed: BranchFailed;
+  BranchRetried: BranchRetried;
+  BranchCancelled: BranchCancelled;
+  JoinRequested: JoinRequested;
+  BranchesJoined: BranchesJoined;
+  BranchScored: BranchScored;
+  BranchesVoted: BranchesVoted;
+  BranchesPruned: BranchesPruned;
+  BranchesMerged: BranchesMerged;
+  TextPosted: TextPosted;
+  ApprovalRequested: ApprovalRequested;
+  ApprovalDecided: ApprovalDecided;
+  ActionMalformed: ActionMalformed;
+  WindUpRequested: WindUpRequested;
+  BudgetExceeded: BudgetExceeded;
+}
