@@ -32,7 +32,7 @@ KEEPERS = {
         "workers/checks/ray.py", "service/cluster.py", "service/organizer/deployment.py",
     ),
     "sqlalchemy": ("service/store/", "migrations/"),
-    "fastapi": ("service/api/", "service/app.py"),
+    "fastapi": ("service/api/", "service/app.py", "service/dashboard/scripts/"),
 }  # fmt: skip
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
