@@ -59,7 +59,7 @@ def wanted(checkout: Path) -> set[str]:
         path.relative_to(checkout)
         for package in PACKAGES
         for path in (checkout / package).rglob("*")
-        if path.is_file() and "node_modules" not in path.parts
+        if path.is_file() and not {"node_modules", "scripts"} & set(path.parts)  # tools of the dashboard
     )
     return {
         str(path)
