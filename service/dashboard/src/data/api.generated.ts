@@ -246,11 +246,17 @@ export interface PolicyInfoView {
   use_when: string;
   version: string;
   params: Record<string, unknown>;
+  presets: Record<string, PresetView>;
   default: boolean;
 }
 
 export interface PolicyView {
   name: string;
+  params: Record<string, unknown>;
+}
+
+export interface PresetView {
+  about: string;
   params: Record<string, unknown>;
 }
 
@@ -298,7 +304,7 @@ export interface SentMessage {
 export interface SentSampling {
   temperature?: number | null;
   top_p?: number | null;
-  /** Tokens that one segment may decode. */
+  /** Tokens that one segment may decode. Left out: what the model's context and the budget leave. */
   max_tokens?: number | null;
 }
 

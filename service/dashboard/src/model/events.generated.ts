@@ -271,7 +271,7 @@ export type Resource = "tokens" | "seconds" | "cost";
 export interface Sampling {
   temperature?: number | null;
   top_p?: number | null;
-  max_tokens?: number;
+  max_tokens?: number | null;
 }
 
 /** Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile. */
@@ -291,7 +291,7 @@ export interface SegmentStarted {
   inserted?: string;
   messages?: Message[];
   removed?: number;
-  max_tokens?: number;
+  max_tokens?: number | null;
   temperature?: number | null;
   seed?: number;
   grammar?: string | null;
