@@ -6,6 +6,8 @@ export interface AnswerView {
   sources: string[];
   /** Given from what there was, because a limit was near. */
   forced?: boolean;
+  /** A limit of tokens cut its text. */
+  truncated?: boolean;
 }
 
 export interface ApprovalView {

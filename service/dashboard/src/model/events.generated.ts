@@ -18,6 +18,7 @@ export interface AnswerCommitted {
   text: string;
   sources?: string[];
   forced?: boolean;
+  truncated?: boolean;
 }
 
 /** Fact. */
