@@ -1,9 +1,11 @@
 """How one stretch of text is decoded, and what comes back: shared by policies, journal and engines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from anabranch.dag.ids import JobId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,5 +127,16 @@ class Decoded:
     """Nobody counted the tokens of this decode: they are booked by the text's length."""
     overshoot_tokens: int = 0
     """Decoded past the tag that stopped the decode, and dropped."""
+    cost: float = 0.0
+    """Money: a fact of the journal, whatever prices are later."""
+    recalled_from: JobId | None = None
+    """The job that decoded this segment, where an edited re-run took it from there. It cost nothing here."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """What else is told."""
+    """Only in older journals, which are kept as they are: `cost` and `recalled_from`, before they were fields."""
+
+    def in_fields(self) -> "Decoded":
+        """The segment with what older journals keep in `extra` in its fields."""
+        if not self.extra:
+            return self
+        cost, origin = self.extra.get("cost", self.cost), self.extra.get("recalled_from", self.recalled_from)
+        return replace(self, cost=cost, recalled_from=origin, extra={})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 
 
@@ -47,6 +48,17 @@ def question_of(messages: tuple[Message, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where an edited re-run comes from."""
+
+    job: JobId
+    branch: BranchId
+    """The edited branch."""
+    output: str | None = None
+    """What it returned instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """One reasoning request, as recorded in JobSubmitted."""
 
@@ -64,8 +76,8 @@ class JobSpec:
     approvals: tuple[str, ...] = ()
     """Those of GATES at which a person decides."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    lineage: Mapping[str, Any] = field(default_factory=dict)
-    """Set on an edited re-run: the job it comes from, the edited branch, its new output."""
+    lineage: Lineage | None = None
+    """Set on an edited re-run."""
     raw: bool = False
     """The only message's text is a raw prompt, for models that are trained on completions: see `Context.raw`."""
 

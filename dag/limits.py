@@ -4,9 +4,6 @@ from dataclasses import dataclass, replace
 
 from anabranch.dag.decoding import Decoded, Usage
 
-COST = "cost"
-"""Where `Decoded.extra` says what a segment cost: a fact of the journal, whatever prices are later."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -27,4 +24,4 @@ class Limits:
     def priced(self, decoded: Decoded) -> Decoded:
         """The segment with what it cost; as it was where tokens cost nothing."""
         cost = self.cost(decoded.usage)
-        return replace(decoded, extra={**decoded.extra, COST: cost}) if cost else decoded
+        return replace(decoded, cost=cost) if cost else decoded

@@ -16,7 +16,7 @@ from anabranch.dag.decoding import Finish, Usage
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.job import JobSpec
-from anabranch.dag.limits import COST, Limits
+from anabranch.dag.limits import Limits
 from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, branch_status, job_status
 from anabranch.dag.text import Base, Message, Reading
 
@@ -234,7 +234,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     state.open_segments.discard(branch.id)
     branch.usage += event.decoded.usage
     state.usage += event.decoded.usage
-    state.cost += event.decoded.extra.get(COST, 0.0)
+    state.cost += event.decoded.in_fields().cost
     state.reserved -= started.max_tokens or 0
     if event.decoded.finish is not Finish.ERROR:
         branch.own += event.decoded.text

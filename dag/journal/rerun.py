@@ -18,9 +18,6 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.text import Context
 
-FROM = "recalled_from"
-"""Where `Decoded.extra` names the job that decoded this segment. It cost nothing here."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
@@ -30,7 +27,7 @@ class _Asked:
     digest: str
 
 
-class Recall:
+class OriginOutcomes:
     """The outcomes of one job, with one branch's output edited."""
 
     def __init__(self, origin: JobId, records: Iterable[e.Record], branch: BranchId, output: str) -> None:
@@ -94,12 +91,20 @@ class Recall:
         return question
 
     def _recalled(self, decoded: Decoded) -> Decoded:
-        return replace(decoded, usage=Usage(), timing=Timing(), replica="", extra={FROM: self._origin})
+        return replace(
+            decoded,
+            usage=Usage(),
+            timing=Timing(),
+            replica="",
+            cost=0.0,
+            recalled_from=self._origin,
+            extra={},
+        )
 
     def _edited(self, grammar: str | None) -> tuple[Decoded, ...]:
         """The edit, cut into segments as a replica would have cut it."""
         parser = grammar_named(grammar).parser() if grammar is not None else None
-        said = Decoded(text="", finish=Finish.EOS, engine="edit", extra={FROM: self._origin})
+        said = Decoded(text="", finish=Finish.EOS, engine="edit", recalled_from=self._origin)
         segments: list[Decoded] = []
         start = 0
         for cut in parser.feed(self._output) if parser else ():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
-from anabranch.dag.journal.rerun import Recall
+from anabranch.dag.journal.rerun import OriginOutcomes
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
 
@@ -20,5 +20,5 @@ class JobContext:
     """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
     now: Callable[[], float]
     """Unix seconds."""
-    recall: Recall | None = None
+    recall: OriginOutcomes | None = None
     """Outcomes of the job that this one was edited from."""

@@ -3,25 +3,24 @@
 import asyncio
 
 from anabranch.dag import events as e
-from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
-from anabranch.dag.journal.rerun import Recall
+from anabranch.dag.journal.rerun import OriginOutcomes
 from anabranch.service.organizer.resume import CannotGoOn
 from anabranch.service.store.journal.writer import Journal
 
 
-async def recall_of(journal: Journal, spec: JobSpec) -> Recall | None:
+async def recall_of(journal: Journal, spec: JobSpec) -> OriginOutcomes | None:
     """What the job may use of the one that it was edited from; None for a job of its own.
 
     Raises CannotGoOn when the origin was purged, and StoreAway.
     """
-    if not spec.lineage:
+    lineage = spec.lineage
+    if lineage is None:
         return None
-    origin = JobId(spec.lineage["job"])
+    origin = lineage.job
     records = await journal.read(origin)
     if not records:
         detail = f"job {origin}, whose outcomes it re-uses, was purged; submit its question as a new job"
         failed = e.JobFailed(type="origin-gone", title="The job that it re-runs is gone", detail=detail)
         raise CannotGoOn(failed)
-    branch, output = BranchId(spec.lineage["branch"]), spec.lineage["output"]
-    return await asyncio.to_thread(Recall, origin, records, branch, output)
+    return await asyncio.to_thread(OriginOutcomes, origin, records, lineage.branch, lineage.output or "")

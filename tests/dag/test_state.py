@@ -193,3 +193,21 @@ def test_whatever_is_tried_a_refusal_changes_nothing_and_endings_stay_single(tri
             if isinstance(event, e.TERMINAL_OF_BRANCH):
                 endings[event.branch] = endings.get(event.branch, 0) + 1
     assert all(count == 1 for count in endings.values())
+
+
+def test_money_of_older_journals_counts_where_it_was_kept() -> None:
+    older = Decoded(
+        text="w", finish=Finish.EOS, extra={"cost": 0.25, "recalled_from": "j", "cumulative_logprob": -1}
+    )
+    assert (older.in_fields().cost, older.in_fields().recalled_from, older.in_fields().extra) == (
+        0.25,
+        "j",
+        {},
+    )
+    newer = Decoded(text="w", finish=Finish.EOS, cost=0.5)
+    assert newer.in_fields() is newer
+    state = after(started())
+    apply(state, e.SegmentFinished(segment=1, attempt=1, decoded=older))
+    apply(state, started(segment=2))
+    apply(state, e.SegmentFinished(segment=2, attempt=1, decoded=newer))
+    assert state.cost == 0.75

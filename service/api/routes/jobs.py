@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ValidationError
 
 from anabranch.dag.errors import UnknownPolicy
-from anabranch.dag.ids import JobId
-from anabranch.dag.job import JobSpec, Sampling
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import policy_named
 from anabranch.dag.status import JobStatus
@@ -117,7 +117,7 @@ async def replay(
         raise Refused(Refusal(status=409, name="not-ended", title="The job has not ended", detail=detail))
     if sent.branch not in {found.branch for found in await deps.store.jobs.list_branches(job)}:
         raise NotFound("branch", f"{sent.branch} in job {job}")
-    lineage = {"job": job, "branch": sent.branch, "output": sent.output}
+    lineage = Lineage(job=job, branch=BranchId(sent.branch), output=sent.output)
     submitted = await submit_spec(deps, caller, replace(row.spec, lineage=lineage), None, sent, traceparent)
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)

@@ -1,5 +1,6 @@
 """A job as clients get it."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -69,6 +70,12 @@ class MetricsView(BaseModel):
     branches: int = 1
 
 
+class LineageView(BaseModel):
+    job: str = Field(description="The job that it comes from.")
+    branch: str = Field(description="The edited branch.")
+    output: str | None = Field(description="What it returned instead.")
+
+
 class JobView(BaseModel):
     id: str
     status: JobStatus
@@ -85,7 +92,7 @@ class JobView(BaseModel):
     sampling: dict[str, float | int | None]
     approvals: list[str]
     metadata: dict[str, Any]
-    lineage: dict[str, Any] | None = Field(description="On an edited re-run: where it comes from.")
+    lineage: LineageView | None = Field(description="On an edited re-run: where it comes from.")
     answer: AnswerView | None
     error: ErrorView | None
     usage: UsageView
@@ -131,7 +138,7 @@ def job_view(row: JobRow) -> JobView:
         },
         approvals=list(spec.approvals),
         metadata=cut_deep(dict(spec.metadata)),
-        lineage=cut_deep(dict(spec.lineage)) or None,
+        lineage=LineageView(**asdict(spec.lineage)) if spec.lineage else None,
         answer=AnswerView.model_validate(row.answer) if row.answer else None,
         error=ErrorView.model_validate(row.error) if row.error else None,
         usage=UsageView(

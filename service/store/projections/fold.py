@@ -7,7 +7,6 @@ from typing import Any
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.limits import COST
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.codec import spec_to_json
 from anabranch.service.store.identity import approval_id
@@ -137,7 +136,7 @@ def _segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Chang
         "prompt_tokens": decoded.usage.prompt_tokens,
         "cached_tokens": decoded.usage.cached_tokens,
         "completion_tokens": decoded.usage.completion_tokens,
-        "cost": float(decoded.extra.get(COST, 0.0)),
+        "cost": decoded.in_fields().cost,
     }
     stages = _stages(decoded.timing)
     row = {

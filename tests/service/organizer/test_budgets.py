@@ -6,7 +6,7 @@ from tests.service.organizer.conftest import House
 from anabranch.dag import events as e
 from anabranch.dag.job import Budget, JobSpec, Sampling
 from anabranch.dag.journal.replay import replay
-from anabranch.dag.limits import COST, Limits
+from anabranch.dag.limits import Limits
 from anabranch.dag.text import say
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
@@ -36,7 +36,7 @@ async def test_what_a_job_cost_is_the_same_everywhere(house: House) -> None:
     booked = [r.event.decoded for r in records if isinstance(r.event, e.SegmentFinished)]
     by_prices = sum(0.001 * d.usage.prompt_tokens + 0.01 * d.usage.completion_tokens for d in booked)
     assert row.cost == pytest.approx(by_prices)
-    assert sum(decoded.extra[COST] for decoded in booked) == pytest.approx(row.cost)
+    assert sum(decoded.cost for decoded in booked) == pytest.approx(row.cost)
     assert replay(records).state.cost == pytest.approx(row.cost)
     assert sum(branch.cost for branch in await house.store.jobs.list_branches(job)) == pytest.approx(row.cost)
 

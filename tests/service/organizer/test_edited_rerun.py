@@ -9,8 +9,8 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
+from anabranch.dag.job import Lineage
 from anabranch.dag.journal.replay import replay
-from anabranch.dag.journal.rerun import FROM
 from anabranch.workers.engines.script import Line, Script, rendered
 from anabranch.workers.messages import DecodeRequest
 
@@ -42,7 +42,7 @@ async def origin_of(house: House, policy: str, script: Script, **params: Any) ->
 
 async def submit_edited(house: House, origin: JobId, branch: str, output: str) -> JobId:
     spec = (await house.store.jobs.get(origin)).spec
-    return await house.submit_spec(replace(spec, lineage={"job": origin, "branch": branch, "output": output}))
+    return await house.submit_spec(replace(spec, lineage=Lineage(job=origin, branch=branch, output=output)))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_only_what_reads_the_edit_is_decoded(
     for event in await house.events(job):
         if isinstance(event, e.SegmentFinished):
             told = event.decoded
-            assert (told.extra.get(FROM) == origin) == (event.branch not in decoded)
+            assert (told.recalled_from == origin) == (event.branch not in decoded)
             assert (told.usage.completion_tokens == 0) == (event.branch not in decoded)
             assert event.branch != branch or told.text == output
     assert replay(await house.store.journal.read(job)).over
@@ -131,7 +131,7 @@ async def test_an_edited_rerun_survives_its_organizer(house: House) -> None:
 async def test_a_rerun_whose_origin_is_gone_says_so(house: House) -> None:
     async with house.organizer(by_plan):
         spec = (await house.store.jobs.get(await house.submit("plan"))).spec
-        lineage = {"job": "0" * 36, "branch": B, "output": "?"}
+        lineage = Lineage(job=JobId("0" * 36), branch=B, output="?")
         row = await house.ended(await house.submit_spec(replace(spec, lineage=lineage)))
     assert row.error is not None
     assert row.error["type"] == "origin-gone"

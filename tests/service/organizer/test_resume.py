@@ -7,7 +7,7 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
-from anabranch.dag.limits import COST, Limits
+from anabranch.dag.limits import Limits
 from anabranch.service.organizer.resume import end_lost_segment, lost_in_vain
 from anabranch.service.store.rows import Checkpoint
 
@@ -57,7 +57,7 @@ def test_free_text_goes_on_from_its_checkpoint_and_its_tokens_are_paid_once() ->
         "so far",
         2,
     )
-    assert decoded.extra == {COST: 1.0}
+    assert decoded.cost == 1.0
 
 
 @pytest.mark.parametrize("other", [saved(segment=1), saved(attempt=2), {}])

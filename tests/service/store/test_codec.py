@@ -49,6 +49,19 @@ def test_a_length_that_nobody_named_is_not_the_first_releases_default() -> None:
     assert spec_from_json({"messages": [], "policy": "sequential"}).sampling.max_tokens == 512
 
 
+OLDER = {
+    "SegmentFinished": '{"segment":1,"attempt":1,"decoded":{"text":"w","finish":"eos","extra":{"cost":0.5}}}',
+    "BudgetExceeded": '{"resource":"seconds","limit":60.0,"spent":48.0}',
+    "JobSubmitted": '{"spec":{"messages":[],"policy":"sequential","lineage":{"job":"j","branch":"0.1","output":""}},'
+    '"policy_version":"v"}',
+}
+
+
+@pytest.mark.parametrize(("kind", "payload"), OLDER.items(), ids=OLDER)
+def test_an_older_journal_is_written_again_as_it_was_hashed(kind: str, payload: str) -> None:
+    assert encode(decode(kind, "0", json.loads(payload))).payload == payload
+
+
 def test_what_no_database_holds_is_replaced_letter_by_letter() -> None:
     stored = encode(TextPosted(text="a\x00b\ud800c\U0001f600"))
     assert stored.event == TextPosted(text="a\ufffdb\ufffdc\U0001f600")

@@ -32,8 +32,8 @@ from anabranch.dag.events import (
     TextPosted,
     WindUpRequested,
 )
-from anabranch.dag.ids import BranchId
-from anabranch.dag.job import Budget, JobSpec, Sampling
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import Budget, JobSpec, Lineage, Sampling
 from anabranch.dag.text import Base, Output, Reading, say
 
 A, B = BranchId("0.1"), BranchId("0.2")
@@ -51,7 +51,7 @@ EVENTS: tuple[Event, ...] = (
             priority=3,
             approvals=("fork",),
             metadata={"who": "Zoë", "ids": [1, None, 1e22]},
-            lineage={"job": "older", "branch": "0.2"},
+            lineage=Lineage(job=JobId("older"), branch=BranchId("0.2")),
         ),
         policy_version="a1b2",
     ),
