@@ -19,8 +19,8 @@ class Decode:
     attempt: int
     context: Context
     decoding: Decoding
-    max_tokens: int | None
-    """None: no limit but the model's context."""
+    """Complete: the job's sampling where the policy left it open, and the tokens that the budget allows (None: no limit
+    but the model's context)."""
     seed: int
     model: str | None
     affinity: str

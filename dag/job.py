@@ -1,9 +1,10 @@
 """What a user asked for: the question, the policy, the budget. All that a replay needs besides the journal's facts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 
@@ -17,6 +18,16 @@ class Sampling:
     max_tokens: int | None = 512
     """Tokens one segment may decode. None: what the model's context and the budget leave; so it is where nobody says
     anything. (The default stands for journals of the first release, which leave it out.)"""
+
+    def complete(self, decoding: Decoding) -> Decoding:
+        """What the policy asked of a decode; what it left open, as the job asks. The one rule of precedence: the
+        policy, then the job, then (for what is still None) the model's own defaults."""
+        return replace(
+            decoding,
+            temperature=self.temperature if decoding.temperature is None else decoding.temperature,
+            top_p=self.top_p if decoding.top_p is None else decoding.top_p,
+            max_tokens=decoding.max_tokens or self.max_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,7 +135,7 @@ class Simulation:
             )
             return
         pace = self.pace_of(command) if self.pace_of is not None else self.pace
-        for count, decoded in segments_of(command.decoding, command.max_tokens, text):
+        for count, decoded in segments_of(command.decoding, text):
             self._finish_at(start + count * pace, stream, decoded)
         stream.written = [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
 
@@ -173,9 +173,10 @@ class Simulation:
         return self._finish(stream, _decoded("".join(so_far), Finish.ABORT, len(so_far)))
 
 
-def segments_of(decoding: Decoding, max_tokens: int | None, text: str) -> Iterator[tuple[int, Decoded]]:
+def segments_of(decoding: Decoding, text: str) -> Iterator[tuple[int, Decoded]]:
     """How an engine and its parser would cut this text: each segment with the count of tokens at its end."""
     parser = grammar_named(decoding.grammar).parser() if decoding.grammar else None
+    max_tokens = decoding.max_tokens
     whole, base, counted, count = "", 0, 0, 0
     for count, token in enumerate(tokens_of(text), start=1):
         whole += token

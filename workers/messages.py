@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from anabranch.dag.decoding import Decoded, Decoding
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import Sampling
 from anabranch.dag.text import Context
 
 
@@ -25,7 +24,7 @@ class DecodeRequest:
     key: Key
     context: Context
     decoding: Decoding
-    sampling: Sampling
+    """Complete: what it leaves at None is the model's to choose."""
     seed: int
     model: str | None = None
     priority: int = 5

@@ -30,7 +30,7 @@ def _affordable(run: Run, budget: float) -> list[int]:
 def allowance(run: Run, decoding: Decoding, written: int, room: int | None) -> int | None:
     """Tokens that a decode may write. Where nobody named a number: an equal share of the budget's rest for each decode
     in line, and one for the branches that it may fork while it is written; without a budget, None."""
-    asked = decoding.max_tokens or run.spec.sampling.max_tokens
+    asked = decoding.max_tokens
     if asked is not None:
         return max(1, asked - written if room is None else min(asked - written, room))
     if room is None:

@@ -104,7 +104,8 @@ def _spent(run: Run, routine: Routine) -> None:
 def _start(run: Run, routine: Routine, room: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
-    decoding, branch = waiting.action.decoding, run.state.branches[routine.branch]
+    decoding = run.spec.sampling.complete(waiting.action.decoding)
+    branch = run.state.branches[routine.branch]
     delay, spliced = routine.decodes.delay, routine.decodes.spliced
     started = e.SegmentStarted(
         branch=branch.id,
@@ -115,9 +116,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         removed=spliced.removed,
         reads=spliced.reads,
         max_tokens=allowance(run, decoding, routine.decodes.partial_tokens, room),
-        temperature=decoding.temperature
-        if decoding.temperature is not None
-        else run.spec.sampling.temperature,
+        temperature=decoding.temperature,
         seed=_seed(run.spec.seed, branch.id),
         grammar=decoding.grammar,
         structured=decoding.structure is not None,
@@ -130,8 +129,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
             segment=started.segment,
             attempt=started.attempt,
             context=render(run.state, branch.id),
-            decoding=decoding,
-            max_tokens=started.max_tokens,
+            decoding=replace(decoding, max_tokens=started.max_tokens),
             seed=started.seed,
             model=branch.model or run.spec.model,
             affinity=_affinity(run, branch.id),

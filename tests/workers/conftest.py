@@ -14,7 +14,6 @@ from tests.workers.vllm_server import vllm_server
 from anabranch.dag.decoding import Decoding, Tag
 from anabranch.dag.grammars.grammar import Cut
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import Sampling
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
@@ -98,8 +97,7 @@ def make_request(
     return DecodeRequest(
         key=Key(job=JobId("job"), branch=BranchId(branch), segment=segment),
         context=Context((("user", prompt),)),
-        decoding=Decoding(**rest),  # type: ignore[arg-type]
-        sampling=Sampling(max_tokens=max_tokens),
+        decoding=Decoding(max_tokens=max_tokens, **rest),  # type: ignore[arg-type]
         seed=0,
         **own,  # type: ignore[arg-type]
     )

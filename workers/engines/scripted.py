@@ -104,7 +104,7 @@ def _recital(line: Line, request: DecodeRequest, room: int) -> tuple[list[str], 
     text = _chosen(line, request)
     end = _stop_in(text, decoding.stop)
     tokens = tokens_of(text if end is None else text[:end])
-    limit = min(decoding.max_tokens or request.sampling.max_tokens or room, room)
+    limit = min(decoding.max_tokens or room, room)
     if len(tokens) > limit:
         return tokens[:limit], Finish.LENGTH
     return tokens, Finish.EOS if end is None else Finish.STOP

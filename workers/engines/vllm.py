@@ -141,11 +141,10 @@ class VllmEngine:
     def _sampling_params(self, request: DecodeRequest, room: int) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
-        decoding, sampling = request.decoding, request.sampling
+        decoding = request.decoding
         chosen = self._sampling_defaults.copy()
-        chosen |= _said(temperature=sampling.temperature, top_p=sampling.top_p)
         chosen |= _said(temperature=decoding.temperature, top_p=decoding.top_p)
-        max_tokens = decoding.max_tokens or sampling.max_tokens or self.model.max_tokens or room
+        max_tokens = decoding.max_tokens or self.model.max_tokens or room
         return SamplingParams(
             **chosen,
             seed=request.seed & 0x7FFF_FFFF_FFFF_FFFF,  # vLLM takes -1 for "no seed"

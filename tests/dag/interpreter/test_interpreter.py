@@ -273,7 +273,7 @@ def test_an_interrupted_segment_goes_on_from_its_checkpoint() -> None:
     step = interpreter.feed(e.SegmentFinished(segment=1, attempt=1, decoded=lost))
     [decode] = step.commands
     assert decode.context.continuation == "one two"  # type: ignore[union-attr]
-    assert (decode.segment, decode.max_tokens) == (2, 510)  # type: ignore[union-attr]
+    assert (decode.segment, decode.decoding.max_tokens) == (2, 510)  # type: ignore[union-attr]
     rest = Decoded(text=" three", finish=Finish.EOS, usage=Usage(completion_tokens=1))
     step = interpreter.feed(e.SegmentFinished(segment=2, attempt=1, decoded=rest))
     assert any(

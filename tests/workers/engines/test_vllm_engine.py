@@ -90,12 +90,6 @@ async def test_it_decodes_no_more_than_asked(vllm_engine, request_for):
     assert (chunks[-1].tokens, chunks[-1].finish) == (3, Finish.LENGTH)
 
 
-async def test_what_the_policy_asks_goes_before_what_the_job_asks(vllm_engine, request_for):
-    request = request_for(prompt=CAPITAL, temperature=0.0)
-    request = replace(request, sampling=replace(request.sampling, temperature=2.0, max_tokens=100))
-    assert await text_of(vllm_engine, request) == "The capital of France is Paris."
-
-
 async def test_a_seed_fixes_what_is_drawn(vllm_engine, request_for):
     request = request_for(prompt="Write a poem.", temperature=1.0, max_tokens=24)
     one, again, other = [

@@ -40,14 +40,13 @@ def completion_body(
 
 
 def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
-    decoding, sampling = request.decoding, request.sampling
-    max_tokens = decoding.max_tokens or sampling.max_tokens
+    decoding = request.decoding
     chosen = {
         # Not max_completion_tokens: some servers ignore that one, and an ignored limit is a budget overrun.
-        "max_tokens": None if max_tokens is None else min(max_tokens, room),
+        "max_tokens": None if decoding.max_tokens is None else min(decoding.max_tokens, room),
         "seed": request.seed & 0x7FFF_FFFF_FFFF_FFFF,
-        "temperature": sampling.temperature if decoding.temperature is None else decoding.temperature,
-        "top_p": sampling.top_p if decoding.top_p is None else decoding.top_p,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
         "stop": list(decoding.stop) or None,
         "stream": True,
     }

@@ -1,0 +1,28 @@
+"""What a job asks of every decode, and what its policy asks goes first."""
+
+import pytest
+
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.job import Sampling
+
+
+@pytest.mark.parametrize(
+    ("policy", "job", "asked"),
+    [
+        (Decoding(), Sampling(max_tokens=None), (None, None, None)),
+        (Decoding(), Sampling(temperature=0.5, top_p=0.9, max_tokens=99), (0.5, 0.9, 99)),
+        (Decoding(temperature=0.0), Sampling(temperature=2.0, max_tokens=99), (0.0, None, 99)),
+        (Decoding(top_p=0.1, max_tokens=7), Sampling(top_p=0.9, max_tokens=99), (None, 0.1, 7)),
+        (Decoding(max_tokens=7), Sampling(max_tokens=None), (None, None, 7)),
+    ],
+)
+def test_what_the_policy_asks_goes_before_what_the_job_asks(
+    policy: Decoding, job: Sampling, asked: tuple[float | None, float | None, int | None]
+) -> None:
+    complete = job.complete(policy)
+    assert (complete.temperature, complete.top_p, complete.max_tokens) == asked
+
+
+def test_all_else_of_a_decoding_is_the_policys() -> None:
+    decoding = Decoding(stop=("x",), grammar="apr", temperature=0.1, top_p=0.2, max_tokens=3)
+    assert Sampling().complete(decoding) == decoding
