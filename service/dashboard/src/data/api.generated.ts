@@ -200,7 +200,7 @@ export interface JobView {
   approvals: string[];
   metadata: Record<string, unknown>;
   /** On an edited re-run: where it comes from. */
-  lineage: Record<string, unknown> | null;
+  lineage: LineageView | null;
   answer: AnswerView | null;
   error: ErrorView | null;
   usage: UsageView;
@@ -213,6 +213,15 @@ export interface JobView {
   /** Events in its journal. */
   head_seq: number;
   cancel_requested: boolean;
+}
+
+export interface LineageView {
+  /** The job that it comes from. */
+  job: string;
+  /** The edited branch. */
+  branch: string;
+  /** What it returned instead. */
+  output: string | null;
 }
 
 /** T, L, P, waste and times. They are exact once the job has ended. */

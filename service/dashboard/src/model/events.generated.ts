@@ -158,6 +158,8 @@ export interface Decoded {
   logprob?: number | null;
   usage_estimated?: boolean;
   overshoot_tokens?: number;
+  cost?: number;
+  recalled_from?: string | null;
   extra?: Record<string, unknown>;
 }
 
@@ -212,7 +214,7 @@ export interface JobSpec {
   priority?: number;
   approvals?: string[];
   metadata?: Record<string, unknown>;
-  lineage?: Record<string, unknown>;
+  lineage?: Lineage | null;
   raw?: boolean;
 }
 
@@ -243,6 +245,13 @@ export interface Limits {
   backoff?: number;
   prompt_price?: number;
   completion_price?: number;
+}
+
+/** Where an edited re-run comes from. */
+export interface Lineage {
+  job: string;
+  branch: string;
+  output?: string | null;
 }
 
 export interface Message {
