@@ -1,6 +1,5 @@
 """Commands about a job's journal: audit, replay, export."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +11,8 @@ from anabranch.service.cli.connect import job_link, reading
 from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json
 from anabranch.service.client import Client, Json
+from anabranch.service.exports.registry import export_formats
 from anabranch.service.wire import record_of
-
-
-class Form(StrEnum):
-    JSONL = "jsonl"
-    PERFETTO = "perfetto"
-    OTLP = "otlp"
 
 
 def audit(job: JobArgument, as_json: AsJson = False) -> None:
@@ -51,14 +45,25 @@ def replay(
             _compare(client, job, as_json)
 
 
+def _known(name: str) -> str:
+    if name not in export_formats():
+        raise typer.BadParameter(f"{name} is none of {', '.join(export_formats())}")
+    return name
+
+
 def export(
     job: JobArgument,
-    form: Annotated[Form, typer.Option("--format", help="What the file is for.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="|".join(export_formats()), callback=_known, help="What the file is for."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Left out: standard output.")] = None,
 ) -> None:
     """Write the journal for another tool: JSON lines, a Perfetto trace, OTLP spans."""
     with reading() as client:
-        pieces = client.export(job, form.value)
+        pieces = client.export(job, form)
         if output is None:
             for piece in pieces:
                 results().write(piece)

@@ -1,11 +1,20 @@
 """The journal, one record a line, hashes included: whoever has this can check the chain without us."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from anabranch.dag.events import Record
+from anabranch.service.exports.registry import ExportedJob, ExportFormat
 from anabranch.service.wire import record_json
 
 
-def jsonl(records: Sequence[Record]) -> Iterator[str]:
-    for record in records:
+def write_jsonl(job: ExportedJob) -> Iterator[str]:
+    """Writes each record as one line of JSON."""
+    for record in job.records:
         yield record_json(record, hashes=True) + "\n"
+
+
+JSONL = ExportFormat(
+    name="jsonl",
+    title="JSON lines: the journal itself, which can be verified and imported again",
+    media_type="application/x-ndjson",
+    write=write_jsonl,
+)

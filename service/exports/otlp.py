@@ -1,11 +1,14 @@
 """The trace as OTLP/JSON: one ExportTraceServiceRequest, as any collector takes it at /v1/traces."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from anabranch.service.exports.registry import ExportedJob, ExportFormat
 from anabranch.service.telemetry.names import WORKFLOW
+from anabranch.service.telemetry.resource import service_resource
 from anabranch.service.telemetry.span import Kind, Link, Span, Status, Value
+from anabranch.service.telemetry.spans import spans_of
 
 _KINDS = {Kind.INTERNAL: 1, Kind.SERVER: 2, Kind.CLIENT: 3}
 _STATUSES = {Status.UNSET: 0, Status.OK: 1, Status.ERROR: 2}
@@ -14,8 +17,10 @@ _ONE = {bool: "boolValue", float: "doubleValue", str: "stringValue"}
 Json = dict[str, Any]
 
 
-def otlp(spans: Sequence[Span]) -> Iterator[str]:
-    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": WORKFLOW}}]}
+def write_otlp(job: ExportedJob) -> Iterator[str]:
+    """Writes the spans of the job's trace, under the service's name and attributes that OTEL_* variables give."""
+    spans = spans_of(job.records, job.origin, job.pool_model)
+    resource = {"attributes": _attributes(service_resource().attributes.items())}
     scope = {"scope": {"name": WORKFLOW}, "spans": [_span(span) for span in spans]}
     yield json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
     yield "\n"
@@ -51,3 +56,11 @@ def _value(value: Value) -> Json:
     if type(value) is int:
         return {"intValue": str(value)}
     return {_ONE[type(value)]: value}
+
+
+OTLP = ExportFormat(
+    name="otlp",
+    title="OTLP/JSON: the spans of its trace, for any OpenTelemetry collector",
+    media_type="application/json",
+    write=write_otlp,
+)

@@ -4,13 +4,13 @@ Slices of one track must nest, so each branch has a track of its own; what cross
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from anabranch.dag.analysis.graph import EdgeKind, Node, ReasoningGraph, build
 from anabranch.dag.analysis.metrics import critical_by_tokens
-from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, by_path
+from anabranch.service.exports.registry import ExportedJob, ExportFormat
 
 PROCESS = 1
 SHORTEST = 1
@@ -19,8 +19,9 @@ SHORTEST = 1
 Event = dict[str, Any]
 
 
-def perfetto(records: Sequence[Record]) -> Iterator[str]:
-    """Times are microseconds since the job was submitted."""
+def write_perfetto(job: ExportedJob) -> Iterator[str]:
+    """Writes the trace; times are microseconds since the job was submitted."""
+    records = job.records
     graph = build(records)
     began = records[0].at.timestamp()
     yield '{"displayTimeUnit":"ms","traceEvents":[\n'
@@ -83,3 +84,11 @@ def _arrow(
 
 def _micro(seconds: float) -> int:
     return round(seconds * 1e6)
+
+
+PERFETTO = ExportFormat(
+    name="perfetto",
+    title="Perfetto: a trace with a track per branch",
+    media_type="application/json",
+    write=write_perfetto,
+)

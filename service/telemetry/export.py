@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags
 from opentelemetry.trace import Status as OtelStatus
 
 from anabranch.service.telemetry import names
+from anabranch.service.telemetry.resource import service_resource
 from anabranch.service.telemetry.span import Kind, Span, Status
 
 _KINDS = {Kind.INTERNAL: SpanKind.INTERNAL, Kind.SERVER: SpanKind.SERVER, Kind.CLIENT: SpanKind.CLIENT}
@@ -36,7 +37,7 @@ class Exporter:
     """Sends spans to the collector that the environment names."""
 
     def __init__(self) -> None:
-        self._resource = Resource({"service.name": "anabranch"}).merge(OTELResourceDetector().detect())
+        self._resource = service_resource()
         self._sender = OTLPSpanExporter()
 
     async def export(self, spans: Sequence[Span]) -> bool:

@@ -1,12 +1,11 @@
-"""What is derived from a job's journal: graph, branches, audit, exports."""
+"""What is derived from a job's journal: graph, branches, audit."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from starlette.responses import StreamingResponse
 
 from anabranch.dag.analysis.graph import EdgeKind, NodeKind
 from anabranch.dag.events import Record
@@ -16,21 +15,8 @@ from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.branch import branch_json
 from anabranch.service.api.views.graph import graph_json
-from anabranch.service.exports.jsonl import jsonl
-from anabranch.service.exports.otlp import otlp
-from anabranch.service.exports.perfetto import perfetto
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.maintenance import audits
-from anabranch.service.store.rows import JobRow
-from anabranch.service.telemetry.ids import origin_of_job
-from anabranch.service.telemetry.spans import spans_of
-
-Format = Literal["jsonl", "perfetto", "otlp"]
-MEDIA_TYPES: dict[Format, str] = {
-    "jsonl": "application/x-ndjson",
-    "perfetto": "application/json",
-    "otlp": "application/json",
-}
 
 router = APIRouter(prefix="/v1/jobs/{job}", tags=["journals"])
 
@@ -118,22 +104,6 @@ async def audit(job: JobId, deps: Injected) -> Audit:
     )
 
 
-@router.get("/export", response_class=StreamingResponse, responses=problems(404))
-async def export(
-    job: JobId, deps: Injected, form: Annotated[Format, Query(alias="format", description="Of the file.")]
-) -> StreamingResponse:
-    """The journal as a file for other tools: JSON lines, a Perfetto trace, or OTLP/JSON spans."""
-    row = await deps.store.jobs.get(job)
-    records = await deps.store.journal.read(job)
-    model = deps.settings.model or "default"
-    pieces = await asyncio.to_thread(lambda: list(_written(form, row, records, model)))
-    return StreamingResponse(
-        iter(pieces),
-        media_type=MEDIA_TYPES[form],
-        headers={"Content-Disposition": f'attachment; filename="{row.id}.{form}"'},
-    )
-
-
 async def _journal(deps: Dependencies, job: JobId) -> Sequence[Record]:
     records = await deps.store.journal.read(job)
     if not records:
@@ -149,13 +119,3 @@ def _difference(found: audits.Difference) -> Difference:
         stored=repr(found.stored),
         folded=repr(found.folded),
     )
-
-
-def _written(form: Format, row: JobRow, records: Sequence[Record], model: str) -> Iterator[str]:
-    match form:
-        case "jsonl":
-            return jsonl(records)
-        case "perfetto":
-            return perfetto(records)
-        case "otlp":
-            return otlp(spans_of(records, origin_of_job(row.trace_id, row.traceparent), model))

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Problem, post } from "../data/api";
-import { useNow } from "../live";
+import type { Page } from "../data/types";
+import { useFetched, useNow } from "../live";
 import { textOf } from "../model/events";
 import { isOver } from "../model/graph";
 import { ago } from "../model/words";
@@ -51,6 +52,7 @@ export function JobHeader() {
 
 function Actions() {
   const { id, graph } = useJob();
+  const formats = useFetched<Page<{ name: string; title: string }>>("/v1/exports").value?.items ?? [];
   const [problem, setProblem] = useState<Problem | null>(null);
   const [asked, setAsked] = useState(false);
   const cancel = async (): Promise<void> => {
@@ -83,10 +85,10 @@ function Actions() {
       <details className="menu">
         <summary className="button small-button">Export</summary>
         <ul>
-          {["jsonl", "perfetto", "otlp"].map((format) => (
-            <li key={format}>
-              <a href={`/v1/jobs/${id}/export?format=${format}`} download={`${id}.${format}`}>
-                {format}
+          {formats.map(({ name, title }) => (
+            <li key={name}>
+              <a href={`/v1/jobs/${id}/export?format=${name}`} download={`${id}.${name}`} title={title}>
+                {name}
               </a>
             </li>
           ))}
