@@ -109,6 +109,16 @@ export interface ErrorView {
   detail: string;
 }
 
+export interface ExportFormatView {
+  name: string;
+  title: string;
+  media_type: string;
+}
+
+export interface ExportFormats {
+  items: ExportFormatView[];
+}
+
 /** What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`). */
 export interface Extra {
   params?: Record<string, unknown>;
