@@ -60,31 +60,32 @@ class Settings(BaseSettings):
 
     # -- where things are
     url: str | None = None
-    """A running service, for the commands that talk to one."""
+    """Base URL of a running service, for the commands that talk to one. Not set: the store on this machine."""
     key: SecretStr | None = None
-    """With which they call it, where it has tenants."""
+    """Key with which those commands call it, where it has tenants."""
     state: Path = Field(default_factory=_state_folder)
     """Folder of the embedded database."""
     database: str = Field(default_factory=_embedded_database)
     """SQLAlchemy URL: sqlite:///FILE or postgresql://…"""
     host: str = "127.0.0.1"
-    """Address to listen on. Any other than this machine's own is reached by others: then set `tenants`, too."""
+    """Address to listen on. Any but a loopback address is reached by others: then set ANABRANCH_TENANTS, too."""
     port: int = Field(default=8000, ge=0, le=65535)
-    """0 takes a free one."""
+    """Port to listen on; 0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Names, besides the loopback ones, under which a browser may call a service that is bound to loopback."""
 
     tenants: Path | None = None
-    """File of those who may call, and their quotas; see anabranch.service.tenants. None lets anybody call."""
+    """JSON file of those who may call, with keys and quotas; `anabranch keys new` writes it. Not set: anybody may."""
 
     # -- who decodes
     engine: Literal["vllm", "openai", "scripted"] = "vllm"
     """What a replica decodes with: vLLM in its process, an OpenAI-compatible endpoint, or a recorded script."""
     model: str | None = None
-    """An embedded model's name, a folder, or a Hugging Face name. None is the engine's own default."""
+    """A built-in model's name, a folder, or a Hugging Face name. Not set: the engine's own default."""
     replicas: int = Field(default=1, ge=1)
+    """Engines in the worker pool."""
     gpus_per_replica: float = Field(default=0, ge=0)
-    """0 decodes on the CPU."""
+    """GPUs that one replica takes; 0 decodes on the CPU."""
     organizers: int = Field(default=1, ge=1)
     """Processes that run policies; each may hold hundreds of jobs."""
     max_decodes: int = Field(default=32, ge=1)
@@ -92,37 +93,38 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(default=300.0, gt=0)
     """Seconds without a new token after which a decode is tried on another replica."""
     script: Path | None = None
-    """What engine scripted says, as JSON; None is its own demonstration."""
+    """JSON file of what engine `scripted` says. Not set: its own demonstration."""
     upstream_url: str | None = None
-    """Base URL of an OpenAI-compatible endpoint, for engine openai."""
+    """Base URL of an OpenAI-compatible endpoint, for engine `openai`."""
     upstream_key: SecretStr | None = None
-    """With which that endpoint is called."""
+    """Key with which that endpoint is called."""
 
     # -- how jobs run
     lease_seconds: float = Field(default=4.0, gt=0)
-    """A lost organizer's jobs are taken over after this long, so it stays well below ten."""
+    """Seconds after which the jobs of a lost organizer are taken over; keep it well below ten."""
     policy: str = "plan"
-    """For jobs that name none."""
+    """Policy of jobs that name none."""
     max_tokens: int | None = Field(default=None, ge=1)
-    """Tokens per segment, for jobs that do not say. None: what the model's context and the job's budget leave."""
+    """Tokens a segment may have, for jobs that do not say. Not set: what the model's context and the budget leave."""
     temperature: float | None = Field(default=None, ge=0, le=2)
-    """None leaves it to the model's own default."""
+    """Sampling temperature, for jobs that do not say. Not set: the model's own default."""
     top_p: float | None = Field(default=None, gt=0, le=1)
+    """Nucleus of sampling, for jobs that do not say. Not set: the model's own default."""
     prices: dict[str, Price] = {}
-    """By model name, as JSON; the name * stands for all others."""
+    """What a million tokens cost, by model, as JSON: `{"*": {"prompt": 0.1, "completion": 0.4}}`; `*` is all others."""
 
     tools: dict[str, str] = {}
-    """Functions that branches may call, as JSON: a name, and package.module:function."""
+    """Functions that branches may call, as JSON: `{"name": "package.module:function"}`."""
 
     # -- limits
     width: int = Field(default=64, ge=1)
     """Decodes of one job that run at once; more wait in line."""
     tenant_max_running: int | None = Field(default=None, ge=1)
-    """Jobs of one tenant that are worked on at once; tenants then take turns. None is no limit."""
+    """Jobs of one tenant that are worked on at once; tenants then take turns. Not set: no limit."""
     max_request_bytes: int = Field(default=1_000_000, ge=1)
     """Bytes that the body of a request may have."""
     retention_days: float | None = Field(default=None, gt=0)
-    """Ended jobs older than this are purged. None keeps them for ever."""
+    """Days after which ended jobs are purged. Not set: they are kept for ever."""
 
     @field_validator("database")
     @classmethod
