@@ -11,7 +11,7 @@ from anabranch.dag.policy import Param, policy
 RULES = """\
 You are {me}, one of several who think about this at the same time; {others} are the rest. While you write you see \
 what they have written so far. Do not repeat them: take a part that nobody has, and when another has taken yours, \
-break off and take the next. If the question has one final answer, whoever knows it writes it in \\boxed{{}}. Stop \
+break off and take the next. If the question has one final answer, whoever knows it writes it in \\boxed{}. Stop \
 when nothing is left to do."""
 
 

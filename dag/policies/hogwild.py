@@ -6,15 +6,16 @@ from anabranch.dag.actions import Answer, Policy
 from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.peers import GroupConfig, run_group
+from anabranch.dag.policies.parts.peers import FINISHER, GroupConfig, run_group
 from anabranch.dag.policies.parts.shared_memory import Layout
+from anabranch.dag.policies.presets.hogwild_published import HOGWILD_PUBLISHED
 from anabranch.dag.policy import Param, policy
 
 NAMES = ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank", "Grace", "Heidi")
 RULES = """\
 You are {me}. You work on this problem together with {others}, all at the same time, and you see each other's steps. \
 Do different parts, check each other, and do no work twice: agree on who does what in a sentence. Write short steps, \
-with a blank line after each. Whoever knows the final answer writes it in \\boxed{{}} at the end of a step."""
+with a blank line after each. Whoever knows the final answer writes it in \\boxed{} at the end of a step."""
 
 
 @policy(
@@ -22,6 +23,7 @@ with a blank line after each. Whoever knows the final answer writes it in \\boxe
     paper="Rodionov et al. 2025, arXiv 2504.06261",
     use_when="How to split the work shows only on the way: workers see each other's steps and divide it by talking.\n"
     "Needs no training, but a model that follows what others say (the paper's smallest got distracted).",
+    presets={"published": HOGWILD_PUBLISHED},
 )
 def hogwild(
     problem: Problem,
@@ -42,6 +44,13 @@ def hogwild(
             "tokens after which a worker is asked whether its work is redundant (paper 1024, code 256)", ge=0
         ),
     ] = 256,
+    steps: Annotated[
+        Literal["lenient", "strict"],
+        Param("strict: a step ends with . ? ! … alone; lenient: with a quote or a box behind it, too"),
+    ] = "lenient",
+    system_prompt: Annotated[str, Param("what each is told first: {me}, {others}")] = RULES,
+    primer: Annotated[str, Param("how each begins its first step: {me}, {others}")] = "",
+    finisher: Annotated[str, Param("what makes one answer whose tokens are used up")] = FINISHER,
 ) -> Policy:
     """Workers think at once, each reading the others' steps; the first answer wins and stops the rest.
 
@@ -54,11 +63,14 @@ def hogwild(
     """
     config = GroupConfig(
         names=NAMES[:workers],
-        rules=RULES,
+        rules=system_prompt,
         layout=Layout(layout),
         stride=stride,
         tokens=tokens,
         nudge=nudge,
+        primer=primer,
+        strict=steps == "strict",
+        finisher=finisher,
         must_answer=True,
     )
     outcome = yield from run_group(config)

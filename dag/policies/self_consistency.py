@@ -11,14 +11,16 @@ from anabranch.dag.actions import (
     Joined,
     Mode,
     Policy,
+    Result,
     Thought,
     Vote,
     Voted,
 )
-from anabranch.dag.answers.extraction import extract_answer
+from anabranch.dag.answers.extraction import boxed, extract_answer
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
 
@@ -59,7 +61,7 @@ def self_consistency(
         joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
         pending = joined.pending
         for result in joined.results:
-            answer = extract_answer(result.value) if result.ok else None
+            answer = answer_of(result)
             ballots.append(Ballot(branch=result.branch, answer=answer))
         outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
         voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
@@ -67,3 +69,11 @@ def self_consistency(
     if tally is None or tally.winner is None:
         raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
     return Answer(text=tally.winner, sources=tally.supporters)
+
+
+def answer_of(result: Result) -> str | None:
+    """The answer of a sample. What was cut off in the middle has one only in a closed box: its last number may be half
+    of one."""
+    if not result.ok:
+        return None
+    return boxed(result.value) if TRUNCATED in result.flags else extract_answer(result.value)

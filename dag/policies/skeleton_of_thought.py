@@ -8,15 +8,19 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.parts.prompts import fill_text
 from anabranch.dag.policies.parts.skeleton import (
-    LINE,
     NO_SKELETON,
+    POINT,
+    ROUTER,
     SKELETON,
     ask_router,
     format_line,
     point_child,
+    read_skeleton,
     skeleton_form,
 )
+from anabranch.dag.policies.presets.skeleton_published import SKELETON_PUBLISHED
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
@@ -26,13 +30,18 @@ from anabranch.dag.text import say
     paper="Ning et al. 2023, arXiv 2307.15337",
     use_when="A general question is best answered by a list of points that do not need each other.\n"
     "Poor on mathematics and code: the router then answers in one go.",
+    presets={"published": SKELETON_PUBLISHED},
 )
 def skeleton_of_thought(
     problem: Problem,
     *,
     router: Annotated[Literal["ask", "off"], Param("ask the model first whether the question suits")] = "ask",
     points: Annotated[int, Param("points that a skeleton may have", ge=3, le=20)] = 10,
+    point_words: Annotated[int, Param("words that a point of the skeleton may have", ge=1, le=20)] = 5,
     point_tokens: Annotated[int, Param("tokens that one point may take", ge=1)] = 160,
+    router_prompt: Annotated[str, Param("answered with A, B or C; A: by points")] = ROUTER,
+    skeleton_prompt: Annotated[str, Param("asks for a numbered list: {question}, {points}")] = SKELETON,
+    point_prompt: Annotated[str, Param("asks for one point: {question}, {number}, {point}")] = POINT,
 ) -> a.Policy:
     """Write a skeleton, then all its points at once, and set them together in its order: no decode follows the join.
 
@@ -40,17 +49,22 @@ def skeleton_of_thought(
     as an A; a skeleton of fewer than two points is malformed and the question answered directly; a point that failed,
     was refused or was cut off stands as its bare skeleton.
     """
-    suits = router == "off" or (yield from ask_router())
+    suits = router == "off" or (yield from ask_router(router_prompt))
     if not suits:
         return (yield from _answer_directly())
-    yield a.Splice(messages=(say("user", SKELETON.format(points=points)),))
-    outline: a.Segment = yield a.Think(Decoding(structure=skeleton_form(points), max_tokens=24 * points))
-    skeleton = LINE.findall(outline.text)[:points]
+    ask = fill_text(skeleton_prompt, points=points, question=problem.question)
+    yield a.Splice(messages=(say("user", ask),))
+    form = skeleton_form(points, point_words)
+    outline: a.Segment = yield a.Think(Decoding(structure=form, max_tokens=5 * point_words * points))
+    skeleton = read_skeleton(outline.text, points)
     if len(skeleton) < 2:
         yield a.Malformed(problem="no-skeleton", span=outline.text[:200])
         yield a.Splice(messages=(say("user", NO_SKELETON),))
         return (yield from _answer_directly())
-    children = tuple(point_child(i, point, point_tokens) for i, point in enumerate(skeleton, start=1))
+    children = tuple(
+        point_child(i, point, point_tokens, point_prompt, problem.question)
+        for i, point in enumerate(skeleton, start=1)
+    )
     forked: a.Forked = yield a.Fork(children=children)
     joined: a.Joined = yield a.Join(targets=forked.branches)
     written = [result for result in joined.results if result.ok]

@@ -230,3 +230,30 @@ async def test_a_tree_of_ones_own_asks_in_ones_own_words(run: Run) -> None:
 
     job = await run(body, write)
     assert job["answer"]["text"] == "HOT\nCOT\nCOG"
+
+
+async def test_hogwild_as_released(run: Run) -> None:
+    [body] = [each for each in ALL if each["policy"]["name"] == "hogwild"]
+
+    def write(request: DecodeRequest) -> Line:
+        first = request.context.continuation.endswith("nothing is done twice.")
+        if first:
+            return Line(text=" I take the powers of 2: 15.\n\n")
+        return Line(text=" 15 * 13 * 6 is \\boxed{1170}.\n\n")
+
+    job = await run(body, write)
+    assert job["answer"]["text"] == "1170"
+
+
+async def test_skeleton_of_thought_as_published(run: Run) -> None:
+    [body] = [each for each in ALL if each["policy"]["name"] == "skeleton-of-thought"]
+
+    def write(request: DecodeRequest) -> Line:
+        if request.key.branch == "0":
+            return Line(text="1. Use\n2. Size of frame\n3. Price\n")
+        return Line(text=f" it matters ({request.key.branch}).")
+
+    job = await run(body, write)
+    assert job["answer"]["text"] == (
+        "1. Use: it matters (0.1).\n2. Size of frame: it matters (0.2).\n3. Price: it matters (0.3)."
+    )

@@ -27,6 +27,7 @@ from anabranch.dag.answers.extraction import boxed
 from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
+from anabranch.dag.policies.parts.prompts import fill_text
 from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, written_by
 from anabranch.dag.policies.parts.splicing import rewritten
 from anabranch.dag.text import Base, say
@@ -55,15 +56,25 @@ class GroupConfig:
     """Tokens that it may write in all."""
     nudge: int = 0
     """Tokens after which it is asked whether its work is redundant; 0: never."""
+    primer: str = ""
+    """How each begins its first step; `{me}` and `{others}` are names."""
+    strict: bool = False
+    """A step ends behind a sentence alone (`shared_memory.ends_step`)."""
+    finisher: str = FINISHER
+    """Put behind all that was written for one who is made to answer; in a box that it opens, or in a line."""
     must_answer: bool = False
     """Nobody stops by ending a turn; who has no more to say, or no tokens, is made to answer."""
 
-    def child(self, me: int, numbers: Mapping[BranchId, int]) -> SubPolicy:
+    def tell(self, me: int, text: str) -> str:
+        """A text for one of them, with the names in their places."""
         others = ", ".join(name for name in self.names if name != self.names[me])
+        return fill_text(text, me=self.names[me], others=others)
+
+    def child(self, me: int, numbers: Mapping[BranchId, int]) -> SubPolicy:
         return SubPolicy(
             run=lambda: _thinker(self, me, numbers),
             base=Base.PROBLEM,
-            messages=(say("system", self.rules.format(me=self.names[me], others=others)),),
+            messages=(say("system", self.tell(me, self.rules)),),
             role="thinker",
             label=self.names[me],
         )
@@ -99,21 +110,22 @@ def run_group(config: GroupConfig) -> Generator[Action, Any, Answer | tuple[tupl
 
 def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> Policy:
     """One thinker. It gives its answer, flagged so, or else all that it wrote; one that repeats itself has no more."""
-    memory = Memory(names=config.names, me=me)
+    memory = Memory(names=config.names, me=me, strict=config.strict)
     reads: tuple[BranchId, ...] = ()
     context, trace, spent, unasked = "", "", 0, 0
     while spent < config.tokens:
-        nudge = NUDGE if config.nudge and unasked >= config.nudge and not memory.rest.get(me) else ""
-        before, context = context, memory.page(config.layout) + nudge
+        due = config.nudge and unasked >= config.nudge and not memory.rest.get(me)
+        told = NUDGE if due else "" if spent else config.tell(me, config.primer)
+        before, context = context, memory.page(config.layout) + told
         yield rewritten(before, context, reads)
         segment: Segment = yield Think(Decoding(stop=(STEP_END,), max_tokens=config.stride))
         words = own_words(segment.text)
         strays = words != segment.text
         if not words.strip() and (strays or segment.finish is not Finish.STOP):
             break
-        written = nudge + (words.rstrip() + STEP_END if strays else words)
+        written = told + (words.rstrip() + STEP_END if strays else words)
         spent += max(1, segment.tokens)
-        unasked = segment.tokens + (0 if nudge else unasked)
+        unasked = segment.tokens + (0 if due else unasked)
         context += segment.text
         trace += written
         board: Board = yield Post(text=written)
@@ -130,7 +142,7 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
             break
     if not config.must_answer or segment.winding_down:
         return Answer(text=trace.strip())
-    yield rewritten(context, memory.page(config.layout) + FINISHER, reads)
+    yield rewritten(context, memory.page(config.layout) + config.finisher, reads)
     last: Segment = yield Think(Decoding(max_tokens=FINISHER_TOKENS))
-    answer = boxed("\\boxed{" + last.text) or last.text.partition("\n")[0]
+    answer = boxed(config.finisher + last.text) or last.text.partition("\n")[0]
     return Answer(text=answer.strip() or trace.strip(), flags=(FORCED,) if answer.strip() else ())

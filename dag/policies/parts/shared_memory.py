@@ -15,11 +15,13 @@ PAST = "### Past steps\n\n"
 OTHERS = "### Work in progress (others)\n\n"
 OWN = "### Work in progress (own)\n\n"
 UNFINISHED = " <...>\n\n"
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "．", "｡")
+"""What ends a sentence: `.?!…` and their forms in Chinese, Japanese and Korean text (protocols.md section 13)."""
 
 _ENTRY = re.compile(r"\*\*([\w ]+) \[\d+\]:\*\*(.*?)(?=\*\*[\w ]+ \[\d+\]:\*\*|\n### |\Z)", re.DOTALL)
 _STRAY = re.compile(r"\*\*[\w ]+ \[\d+\]:|### (?:Past steps|Work in progress)|<\.\.\.>")
 _BREAK = re.compile(r"\n[ \t]*\n\s*")
-_SENTENCE_END = re.compile(r"""[.!?…。][*"'”’)\]}$`]*$|\\boxed\{.*\}[.$)\]*]*$|```$""", re.DOTALL)
+_CLOSERS = "*\"'”’)]}$`」』）"
 
 
 def own_words(text: str) -> str:
@@ -45,17 +47,33 @@ class Layout(StrEnum):
     """Finished steps in their order, then the others' unfinished ones, then one's own."""
 
 
-def steps_of(text: str) -> tuple[list[str], str]:
+def steps_of(text: str, *, strict: bool = False) -> tuple[list[str], str]:
     """The finished steps at the beginning of a text, and the rest: a step ends at a blank line behind the end of a
-    sentence, outside of fenced code."""
+    sentence, outside of fenced code. Linear in the text."""
     steps: list[str] = []
-    begin = 0
+    begin = seen = fences = 0
     for blank in _BREAK.finditer(text):
-        step = text[begin : blank.start()].strip()
-        if _SENTENCE_END.search(step) and step.count("```") % 2 == 0:
-            steps.append(step)
-            begin = blank.end()
+        paragraph = text[seen : blank.start()]
+        fences += paragraph.count("```")
+        seen = blank.end()
+        if fences % 2 == 0 and ends_step(paragraph, strict=strict):
+            steps.append(text[begin : blank.start()].strip())
+            begin = seen
     return steps, text[begin:]
+
+
+def ends_step(paragraph: str, *, strict: bool) -> bool:
+    """Whether a paragraph ends as a step does. Strict: its last character ends a sentence, as in the released code.
+    Else it may also end with a box or fenced code, and quotes, brackets or stars may stand behind the sentence."""
+    said = paragraph.rstrip()
+    if strict:
+        return said.endswith(SENTENCE_ENDS)
+    return said.endswith("```") or said.rstrip(_CLOSERS).endswith(SENTENCE_ENDS) or _ends_with_box(said)
+
+
+def _ends_with_box(said: str) -> bool:
+    tail = said.rstrip(".$)]*")
+    return tail.endswith("}") and "\\boxed{" in tail
 
 
 @dataclass(slots=True)
@@ -68,10 +86,12 @@ class Memory:
     """Finished steps in the order in which they were finished: whose, the how-manieth of theirs, its text."""
     rest: dict[int, str] = field(default_factory=dict)
     """Unfinished text by thinker."""
+    strict: bool = False
+    """Of `ends_step`."""
 
     def hear(self, who: int, text: str) -> list[str]:
         """Take what a thinker has written since; the steps that it finished by that."""
-        finished, self.rest[who] = steps_of(self.rest.get(who, "") + text)
+        finished, self.rest[who] = steps_of(self.rest.get(who, "") + text, strict=self.strict)
         for step in finished:
             self.steps.append((who, self.count(who) + 1, step))
         return finished

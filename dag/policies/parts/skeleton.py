@@ -1,12 +1,13 @@
 """Skeletons: whether an answer is a list of points, what its skeleton looks like, and how a point is written."""
 
-import re
 from collections.abc import Generator
 from typing import Any
 
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Structure
 from anabranch.dag.grammars.escape import escape
+from anabranch.dag.policies.parts.lists import numbered
+from anabranch.dag.policies.parts.prompts import fill_text
 from anabranch.dag.text import Base, say
 
 ROUTER = """\
@@ -23,37 +24,43 @@ POINT = "Write one or two sentences about point {number}, {point}, and nothing a
 
 _WORD = r"[^\s:.*\d]{1,20}"
 
-LINE = re.compile(r"^\s*\d+[.)]\s*(.+?)[\s:.]*$", re.MULTILINE)
+
+def read_skeleton(text: str, points: int) -> list[str]:
+    """The points of a numbered list, at most so many."""
+    listed = (point.rstrip(" :.*") for point in numbered(text)[0])
+    return [point for point in listed if point][:points]
 
 
 def format_line(number: int, point: str, text: str) -> str:
     return f"{number}. {point}: {text}" if text else f"{number}. {point}"
 
 
-def ask_router() -> Generator[a.Action, Any, bool]:
+def ask_router(prompt: str) -> Generator[a.Action, Any, bool]:
     """What the router says, in a branch of its own: the skeleton's context stays as the paper has it."""
     letters = Decoding(structure=Structure(choice=("A", "B", "C")), temperature=0.0, max_tokens=4)
     ask = a.Thought(
-        base=Base.PROBLEM, messages=(say("user", ROUTER),), decoding=letters, role="router", returns=a.aside
+        base=Base.PROBLEM, messages=(say("user", prompt),), decoding=letters, role="router", returns=a.aside
     )
     forked: a.Forked = yield a.Fork(children=(ask,))
     joined: a.Joined = yield a.Join(targets=forked.branches)
     return all(result.value.strip().startswith("A") for result in joined.results if result.ok)
 
 
-def skeleton_form(points: int) -> Structure:
-    """A list of 3 points to so many, each of 1 to 5 words, as a pattern: it ends by itself."""
+def skeleton_form(points: int, words: int) -> Structure:
+    """A list of 3 points to so many, each of 1 to so many words, as a pattern: it ends by itself."""
     pattern = ""
     for number in range(points, 0, -1):
-        line = rf"{number}\. {_WORD}( {_WORD}){{0,4}}\n"
+        line = rf"{number}\. {_WORD}( {_WORD}){{0,{words - 1}}}\n"
         pattern = f"({line}{pattern})?" if number > 3 else line + pattern
     return Structure(regex=pattern)
 
 
-def point_child(number: int, point: str, tokens: int) -> a.Thought:
+def point_child(number: int, point: str, tokens: int, prompt: str, question: str) -> a.Thought:
+    """The child that writes a point, behind the skeleton."""
+    told = fill_text(prompt, number=number, point=escape(point), question=question)
     return a.Thought(
         base=Base.PARENT,
-        messages=(say("user", POINT.format(number=number, point=escape(point))),),
+        messages=(say("user", told),),
         opening=(f"{number}. {escape(point)}:",),
         decoding=Decoding(max_tokens=tokens),
         role="point",

@@ -196,3 +196,47 @@ def test_when_all_fail_the_job_does_and_says_so(simulate: Simulate) -> None:
     simulation = simulate("hogwild", talk([refused], [refused]), params=PARAMS)
     assert of_kind(simulation, e.JobFailed)[0].detail == "no thinker wrote anything"
     check(simulation)
+
+
+def test_as_released_there_are_a_system_prompt_a_first_step_and_a_finisher(listen: Listen) -> None:
+    def write(decode: Decode) -> str:
+        return "6} or so" if "The time is over" in decode.context.continuation else words(8)
+
+    heard = listen("hogwild", write, params={"preset": "published", "tokens": 16, "stride": 8})
+    first, second, last = heard.of("0.1")
+    assert first.context.messages[0][1].startswith("# Working together\n\nYou are Alice.")
+    assert first.context.messages[0][1].endswith("in \\boxed{}.")
+    assert first.context.continuation.endswith(
+        "**Alice [1]:** Hi, I'm Alice. Let us first agree who does what, so that nothing is done twice."
+    )
+    assert second.context.continuation.count("Hi, I'm Alice.") == 1
+    assert (
+        "**Bob [1]:** Hi, I'm Bob." in second.context.continuation
+        or "Hi, I'm Bob." in last.context.continuation
+    )
+    assert last.context.continuation.endswith("From all that we have found, the final answer is \\boxed{")
+    assert answer(heard.simulation).text == "6"
+    check(heard.simulation)
+
+
+def test_as_released_a_box_without_a_full_stop_ends_no_step(simulate: Simulate) -> None:
+    script = talk([" it is \\boxed{4}\n\n", " no, \\boxed{5}.\n\n"], [])
+    lenient = simulate("hogwild", script, params=PARAMS)
+    assert answer(lenient).text == "4"
+    script = talk([" it is \\boxed{4}\n\n", " no, \\boxed{5}.\n\n"], [])
+    strict = simulate("hogwild", script, params={**PARAMS, "steps": "strict"})
+    assert answer(strict).text == "5"
+
+
+def test_ones_own_words_may_hold_braces(listen: Listen) -> None:
+    params = {
+        **PARAMS,
+        "tokens": 16,
+        "system_prompt": "{me} {x} {} {0!r} {others}",
+        "finisher": "\n\nEnd {here}:",
+    }
+    heard = listen("hogwild", lambda decode: " {me}\nrest" + " word" * 6, params=params)
+    first, *_, last = heard.of("0.1")
+    assert first.context.messages[0][1] == "Alice {x} {} {0!r} Bob"
+    assert last.context.continuation.endswith("End {here}:")
+    assert answer(heard.simulation).text == "{me}"  # without a box: the line

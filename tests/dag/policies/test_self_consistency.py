@@ -76,3 +76,20 @@ def test_samples_share_the_problem_and_differ_by_seed(simulate: Simulate) -> Non
     simulation = simulate("self-consistency", samples((1, "7"), (2, "7"), (3, "7")), params={"n": 3})
     seeds = {event.seed for event in of_kind(simulation, e.SegmentStarted)}
     assert len(seeds) == 3
+
+
+def test_a_sample_that_was_cut_off_votes_only_with_a_closed_box(simulate: Simulate) -> None:
+    """Its last number may be half of one: 4 of 42."""
+    script = {
+        "0.1": words(9, "4"),
+        "0.2": words(5, "42"),
+        "0.3": words(4, "\\boxed{42}") + " and so on and on",
+    }
+    simulation = simulate("self-consistency", script, params={"n": 3, "stop": "all"}, max_tokens=7)
+    last = of_kind(simulation, e.BranchesVoted)[-1]
+    assert {each.answer: each.weight for each in last.classes} == {"42": 2}
+    assert last.abstained == ("0.1",)
+
+
+def test_a_single_sample_is_the_answer(simulate: Simulate) -> None:
+    assert answer(simulate("self-consistency", {"0.1": "so 42"}, params={"n": 1})).text == "42"

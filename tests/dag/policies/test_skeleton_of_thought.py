@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
+from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
+from anabranch.dag.policies.parts.skeleton import read_skeleton
 
 REFUSED = Fault(cause="refused", retryable=False)
 SKELETON = "1. Cost of rent\n2. Speed of trains.\n3. Risk\n"
@@ -132,3 +134,39 @@ def test_the_form_of_a_skeleton_ends_by_itself(simulate: Simulate) -> None:
     assert not pattern.fullmatch("1. One\n2. Two\n")
     assert not pattern.fullmatch("1. One point of too many words\n2. Two\n3. Three\n")
     assert not pattern.fullmatch(f"1. {'x' * 21}\n2. Two\n3. Three\n")
+
+
+def test_router_skeleton_and_points_may_be_asked_for_in_ones_own_words(listen: Listen) -> None:
+    params = {
+        "router_prompt": "Points {or} not?",
+        "skeleton_prompt": "{points} headings for {question} {x}",
+        "point_prompt": "Now {number}: {point} {} {0}",
+        "points": 4,
+    }
+    heard = listen("skeleton-of-thought", SCRIPT, params=params, question="Why {point}?")
+    asked = {branch: heard.of(branch)[0].context.messages[-1][1] for branch in ("0.1", "0", "0.3")}
+    assert asked == {
+        "0.1": "Why {point}?\n\nPoints {or} not?",
+        "0": "Why {point}?\n\n4 headings for Why {point}? {x}",
+        "0.3": "Now 2: Speed of trains {} {0}",
+    }
+    check(heard.simulation)
+
+
+def test_a_point_of_a_skeleton_may_be_longer(listen: Listen) -> None:
+    heard = listen("skeleton-of-thought", SCRIPT, params={"point_words": 7})
+    structure = heard.of("0")[0].decoding.structure
+    assert structure
+    assert re.fullmatch(structure.regex, "1. one two three four five six seven\n2. a\n3. b\n")
+    assert not re.fullmatch(structure.regex, "1. one two three four five six seven eight\n2. a\n3. b\n")
+
+
+def test_the_published_form_asks_no_router(simulate: Simulate) -> None:
+    script = {"0": SKELETON, "0.1": "cheap", "0.2": "fast", "0.3": "low"}
+    simulation = simulate("skeleton-of-thought", script, params={"preset": "published"})
+    assert answer(simulation).text == "1. Cost of rent: cheap\n2. Speed of trains: fast\n3. Risk: low"
+    check(simulation)
+
+
+def test_a_skeleton_of_a_million_blanks_is_read_at_once() -> None:
+    assert read_skeleton("\n" * 10**6 + "1. a" + " " * 10**6 + ":\n", 10) == ["a"]

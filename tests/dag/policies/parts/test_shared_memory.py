@@ -99,3 +99,27 @@ def test_rewriting_keeps_what_both_texts_begin_with(before: str, after: str) -> 
     assert before[: len(before) - splice.removes] + splice.text == after
     if after.startswith(before):
         assert splice.removes == 0
+
+
+@pytest.mark.parametrize("end", [".", "?", "!", "…", "。", "？", "！"])
+def test_as_released_a_step_ends_where_its_last_character_ends_a_sentence(end: str) -> None:
+    assert steps_of(f"One{end}\n\nTwo", strict=True) == ([f"One{end}"], "Two")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a list:\n\n",
+        "He said: “Yes.”\n\n",
+        "so \\boxed{5}\n\n",
+        "```\nx = 1.\n\ny = 2\n```\n\n",
+        "**One.**\n\n",
+    ],
+)
+def test_and_nowhere_else(text: str) -> None:
+    assert steps_of(text, strict=True) == ([], text)
+
+
+@pytest.mark.parametrize("text", ["a\n\n", "\\boxed{", ".)", "```\n\n", "\n \n", "\\boxed{}\n\n"])
+def test_a_degenerate_text_is_read_at_once(text: str) -> None:
+    steps_of(text * 200_000)
