@@ -7,8 +7,8 @@ import { runnerImport } from "vite";
 const source = (name) => fileURLToPath(new URL(`../src/model/${name}`, import.meta.url));
 const load = async (name) =>
   (await runnerImport(source(name), { configFile: false, logLevel: "error" })).module;
-const { graphOf } = await load("journal.ts");
-const { measure } = await load("metrics.ts");
+const { graphOf } = await load("journal/journal.ts");
+const { measure } = await load("analysis/metrics.ts");
 
 for (const path of process.argv.slice(2)) {
   const read = JSON.parse(readFileSync(path, "utf8"));

@@ -30,7 +30,7 @@ Schema = Mapping[str, Any]
 def files() -> dict[Path, str]:
     """The files, each with the text that it should have."""
     return {
-        SOURCES / "model" / "events.generated.ts": _events(),
+        SOURCES / "model" / "journal" / "events.generated.ts": _events(),
         SOURCES / "data" / "api.generated.ts": _answers(),
     }
 

@@ -1,8 +1,8 @@
 /** Writes small journals for the tests: each call is one event at the moment last named with `at`. */
 
-import type { JournalEvent, Kind, Payloads } from "../src/model/events";
-import type { ReasoningGraph } from "../src/model/graph";
-import { graphOf } from "../src/model/journal";
+import type { JournalEvent, Kind, Payloads } from "../src/model/journal/events";
+import type { ReasoningGraph } from "../src/model/journal/graph";
+import { graphOf } from "../src/model/journal/journal";
 
 export const EPOCH = Date.parse("2026-03-14T09:00:00Z") / 1000;
 

@@ -3,9 +3,9 @@
  * stream or a resync all mend in the same way: what follows the last known seq is fetched.
  */
 
-import type { JournalEvent } from "../model/events";
-import { emptyGraph, isOver, type ReasoningGraph } from "../model/graph";
-import { fold } from "../model/journal";
+import type { JournalEvent } from "../model/journal/events";
+import { emptyGraph, isOver, type ReasoningGraph } from "../model/journal/graph";
+import { fold } from "../model/journal/journal";
 import { get, Problem, withQuery } from "./api";
 import { stream } from "./stream";
 

@@ -3,7 +3,7 @@
  * while the tab is hidden (browsers allow six streams to a server over all tabs), resumed at its cursor when it is seen.
  */
 
-import type { JournalEvent } from "../model/events";
+import type { JournalEvent } from "../model/journal/events";
 import { authorization, withQuery } from "./api";
 import { readEvents, type ServerEvent } from "./sse";
 import type { Job, Load } from "./types";

@@ -4,7 +4,7 @@
  * the whole graph as long as the user has not moved it.
  */
 
-import type { Box, Layout, Route } from "../model/layout";
+import type { Box, Layout, Route } from "../model/layout/layout";
 import { between, Camera, ease, fitting, type Size, type View } from "./camera";
 import { boundsOf, Minimap } from "./minimap";
 import { paintEdges } from "./paintEdges";

@@ -1,6 +1,6 @@
 /** The whole graph in a corner: drawn once per layout, then copied; the frame shows what is on the screen. */
 
-import type { Layout } from "../model/layout";
+import type { Layout } from "../model/layout/layout";
 import { type Bounds, fitting, type Size, type View } from "./camera";
 import { colourOf } from "./paintNodes";
 import type { Palette } from "./palette";

@@ -1,6 +1,6 @@
 /** Edges: fork and join are told apart by colour and by their ends (a dot where it leaves, an arrow where it joins). */
 
-import type { Route } from "../model/layout";
+import type { Route } from "../model/layout/layout";
 import type { Bounds, View } from "./camera";
 import type { Palette } from "./palette";
 import type { Scene } from "./scene";

@@ -1,6 +1,6 @@
 /** Nodes: cards for segments and stacks, small signs for start, join and answer; plain boxes from afar. */
 
-import type { Box } from "../model/layout";
+import type { Box } from "../model/layout/layout";
 import type { Bounds, View } from "./camera";
 import { FAR } from "./paintEdges";
 import type { Palette } from "./palette";

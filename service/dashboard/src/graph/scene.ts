@@ -1,9 +1,9 @@
 /** What the canvas is given to draw: the visible graph, where it stands, and how each node looks. */
 
-import type { VisibleGraph, VisibleNode } from "../model/fold";
-import { type Branch, type GraphNode, isBlocked, type ReasoningGraph } from "../model/graph";
-import type { Layout } from "../model/layout";
-import { durations, isWork, type Phase, phaseAt } from "../model/phases";
+import { durations, isWork, type Phase, phaseAt } from "../model/analysis/phases";
+import { type Branch, type GraphNode, isBlocked, type ReasoningGraph } from "../model/journal/graph";
+import type { VisibleGraph, VisibleNode } from "../model/layout/fold";
+import type { Layout } from "../model/layout/layout";
 import { counted, median, seconds, tokens } from "../model/words";
 
 export interface Scene {

@@ -1,6 +1,6 @@
 import { LongText } from "../parts/LongText";
 import { useJob } from "./JobContext";
-import { Sources } from "./PointPanels";
+import { Sources } from "./panels/PointPanels";
 
 export function Answer() {
   const { graph } = useJob();

@@ -3,9 +3,9 @@
 import { createContext, useContext } from "react";
 import type { JobFeed } from "../data/feed";
 import type { Job } from "../data/types";
-import type { GraphNode, ReasoningGraph } from "../model/graph";
-import type { Metrics } from "../model/metrics";
-import type { TimeScale } from "../model/timeScale";
+import type { Metrics } from "../model/analysis/metrics";
+import type { GraphNode, ReasoningGraph } from "../model/journal/graph";
+import type { TimeScale } from "../model/layout/timeScale";
 import type { JobView } from "./view";
 
 export interface JobState {

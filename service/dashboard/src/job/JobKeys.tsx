@@ -1,5 +1,5 @@
 import { useKeys } from "../keys";
-import { criticalSteps } from "../model/rows";
+import { criticalSteps } from "../model/layout/rows";
 import { nextHit } from "../model/search";
 import { useJob } from "./JobContext";
 import { fillWindow, openGroups, search, selectNode, showView, VIEWS } from "./view";

@@ -1,4 +1,4 @@
-import { isOver } from "../model/graph";
+import { isOver } from "../model/journal/graph";
 import { percent, seconds, times, tokens } from "../model/words";
 import { Gauge } from "../parts/small";
 import { useJob } from "./JobContext";

@@ -1,6 +1,6 @@
 import { useMemo } from "react";
-import { explain } from "../model/explain";
-import { isOver } from "../model/graph";
+import { explain } from "../model/analysis/explain";
+import { isOver } from "../model/journal/graph";
 import { BranchLink } from "../parts/BranchLink";
 import { useJob } from "./JobContext";
 

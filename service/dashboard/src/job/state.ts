@@ -3,12 +3,12 @@
 import { useMemo } from "react";
 import type { Job } from "../data/types";
 import { useFeed, useFetched, useNow } from "../live";
-import { isOver, type ReasoningGraph } from "../model/graph";
-import { measure } from "../model/metrics";
-import { isWork, spansOf } from "../model/phases";
-import { rowsOf } from "../model/rows";
+import { measure } from "../model/analysis/metrics";
+import { isWork, spansOf } from "../model/analysis/phases";
+import { isOver, type ReasoningGraph } from "../model/journal/graph";
+import { rowsOf } from "../model/layout/rows";
+import { TimeScale } from "../model/layout/timeScale";
 import { search } from "../model/search";
-import { TimeScale } from "../model/timeScale";
 import type { JobState } from "./JobContext";
 import { useJobView, usePlayhead } from "./view";
 

@@ -1,7 +1,7 @@
 /** What the job page looks at, read from and written to the address: view, node, folds, search, order, playhead. */
 
 import { useEffect, useState } from "react";
-import type { Order } from "../model/rows";
+import type { Order } from "../model/layout/rows";
 import { changeQuery, usePlace } from "../router";
 
 export type View = "graph" | "waterfall" | "transcript" | "journal";

@@ -1,6 +1,6 @@
 /** Search inside one job: which nodes a text is found in, in the order of the rows. */
 
-import type { GraphNode, ReasoningGraph } from "./graph";
+import type { GraphNode, ReasoningGraph } from "./journal/graph";
 
 /** Ids of the nodes in whose name, label, text or replica the query is found, whatever the case. Empty finds nothing. */
 export function search(graph: ReasoningGraph, order: readonly GraphNode[], query: string): string[] {

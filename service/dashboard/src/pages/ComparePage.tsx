@@ -1,9 +1,9 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type FormEvent, useMemo, useRef, useState } from "react";
 import { useFeed } from "../live";
-import { type Pair, pairs, parting } from "../model/compare";
-import type { ReasoningGraph } from "../model/graph";
-import { type Metrics, measure } from "../model/metrics";
+import { type Pair, pairs, parting } from "../model/analysis/compare";
+import { type Metrics, measure } from "../model/analysis/metrics";
+import type { ReasoningGraph } from "../model/journal/graph";
 import { percent, seconds, times, tokens } from "../model/words";
 import { Link } from "../parts/Link";
 import { LongText } from "../parts/LongText";

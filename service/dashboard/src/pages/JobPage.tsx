@@ -1,20 +1,20 @@
 import { lazy, Suspense, useEffect } from "react";
 import { Answer } from "../job/Answer";
-import { GraphView } from "../job/GraphView";
 import { JobContext, type JobState } from "../job/JobContext";
 import { JobHeader } from "../job/JobHeader";
 import { JobKeys } from "../job/JobKeys";
 import { MetricsStrip } from "../job/MetricsStrip";
-import { Overview } from "../job/Overview";
-import { Panel } from "../job/Panel";
 import { PendingApprovals } from "../job/PendingApprovals";
+import { Panel } from "../job/panels/Panel";
 import { Story } from "../job/Story";
 import { useJobState } from "../job/state";
-import { WindowProvider } from "../job/TimeAxis";
 import { Toolbar } from "../job/Toolbar";
+import { GraphView } from "../job/views/GraphView";
+import { Overview } from "../job/views/Overview";
+import { WindowProvider } from "../job/views/TimeAxis";
 import { Empty, ProblemNote } from "../parts/small";
 
-const lists = () => import("../job/listViews");
+const lists = () => import("../job/views/listViews");
 const Waterfall = lazy(() => lists().then((views) => ({ default: views.Waterfall })));
 const Transcript = lazy(() => lists().then((views) => ({ default: views.Transcript })));
 const Journal = lazy(() => lists().then((views) => ({ default: views.Journal })));

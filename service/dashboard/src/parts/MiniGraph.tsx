@@ -1,10 +1,10 @@
 import { useLayoutEffect, useRef } from "react";
 import { GraphCanvas } from "../graph/GraphCanvas";
 import { sceneOf } from "../graph/scene";
-import { visibleGraph } from "../model/fold";
-import type { ReasoningGraph } from "../model/graph";
-import { layoutOf } from "../model/layout";
-import type { Metrics } from "../model/metrics";
+import type { Metrics } from "../model/analysis/metrics";
+import type { ReasoningGraph } from "../model/journal/graph";
+import { visibleGraph } from "../model/layout/fold";
+import { layoutOf } from "../model/layout/layout";
 import { useTheme } from "../theme";
 
 interface Props {

@@ -1,0 +1,251 @@
+import { useState } from "react";
+import { withQuery } from "../../data/api";
+import type { BranchDetail } from "../../data/types";
+import { useFetched } from "../../live";
+import { durations, isWork, PHASES } from "../../model/analysis/phases";
+import { curlOf } from "../../model/curl";
+import type { Branch, GraphNode } from "../../model/journal/graph";
+import { counted, seconds, tokens } from "../../model/words";
+import { BranchLink } from "../../parts/BranchLink";
+import { LongText } from "../../parts/LongText";
+import { CopyButton, ProblemNote, Status } from "../../parts/small";
+import { useJob } from "../JobContext";
+import { selectNode } from "../view";
+import { ContextView } from "./ContextView";
+import { ReRun } from "./ReRun";
+
+/** One branch: what it was sent, what it wrote, what that took, and who used it. */
+export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode | null }) {
+  const { id, graph, view } = useJob();
+  const [rerunning, setRerunning] = useState(false);
+  const segments = branch.nodes.map((one) => graph.nodes.get(one)!).filter(isWork);
+  const shown = node && isWork(node) ? node : segments.at(-1);
+  const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
+  const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
+  const output = segments
+    .filter((one) => one.status !== "failed")
+    .map((one) => one.text)
+    .join("");
+  const curl = (): string =>
+    curlOf({
+      origin: window.location.origin,
+      messages: detail.value?.context?.messages ?? [],
+      continuation: detail.value?.context?.continuation ?? "",
+      model: "anabranch/sequential",
+      seed: shown?.sampling.seed ?? 0,
+      temperature: shown?.sampling.temperature ?? graph.spec?.sampling?.temperature ?? null,
+      maxTokens: shown?.sampling.maxTokens ?? 0,
+    });
+  return (
+    <div className="stack">
+      <header>
+        <h2 className="row">
+          <code>{branch.id}</code> <Status of={branch.status} />
+        </h2>
+        <p className="quiet">
+          {[branch.role, branch.label].filter(Boolean).join(": ")}
+          {branch.policy && branch.parent !== null && ` · policy ${branch.policy}`}
+          {branch.tool && ` · tool ${branch.tool}`}
+        </p>
+        {branch.cause && <p className="wrong text">{branch.cause}</p>}
+      </header>
+      <Relations branch={branch} />
+      {segments.length > 0 && <Segments segments={segments} selected={node?.id ?? null} />}
+      {shown && <Measures branch={branch} node={shown} />}
+      <div className="row">
+        {detail.value?.context && <CopyButton text={curl} label="Copy as curl" />}
+        {output && <CopyButton text={() => output} label="Copy output" />}
+        {branch.parent !== null && branch.endedAt !== null && (
+          <button type="button" className="button small-button" onClick={() => setRerunning(true)}>
+            Edit and re-run from here
+          </button>
+        )}
+      </div>
+      <Output branch={branch} segments={segments} selected={node?.id ?? null} />
+      {detail.problem && <ProblemNote problem={detail.problem} retry={detail.again} />}
+      {detail.value?.context && shown && (
+        <ContextView context={detail.value.context} branch={branch} segment={shown} find={view.find} />
+      )}
+      {rerunning && (
+        <ReRun branch={branch} output={branch.value || output} close={() => setRerunning(false)} />
+      )}
+    </div>
+  );
+}
+
+/** What it wrote, segment by segment, with what the runtime wrote in between; then what it returned, if that differs. */
+function Output({
+  branch,
+  segments,
+  selected,
+}: {
+  branch: Branch;
+  segments: GraphNode[];
+  selected: string | null;
+}) {
+  const { view } = useJob();
+  const isTold =
+    segments.some((one) => one.text === branch.value) ||
+    segments.map((one) => one.text).join("") === branch.value;
+  return (
+    <section>
+      <h3>Output{segments.length > 1 ? ` of ${segments.length} segments` : ""}</h3>
+      {segments.every((one) => one.text === "") && <p className="faint">Nothing yet.</p>}
+      {segments.map((one) => (
+        <div
+          key={one.id}
+          className={`written${one.id === selected && segments.length > 1 ? " selected" : ""}`}
+        >
+          {one.inserted && one.ordinal > 1 && (
+            <details>
+              <summary className="faint small">
+                {counted(one.inserted.length, "character")} written by the runtime
+              </summary>
+              <LongText text={one.inserted} first={1200} find={view.find} />
+            </details>
+          )}
+          {one.status === "failed" && <p className="wrong small">This attempt broke off; nobody reads it.</p>}
+          <LongText text={one.text} find={view.find} />
+        </div>
+      ))}
+      {branch.value && !isTold && (
+        <>
+          <h3>Returned{branch.flags.length > 0 ? ` (${branch.flags.join(", ")})` : ""}</h3>
+          <LongText text={branch.value} find={view.find} />
+        </>
+      )}
+    </section>
+  );
+}
+
+function Relations({ branch }: { branch: Branch }) {
+  const { graph } = useJob();
+  const vote = graph.votes.at(-1)?.classes.find((one) => one.branches.includes(branch.id));
+  const isSource = graph.answer?.sources.includes(branch.id) ?? false;
+  return (
+    <dl className="facts">
+      {branch.parent !== null && (
+        <div>
+          <dt>Forked by</dt>
+          <dd>
+            <BranchLink branch={branch.parent} node={branch.entry[0]} />
+          </dd>
+        </div>
+      )}
+      {branch.after.length > 0 && (
+        <div>
+          <dt>{branch.role === "merge" ? "Merges" : "After"}</dt>
+          <dd className="row">
+            {branch.after.map((id) => (
+              <BranchLink key={id} branch={id} node={graph.branches.get(id)?.nodes.at(-1)} />
+            ))}
+          </dd>
+        </div>
+      )}
+      {branch.parent !== null && (
+        <div>
+          <dt>Used by</dt>
+          <dd className="row">
+            {branch.consumers.map((id) => (
+              <BranchLink key={id} branch={id} node={id} />
+            ))}
+            {branch.mergedInto && <BranchLink branch={branch.mergedInto} />}
+            {isSource && <BranchLink branch="answer" node="answer" />}
+            {branch.consumers.length === 0 && !isSource && !branch.mergedInto && (
+              <span className="faint">nobody{branch.endedAt === null ? " yet" : ""}</span>
+            )}
+          </dd>
+        </div>
+      )}
+      {branch.pruned && (
+        <div>
+          <dt>Pruned by</dt>
+          <dd>{branch.pruned}</dd>
+        </div>
+      )}
+      {vote && (
+        <div>
+          <dt>Voted for</dt>
+          <dd>
+            {vote.answer.slice(0, 80)} <span className="faint">({vote.weight} in all)</span>
+          </dd>
+        </div>
+      )}
+      {graph.votes.at(-1)?.abstained.includes(branch.id) && (
+        <div>
+          <dt>Voted for</dt>
+          <dd className="faint">nothing: no answer was found in it</dd>
+        </div>
+      )}
+      {branch.scores.map(({ by, score, detail }, i) => (
+        <div key={i}>
+          <dt>Score, {by}</dt>
+          <dd className="number" title={detail}>
+            {score.toPrecision(3)}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Segments({ segments, selected }: { segments: GraphNode[]; selected: string | null }) {
+  const { now } = useJob();
+  const longest = Math.max(...segments.map((one) => (one.ended ?? now) - one.ready), 1e-6);
+  return (
+    <ul className="segments" aria-label="Segments">
+      {segments.map((one) => {
+        const spent = durations(one, now);
+        return (
+          <li key={one.id}>
+            <button type="button" aria-pressed={one.id === selected} onClick={() => selectNode(one.id)}>
+              <code>{one.id}</code>
+              <span className="phases" aria-hidden="true">
+                {PHASES.map((phase) => (
+                  <i key={phase} className={phase} style={{ width: `${(100 * spent[phase]) / longest}%` }} />
+                ))}
+              </span>
+              <span className="number">
+                {one.attempt > 1 && <span className="wrong">attempt {one.attempt} · </span>}
+                {one.fault ? <span className="wrong">{one.fault}</span> : `${tokens(one.tokens)} tok`}
+              </span>
+            </button>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
+  const { now } = useJob();
+  const spent = durations(node, now);
+  const cached = node.promptTokens > 0 ? Math.round((100 * node.cachedTokens) / node.promptTokens) : 0;
+  const facts: [string, string][] = [
+    ["Prompt", `${tokens(node.promptTokens)} tok`],
+    ["Cached", `${tokens(node.cachedTokens)} tok (${cached}%)`],
+    ["Decoded", `${tokens(node.tokens)} tok`],
+    ["Queue", seconds(spent.queue)],
+    ["Prefill", seconds(spent.prefill)],
+    ["Decode", seconds(spent.decode)],
+    ["Speed", spent.decode > 0 ? `${(node.tokens / spent.decode).toFixed(0)} tok/s` : "–"],
+    ["Finish", node.finish || node.status],
+    ["Attempts", String(branch.attempts)],
+    ["Seed", String(node.sampling.seed)],
+    ["Temperature", node.sampling.temperature === null ? "default" : String(node.sampling.temperature)],
+    ["Max tokens", node.sampling.maxTokens > 0 ? tokens(node.sampling.maxTokens) : "default"],
+  ];
+  if (node.replica) facts.push(["Replica", node.replica]);
+  if (node.engine) facts.push(["Engine", node.engine]);
+  if (node.sampling.structured) facts.push(["Form", "structured"]);
+  return (
+    <dl className="facts measures">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="number">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import { emptyGraph } from "../../src/model/journal/graph";
+import { fold, graphOf } from "../../src/model/journal/journal";
+import { forkJoin, Story } from "../story";
+
+const edges = (story: Story) =>
+  story.graph.edges.map(({ source, target, kind }) => `${source} ${kind} ${target}`);
+
+describe("a journal folded into a graph", () => {
+  it("has a node per segment and points for start, join and answer", () => {
+    const graph = forkJoin({ "0.1": 100, "0.2": 300 }).graph;
+    expect([...graph.nodes.keys()]).toEqual(["start", "0.1/1", "0.2/1", "0/j1", "answer"]);
+    expect(graph.status).toBe("succeeded");
+    expect(graph.answer).toEqual({ text: "21", sources: ["0.1", "0.2"], forced: false });
+  });
+
+  it("forks from the start, joins the last nodes, goes on to the answer", () => {
+    expect(edges(forkJoin({ "0.1": 100, "0.2": 300 }))).toEqual([
+      "start fork 0.1/1",
+      "start fork 0.2/1",
+      "start next 0/j1",
+      "0.1/1 join 0/j1",
+      "0.2/1 join 0/j1",
+      "0/j1 next answer",
+    ]);
+  });
+
+  it("starts a fork edge at the parent's last finished node, not at the one still decoding", () => {
+    const story = new Story("async-think").start(["0"]).at(1).finish("0", 40);
+    story.write("SegmentStarted", "0", { segment: 2, continues: true }).fork("0.1").start(["0.1"]);
+    expect(edges(story)).toContain("0/1 fork 0.1/1");
+  });
+
+  it("draws what a branch waited for", () => {
+    const story = new Story("plan")
+      .fork("0.1")
+      .fork("0.2", { after: ["0.1"] })
+      .start(["0.1"])
+      .at(1)
+      .finish("0.1", 10);
+    story.returned("0.1").start(["0.2"]);
+    expect(edges(story)).toContain("0.1/1 depends 0.2/1");
+  });
+
+  it("keeps each attempt of a retried branch as a node of its own", () => {
+    const story = new Story().fork("0.1").start(["0.1"]).at(1);
+    story.write("SegmentFinished", "0.1", {
+      segment: 1,
+      attempt: 1,
+      decoded: {
+        text: "So",
+        finish: "error",
+        fault: { cause: "replica-died" },
+        usage: { completion_tokens: 7 },
+      },
+    });
+    story.write("BranchRetried", "0.1", { attempt: 2, cause: "replica-died" });
+    story.write("SegmentStarted", "0.1", { segment: 2, attempt: 2 });
+    const graph = story.graph;
+    expect(graph.nodes.get("0.1/1")?.status).toBe("failed");
+    expect(graph.nodes.get("0.1/2")?.attempt).toBe(2);
+    expect(graph.branches.get("0.1")?.attempts).toBe(2);
+  });
+
+  it("waits while an approval is open, and runs on when it is decided", () => {
+    const story = new Story().write("ApprovalRequested", "0", {
+      approval: 1,
+      gate: "fork",
+      subject: "Fork?",
+    });
+    expect(story.graph.status).toBe("waiting");
+    story.at(60).write("ApprovalDecided", "0", { approval: 1, decision: "approve", by: "ada" });
+    expect(story.graph.status).toBe("running");
+    expect(story.graph.approvals[0]).toMatchObject({ decision: "approve", by: "ada" });
+  });
+
+  it("gives the same graph event by event as in one go, and skips what it has", () => {
+    const { events } = forkJoin({ "0.1": 100, "0.2": 300, "0.3": 200 });
+    const graph = emptyGraph("job");
+    for (let i = 0; i < events.length; i++) fold(graph, events.slice(0, i + 1));
+    expect(graph).toEqual(graphOf(events));
+  });
+
+  it("passes over kinds that it does not know", () => {
+    const story = forkJoin({ "0.1": 100 });
+    const stranger = {
+      ...story.events.at(-1)!,
+      seq: story.events.length + 1,
+      kind: "SomethingNew",
+      payload: {},
+    };
+    expect(fold(story.graph, [stranger as never]).seq).toBe(stranger.seq);
+  });
+});
