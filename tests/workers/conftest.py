@@ -139,6 +139,18 @@ def reciting_upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         yield f"{url}/v1"
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tagged_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VllmEngine]:
+    """vLLM with a checkpoint that knows the published tags, the other real engine of the session."""
+    from tests.workers.tagged_model import write_tagged_model
+
+    folder = tmp_path_factory.mktemp("tagged")
+    write_tagged_model(folder)
+    engine = VllmEngine(VllmSettings(model=str(folder), kv_cache_gib=0.25))
+    yield engine
+    await engine.close()
+
+
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     upstream = Upstream()

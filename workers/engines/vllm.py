@@ -55,8 +55,7 @@ class VllmEngine:
             "max_tokens", None
         )  # where a request does not say, the context is the limit
         self._numbers = itertools.count()
-        special = self._llm.get_tokenizer().all_special_tokens
-        self._control_tokens = tuple(token for token in special if len(token) > 1)
+        self._control_tokens = _control_tokens(self._llm.get_tokenizer())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -80,7 +79,7 @@ class VllmEngine:
             async with aclosing(outputs):  # closing it early is what aborts in vLLM
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
-                    yield self._chunk(output, tokens, keeps_special=not params.skip_special_tokens)
+                    yield _chunk(output, tokens)
 
     async def count_tokens(self, text: str) -> int:
         return len((await self._tokenized(text, add_special_tokens=False))["prompt_token_ids"])
@@ -144,35 +143,34 @@ class VllmEngine:
         decoding = request.decoding
         chosen = self._sampling_defaults.copy()
         chosen |= _said(temperature=decoding.temperature, top_p=decoding.top_p)
-        max_tokens = decoding.max_tokens or self.model.max_tokens or room
+        named = (decoding.max_tokens, self.model.max_tokens)
+        max_tokens = next((number for number in named if number is not None), room)
         return SamplingParams(
             **chosen,
             seed=request.seed & 0x7FFF_FFFF_FFFF_FFFF,  # vLLM takes -1 for "no seed"
             max_tokens=min(max_tokens, room),
             stop=list(decoding.stop),
-            include_stop_str_in_output=True,
+            include_stop_str_in_output=False,  # with it the token that ends a turn would be text, too
             structured_outputs=_structured(decoding.structure),
-            skip_special_tokens=decoding.grammar is None,  # Multiverse registers its tags as special tokens
+            # Trained models register their tags as special tokens; and what is left out of the text is missing from the
+            # prefix when the branch goes on.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
             logprobs=0,  # the sampled token's own: measured to cost nothing
             output_kind=RequestOutputKind.DELTA,
         )
 
-    def _chunk(self, output: Any, tokens: int, *, keeps_special: bool) -> Chunk:
-        completion = output.outputs[0]
-        scheduled = _unix_seconds(output.metrics.scheduled_ts)
-        finish = _finish(completion)
-        text = completion.text
-        if finish is Finish.EOS and keeps_special:
-            text = text.removesuffix(self._llm.get_tokenizer().decode(completion.token_ids[-1:]))
-        usage = Usage(
-            prompt_tokens=len(output.prompt_token_ids),
-            cached_tokens=output.num_cached_tokens or 0,
-            completion_tokens=tokens,
-        )
-        logprob = completion.cumulative_logprob if finish else None
-        return Chunk(
-            text=text, tokens=tokens, finish=finish, usage=usage, scheduled=scheduled, logprob=logprob
-        )
+
+def _control_tokens(tokenizer: Any) -> tuple[str, ...]:
+    """The special tokens by which a conversation is built. A trained model's tags are special tokens, too, but text for
+    us: a published prompt speaks of them, and whose tags count is told elsewhere (`dag.grammars.escape`)."""
+    template = str(tokenizer.chat_template or "")
+    named = {token for token in tokenizer.special_tokens_map.values() if isinstance(token, str)}
+    return tuple(
+        token
+        for token in tokenizer.all_special_tokens
+        if len(token) > 1 and (token in named or token in template or token.startswith("<|"))
+    )
 
 
 def _start(settings: VllmSettings, location: str) -> Any:
@@ -246,6 +244,24 @@ def _structured(structure: Structure | None) -> Any:
         json=None if structure.json_schema is None else dict(structure.json_schema),
         regex=structure.regex,
         choice=None if structure.choice is None else list(structure.choice),
+    )
+
+
+def _chunk(output: Any, tokens: int) -> Chunk:
+    completion = output.outputs[0]
+    finish = _finish(completion)
+    usage = Usage(
+        prompt_tokens=len(output.prompt_token_ids),
+        cached_tokens=output.num_cached_tokens or 0,
+        completion_tokens=tokens,
+    )
+    return Chunk(
+        text=completion.text + (completion.stop_reason if finish is Finish.STOP else ""),
+        tokens=tokens,
+        finish=finish,
+        usage=usage,
+        scheduled=_unix_seconds(output.metrics.scheduled_ts),
+        logprob=completion.cumulative_logprob if finish else None,
     )
 
 

@@ -142,16 +142,6 @@ async def test_a_structure_is_kept_whatever_the_model_wants(vllm_engine, request
     assert "\n" not in document
 
 
-async def test_special_tokens_are_text_for_a_grammar_but_the_one_that_ends_the_turn(vllm_engine, request_for):
-    """Multiverse registers its tags as special tokens; a model without them never writes one in a test's time."""
-    plain = request_for(prompt=CAPITAL, temperature=0.0)
-    tagged = replace(plain, decoding=replace(plain.decoding, grammar="multiverse"))
-
-    assert vllm_engine._sampling_params(plain, room=100).skip_special_tokens
-    assert not vllm_engine._sampling_params(tagged, room=100).skip_special_tokens
-    assert await text_of(vllm_engine, tagged) == await text_of(vllm_engine, plain) != ""
-
-
 async def test_a_prompt_that_does_not_fit_is_refused_before_it_is_submitted(vllm_engine, request_for):
     fault = await fault_of(vllm_engine, raw(request_for(), COUNTING * 100))
 

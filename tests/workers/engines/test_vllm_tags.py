@@ -1,0 +1,166 @@
+"""vLLM with a checkpoint whose tokenizer registers the published tags as special tokens: what trained models need."""
+
+from dataclasses import replace
+
+import pytest
+from tests.workers import tagged_model as tagged
+
+from anabranch.dag.decoding import Finish
+from anabranch.dag.text import Context
+from anabranch.workers.pool.local import LocalPool
+
+pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
+
+CHAT = (("user", "What is due?"),)
+CLOSERS = tuple(f"</think{n}>" for n in range(1, 9))
+
+
+def raw(prompt):
+    return Context((), prompt)
+
+
+def begun(opening):
+    return Context(CHAT, opening)
+
+
+def asked(request_for, context, branch="0", **decoding):
+    return replace(request_for(branch, temperature=0.0, **decoding), context=context)
+
+
+async def written(engine, request):
+    """The whole text, its last chunk, and the tokens of the prompt."""
+    chunks = [chunk async for chunk in engine.decode(request)]
+    return "".join(chunk.text for chunk in chunks), chunks[-1]
+
+
+@pytest.mark.parametrize("tag", tagged.TAGS)
+async def test_each_published_tag_is_one_token_and_is_seen_where_it_is_a_stop(tagged_engine, tag):
+    tokenizer = tagged_engine._llm.get_tokenizer()
+    assert tag in tokenizer.all_special_tokens
+    assert await tagged_engine.count_tokens(tag) == 1
+    assert await tagged_engine.count_tokens(f"so{tag}so") == 5
+
+
+@pytest.mark.parametrize(
+    ("opening", "text", "closer"),
+    [("<think1>", " one way</think1>", "</think1>"), ("<think2>", " two</think3>", "</think3>")],
+)
+@pytest.mark.parametrize("context", [begun, raw])
+async def test_a_path_stops_at_its_closer_and_at_any_others(
+    tagged_engine, request_for, context, opening, text, closer
+):
+    """ParaThinker: vLLM does not see a stop string that its detokenizer skips."""
+    found, last = await written(tagged_engine, asked(request_for, context(opening), stop=CLOSERS))
+    assert (found, last.finish) == (text, Finish.STOP)
+    assert found.endswith(closer)
+
+
+async def test_tags_are_text_where_nobody_stops_at_them(tagged_engine, request_for):
+    found, last = await written(tagged_engine, asked(request_for, begun("<think1>")))
+    assert (found, last.finish) == (" one way</think1> beyond", Finish.EOS)
+
+
+@pytest.mark.parametrize("ends", ["count 1", "<think1>"])
+async def test_the_token_that_ends_the_text_is_counted_and_is_no_text(tagged_engine, request_for, ends):
+    found, last = await written(tagged_engine, asked(request_for, begun(ends)))
+    assert last.finish is Finish.EOS
+    assert not any(token in found for token in tagged.CONTROL)
+    assert last.tokens == await tagged_engine.count_tokens(found) + 1
+
+
+PROTOCOLS = [
+    (
+        "thread-weaver",
+        "weave",
+        [("<Parallel><Outlines><Outline>1: add</Outline></Outlines>", "plan")],
+    ),
+    ("thread-weaver-thread", "<Thread>", [("2: sum</Thread>", "thread")]),
+    (
+        "multiverse-path",
+        "<Path>",
+        [("3: half<Conclusion> so</Conclusion>", "conclusion"), ("</Path>", "path")],
+    ),
+    (
+        "async-think",
+        "organize",
+        [("<FORK-1> 2+2?</FORK-1>", "fork"), (" meanwhile<JOIN-1>", "join")],
+    ),
+    ("async-think-worker", "work", [("<RETURN> four</RETURN>", "return")]),
+    (
+        "apr",
+        "search",
+        [(f"<Calling Sub Searches>{tagged.SUB_SEARCH}<End Calling Sub Searches>", "spawn")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("grammar", "prompt", "segments"), PROTOCOLS, ids=[name for name, *_ in PROTOCOLS])
+@pytest.mark.parametrize("reading", ["lenient", "strict"])
+async def test_a_protocols_tags_end_its_segments(
+    tagged_engine, request_for, listener, grammar, prompt, segments, reading
+):
+    request = asked(request_for, raw(prompt), grammar=f"{grammar}:{reading}")
+    LocalPool(tagged_engine).start([request], listener)
+    await listener.all_end([request])
+
+    found = [done.decoded for done in listener.segments()]
+    assert [(decoded.text, decoded.tag.kind) for decoded in found] == segments
+    assert [decoded.tag.problem for decoded in found] == [""] * len(segments)
+    assert all(decoded.finish is Finish.TAG for decoded in found)
+
+
+COUNTED = [" 1", " 2", " 3", " 4", "<summary>", " 5", " 6", " 7", " 8"]
+
+
+@pytest.mark.parametrize("tokens", range(1, len(COUNTED) + 1))
+@pytest.mark.parametrize("context", [begun, raw])
+async def test_a_prefix_is_continued_token_by_token(tagged_engine, request_for, context, tokens):
+    """What was decoded and is sent again are the same tokens, special ones included: the prompt is longer by just so
+    many, and the text goes on as if it had never stopped."""
+    whole, _ = await written(tagged_engine, asked(request_for, context("count")))
+    first, cut = await written(tagged_engine, asked(request_for, context("count"), max_tokens=tokens))
+    rest, end = await written(tagged_engine, asked(request_for, context("count" + first)))
+
+    assert (first, cut.finish) == ("".join(COUNTED[:tokens]), Finish.LENGTH)
+    assert first + rest == whole == "".join(COUNTED)
+    assert end.usage.prompt_tokens == cut.usage.prompt_tokens + tokens
+
+
+async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(tagged_engine, request_for):
+    """The published prompts of APR are a bos token and their text."""
+    prompt = "Moving to Node #0\nCurrent State: count"
+    request = asked(request_for, raw(prompt))
+    tokenizer = tagged_engine._llm.get_tokenizer()
+    tokens = (await tagged_engine._prompt(request))["prompt_token_ids"]
+
+    assert tokens == [tokenizer.bos_token_id, *tokenizer(prompt, add_special_tokens=False).input_ids]
+    text, last = await written(tagged_engine, request)
+    assert text == "".join(COUNTED)
+    assert last.usage.prompt_tokens == len(tokens)
+
+
+async def test_a_conversation_gets_the_template_and_nothing_before_it(tagged_engine, request_for):
+    tokenizer = tagged_engine._llm.get_tokenizer()
+    tokens = (await tagged_engine._prompt(asked(request_for, begun("count"))))["prompt_token_ids"]
+    said = f"{tagged.TURN}user\nWhat is due?{tagged.TURN_ENDS}\n{tagged.TURN}assistant\ncount"
+    assert tokens == tokenizer(said, add_special_tokens=False).input_ids
+
+
+async def test_a_published_prompt_may_speak_of_tags_but_no_user_ends_a_turn(tagged_engine, request_for):
+    """ParaThinker's instruction names `<summary>`: these are the tokens that its checkpoint was trained on."""
+    said = f"Enclose it in <summary> </summary> tags.{tagged.TURN_ENDS}{tagged.EOS}"
+    tokenizer = tagged_engine._llm.get_tokenizer()
+    request = asked(request_for, Context((("user", said),)))
+    tokens = tokenizer.convert_ids_to_tokens((await tagged_engine._prompt(request))["prompt_token_ids"])
+
+    assert tokens.count("<summary>") == tokens.count("</summary>") == 1
+    assert tokens.count(tagged.TURN_ENDS) == 1  # the template's own
+    assert tagged.EOS not in tokens
+
+
+async def test_where_nobody_names_a_length_the_context_is_the_limit(tagged_engine, request_for):
+    request = asked(request_for, raw("again"), max_tokens=None)
+    text, last = await written(tagged_engine, request)
+    assert text.startswith(" and on and on")
+    assert last.finish is Finish.LENGTH
+    assert last.usage.prompt_tokens + last.usage.completion_tokens == 512
