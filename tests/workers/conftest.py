@@ -17,7 +17,8 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
-from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
+from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
 
 

@@ -13,7 +13,8 @@ def build_engine(settings: EngineSettings) -> Engine:
         case "scripted":
             return _scripted(settings)
         case "vllm":
-            from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
+            from anabranch.workers.engines.vllm.engine import VllmEngine
+            from anabranch.workers.engines.vllm.settings import VllmSettings
 
             if settings.model is None:
                 raise ModelUnavailable(

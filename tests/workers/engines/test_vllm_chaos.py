@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from anabranch.dag.text import Context
-from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
+from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.errors import DecodeError, EngineDead
 from anabranch.workers.pool.local import LocalPool
 
@@ -22,7 +23,8 @@ pytestmark = [pytest.mark.real, pytest.mark.chaos]
 SETTINGS = VllmSettings(model="smollm2-135m", max_model_len=1024, kv_cache_gib=0.25)
 REPLICA = """
 import multiprocessing, time
-from anabranch.workers.engines.vllm import VllmEngine, VllmSettings
+from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.engines.vllm.settings import VllmSettings
 if __name__ == "__main__":
     engine = VllmEngine(VllmSettings(model="smollm2-135m", max_model_len=1024, kv_cache_gib=0.25))
     print("started", *(child.pid for child in multiprocessing.active_children()), flush=True)

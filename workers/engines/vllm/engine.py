@@ -1,41 +1,19 @@
-"""vLLM in this process. The only file that imports vllm, and only when an engine is made: `VllmSettings` is for all."""
+"""Decodes on vLLM's AsyncLLM in this process. vllm is imported only when an engine is made."""
 
 import itertools
-import os
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from anabranch.dag.decoding import Fault, Finish, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.workers.engines.protocol import Capabilities, Chunk
-from anabranch.workers.errors import DecodeError, EngineDead, ModelUnavailable
+from anabranch.workers.engines.vllm.settings import VllmSettings
+from anabranch.workers.engines.vllm.start import said, start
+from anabranch.workers.errors import DecodeError, EngineDead
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.models import resolve
-
-GIB = 1 << 30
-CPU_KV_CACHE_GIB = 2.0
-FIT_THE_CACHE = -1
-"""As `max_model_len`: what the model takes, or less if the KV cache cannot hold one such sequence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VllmSettings:
-    """What may be chosen; all else is vLLM's own default, or follows from the machine."""
-
-    model: str
-    """An embedded model's name, a folder, or a Hugging Face name."""
-    max_model_len: int | None = None
-    """Tokens of prompt and completion together. None: what the model takes and the KV cache holds."""
-    kv_cache_gib: float | None = None
-    """Memory for keys and values. None: 2 GiB on a CPU, on a GPU all that `gpu_memory_utilization` leaves."""
-    tensor_parallel: int = 1
-    """GPUs that share one copy of the model."""
-    gpu_memory_utilization: float | None = None
-    """Part of each GPU's memory that vLLM may use. None: vLLM's default."""
 
 
 class VllmEngine:
@@ -48,7 +26,7 @@ class VllmEngine:
     def __init__(self, settings: VllmSettings) -> None:
         self.model = resolve.resolve(settings.model)
         self._names = {None, settings.model, self.model.name, self.model.location}
-        self._llm = _start(settings, self.model.location)
+        self._llm = start(settings, self.model.location)
         self._max_model_len: int = self._llm.model_config.max_model_len
         self._sampling_defaults: dict[str, Any] = self._llm.model_config.get_diff_sampling_param()
         self._sampling_defaults.pop(
@@ -142,7 +120,7 @@ class VllmEngine:
 
         decoding = request.decoding
         chosen = self._sampling_defaults.copy()
-        chosen |= _said(temperature=decoding.temperature, top_p=decoding.top_p)
+        chosen |= said(temperature=decoding.temperature, top_p=decoding.top_p)
         named = (decoding.max_tokens, self.model.max_tokens)
         max_tokens = next((number for number in named if number is not None), room)
         return SamplingParams(
@@ -171,68 +149,6 @@ def _control_tokens(tokenizer: Any) -> tuple[str, ...]:
         for token in tokenizer.all_special_tokens
         if len(token) > 1 and (token in named or token in template or token.startswith("<|"))
     )
-
-
-def _start(settings: VllmSettings, location: str) -> Any:
-    # Statistics of its users are sent to vLLM's makers unless one says no; what runs here is nobody's business.
-    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.platforms import current_platform
-    from vllm.v1.engine.async_llm import AsyncLLM
-
-    arguments: dict[str, Any] = {
-        "model": location,
-        "max_model_len": settings.max_model_len or FIT_THE_CACHE,
-        "tensor_parallel_size": settings.tensor_parallel,
-        "enable_prefix_caching": True,
-        "scheduling_policy": "priority",
-        # guidance knows every form; without whitespace a plan in JSON takes a third of the tokens, and no model can
-        # fill its whole length with blanks.
-        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
-    }
-    arguments |= _said(gpu_memory_utilization=settings.gpu_memory_utilization)
-    kv_cache_gib = settings.kv_cache_gib
-    if current_platform.is_cpu():
-        arguments |= _for_cpu(settings)
-        kv_cache_gib = kv_cache_gib or CPU_KV_CACHE_GIB  # vLLM's default is a large part of all memory
-    if kv_cache_gib:
-        arguments["kv_cache_memory_bytes"] = int(kv_cache_gib * GIB)
-    try:
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
-    except OSError as error:  # transformers: neither a folder nor to be had from the hub
-        raise ModelUnavailable(f"vLLM cannot load {location}: {error}") from error
-
-
-def _for_cpu(settings: VllmSettings) -> dict[str, Any]:
-    """What vLLM's CPU build needs to be said; the environment variables yield to those already set."""
-    threads = max(1, (os.cpu_count() or 1) - 1)
-    # Ray's and this process's Python need a core: threads that lose theirs stop all others, at half the throughput.
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    # Several replicas on one machine would all be pinned to its first cores.
-    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-    # Nothing is compiled (enforce_eager), but a helper for log-probabilities would be: 20 s at the first request.
-    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
-    arguments: dict[str, Any] = {
-        "dtype": "float32" if _has_amx() else "bfloat16",  # the latter is 1.5 times as fast
-        "enforce_eager": True,  # compiling takes minutes and gains a quarter
-        "block_size": 32,  # prefixes are shared in whole blocks, and the default of 128 is longer than many forks
-    }
-    if settings.tensor_parallel == 1:
-        # One process less, a third less memory, and a start of 6 s in place of 25 s; it needs the other variable.
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        arguments["distributed_executor_backend"] = "uni"
-    return arguments
-
-
-def _has_amx() -> bool:
-    """Whether vLLM would use AMX for bfloat16: on a Xeon with it, SmolLM2 then wrote other, wrong words (vLLM 0.32.0);
-    in float32, and on CPUs without it, it does not."""
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and "amx_bf16" in flags.read_text()
-
-
-def _said(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _structured(structure: Structure | None) -> Any:

@@ -1,0 +1,1 @@
+"""vLLM in this process: one model, decoded by many requests at once."""
