@@ -4,17 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from anabranch.service.api.server import bind, serve_on
 from anabranch.service.settings import Settings
 from anabranch.workers.cluster import environment
-from anabranch.workers.settings import EngineSettings, PoolSettings
+from anabranch.workers.settings import PoolSettings
 
 POOL_APP = "anabranch-pool"
 ORGANIZER_APP = "anabranch-organizer"
-DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-"""Embedded: small enough for a laptop's CPU, good enough to answer."""
 
 Report = Callable[[str], None]
 """Is told in words what is being waited for."""
@@ -55,21 +52,10 @@ def run_service(settings: Settings) -> Iterator[RunningService]:
 
 def pool_settings(settings: Settings) -> PoolSettings:
     """What the worker pool is made of."""
-    options: dict[str, Any] = {}
-    match settings.engine:
-        case "openai":
-            options = {"base_url": settings.upstream_url, "api_key": _key(settings)}
-        case "scripted" if settings.script is not None:
-            options = {"script": str(settings.script)}
-    model = settings.model or (DEFAULT_MODEL if settings.engine == "vllm" else None)
     return PoolSettings(
-        engine=EngineSettings(name=settings.engine, model=model, options=options),
+        engine=settings.engine_settings(),
         replicas=settings.replicas,
         gpus_per_replica=settings.gpus_per_replica,
         max_decodes=settings.max_decodes,
         stall_seconds=settings.stall_seconds,
     )
-
-
-def _key(settings: Settings) -> str | None:
-    return settings.upstream_key.get_secret_value() if settings.upstream_key is not None else None

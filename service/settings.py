@@ -1,17 +1,28 @@
 """All that an operator can set: `ANABRANCH_*` environment variables, read once and refused loudly when wrong."""
 
+import dataclasses
 import difflib
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anabranch.dag.limits import Limits
+from anabranch.workers.engines.factory import ENGINES, EngineSettings
 
 PREFIX = "ANABRANCH_"
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
@@ -78,14 +89,18 @@ class Settings(BaseSettings):
     """JSON file of those who may call, with keys and quotas; `anabranch keys new` writes it. Not set: anybody may."""
 
     # -- who decodes
-    engine: Literal["vllm", "openai", "scripted"] = "vllm"
-    """What a replica decodes with: vLLM in its process, an OpenAI-compatible endpoint, or a recorded script."""
+    engine: str = "vllm"
+    """What a replica decodes with: vllm in its process, an OpenAI-compatible endpoint (openai), or a recorded script
+    (scripted)."""
+    engine_options: dict[str, Any] = {}
+    """More that is the engine's own, as JSON: the fields of its settings in `workers/engines/`. Of vLLM's, such as
+    {"max_model_len": 8192, "dtype": "bfloat16"}, `extra` holds any other argument of its engine, by vLLM's name."""
     model: str | None = None
     """A built-in model's name, a folder, or a Hugging Face name. Not set: the engine's own default."""
     replicas: int = Field(default=1, ge=1)
     """Engines in the worker pool."""
     gpus_per_replica: float = Field(default=0, ge=0)
-    """GPUs that one replica takes; 0 decodes on the CPU."""
+    """GPUs that one replica takes, on which vLLM holds one copy of the model (tensor parallel); 0: the CPU decodes."""
     organizers: int = Field(default=1, ge=1)
     """Processes that run policies; each may hold hundreds of jobs."""
     max_decodes: int = Field(default=32, ge=1)
@@ -125,6 +140,33 @@ class Settings(BaseSettings):
     """Bytes that the body of a request may have."""
     retention_days: float | None = Field(default=None, gt=0)
     """Days after which ended jobs are purged. Not set: they are kept for ever."""
+
+    @model_validator(mode="after")
+    def _an_engine(self) -> "Settings":
+        try:
+            self.engine_settings()
+        except ValueError as error:
+            names = ", ".join(PREFIX + name for name in ("ENGINE", "ENGINE_OPTIONS", "GPUS_PER_REPLICA"))
+            raise ValueError(f"{names}: {error}") from error
+        return self
+
+    def engine_settings(self) -> EngineSettings:
+        """The settings of the engine that decodes. Raises ValueError for what it does not take."""
+        if self.engine not in ENGINES:
+            raise ValueError(f"there is no engine {self.engine!r}: choose {', '.join(ENGINES)}")
+        kind = ENGINES[self.engine]
+        key = self.upstream_key.get_secret_value() if self.upstream_key is not None else None
+        said = {"model": self.model, "base_url": self.upstream_url, "api_key": key, "script": self.script}
+        known = [field.name for field in dataclasses.fields(kind)]
+        given = {name: value for name, value in said.items() if value is not None and name in known}
+        for name in self.engine_options:
+            if name not in known:
+                raise ValueError(f"engine {self.engine} has no option {name!r}; it has: {', '.join(known)}")
+        try:
+            settings = TypeAdapter[EngineSettings](kind).validate_python(given | self.engine_options)
+        except ValidationError as error:
+            raise ValueError("; ".join(_option_told(fault) for fault in error.errors())) from error
+        return settings.on_gpus(self.gpus_per_replica)
 
     @field_validator("database")
     @classmethod
@@ -200,6 +242,15 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 def _told(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"])
-    name = PREFIX + where.upper() if where else "settings"
     hint = f"; {LINK_HINT}" if where == "port" and "://" in str(fault["input"]) else ""
-    return f"{name}: {fault['msg']}{hint}"
+    return f"{PREFIX}{where.upper()}: {_words(fault)}{hint}" if where else _words(fault)
+
+
+def _option_told(fault: Any) -> str:
+    """A fault of the engine's settings: of one of its options, or of several together."""
+    where = ".".join(str(part) for part in fault["loc"][:1])
+    return f"{where}: {_words(fault)}" if where else _words(fault)
+
+
+def _words(fault: Any) -> str:
+    return str(fault["msg"]).removeprefix("Value error, ")

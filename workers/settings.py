@@ -1,20 +1,8 @@
 """What a worker pool is made of. Plain data: it travels to each replica."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """Which engine a replica hosts."""
-
-    name: str
-    """vllm, openai or scripted."""
-    model: str | None = None
-    """None is the engine's own default."""
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What else the engine's settings offer, by their names there. An upstream's key may be among them."""
+from anabranch.workers.engines.factory import EngineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

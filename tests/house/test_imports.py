@@ -131,7 +131,9 @@ def test_everything_imports_without_gpu_network_hub_or_extras(
     modules = [
         ".".join(("anabranch", *path.with_suffix("").parts)).removesuffix(".__init__")
         for path in sources
-        if path.parts[0] != "migrations" and path.name != "__main__.py" and not str(path).startswith(LATE_FILES)
+        if path.parts[0] != "migrations"
+        and path.name != "__main__.py"
+        and not str(path).startswith(LATE_FILES)
     ]
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EVERYTHING, *modules],

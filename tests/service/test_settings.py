@@ -1,10 +1,15 @@
 """Settings come from the environment; what is wrong there is said at once, by name."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from anabranch.service.app import pool_settings
 from anabranch.service.settings import BadSettings, Price, read_settings
+from anabranch.workers.engines.openai.settings import OpenAISettings
+from anabranch.workers.engines.scripted import ScriptedSettings
+from anabranch.workers.engines.vllm.settings import VllmSettings
 
 
 @pytest.fixture(autouse=True)
@@ -117,3 +122,74 @@ def test_service_links_excuse_nothing_else(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings, match="ANABRANCH_PROT is not a setting; did you mean ANABRANCH_PORT"):
         read_settings()
+
+
+VLLM_OPTIONS = {
+    "max_model_len": 8192,
+    "kv_cache_gib": 4.0,
+    "tensor_parallel": 2,
+    "dtype": "bfloat16",
+    "extra": {"enable_expert_parallel": True},
+}
+
+
+def test_what_vllm_takes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_MODEL", "Qwen/Qwen3-8B")
+    monkeypatch.setenv("ANABRANCH_GPUS_PER_REPLICA", "2")
+    monkeypatch.setenv("ANABRANCH_ENGINE_OPTIONS", json.dumps(VLLM_OPTIONS))
+    engine = pool_settings(read_settings()).engine
+    assert engine == VllmSettings(model="Qwen/Qwen3-8B", **VLLM_OPTIONS)  # type: ignore[arg-type]
+
+
+def test_the_gpus_of_a_replica_hold_one_model_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_GPUS_PER_REPLICA", "2")
+    assert pool_settings(read_settings()).engine == VllmSettings(tensor_parallel=2)
+
+
+def test_an_upstream_may_have_its_peculiarities(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_ENGINE", "openai")
+    monkeypatch.setenv("ANABRANCH_UPSTREAM_URL", "http://host/v1")
+    monkeypatch.setenv("ANABRANCH_UPSTREAM_KEY", "secret")
+    monkeypatch.setenv("ANABRANCH_ENGINE_OPTIONS", '{"parameters": {"max_tokens": "max_completion_tokens"}}')
+    assert read_settings().engine_settings() == OpenAISettings(
+        base_url="http://host/v1", api_key="secret", parameters={"max_tokens": "max_completion_tokens"}
+    )
+    assert "secret" not in repr(read_settings())
+
+
+def test_a_script_is_told_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_ENGINE", "scripted")
+    monkeypatch.setenv("ANABRANCH_SCRIPT", "/srv/script.json")
+    monkeypatch.setenv("ANABRANCH_ENGINE_OPTIONS", '{"tokens_per_second": 20}')
+    expected = ScriptedSettings(script=Path("/srv/script.json"), tokens_per_second=20)
+    assert read_settings().engine_settings() == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        (
+            {"ENGINE_OPTIONS": '{"max_model_length": 8192}'},
+            "vllm has no option 'max_model_length'; it has: model",
+        ),
+        ({"ENGINE_OPTIONS": '{"max_model_len": "long"}'}, "max_model_len: Input should be a valid integer"),
+        ({"ENGINE_OPTIONS": '{"max_model_len": -1}'}, "max_model_len must be more than 0"),
+        ({"ENGINE_OPTIONS": '{"extra": 1}'}, "extra: Input should be a valid"),
+        ({"ENGINE_OPTIONS": '{"tensor_parallel": 4}', "GPUS_PER_REPLICA": "2"}, "each replica has 2 GPUs"),
+        ({"GPUS_PER_REPLICA": "1.5"}, "whole ones: not 1.5"),
+        ({"ENGINE": "openai"}, "needs the upstream's base URL"),
+        ({"ENGINE": "openai", "UPSTREAM_URL": "http://h/v1", "GPUS_PER_REPLICA": "1"}, "take no GPU"),
+        ({"ENGINE": "scripted", "GPUS_PER_REPLICA": "1"}, "take no GPU"),
+        ({"ENGINE": "scripted", "ENGINE_OPTIONS": '{"dtype": "auto"}'}, "scripted has no option 'dtype'"),
+        ({"ENGINE": "abacus"}, "there is no engine 'abacus': choose vllm, openai, scripted"),
+    ],
+)
+def test_an_engine_that_cannot_be_is_refused_in_one_sentence(
+    variables: dict[str, str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ANABRANCH_{name}", value)
+    with pytest.raises(BadSettings, match=why) as refused:
+        read_settings()
+    assert "ANABRANCH_ENGINE_OPTIONS" in str(refused.value)
+    assert "\n" not in str(refused.value)

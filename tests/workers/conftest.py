@@ -147,7 +147,9 @@ async def tagged_engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
     folder = tmp_path_factory.mktemp("tagged")
     write_tagged_model(folder)
-    engine = VllmEngine(VllmSettings(model=str(folder), kv_cache_gib=0.25))
+    engine = VllmEngine(
+        VllmSettings(model=str(folder), kv_cache_gib=0.25, dtype="float32", extra={"max_num_seqs": 16})
+    )
     yield engine
     await engine.close()
 

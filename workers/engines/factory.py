@@ -1,48 +1,53 @@
-"""An engine from its name. What an engine needs is imported only when it is built."""
+"""The registry of engines: the settings of each kind, and what is made of them.
 
+A new engine is a module (or a room) of its own, and its lines here. Settings are for all processes; what an engine
+needs is imported only when it is built.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
+from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.protocol import Engine
-from anabranch.workers.errors import ModelUnavailable
-from anabranch.workers.settings import EngineSettings
+from anabranch.workers.engines.scripted import ScriptedSettings
+from anabranch.workers.engines.vllm.settings import VllmSettings
+
+EngineSettings = VllmSettings | OpenAISettings | ScriptedSettings
+"""One type per engine. Each has a `name`, a `model`, and `on_gpus`, which fits it to a replica's GPUs."""
+
+ENGINES: Mapping[str, type[EngineSettings]] = {kind.name: kind for kind in get_args(EngineSettings)}
 
 
 def build_engine(settings: EngineSettings) -> Engine:
     """Blocks until the engine can decode. Raises ModelUnavailable, and whatever the engine itself raises."""
-    match settings.name:
-        case "scripted":
-            return _scripted(settings)
-        case "vllm":
+    match settings:
+        case VllmSettings():
             from anabranch.workers.engines.vllm.engine import VllmEngine
-            from anabranch.workers.engines.vllm.settings import VllmSettings
 
-            if settings.model is None:
-                raise ModelUnavailable(
-                    "engine vllm needs a model: an embedded one, a folder, or a hub's name"
-                )
-            return VllmEngine(VllmSettings(model=settings.model, **settings.options))
-        case "openai":
+            return VllmEngine(settings)
+        case OpenAISettings():
             from anabranch.workers.engines.openai.engine import OpenAIEngine
-            from anabranch.workers.engines.openai.settings import OpenAISettings
 
-            if not settings.options.get("base_url"):
-                raise ModelUnavailable(
-                    "engine openai needs the upstream's base URL, such as http://host:8000/v1"
-                )
-            return OpenAIEngine(OpenAISettings(model=settings.model, **settings.options))
-        case other:
-            raise ModelUnavailable(f"there is no engine {other!r}: choose vllm, openai or scripted")
+            return OpenAIEngine(settings)
+        case ScriptedSettings():
+            return _scripted(settings)
 
 
-def _scripted(settings: EngineSettings) -> Engine:
-    """Options: `script`, a JSON file's path or a script itself; the rest as in ScriptedEngine."""
+def _scripted(settings: ScriptedSettings) -> Engine:
     from anabranch.workers.engines.script import Rules, script_from
     from anabranch.workers.engines.scripted import ScriptedEngine
 
-    options = dict(settings.options)
-    script = options.pop("script", Rules())
-    if isinstance(script, str | Path):
-        script = script_from(Path(script))
-    if isinstance(script, Rules):
-        options.setdefault("tokens_per_second", script.tokens_per_second)
-    return ScriptedEngine(script, model=settings.model or "scripted", **options)
+    script = settings.script or Rules()
+    if isinstance(script, Path):
+        script = script_from(script)
+    speed = settings.tokens_per_second
+    if speed is None:
+        speed = script.tokens_per_second if isinstance(script, Rules) else 0.0
+    return ScriptedEngine(
+        script,
+        tokens_per_second=speed,
+        chunk_tokens=settings.chunk_tokens,
+        max_model_len=settings.max_model_len,
+        model=settings.model,
+    )

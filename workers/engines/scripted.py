@@ -10,6 +10,9 @@ import os
 import re
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from anabranch.dag.decoding import Fault, Finish, Usage
 from anabranch.workers.engines.protocol import Capabilities, Chunk
@@ -23,6 +26,26 @@ _TOKEN = re.compile(r"\s+|\S+\s*")
 def tokens_of(text: str) -> list[str]:
     """The text cut into this engine's tokens; joined they are the text."""
     return _TOKEN.findall(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedSettings:
+    """What the engine says, and how fast."""
+
+    name: ClassVar[str] = "scripted"
+    model: str = "scripted"
+    script: Script | Path | None = None
+    """A script, or the file of one, as JSON. None reckons (`script.reckon`)."""
+    tokens_per_second: float | None = None
+    """Of each decode, whatever runs beside it. None: as the script has it; 0 never waits."""
+    chunk_tokens: int = 1
+    max_model_len: int = 32768
+
+    def on_gpus(self, gpus: float) -> "ScriptedSettings":
+        """These settings, for a replica without GPUs. Raises ValueError for one with some."""
+        if gpus:
+            raise ValueError("engine scripted computes nothing: its replicas take no GPU")
+        return self
 
 
 class ScriptedEngine:

@@ -39,6 +39,8 @@ class Embedded:
     fill their whole context with repetitions."""
 
 
+DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+"""Embedded: small enough for a laptop's CPU, good enough to answer."""
 FALLBACK = "smollm2-135m"
 _QWEN_SAMPLING = {"temperature": 0.7, "top_p": 0.8, "top_k": 20}
 

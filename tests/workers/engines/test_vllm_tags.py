@@ -7,6 +7,9 @@ from tests.workers import tagged_model as tagged
 
 from anabranch.dag.decoding import Finish
 from anabranch.dag.text import Context
+from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.engines.vllm.settings import VllmSettings
+from anabranch.workers.errors import ModelUnavailable
 from anabranch.workers.pool.local import LocalPool
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
@@ -164,3 +167,16 @@ async def test_where_nobody_names_a_length_the_context_is_the_limit(tagged_engin
     assert text.startswith(" and on and on")
     assert last.finish is Finish.LENGTH
     assert last.usage.prompt_tokens + last.usage.completion_tokens == 512
+
+
+async def test_what_an_operator_says_reaches_vllm(tagged_engine):
+    config = tagged_engine._llm.vllm_config
+    assert config.scheduler_config.max_num_seqs == 16
+    assert str(config.model_config.dtype) == "torch.float32"
+
+
+async def test_an_argument_that_vllm_has_not_is_refused_before_it_starts(tagged_engine):
+    with pytest.raises(
+        ModelUnavailable, match=r"no engine argument .max_num_seq., which .* did you mean max_num_seqs"
+    ):
+        VllmEngine(VllmSettings(model=tagged_engine.model.location, extra={"max_num_seq": 16}))

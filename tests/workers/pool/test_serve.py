@@ -12,10 +12,11 @@ from tests.ray_cluster import LOGICAL_GPUS
 
 from anabranch.dag.decoding import Finish
 from anabranch.workers.engines.script import script_of
+from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.pool.deployment import deploy
 from anabranch.workers.pool.serve import ServePool
 from anabranch.workers.pool.status import pool_status
-from anabranch.workers.settings import EngineSettings, PoolSettings
+from anabranch.workers.settings import PoolSettings
 
 pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="session")]
 
@@ -28,7 +29,7 @@ SCRIPT = script_of(
         ]
     }
 )
-ENGINE = EngineSettings(name="scripted", options={"script": SCRIPT, "tokens_per_second": 200.0})
+ENGINE = ScriptedSettings(script=SCRIPT, tokens_per_second=200.0)
 _numbers = itertools.count()
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.pool.status import Gpus, describe
-from anabranch.workers.settings import EngineSettings, PoolSettings
+from anabranch.workers.settings import PoolSettings
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,6 @@ from anabranch.workers.settings import EngineSettings, PoolSettings
     ],
 )
 def test_it_says_what_runs_and_why_the_rest_does_not(running, gpus_each, gpus, trouble, words):
-    engine = EngineSettings(name="scripted")
+    engine = ScriptedSettings()
     settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
     assert describe(running, settings, gpus, trouble) == words

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAISettings:
     """Where the upstream is. It is asked for all that is left None."""
 
-    base_url: str
+    name: ClassVar[str] = "openai"
+    base_url: str = ""
     """Ends with the API's version in most cases: http://host:8000/v1."""
     api_key: str | None = field(default=None, repr=False)
     model: str | None = None
@@ -22,3 +24,13 @@ class OpenAISettings:
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     """Parameters of the protocol by the name that this upstream has for them; None leaves one out. What an upstream
     names when it refuses a request is learned without it."""
+
+    def __post_init__(self) -> None:
+        if not self.base_url:
+            raise ValueError("engine openai needs the upstream's base URL, such as http://host:8000/v1")
+
+    def on_gpus(self, gpus: float) -> "OpenAISettings":
+        """These settings, for a replica without GPUs. Raises ValueError for one with some."""
+        if gpus:
+            raise ValueError("engine openai decodes elsewhere: its replicas take no GPU")
+        return self

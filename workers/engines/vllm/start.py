@@ -1,6 +1,9 @@
 """Starts vLLM with the settings that pay on this machine."""
 
+import difflib
 import os
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ FIT_THE_CACHE = -1
 
 
 def start(settings: VllmSettings, location: str) -> Any:
+    """An AsyncLLM of the model at `location`. Raises ModelUnavailable."""
     # Statistics of its users are sent to vLLM's makers unless one says no; what runs here is nobody's business.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     from vllm.engine.arg_utils import AsyncEngineArgs
@@ -23,7 +27,7 @@ def start(settings: VllmSettings, location: str) -> Any:
     arguments: dict[str, Any] = {
         "model": location,
         "max_model_len": settings.max_model_len or FIT_THE_CACHE,
-        "tensor_parallel_size": settings.tensor_parallel,
+        "tensor_parallel_size": settings.tensor_parallel or 1,
         "enable_prefix_caching": True,
         "scheduling_policy": "priority",
         # guidance knows every form; without whitespace a plan in JSON takes a third of the tokens, and no model can
@@ -37,10 +41,19 @@ def start(settings: VllmSettings, location: str) -> Any:
         kv_cache_gib = kv_cache_gib or CPU_KV_CACHE_GIB  # vLLM's default is a large part of all memory
     if kv_cache_gib:
         arguments["kv_cache_memory_bytes"] = int(kv_cache_gib * GIB)
+    arguments |= said(dtype=settings.dtype) | dict(settings.extra)
+    _refuse_unknown(settings.extra, {field.name for field in fields(AsyncEngineArgs)})
     try:
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
     except OSError as error:  # transformers: neither a folder nor to be had from the hub
         raise ModelUnavailable(f"vLLM cannot load {location}: {error}") from error
+
+
+def _refuse_unknown(extra: Mapping[str, Any], known: Collection[str]) -> None:
+    for name in sorted(set(extra) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ModelUnavailable(f"vLLM has no engine argument {name!r}, which extra names{hint}")
 
 
 def _for_cpu(settings: VllmSettings) -> dict[str, Any]:
@@ -57,7 +70,7 @@ def _for_cpu(settings: VllmSettings) -> dict[str, Any]:
         "enforce_eager": True,  # compiling takes minutes and gains a quarter
         "block_size": 32,  # prefixes are shared in whole blocks, and the default of 128 is longer than many forks
     }
-    if settings.tensor_parallel == 1:
+    if settings.tensor_parallel in (None, 1):
         # One process less, a third less memory, and a start of 6 s in place of 25 s; it needs the other variable.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         arguments["distributed_executor_backend"] = "uni"
