@@ -20,6 +20,18 @@ from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_
 from anabranch.service.api.views.chat import PREFIX, ChatRequest, model_json
 
 JOB_HEADER = "X-Anabranch-Job"
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The completion; or, with `stream`, its chunks.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            sse.MEDIA_TYPE: {"schema": {"type": "string"}},
+        },
+    },
+    **problems(400, 403, 404, 408, 409, 413, 415, 429, 500),
+}
+"""A job that failed is told as a refusal is: by whose fault it was, see `openai_errors`."""
+
 router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)
 
 
@@ -35,7 +47,7 @@ async def model(model: str) -> dict[str, Any]:
     return model_json(_policy_of(model))
 
 
-@router.post("/chat/completions", response_model=None, responses=problems(400, 404, 409, 413, 415, 429))
+@router.post("/chat/completions", response_class=Response, responses=ANSWERS)
 async def chat(
     sent: ChatRequest,
     request: Request,

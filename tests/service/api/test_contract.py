@@ -1,14 +1,19 @@
-"""Whatever is sent, the answer is one that the OpenAPI document tells of."""
+"""Whatever is sent, the answer is one that the OpenAPI document tells of, and never a fault of the service."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import positive_data_acceptance
+from tests.databases import BOTH, Databases
+from tests.service.api.conftest import Organizer
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.app import create_app
@@ -16,15 +21,15 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
-from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.pool.protocol import PoolLoad
 
-HELD = ["/v1/stream", "/v1/jobs/{job}/events", "/v1/chat/completions"]
-"""Answers that last until a job ends; nobody runs jobs here."""
+STREAMS = ["/v1/stream"]
+"""Answers without an end: only their beginning is looked at."""
 
 # Some rules stand between fields, where a schema cannot tell them.
 UNTOLD = [positive_data_acceptance]
+EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 class Idle:
@@ -43,20 +48,53 @@ def described(folder: Path) -> Any:
     chosen = Settings(state=folder)
     store = Store(chosen.database)
     deps = Dependencies(settings=chosen, store=store, feed=Feed(store.journal), organizers=Idle())
-    return schemathesis.openapi.from_dict(create_app(deps).openapi()).exclude(path=HELD)
+    return schemathesis.openapi.from_dict(create_app(deps).openapi())
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    chosen = Settings(state=tmp_path_factory.mktemp("state"), max_request_bytes=100_000)
-    asyncio.run(schema.upgrade(chosen.database))
-    with serve_api(chosen, Idle) as address:
+@contextmanager
+def answering(database: str) -> Iterator[None]:
+    """Answers every job that comes in, from a thread of its own."""
+    stopped = threading.Event()
+
+    async def answer_all() -> None:
+        async with Store(database) as store:
+            organizer = Organizer(store)
+            while not stopped.is_set():
+                for row in (await store.jobs.list_page(status="queued")).items:
+                    await organizer.answer(row.id)
+                await asyncio.sleep(0.05)
+
+    thread = threading.Thread(target=lambda: asyncio.run(answer_all()), name="organizer")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("state")
+    databases = Databases(folder)
+    chosen = Settings(state=folder, database=databases.new(request.param), max_request_bytes=100_000)
+    with answering(chosen.database), serve_api(chosen, Idle) as address:
         yield address
+    databases.close()
 
 
-@described(Path("nowhere")).parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@described(Path("nowhere")).exclude(path=STREAMS).parametrize()
+@EXAMPLES
 def test_every_answer_is_documented(case: Any, url: str) -> None:
     if case.query:
         case.query.pop("wait", None)
     case.call_and_validate(base_url=url, excluded_checks=UNTOLD, timeout=20)
+
+
+@described(Path("nowhere")).include(path=STREAMS).parametrize()
+@EXAMPLES
+def test_no_stream_begins_with_a_fault(case: Any, url: str) -> None:
+    sent = case.as_transport_kwargs(base_url=url)
+    asked = {name: sent[name] for name in ("method", "url", "headers", "params") if sent.get(name)}
+    with httpx.stream(**asked, timeout=20) as response:
+        assert response.status_code < 500

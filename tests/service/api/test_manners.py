@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from anabranch.service.api.openai_errors import OWN_PATHS, speaks_openai
 
@@ -74,6 +75,11 @@ async def test_our_own_paths_tell_problems_only(path: str, client: httpx.AsyncCl
     assert response.headers["content-type"] == "application/problem+json"
     assert "error" not in response.json()
     assert not speaks_openai(path)
+
+
+async def test_what_is_served_is_either_ours_or_openais(app: FastAPI) -> None:
+    roots = {path.split("/")[2] for path in app.openapi()["paths"] if path.startswith("/v1/")}
+    assert roots - OWN_PATHS == {"chat", "models"}
 
 
 @pytest.mark.parametrize(
