@@ -45,9 +45,9 @@ def best_of_n(
 ) -> a.Policy:
     """Draw n samples, score each as soon as it is there, answer with the best; what still runs then is cancelled.
 
-    T is the longest sample that was waited for, with its judge. Of equals the one scored first wins. If none has a
-    score (no judge gave a mark), the first sample that returned is the answer; it is flagged as unverified, and so is a
-    best one with the score 0.
+    T is the longest sample that was waited for, with its judge. Of equals the first by position wins. If none has a
+    score (no judge gave a mark), the first that returned anything is the answer; it is flagged as unverified, and so is
+    a best one with the score 0.
     """
     sample = a.Thought(base=Base.PROBLEM, role="sample", decoding=Decoding(temperature=temperature))
     drawn: a.Forked = yield a.Fork(children=(sample,) * n)
@@ -76,6 +76,6 @@ def best_of_n(
                 scores |= scored.scores
     if not values:
         raise NoAnswer(f"none of {n} samples could be drawn")
-    best = max(scores, key=scores.__getitem__, default=next(iter(values)))
+    best = max((each for each in samples if each in values), key=lambda each: scores.get(each, -1.0))
     yield a.Prune(branches=tuple(each for each in samples if each != best), rule="best of n")
     return a.Answer(text=values[best], sources=(best,), flags=() if scores.get(best) else ("unverified",))

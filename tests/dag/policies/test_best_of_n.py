@@ -89,7 +89,7 @@ def test_a_judge_that_gives_no_mark_is_recorded_and_left_out(simulate: Simulate)
 def test_without_any_mark_the_first_sample_is_the_answer_unverified(simulate: Simulate) -> None:
     script = {**samples((9, "a"), (2, "b")), "0.3": REFUSED, "0.4": REFUSED}
     simulation = simulate("best-of-n", script, params={"n": 2})
-    assert answer(simulation).sources == ("0.2",)
+    assert answer(simulation).sources == ("0.1",)
     assert of_kind(simulation, e.BranchReturned)[-1].flags == ("unverified",)
     check(simulation)
 
@@ -170,3 +170,21 @@ def test_an_answer_that_passes_nothing_is_flagged(simulate: Simulate) -> None:
     simulation = simulate("best-of-n", samples((5, "18"), (7, "17")), params=params, verify=verified)
     assert answer(simulation).sources == ("0.1",)
     assert of_kind(simulation, e.BranchReturned)[-1].flags == ("unverified",)
+
+
+def test_a_single_sample_is_the_answer_whatever_its_mark(simulate: Simulate) -> None:
+    simulation = simulate("best-of-n", {"0.1": "42", "0.2": "0"}, params={"n": 1})
+    assert (answer(simulation).text, answer(simulation).sources) == ("42", ("0.1",))
+    check(simulation)
+
+
+def test_a_judges_prompt_may_hold_braces(simulate: Simulate) -> None:
+    simulation = simulate(
+        "best-of-n", {"0.1": "{x}", "0.2": "9"}, params={"n": 1, "prompt": "{0} {} {answer"}
+    )
+    assert answer(simulation).text == "{x}"
+
+
+def test_of_equals_the_first_by_position_wins_whoever_was_faster(simulate: Simulate) -> None:
+    script = {"0.1": words(30, "slow"), "0.2": words(3, "fast"), "0.3": "8", "0.4": "8"}
+    assert answer(simulate("best-of-n", script, params={"n": 2})).text == words(30, "slow")

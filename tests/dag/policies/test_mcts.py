@@ -162,3 +162,17 @@ def test_when_the_tokens_are_spent_the_best_so_far_is_the_answer(simulate: Simul
         simulate, model(["5", "4"]), iterations=12, parallel=1, budget=Budget(tokens=4), max_tokens=1
     )
     assert answer(simulation).sources == ("0.1", "0.2")
+
+
+def test_a_single_rollout_is_the_answer(simulate: Simulate) -> None:
+    simulation = run(simulate, model(["5"]), iterations=1, parallel=1, branching=1, depth=1)
+    assert answer(simulation).text == "step_0.1\nrollout_0.2"
+
+
+def test_of_equals_the_older_wins_whoever_was_faster(simulate: Simulate) -> None:
+    for slow in ("0.1", "0.4"):
+        simulation = run(
+            simulate, model(["5", "5"]), iterations=2, parallel=2, branching=2, depth=1,
+            pace_of=lambda decode, slow=slow: 9.0 if decode.branch == slow else 1.0,
+        )  # fmt: skip
+        assert answer(simulation).sources == ("0.1", "0.2")

@@ -177,6 +177,19 @@ async def test_policies_tell_their_source_and_parameters(
     assert [item["name"] for item in items if item["default"]] == ["plan"]
 
 
+async def test_presets_are_shown_with_all_their_words_to_be_copied(client: httpx.AsyncClient) -> None:
+    items = {item["name"]: item for item in (await get(client, "/v1/policies"))["items"]}
+    tree, graph = items["tree-of-thoughts"], items["graph-of-thoughts"]
+    [choices] = [each for each in tree["params"]["properties"]["preset"]["anyOf"] if "enum" in each]
+    assert choices["enum"] == list(tree["presets"]) == ["game-of-24", "creative-writing"]
+    preset = tree["presets"]["game-of-24"]
+    assert preset["about"]
+    body = {"question": "4 9 10 13", "policy": {"name": "tree-of-thoughts", "params": preset["params"]}}
+    assert (await client.post("/v1/jobs", json=body)).status_code == 202
+    operation = graph["params"]["properties"]["operations"]["items"]
+    assert operation["properties"]["op"]["enum"][0] == "generate"
+
+
 class TestApprovals:
     @pytest.fixture
     async def gate(self, client: httpx.AsyncClient, organizer: Any, job: str) -> dict[str, Any]:
