@@ -1,18 +1,22 @@
-"""The catalogue of policies. A policy is one function in one file of `dag/policies/`, marked with `@policy`."""
+"""The catalogue of policies: functions marked with `@policy`.
 
-import ast
-import hashlib
+Ours are one file each in `dag/policies/`. An installed package adds its own by an entry point of the group
+`anabranch.policies` that names a module; every process that asks for the catalogue finds the same ones. A package that
+cannot be loaded takes no other down, and is told about (`broken_plug_ins`).
+"""
+
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
+from importlib.metadata import entry_points
 from typing import Any
 
 from anabranch.dag.actions import Policy
-from anabranch.dag.errors import UnknownPolicy, UnknownPreset
+from anabranch.dag.errors import PolicyBroken, UnknownPolicy, UnknownPreset
 from anabranch.dag.job import Problem
+from anabranch.dag.policy_version import version_of
 from anabranch.dag.text import say
 
 PolicyFunction = Callable[..., Policy]
@@ -54,7 +58,7 @@ class PolicyInfo:
     use_when: str
     function: PolicyFunction
     version: str
-    """Digest of the sources of `machinery`: changes whenever the policy's code does."""
+    """Digest of what its code does (`policy_version.py`). Information for people: it decides nothing."""
 
     presets: Mapping[str, Preset] = field(default_factory=dict)
 
@@ -81,56 +85,36 @@ class PolicyInfo:
         started.close()
 
 
-_DAG = "anabranch.dag"
-_VOCABULARY = {f"{_DAG}.{name}" for name in ("actions", "decoding", "errors", "ids", "job", "policy", "text")}
+GROUP = "anabranch.policies"
+"""The entry points by which an installed package adds policies; each names a module that defines some."""
+
 _CATALOGUE: dict[str, PolicyInfo] = {}
+_BROKEN: dict[str, str] = {}
 
 
 def policy(
     *, title: str, paper: str, use_when: str, presets: Mapping[str, Preset] | None = None
 ) -> Callable[[PolicyFunction], PolicyFunction]:
-    """Enter a policy function in the catalogue under its own name, with dashes."""
+    """Enters a policy function in the catalogue under its own name, with dashes. Raises PolicyBroken where another
+    module has that name."""
 
     def enter(function: PolicyFunction) -> PolicyFunction:
         name = function.__name__.replace("_", "-")
-        sources = "".join(map(_source_of, machinery(function.__module__)))
-        version = hashlib.sha256(sources.encode()).hexdigest()[:16]
+        earlier = _CATALOGUE.get(name)
+        if earlier is not None and earlier.function.__module__ != function.__module__:
+            raise PolicyBroken(f"the name {name!r} is taken by a policy of {earlier.function.__module__}")
         _CATALOGUE[name] = PolicyInfo(
             name=name,
             title=title,
             paper=paper,
             use_when=use_when,
             function=function,
-            version=version,
+            version=version_of(function.__module__),
             presets=presets or {},
         )
         return function
 
     return enter
-
-
-def machinery(module: str) -> tuple[str, ...]:
-    """The modules that make a policy what it is: its own, and those of `dag` that it imports, directly or through one
-    another, the common vocabulary apart. What only its grammars' names tell is noticed by replay."""
-    found, new = set[str](), {module}
-    while new:
-        found |= new
-        sources = (ast.parse(_source_of(name)) for name in new)
-        nodes = (node for source in sources for node in ast.walk(source))
-        named = {name for node in nodes if isinstance(node, ast.ImportFrom) for name in _modules_named(node)}
-        new = {name for name in named if name.startswith(f"{_DAG}.")} - _VOCABULARY - found
-    return tuple(sorted(found))
-
-
-def _modules_named(node: ast.ImportFrom) -> set[str]:
-    """`from anabranch.dag import blocks` names a module as much as `from anabranch.dag.blocks import Form`."""
-    if node.module == _DAG:
-        return {f"{_DAG}.{alias.name}" for alias in node.names}
-    return {node.module or ""}
-
-
-def _source_of(module: str) -> str:
-    return inspect.getsource(importlib.import_module(module))
 
 
 @cache
@@ -140,6 +124,39 @@ def _import_all() -> None:
         if module.ispkg:
             continue  # parts of policies
         importlib.import_module(f"{package.__name__}.{module.name}")
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        of = f" of package {entry.dist.name} {entry.dist.version}" if entry.dist is not None else ""
+        try:
+            _enter_whole(entry.load)
+        except PolicyBroken as error:
+            _BROKEN[entry.name] = f"policy plug-in {entry.name!r}{of} ({entry.value}) is left out: {error}"
+
+
+def _enter_whole(load: Callable[[], object]) -> None:
+    """Enters all the policies that loading defines, or none. Raises PolicyBroken."""
+    before = dict(_CATALOGUE)
+    try:
+        load()
+    except (Exception, SystemExit) as error:  # anyone's code
+        _CATALOGUE.clear()
+        _CATALOGUE.update(before)
+        told = str(error) if isinstance(error, PolicyBroken) else f"{type(error).__name__}: {error}"
+        raise PolicyBroken(told) from error
+
+
+def load_module(name: str) -> None:
+    """Enters the policies of a module that no package announces. Raises PolicyBroken, and enters none of them then."""
+    _import_all()
+    try:
+        _enter_whole(partial(importlib.import_module, name))
+    except PolicyBroken as error:
+        raise PolicyBroken(f"policy module {name!r} cannot be loaded: {error}") from error
+
+
+def broken_plug_ins() -> tuple[str, ...]:
+    """One sentence for each installed package whose policies could not be entered; all others are there."""
+    _import_all()
+    return tuple(_BROKEN.values())
 
 
 def catalogue() -> Mapping[str, PolicyInfo]:
@@ -152,5 +169,8 @@ def policy_named(name: str) -> PolicyInfo:
     """Raises UnknownPolicy, naming those that exist."""
     found = catalogue().get(name)
     if found is None:
-        raise UnknownPolicy(f"there is no policy {name!r}; there are: {', '.join(sorted(catalogue()))}")
+        there = ", ".join(sorted(catalogue()))
+        raise UnknownPolicy(
+            "; ".join((f"there is no policy {name!r}; there are: {there}", *broken_plug_ins()))
+        )
     return found

@@ -14,6 +14,7 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.journal.abandon import closing
+from anabranch.dag.policy import policy_named
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
 from anabranch.service.organizer.rerun import recall_of
@@ -21,7 +22,7 @@ from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, res
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.requests import Decision
-from anabranch.service.store.rows import ApprovalRow, Claim, LeaseState
+from anabranch.service.store.rows import ApprovalRow, Claim, JobRow, LeaseState
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
@@ -252,6 +253,7 @@ class Organizer:
         except CannotGoOn as refusal:
             await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
             raise
+        _log_change(row)
         context = JobContext(
             pool=self._pool,
             checks=self._checks,
@@ -278,6 +280,19 @@ class Organizer:
             await self._traces.keep(job)
         except Exception:
             logger.exception("the spans of job %s were not kept; its journal still tells all", job)
+
+
+def _log_change(row: JobRow) -> None:
+    """A policy whose code has changed meanwhile, and that still decides alike, is information."""
+    name, version = row.spec.policy, policy_named(row.spec.policy).version
+    if row.policy_version != version:
+        logger.info(
+            "job %s began under version %s of policy %s and goes on under %s",
+            row.id,
+            row.policy_version,
+            name,
+            version,
+        )
 
 
 def _decided(approval: ApprovalRow) -> e.ApprovalDecided:

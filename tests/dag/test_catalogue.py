@@ -20,7 +20,7 @@ from anabranch.dag.decoding import Fault
 from anabranch.dag.errors import UnknownPreset
 from anabranch.dag.job import Budget, JobSpec, Problem, Sampling
 from anabranch.dag.policies.graphs.plan import EXAMPLES
-from anabranch.dag.policy import Param, PolicyInfo, catalogue, machinery
+from anabranch.dag.policy import Param, PolicyInfo, catalogue
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
@@ -116,19 +116,6 @@ def test_every_parameter_has_a_meaning_and_a_default(info: PolicyInfo) -> None:
 def test_starting_it_does_nothing_yet(info: PolicyInfo) -> None:
     policy = info.start(Problem.of((say("user", "What is due?"),), seed=0), {})
     assert inspect.getgeneratorstate(policy) == inspect.GEN_CREATED
-
-
-def test_the_version_covers_the_machinery_of_a_policy_and_nothing_else() -> None:
-    weaver = machinery("anabranch.dag.policies.thread_weaver")
-    assert {
-        "anabranch.dag.policies.parts.thread_weaver",
-        "anabranch.dag.policies.parts.parallel_block",
-        "anabranch.dag.grammars.outline",
-    } <= set(weaver)
-    assert "anabranch.dag.actions" not in weaver
-    assert machinery("anabranch.dag.policies.sequential") == ("anabranch.dag.policies.sequential",)
-    versions = [info.version for info in catalogue().values()]
-    assert len(set(versions)) == len(versions)
 
 
 # -- whatever happens --------------------------------------------------------------------------------------------------

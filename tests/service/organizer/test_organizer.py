@@ -8,8 +8,9 @@ import pytest
 from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
+from anabranch.dag.actions import Policy
 from anabranch.dag.decoding import Fault, Finish
-from anabranch.dag.job import Budget
+from anabranch.dag.job import Budget, Problem
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import _CATALOGUE, policy_named
 from anabranch.workers.engines.script import Line
@@ -174,19 +175,75 @@ async def test_a_gate_parks_the_job_without_an_organizer_and_a_decision_wakes_it
     assert len(house.asked) == 2  # nothing was decoded again
 
 
-async def test_a_policy_whose_code_has_changed_is_not_resumed(
+async def test_a_job_goes_on_under_another_version_of_its_policy_that_does_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = await house.submit("self-consistency", {"n": 3})
+    async with house.organizer(slowly, speed=50):
+        await house.until(job, lambda row: row.started_at is not None and row.head_seq > 4)
+    began = policy_named("self-consistency").version
+    info = replace(policy_named("self-consistency"), version="newer")
+    monkeypatch.setitem(_CATALOGUE, "self-consistency", info)
+    with caplog.at_level("INFO", "anabranch"):
+        async with house.organizer(forty_two):
+            row = await house.ended(job)
+    assert (row.status, row.policy_version) == ("succeeded", began)
+    assert f"began under version {began} of policy self-consistency and goes on under newer" in caplog.text
+    assert replay(await house.store.records(job)).over
+
+
+async def test_a_job_whose_policy_truly_decides_otherwise_ends_and_names_the_first_event(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No silent divergence: the job fails, and says what to do."""
-    job = await house.submit("sequential")
+    """No silent divergence: the job fails, its journal is kept, and the error says what to do."""
+    job = await house.submit("self-consistency", {"n": 3})
     async with house.organizer(slowly, speed=50):
-        await house.until(job, lambda row: row.started_at is not None)
-    monkeypatch.setitem(_CATALOGUE, "sequential", replace(policy_named("sequential"), version="newer"))
+        await house.until(job, lambda row: row.started_at is not None and row.head_seq > 4)
+    other = replace(policy_named("sequential"), name="self-consistency", version="newer")
+    monkeypatch.setitem(_CATALOGUE, "self-consistency", replace(other, function=_one_line_of_thought))
     async with house.organizer(forty_two):
         row = await house.ended(job)
     assert row.error is not None
     assert row.error["type"] == "policy-changed"
-    assert "submit it again" in row.error["detail"]
+    forked = next(r for r in await house.store.records(job) if isinstance(r.event, e.BranchForked))
+    assert (
+        f"Event {forked.seq} is the first that differs: the journal has BranchForked" in row.error["detail"]
+    )
+    assert "submit the job again" in row.error["detail"]
+    assert (await house.store.audit(job)).sound
+
+
+def _one_line_of_thought(problem: Problem, *, n: int) -> Policy:
+    """What self-consistency is not."""
+    return policy_named("sequential").start(problem, {})
+
+
+async def test_a_job_whose_policy_cannot_even_be_started_any_more_ends_with_the_reason(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parameter was renamed."""
+    job = await house.submit("self-consistency", {"n": 3})
+    async with house.organizer(slowly, speed=50):
+        await house.until(job, lambda row: row.started_at is not None and row.head_seq > 4)
+    other = replace(policy_named("sequential"), name="self-consistency", version="newer")
+    monkeypatch.setitem(_CATALOGUE, "self-consistency", other)
+    async with house.organizer(forty_two):
+        row = await house.ended(job)
+    assert row.error is not None
+    assert row.error["type"] == "policy-changed"
+    assert "unexpected keyword argument 'n'" in row.error["detail"]
+
+
+async def test_a_job_whose_policy_is_not_installed_here_says_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await house.submit("sequential")
+    monkeypatch.delitem(_CATALOGUE, "sequential")
+    async with house.organizer(forty_two):
+        row = await house.ended(job)
+    assert row.error is not None
+    assert row.error["type"] == "policy-missing"
+    assert "there is no policy 'sequential'" in row.error["detail"]
 
 
 async def test_an_ended_job_has_its_trace_in_the_store(house: House) -> None:
