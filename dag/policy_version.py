@@ -64,6 +64,8 @@ def _modules_named(module: str) -> frozenset[str]:
                 }
             case ast.Import(names=names):
                 found |= {alias.name for alias in names}
+            case _:
+                pass
     return frozenset(found - {_DAG})
 
 
@@ -93,7 +95,8 @@ def _describe(value: object) -> str:
             return f"{type(value).__name__}({', '.join(told)})"
         case list():
             return f"[{', '.join(map(_describe, _without_words(value)))}]"
-    return repr(value)
+        case _:
+            return repr(value)
 
 
 def _without_words(nodes: Iterable[object]) -> Iterator[object]:
@@ -101,7 +104,8 @@ def _without_words(nodes: Iterable[object]) -> Iterator[object]:
     for node in nodes:
         match node:
             case ast.Expr(value=ast.Constant(value=str())) | ast.Import() | ast.ImportFrom():
-                continue
+                pass
             case ast.Call(func=ast.Name(id="policy")):
-                continue
-        yield node
+                pass
+            case _:
+                yield node
