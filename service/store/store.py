@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.queue import Queue
+from anabranch.service.store.jobs.suspicions import Suspicions
 from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.maintenance import Maintenance
@@ -27,6 +28,7 @@ class Store:
         self.database = Database(url)
         self.jobs = Jobs(self.database, now)
         self.queue = Queue(self.database, now)
+        self.suspicions = Suspicions(self.database, now)
         self.journal = Journal(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
         self.spans = Spans(self.database, now)

@@ -25,7 +25,7 @@ from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.clock import later, now
 from anabranch.service.store.sql.repository import Repository
-from anabranch.service.store.sql.tables import approvals, jobs
+from anabranch.service.store.sql.tables import approvals, jobs, suspicions
 
 _HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
@@ -138,6 +138,22 @@ class Queue(Repository):
         """Counts the jobs that were submitted and that nobody has taken up. Raises StoreAway."""
         queued = select(func.count()).where(jobs.c.status == "queued")
         return int(await self._database.read(lambda connection: connection.execute(queued).scalar_one()))
+
+    async def hand_over(self, owner: str, suspects_after: float) -> int:
+        """Gives back all that a lost owner had, to be claimed at once and without an attempt counted; jobs that this
+        claim of theirs made suspect only after so many seconds, so that the others get somewhere first. Returns how
+        many. Raises StoreAway."""
+        suspected = exists().where(suspicions.c.job_id == jobs.c.id, suspicions.c.epoch == jobs.c.epoch)
+        released = (
+            update(jobs)
+            .where(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
+            .values(
+                lease_owner=null(),
+                lease_expires=null(),
+                not_before=case((suspected, later(suspects_after)), else_=later(0.0)),
+            )
+        )
+        return await self._database.write(lambda connection: connection.execute(released).rowcount)
 
 
 def _by_turn(free: ColumnElement[bool]) -> Select[Any]:

@@ -254,6 +254,17 @@ spans = Table(
     Index("spans_job_id", "job_id"),
 )
 
+suspicions = Table(
+    "suspicions",
+    metadata,
+    _job_key(),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("head_seq", Integer, nullable=False),
+    Column("owner", PlainText, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
 purged = Table(
     "purged",
     metadata,
