@@ -8,6 +8,7 @@ from typing import Any
 
 from ray import serve
 
+from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.settings import Settings
@@ -31,14 +32,17 @@ class OrganizerDeployment:
         self._store = Store(chosen.database)
         self._pool = ServePool(pool_app)
         self._traces = Traces(self._store, model)
+        name = f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}"
+        self._guardian = Guardian(chosen.database, name, chosen.lease_seconds)
         self._organizer = Organizer(
             self._store,
             self._pool,
             RayChecks(chosen.tools),
             self._traces,
-            name=f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}",
+            name=name,
             lease_seconds=chosen.lease_seconds,
             tenant_max_running=chosen.tenant_max_running,
+            mark=self._guardian.mark,
         )
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
 
@@ -54,6 +58,7 @@ class OrganizerDeployment:
         if self._working.done():
             self._working.result()
             raise RuntimeError("the organizer has stopped")
+        self._guardian.check()
 
     async def __del__(self) -> None:
         """Serve awaits it when it stops the replica gracefully."""
@@ -62,6 +67,7 @@ class OrganizerDeployment:
         await self._traces.close()
         await self._pool.close()
         await self._store.close()
+        await asyncio.to_thread(self._guardian.close)
 
 
 def organizer(settings: Settings, *, pool_app: str, model: str) -> serve.Application:

@@ -1,6 +1,7 @@
-"""What a job run acts on, handed to it by its organizer."""
+"""The context of a job run: what it acts on, handed to it by its organizer."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from anabranch.dag import events as e
@@ -20,5 +21,7 @@ class JobContext:
     """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
     now: Callable[[], float]
     """Unix seconds."""
+    computing: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Marks this job as the one that is being computed, while its block runs. Nothing may be awaited in it."""
     recall: OriginOutcomes | None = None
     """Outcomes of the job that this one was edited from."""

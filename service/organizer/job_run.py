@@ -99,15 +99,21 @@ class JobRun:
             self._at(due, fact)
         try:
             while not self._interpreter.over and not self._parked():
-                steps = [(await self._inbox.get())(self._interpreter)]
-                while not self._inbox.empty():
-                    steps.append(self._inbox.get_nowait()(self._interpreter))
+                steps = self._compute(await self._inbox.get())
                 if self._broken is not None:
                     raise self._broken
                 await self._record([event for step in steps for event in step.events])
                 self._carry_out([command for step in steps for command in step.commands])
         finally:
             self._let_go()
+
+    def _compute(self, fact: Fact) -> list[Step]:
+        """What follows from this fact, and from all others that have come."""
+        with self._context.computing():
+            steps = [fact(self._interpreter)]
+            while not self._inbox.empty():
+                steps.append(self._inbox.get_nowait()(self._interpreter))
+        return steps
 
     def _parked(self) -> bool:
         """Only people are waited for: no process is needed until one has decided."""
@@ -120,12 +126,13 @@ class JobRun:
         if not events:
             return
         at = datetime.fromtimestamp(self._context.now(), UTC)
-        for event in events:
-            self._seq += 1
-            self._note(
-                e.Record(job=self.job, seq=self._seq, epoch=0, at=at, event=event, prev_hash="", hash="")
-            )
-        metrics = metrics_of(self._graph) if self._interpreter.over else None
+        with self._context.computing():
+            for event in events:
+                self._seq += 1
+                self._note(
+                    e.Record(job=self.job, seq=self._seq, epoch=0, at=at, event=event, prev_hash="", hash="")
+                )
+            metrics = metrics_of(self._graph) if self._interpreter.over else None
         await self._context.append(events, metrics)
 
     def _note(self, record: e.Record) -> None:

@@ -1,4 +1,23 @@
-"""The organizer: claims jobs and keeps them, each in a JobRun of its own, until they end, park, or are taken away."""
+"""The organizer: claims jobs and keeps them, each in a JobRun of its own, until they end, park, or are taken away.
+
+Leases and epochs
+-----------------
+* A *lease* says until when a job is in an organizer's hands, by the database's clock. It ends by itself, so that a lost
+  organizer's jobs are claimed by the others.
+* An *epoch* counts the claims of a job. Each append carries the epoch of its claim, and the store refuses those of an
+  earlier one: an organizer that was paused, and does not know that its lease has ended, can write nothing. Leases make
+  things go on; epochs keep them right.
+* The event loop renews the leases itself. So an organizer whose loop is held by a step loses them, and that is right:
+  it can do nothing for these jobs. A thread that went on renewing would keep them from everybody for ever.
+* An *attempt* is counted when a lease has ended, or the job broke its run. A job that is handed over has lost nothing.
+
+Whose fault it was
+------------------
+An organizer that is lost had hundreds of jobs, of which it was computing one. Each step marks its job in memory that
+outlives the process (`mark.py`), and a second process beside the organizer (`guardian.py`) tells the store: the one job
+is *suspected*, all others are handed over at once, with no attempt counted. A job that is suspected too often while it
+gets nowhere is poison and fails with the evidence (`resume.py`); no other job is ever blamed.
+"""
 
 import asyncio
 import logging
@@ -8,21 +27,21 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import cast
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
-from anabranch.dag.ids import TRUNK, JobId
+from anabranch.dag.ids import JobId
 from anabranch.dag.journal.abandon import closing
-from anabranch.dag.policy import policy_named
+from anabranch.service.organizer.decisions import tell_decisions, time_out_approvals
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.mark import Mark, Place
 from anabranch.service.organizer.rerun import recall_of
 from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, resume
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store.errors import AlreadyDecided, Fenced, JobEnded, StoreAway
-from anabranch.service.store.jobs.requests import Decision
-from anabranch.service.store.rows import ApprovalRow, Claim, JobRow, LeaseState
+from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
+from anabranch.service.store.jobs.suspicions import Loss
+from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
@@ -63,8 +82,9 @@ class Organizer:
         max_jobs: int = 256,
         tenant_max_running: int | None = None,
         now: Callable[[], float] = time.time,
+        mark: Mark | None = None,
     ) -> None:
-        """`name` must be no other process's. `now` tells Unix seconds."""
+        """`name` must be no other process's. `now` tells Unix seconds. `mark` is the one that a guardian reads."""
         self._store = store
         self._pool = pool
         self._checks = checks
@@ -74,6 +94,8 @@ class Organizer:
         self._max_jobs = max_jobs
         self._tenant_max_running = tenant_max_running
         self._now = now
+        self._mark = mark or Mark.private()
+        self._replaying = asyncio.Lock()
         self._held: dict[JobId, HeldJob] = {}
         self._strays: set[tuple[JobId, int]] = set()
         """Claims under this name that nothing here works on, as of the last heartbeat."""
@@ -162,7 +184,7 @@ class Organizer:
                 if held.run is None or not held.run.over:
                     held.drop()  # another organizer has it: nothing that is done here counts any more
             elif news.woken and held.run is not None:
-                await self._tell(held.run, job, news.cancel_requested)
+                await tell_decisions(self._store, held.run, job, news.cancel_requested)
         await self._free_strays(known)
 
     async def _free_strays(self, known: Mapping[JobId, LeaseState]) -> None:
@@ -173,23 +195,9 @@ class Organizer:
             await self._store.queue.release(job, epoch, 0.0)
         self._strays = strays - self._strays
 
-    async def _tell(self, run: JobRun, job: JobId, cancel: str | None) -> None:
-        """What people have said about a job. What it knows already changes nothing."""
-        if cancel is not None:
-            run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by="client"))
-        for approval in await self._store.jobs.list_approvals("decided", job=job):
-            if not approval.recorded:
-                run.tell(_decided(approval))
-
     async def _time_out_approvals(self) -> None:
-        """A gate whose time has passed is decided by its default, like any person would: the first decision stands."""
-        now = datetime.fromtimestamp(self._now(), UTC)
-        for approval in await self._store.jobs.list_approvals("pending"):
-            if approval.expires_at is not None and approval.expires_at <= now:
-                decision = cast("Decision", approval.at_timeout)
-                with suppress(AlreadyDecided, JobEnded):
-                    await self._store.jobs.decide_approval(approval.id, decision, by="timeout")
-                self.nudge()
+        if await time_out_approvals(self._store, datetime.fromtimestamp(self._now(), UTC)):
+            self.nudge()
 
     async def _checkpoint(self) -> None:
         await self._save_texts(everything=False)
@@ -231,6 +239,8 @@ class Organizer:
     async def _give_back(self, held: HeldJob, after: float | None, *, broke: bool = False) -> None:
         claim = held.claim
         try:
+            if broke:
+                await self._store.suspicions.record(claim.job, claim.epoch, Loss.BROKE)
             await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
             logger.warning(
@@ -246,23 +256,30 @@ class Organizer:
         had to be ended."""
         row = await self._store.jobs.get(claim.job)
         records = await self._store.journal.read(claim.job)
+        suspicions = await self._store.suspicions.list_against(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
-        try:  # in a thread: the journal may be long, and the leases of the other jobs must be kept
-            interpreter = await asyncio.to_thread(resume, records, claim.attempt)
+        computing = partial(self._mark.computing, claim.job, claim.epoch)
+        try:
+            # In a thread: the journal may be long, and the leases of the other jobs must be kept. One at a time, so
+            # that the mark says which; threads of Python would not make two any quicker.
+            async with self._replaying:
+                with computing(Place.REPLAY):
+                    interpreter = await asyncio.to_thread(resume, records, suspicions)
             recall = await recall_of(self._store.journal, row.spec)
         except CannotGoOn as refusal:
             await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
             raise
-        _log_change(row)
         context = JobContext(
             pool=self._pool,
             checks=self._checks,
             append=partial(self._append, claim),
             now=self._now,
             recall=recall,
+            computing=computing,
         )
-        run = JobRun(claim.job, row.trace_id, interpreter, records, context)
-        await self._tell(run, claim.job, claim.cancel_requested)
+        with computing():
+            run = JobRun(claim.job, row.trace_id, interpreter, records, context)
+        await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
         run.tell(claimed)
         checkpoints = await self._store.checkpoints.read(claim.job)
         for started in interpreter.open_decodes():
@@ -280,27 +297,3 @@ class Organizer:
             await self._traces.keep(job)
         except Exception:
             logger.exception("the spans of job %s were not kept; its journal still tells all", job)
-
-
-def _log_change(row: JobRow) -> None:
-    """A policy whose code has changed meanwhile, and that still decides alike, is information."""
-    name, version = row.spec.policy, policy_named(row.spec.policy).version
-    if row.policy_version != version:
-        logger.info(
-            "job %s began under version %s of policy %s and goes on under %s",
-            row.id,
-            row.policy_version,
-            name,
-            version,
-        )
-
-
-def _decided(approval: ApprovalRow) -> e.ApprovalDecided:
-    return e.ApprovalDecided(
-        branch=approval.branch,
-        approval=approval.ordinal,
-        decision=approval.decision or approval.at_timeout,
-        edit=approval.edit,
-        by=approval.decided_by or "",
-        reason=approval.reason or "",
-    )

@@ -1,5 +1,6 @@
 """Taking up a job: where its journal ends, whether it can go on, and what becomes of decodes that nobody does now."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
@@ -11,10 +12,15 @@ from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
+from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.rows import Checkpoint
 
-LOST_BEFORE_PARKING = 5
-"""A job over which so many organizers were lost while it got nowhere is poison: it fails with the evidence."""
+logger = logging.getLogger(__name__)
+
+LOST_BEFORE_PARKING = 3
+"""A job whose computing has cost so many organizers while it got nowhere is poison: it fails with the evidence."""
+BROKEN_BEFORE_PARKING = 5
+"""The same for runs that raised an exception: they cost nobody else anything, and what they called may be well soon."""
 
 
 class CannotGoOn(Exception):
@@ -25,26 +31,27 @@ class CannotGoOn(Exception):
         self.failed = failed
 
 
-def resume(records: Sequence[e.Record], attempt: int) -> Interpreter:
-    """The interpreter as it stood when the journal ended. Raises CannotGoOn. `attempt` is the claim's.
+def resume(records: Sequence[e.Record], suspicions: Sequence[Suspicion]) -> Interpreter:
+    """The interpreter as it stood when the journal ended. Raises CannotGoOn.
 
     A policy whose code has changed is no reason to end a job: replay decides, and only a policy that would not have led
-    to what the journal holds ends it.
+    to what the journal holds ends it. The evidence that it is poison does, before anything of it is computed again.
     """
     submitted = records[0].event
     assert isinstance(submitted, e.JobSubmitted)
-    lost = lost_in_vain(records, attempt)
-    if lost >= LOST_BEFORE_PARKING:
-        detail = f"{lost} organizers were lost over it and it got nowhere; its journal holds what they did"
-        raise _refuse("poison", "It kills its organizers", detail)
+    _refuse_poison(evidence_against(records, suspicions))
     try:
         version = policy_named(submitted.spec.policy).version
     except UnknownPolicy as error:
         raise _refuse("policy-missing", "Its policy is not installed here", str(error)) from error
     try:
-        return replay(records)
+        interpreter = replay(records)
     except Exception as error:  # a policy's own fault cannot stand where its journal has none
         raise _diverged(submitted, version, error) from error
+    if submitted.policy_version != version:
+        told = "job %s began under version %s of policy %s and goes on under %s"
+        logger.info(told, records[0].job, submitted.policy_version, submitted.spec.policy, version)
+    return interpreter
 
 
 def _diverged(submitted: e.JobSubmitted, version: str, error: Exception) -> CannotGoOn:
@@ -84,21 +91,40 @@ def _refuse(kind: str, title: str, detail: str) -> CannotGoOn:
     return CannotGoOn(e.JobFailed(type=kind, title=title, detail=detail))
 
 
-def lost_in_vain(records: Sequence[e.Record], attempt: int) -> int:
-    """How many organizers were lost over this job since it last got anywhere. Those that handed it over do not count:
-    claims count their attempts up only when a lease has ended, or when a job broke its run."""
-    since = held = 1
+def _refuse_poison(evidence: Sequence[Suspicion]) -> None:
+    broke = sum(each.reason is Loss.BROKE for each in evidence)
+    lost = len(evidence) - broke
+    if lost < LOST_BEFORE_PARKING and broke < BROKEN_BEFORE_PARKING:
+        return
+    told = "; ".join(f"{_IN_WORDS[each.reason]} ({each.owner}, claim {each.epoch})" for each in evidence)
+    kept = f"Its journal holds what was done up to event {evidence[-1].head_seq}."
+    detail = f"It got nowhere {len(evidence)} times: {told}. {kept}"
+    raise _refuse("poison", "It kills its organizers" if lost else "Its run breaks", detail)
+
+
+_IN_WORDS = {
+    Loss.HELD: "one step held its organizer",
+    Loss.ENDED: "its organizer's process ended in the middle of a step",
+    Loss.BROKE: "its run raised an exception",
+}
+
+
+def evidence_against(records: Sequence[e.Record], suspicions: Sequence[Suspicion]) -> list[Suspicion]:
+    """The suspicions since the job last got anywhere. That its text so far was kept is no progress: every organizer
+    that takes it up does so."""
+    progress = 0
     for record in records:
         match record.event:
-            case e.JobClaimed():
-                held = record.event.attempt
-            case e.SegmentFinished(decoded=decoded) if decoded.finish is not Finish.ERROR:
-                since = held
+            case e.SegmentFinished(decoded=decoded) if decoded.finish not in {
+                Finish.ERROR,
+                Finish.INTERRUPTED,
+            }:
+                progress = record.seq
             case e.ApprovalDecided():
-                since = held
+                progress = record.seq
             case _:
                 pass
-    return attempt - since
+    return [each for each in suspicions if each.head_seq >= progress]
 
 
 def end_lost_segment(

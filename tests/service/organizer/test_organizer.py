@@ -189,7 +189,7 @@ async def test_a_job_goes_on_under_another_version_of_its_policy_that_does_the_s
             row = await house.ended(job)
     assert (row.status, row.policy_version) == ("succeeded", began)
     assert f"began under version {began} of policy self-consistency and goes on under newer" in caplog.text
-    assert replay(await house.store.records(job)).over
+    assert replay(await house.store.journal.read(job)).over
 
 
 async def test_a_job_whose_policy_truly_decides_otherwise_ends_and_names_the_first_event(
@@ -205,12 +205,12 @@ async def test_a_job_whose_policy_truly_decides_otherwise_ends_and_names_the_fir
         row = await house.ended(job)
     assert row.error is not None
     assert row.error["type"] == "policy-changed"
-    forked = next(r for r in await house.store.records(job) if isinstance(r.event, e.BranchForked))
+    forked = next(r for r in await house.store.journal.read(job) if isinstance(r.event, e.BranchForked))
     assert (
         f"Event {forked.seq} is the first that differs: the journal has BranchForked" in row.error["detail"]
     )
     assert "submit the job again" in row.error["detail"]
-    assert (await house.store.audit(job)).sound
+    assert (await house.store.maintenance.audit(job)).sound
 
 
 def _one_line_of_thought(problem: Problem, *, n: int) -> Policy:

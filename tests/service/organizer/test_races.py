@@ -11,7 +11,7 @@ from anabranch.dag.decoding import Fault
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Budget
 from anabranch.dag.journal.replay import replay
-from anabranch.service.organizer.resume import LOST_BEFORE_PARKING
+from anabranch.service.organizer.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
 from anabranch.service.store.errors import StoreAway
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
@@ -120,7 +120,7 @@ async def test_a_job_that_breaks_every_organizer_is_parked_with_the_evidence(
         monkeypatch.setattr(organizer._pool, "start", breaks)
         row = await house.ended(await house.submit("sequential"))
     assert row.error is not None
-    assert (row.error["type"], row.attempt) == ("poison", LOST_BEFORE_PARKING + 1)
+    assert (row.error["type"], row.attempt) == ("poison", BROKEN_BEFORE_PARKING + 1)
     assert (await house.store.maintenance.audit(row.id)).sound
 
 

@@ -7,8 +7,12 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
+from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
-from anabranch.service.organizer.resume import end_lost_segment, lost_in_vain
+from anabranch.dag.text import say
+from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, evidence_against, resume
+from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.rows import Checkpoint
 
 STARTED = e.SegmentStarted(segment=2, attempt=1, max_tokens=100)
@@ -31,19 +35,55 @@ def finished(finish: Finish) -> e.SegmentFinished:
     return e.SegmentFinished(segment=1, attempt=1, decoded=Decoded(text="", finish=finish, fault=fault))
 
 
+def suspicion(head_seq: int, reason: Loss = Loss.ENDED) -> Suspicion:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Suspicion(epoch=head_seq, head_seq=head_seq, owner="o", reason=reason, at=at)
+
+
 @pytest.mark.parametrize(
-    ("events", "lost"),
+    ("events", "held"),
     [
-        ([], 3),
-        ([claimed(1), claimed(1), claimed(1)], 3),
-        ([claimed(1), claimed(2), finished(Finish.ERROR), claimed(3), finished(Finish.ERROR)], 3),
-        ([claimed(1), claimed(3), finished(Finish.EOS)], 1),
-        ([claimed(1), claimed(2), finished(Finish.INTERRUPTED), claimed(3)], 2),
-        ([claimed(3), e.ApprovalDecided(approval=1, decision="approve"), claimed(3)], 1),
+        ([], [1, 2, 3]),
+        ([claimed(1), claimed(1), claimed(1)], [1, 2, 3]),
+        ([claimed(1), finished(Finish.ERROR), finished(Finish.ERROR)], [1, 2, 3]),
+        ([claimed(1), finished(Finish.EOS), claimed(2)], [2, 3]),
+        ([claimed(1), finished(Finish.TAG), finished(Finish.LENGTH)], [3]),
+        ([claimed(1), claimed(2), claimed(3), finished(Finish.EOS)], []),
+        ([claimed(1), finished(Finish.INTERRUPTED), finished(Finish.INTERRUPTED)], [1, 2, 3]),
+        ([claimed(1), e.ApprovalDecided(approval=1, decision="approve"), claimed(1)], [2, 3]),
     ],
 )
-def test_organizers_lost_since_the_job_last_got_anywhere_count(events: list[e.Event], lost: int) -> None:
-    assert lost_in_vain(journal(*events), attempt=4) == lost
+def test_suspicions_since_the_job_last_got_anywhere_count(events: list[e.Event], held: list[int]) -> None:
+    evidence = evidence_against(journal(*events), [suspicion(seq) for seq in (1, 2, 3)])
+    assert [each.head_seq for each in evidence] == held
+
+
+@pytest.mark.parametrize(
+    ("losses", "poison"),
+    [
+        ([Loss.ENDED, Loss.HELD], False),
+        ([Loss.ENDED, Loss.HELD, Loss.ENDED], True),
+        ([Loss.BROKE] * 4, False),
+        ([Loss.BROKE] * 5, True),
+        ([Loss.BROKE] * 4 + [Loss.HELD] * 2, False),
+    ],
+)
+def test_a_job_that_costs_organizers_too_often_ends_with_the_evidence(
+    losses: list[Loss], poison: bool
+) -> None:
+    spec = JobSpec(messages=(say("user", "Six times seven?"),), policy="sequential")
+    records = journal(e.JobSubmitted(spec=spec, policy_version="v"))
+    suspicions = [suspicion(seq, reason) for seq, reason in enumerate(losses, start=1)]
+    if not poison:
+        resume(journal(*_first_events(spec)), suspicions)
+        return
+    with pytest.raises(CannotGoOn, match="It got nowhere") as refusal:
+        resume(records, suspicions)
+    assert refusal.value.failed.type == "poison"
+
+
+def _first_events(spec: JobSpec) -> tuple[e.Event, ...]:
+    return Interpreter().feed(e.JobSubmitted(spec=spec, policy_version="v")).events
 
 
 def saved(segment: int = 2, attempt: int = 1) -> dict[BranchId, Checkpoint]:
