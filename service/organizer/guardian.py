@@ -4,8 +4,8 @@ An organizer that is lost cannot say of what, and while a step holds its event l
 threads) it can say nothing either. So another process watches, through the mark in shared memory (`mark.py`):
 
 * a step that takes longer than HELD_SHARE of a lease makes its job suspect, before anybody else can claim it;
-* a step that takes a whole lease has cost the organizer its leases: what it had is handed over, and it is killed, so
-  that Serve replaces it;
+* a step that takes a whole lease has cost the organizer its leases: it is killed, so that Serve replaces it. Nothing
+  else frees what it may hold besides jobs, such as SQLite's one lock for writing;
 * when the organizer's process ends, whatever it was computing is suspect, and what it had is handed over.
 
 A clean end needs no word: nothing is marked then, and nothing is left to hand over. Where a whole machine is lost, the
@@ -21,11 +21,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from anabranch.dag.ids import JobId
 from anabranch.service.organizer.mark import Computed, Mark, Place
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.jobs.suspicions import Loss
@@ -43,10 +43,12 @@ PATIENCE_SECONDS = 60.0
 """How long a guardian tries to reach a store that is away."""
 
 
-async def report_loss(store: Store, owner: str, lease: float, computed: tuple[Computed, ...]) -> None:
+async def report_loss(
+    store: Store, owner: str, lease: float, computed: Iterable[Computed], reason: Loss = Loss.ENDED
+) -> None:
     """Tells what a lost organizer was computing, and hands over all that it had. Raises StoreAway."""
     for each in computed:
-        await store.suspicions.record(each.job, each.epoch, Loss.ENDED)
+        await store.suspicions.record(each.job, each.epoch, reason)
     await store.queue.hand_over(owner, suspects_after=SUSPECTS_WAIT_LEASES * lease)
 
 
@@ -103,38 +105,47 @@ class Watch:
         self._charge = charge
         self._store = store
         self._mark = Mark.of_file(charge.mark)
-        self._suspected: set[tuple[JobId, int]] = set()
+        self._held: Computed | None = None
+        """The step that is held, or was the last time that one was."""
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until the organizer is gone and what it had is handed over."""
-        while not _ended(self._charge, self._charge.lease * LOOK_SHARE):
-            await self._look()
-        await _stubbornly(self._report)
+        while not _ended(self._charge):
+            self._look()
+            await asyncio.sleep(self._charge.lease * LOOK_SHARE)
+        computed = self._mark.read()
+        reason = Loss.HELD if self._held in computed else Loss.ENDED
+        owner, lease = self._charge.owner, self._charge.lease
+        await _stubbornly(partial(report_loss, self._store, owner, lease, computed, reason))
 
-    async def _look(self) -> None:
-        held = [
-            (each, time.monotonic() - each.since) for each in self._mark.read() if each.place is Place.LOOP
-        ]
-        for each, seconds in held:
-            if seconds > self._charge.lease * HELD_SHARE and (each.job, each.epoch) not in self._suspected:
-                self._suspected.add((each.job, each.epoch))
+    def _look(self) -> None:
+        for each in self._mark.read():
+            seconds = time.monotonic() - each.since
+            if each.place is not Place.LOOP or seconds < self._charge.lease * HELD_SHARE:
+                continue
+            if each != self._held:
                 logger.warning("%s is held by job %s", self._charge.owner, each.job)
-                await _stubbornly(partial(self._store.suspicions.record, each.job, each.epoch, Loss.HELD))
+                self._held = each
+                told = self._store.suspicions.record(each.job, each.epoch, Loss.HELD)
+                self._telling = asyncio.create_task(_try_to(told))
             if seconds > self._charge.lease:
-                await _stubbornly(self._report)
                 logger.warning(
                     "%s was held by job %s for a whole lease; it is ended", self._charge.owner, each.job
                 )
                 os.kill(self._charge.pid, signal.SIGKILL)
 
-    async def _report(self) -> None:
-        await report_loss(self._store, self._charge.owner, self._charge.lease, self._mark.read())
 
-
-def _ended(charge: Charge, seconds: float) -> bool:
-    """Whether the organizer has ended, by then: its pipe is closed, or its process is no longer our parent."""
-    readable, _, _ = select.select([sys.stdin], [], [], seconds)
+def _ended(charge: Charge) -> bool:
+    """Whether the organizer has ended: its pipe is closed, or its process is no longer our parent."""
+    readable, _, _ = select.select([sys.stdin], [], [], 0)
     return bool(readable) or os.getppid() != charge.pid
+
+
+async def _try_to(work: Awaitable[None]) -> None:
+    """What is not told now is told when the organizer has ended."""
+    with suppress(StoreAway):
+        await work
 
 
 async def _stubbornly(work: Callable[[], Awaitable[None]]) -> None:

@@ -16,7 +16,7 @@ from tests.chaos.wishes import PlainChecks, script, wishes
 from anabranch.dag.ids import JobId
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
-from anabranch.service.organizer import resume
+from anabranch.service.organizer.guardian import report_loss
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, JobEnded, StoreAway
@@ -114,6 +114,7 @@ class House:
 
     async def _burial(self, process: Process) -> None:
         _, organizer, wire, task = self._living.pop(process.name)
+        computed = organizer._mark.read()  # nothing, always: processes die here between two steps
         self.tally.commits += process.commits
         working = [task, *(held.task for held in organizer._held.values() if held.task is not None)]
         for each in working:
@@ -121,6 +122,10 @@ class House:
         await asyncio.gather(*working, return_exceptions=True)
         await asyncio.sleep(self._dice.random())
         wire.hang_up()
+        if self._dice.random() < 0.5:  # else its machine was lost, and its guardian too
+            with suppress(StoreAway):
+                guardian = store_of(self._disk, self._process("guardian", CALM))
+                await report_loss(guardian, process.name, LEASE, computed)
         await asyncio.sleep(self._dice.random())
         self._be_born()
 
@@ -261,15 +266,8 @@ def survive(
         house = House(url, seed, tally, deaths=deaths, jobs=jobs, organizers=2 + seed % 2, odds=odds)
         await house.run()
 
-    patience, resume.LOST_BEFORE_PARKING = (
-        resume.LOST_BEFORE_PARKING,
-        10**9,
-    )  # here it is never the job's fault
-    try:
-        run_virtually(main())
-        return url
-    finally:
-        resume.LOST_BEFORE_PARKING = patience
+    run_virtually(main())
+    return url
 
 
 def make_template(folder: Path) -> Path:

@@ -83,14 +83,14 @@ class House:
         new = NewJob(spec=spec, policy_version=version, trace_id="a" * 32, **rest)
         return (await self.store.jobs.submit(new)).job.id
 
-    async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
-        async with asyncio.timeout(20):
+    async def until(self, job: JobId, there: Callable[[JobRow], bool], *, seconds: float = 20.0) -> JobRow:
+        async with asyncio.timeout(seconds):
             while not there(row := await self.store.jobs.get(job)):
                 await asyncio.sleep(0.01)
         return row
 
-    async def ended(self, job: JobId) -> JobRow:
-        return await self.until(job, lambda row: row.finished_at is not None)
+    async def ended(self, job: JobId, *, seconds: float = 20.0) -> JobRow:
+        return await self.until(job, lambda row: row.finished_at is not None, seconds=seconds)
 
     async def events(self, job: JobId) -> list[e.Event]:
         return [record.event for record in await self.store.journal.read(job)]
