@@ -6,8 +6,9 @@ Kept apart from the router, because Serve copies the router's module by value in
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-Subscriber = Callable[[Mapping[str, int]], None]
-"""Told of each change: the places (decodes at once) of every replica, by its id. May come from another thread."""
+Subscriber = Callable[[Mapping[str, int], frozenset[str]], None]
+"""Told of each change: the places (decodes at once) of every replica, by its id, and which have just died. May come
+from another thread."""
 
 _subscribers: dict[str, set[Subscriber]] = defaultdict(set)
 
@@ -21,7 +22,7 @@ def unsubscribe(pool: str, subscriber: Subscriber) -> None:
     _subscribers[pool].discard(subscriber)
 
 
-def publish(pool: str, places: Mapping[str, int]) -> None:
+def publish(pool: str, places: Mapping[str, int], died: frozenset[str] = frozenset()) -> None:
     """These are the pool's replicas from now on."""
     for subscriber in tuple(_subscribers[pool]):
-        subscriber(places)
+        subscriber(places, died)

@@ -27,16 +27,16 @@ class AddressedRouter(RequestRouter):  # type: ignore[misc] # Ray is untyped to 
 
     def update_replicas(self, replicas: list[RunningReplica]) -> None:
         super().update_replicas(replicas)
-        self._tell()
+        self._publish()
 
     def on_replica_actor_died(self, replica_id: ReplicaID) -> None:
         super().on_replica_actor_died(replica_id)
-        self._tell()
+        self._publish(frozenset({replica_id.unique_id}))
 
-    def _tell(self) -> None:
+    def _publish(self, died: frozenset[str] = frozenset()) -> None:
         replicas: Mapping[Any, RunningReplica] = self.curr_replicas
         places = {
             replica_id.unique_id: int(replica.replica_metadata["max_decodes"])
             for replica_id, replica in replicas.items()
         }
-        publish(self._pool, places)
+        publish(self._pool, places, died)

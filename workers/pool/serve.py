@@ -6,8 +6,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import Context
 from typing import Any
 
-from ray.exceptions import RayActorError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.exceptions import RayActorError, RayError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from anabranch.dag.decoding import Decoded, Fault, Finish
@@ -16,50 +16,55 @@ from anabranch.workers.pool.deployment import NAME, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.placement import Placement
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
+from anabranch.workers.pool.replica_call import LEFT_SECONDS, ReplicaCall
 from anabranch.workers.pool.replica_registry import subscribe, unsubscribe
+from anabranch.workers.replica.batcher import SIGN_SECONDS
 from anabranch.workers.replica.replica import ReplicaState
 
 logger = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0
+"""Five signs of life that did not come: a replica that is merely busy sends one late, not none."""
 
 SUSPECT_SECONDS = 2.0
 """For how long nothing new goes to a replica that broke a call, or stalls: twice the period of its health check, after
 which Serve has either replaced it or found it well."""
 
 
-class ReplicaCall:
-    """One call on its way to a replica and back."""
-
-    def __init__(self, replica: str, flight: InFlightCall) -> None:
-        self.replica = replica
-        self.flight = flight
-        self.requests = flight.open
-        self.accepted = False
-        self.to_abort: set[Key] = set()
-        """Asked for before the replica had taken the call up, when it would not know them."""
-
-
 class ServePool:
     """A `Pool` over the deployment of `worker_pool`. Made on the event loop that uses it; many organizers may have one
     each over the same deployment.
 
-    Requests wait here while there is no replica. A replica that dies leaves its decodes a last SegmentDone with fault
-    `replica-died`; nothing is sent twice, since only the organizer knows what a second try may cost.
+    Requests wait here while there is no replica. A replica that dies, or falls silent, leaves its decodes a last
+    SegmentDone with fault `replica-died`; nothing is sent twice, since only the organizer knows what a second try may
+    cost.
     """
 
-    def __init__(self, app: str, *, placement: Placement | None = None) -> None:
+    def __init__(
+        self,
+        app: str,
+        *,
+        placement: Placement | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+        handle: Any = None,
+    ) -> None:
+        """A call that is silent for `silence_seconds` is given up. `handle` is Serve's own unless one is given."""
         self.app = app
         self._loop = asyncio.get_running_loop()
         self._placement = placement or Placement()
         self._places: Mapping[str, int] = {}
         self._suspects: set[str] = set()
+        self._silent: set[str] = set()
         self._waiting: list[InFlightCall] = []
-        self._calls: dict[ReplicaCall, asyncio.Task[None]] = {}
+        self._calls: set[ReplicaCall] = set()
+        self._silence = silence_seconds
+        self._listening: asyncio.Task[None] | None = None
         self._call_of: dict[Key, ReplicaCall] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._name = pool_name(app)
         subscribe(self._name, self._on_replicas)
         # Not serve.get_deployment_handle, whose handles Serve keeps and shuts down when this loop is long gone.
-        handle = DeploymentHandle(NAME, app)
+        handle = DeploymentHandle(NAME, app) if handle is None else handle
         self._handle: Any = handle.options(request_serialization="pickle", response_serialization="pickle")
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
@@ -96,7 +101,7 @@ class ServePool:
         """Lets go of all calls, with no last messages; the replicas abort what they were decoding for this pool."""
         unsubscribe(self._name, self._on_replicas)
         self._waiting.clear()
-        tasks = [*self._calls.values(), *self._errands]
+        tasks = [*(call.task for call in self._calls if call.task is not None), *self._errands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -110,20 +115,24 @@ class ServePool:
             self._waiting.append(flight)
             return
         for replica, requests in self._placement.place(flight.open, loads).items():
-            self._depart(ReplicaCall(replica, InFlightCall(requests, flight.deliver)))
+            self._depart(ReplicaCall(replica, InFlightCall(requests, flight.deliver), self._loop.time()))
 
     def _loads(self) -> dict[str, int]:
-        loads = dict.fromkeys(self._places.keys() - self._suspects, 0)
+        loads = dict.fromkeys(self._places.keys() - self._suspects - self._silent, 0)
         for call in self._calls:
             if call.replica in loads:
                 loads[call.replica] += len(call.flight)
         return loads
 
-    def _on_replicas(self, places: Mapping[str, int]) -> None:
-        self._loop.call_soon_threadsafe(self._learn, places)
+    def _on_replicas(self, places: Mapping[str, int], died: frozenset[str]) -> None:
+        self._loop.call_soon_threadsafe(self._learn, places, died)
 
-    def _learn(self, places: Mapping[str, int]) -> None:
+    def _learn(self, places: Mapping[str, int], died: frozenset[str] = frozenset()) -> None:
         self._places = places
+        for call in tuple(self._calls):
+            if call.replica in died:
+                call.give_up("died")
+        self._end_silent_calls()
         self._send_waiting()
 
     def _suspect(self, replica: str) -> None:
@@ -142,16 +151,58 @@ class ServePool:
     # -- a call and what becomes of it
 
     def _depart(self, call: ReplicaCall) -> None:
-        task = self._apart(self._travel(call))
-        self._calls[call] = task
+        call.task = self._apart(self._travel(call))
+        self._calls.add(call)
         self._call_of.update((request.key, call) for request in call.requests)
+        if self._listening is None or self._listening.done():
+            self._listening = self._go(self._listen())
+
+    async def _listen(self) -> None:
+        """Ends silent calls, as long as there are calls. Where this loop was held itself, what has arrived meanwhile is
+        read before anything is called silence."""
+        every = LEFT_SECONDS / 3
+        while self._calls:
+            due = self._loop.time() + every
+            await asyncio.sleep(every)
+            if self._loop.time() < due + every:
+                self._end_silent_calls()
+
+    def _end_silent_calls(self) -> None:
+        for call in tuple(self._calls):
+            silent = self._loop.time() - call.heard_at
+            if call.replica not in self._places and silent > LEFT_SECONDS:
+                call.give_up("has left the pool")
+            elif silent > self._silence:
+                call.give_up(f"gave no sign of life for {self._silence:g} s")
+                self._suspect_until_it_answers(call.replica)
+
+    def _suspect_until_it_answers(self, replica: str) -> None:
+        """Nothing new goes to a replica that fell silent: it would look idle, and draw all that comes."""
+        if replica not in self._silent:
+            self._silent.add(replica)
+            self._go(self._ask_until_it_answers(replica))
+
+    async def _ask_until_it_answers(self, replica: str) -> None:
+        ask = self._handle.options(method_name="describe")
+        while replica in self._places:
+            try:
+                async with asyncio.timeout(self._silence):
+                    state: ReplicaState = await ask.remote(replica=replica)
+            except (TimeoutError, RayError, RayServeException) as error:
+                logger.info("replica %s does not answer: %r", replica, error)
+            else:
+                if state.replica == replica:
+                    break
+            await asyncio.sleep(SIGN_SECONDS)
+        self._silent.discard(replica)
+        self._send_waiting()
 
     async def _travel(self, call: ReplicaCall) -> None:
         try:
             fault = await self._follow(call)
             call.flight.end(_keys(call.flight), Finish.ERROR, replica=call.replica, fault=fault)
         finally:
-            del self._calls[call]
+            self._calls.discard(call)
             for request in call.requests:
                 if self._call_of.get(request.key) is call:
                     del self._call_of[request.key]
@@ -162,6 +213,7 @@ class ServePool:
         batches = stream.remote(call.requests, replica=call.replica)
         try:
             async for batch in batches:
+                call.heard_at = self._loop.time()
                 if not call.accepted:
                     call.accepted = True
                     call.replica = batch.replica  # another one, where the one it was sent to had gone
@@ -171,7 +223,9 @@ class ServePool:
                     self._suspect(call.replica)
         except asyncio.CancelledError:
             batches.cancel()
-            raise
+            if call.given_up is None:
+                raise
+            return call.given_up
         except RayActorError as error:
             self._suspect(call.replica)
             return Fault(cause="replica-died", detail=f"replica {call.replica}: {type(error).__name__}")
@@ -189,15 +243,20 @@ class ServePool:
     def _pass_aborts_on(self, call: ReplicaCall) -> None:
         keys, call.to_abort = tuple(call.to_abort), set()
         if keys:
-            errand = self._apart(self._abort_on(call.replica, keys))
-            self._errands.add(errand)
-            errand.add_done_callback(self._errands.discard)
+            self._go(self._abort_on(call.replica, keys))
 
     async def _abort_on(self, replica: str, keys: tuple[Key, ...]) -> None:
         try:
             await self._handle.options(method_name="abort").remote(keys, replica=replica)
         except RayActorError:
             self._suspect(replica)  # what it was decoding ends by itself, with the call that carried it
+
+    def _go(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """An errand that ends by itself, or with the pool."""
+        errand = self._apart(coroutine)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+        return errand
 
     def _apart(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task outside any Serve request: Serve cancels what a request began when the request goes away, and mistakes

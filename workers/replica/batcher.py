@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from anabranch.workers.messages import Key, Message, TextPiece
 
+SIGN_SECONDS = 1.0
+"""After so long without anything to say, an empty batch is the sign of life."""
+
 
 class Batcher:
     """Text leaves at most every `interval` seconds, joined per segment; an ended segment leaves at once, in order with
-    the text before it."""
+    the text before it. Something leaves every second, if only a sign of life."""
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
@@ -36,9 +39,14 @@ class Batcher:
         self._filled.set()
 
     async def batches(self) -> AsyncIterator[list[Message]]:
-        """For one consumer."""
+        """For one consumer. Empty ones are signs of life."""
         while True:
-            await self._filled.wait()
+            try:
+                async with asyncio.timeout(SIGN_SECONDS):
+                    await self._filled.wait()
+            except TimeoutError:
+                yield []
+                continue
             batch = self._take()
             if batch:
                 yield batch

@@ -58,9 +58,9 @@ class Replica:
         self._calls = 0
 
     def decode(self, requests: Sequence[DecodeRequest]) -> AsyncGenerator[Batch, None]:
-        """Takes all requests up at once: from then on `abort` knows them, and the first batch, empty, says so. The
-        stream ends after the last SegmentDone of the last request. A consumer that goes away (aclose, or cancelled)
-        aborts all that is left."""
+        """Takes all requests up at once: from then on `abort` knows them, and the first batch, empty, says so. Later
+        empty ones say that the replica lives. The stream ends after the last SegmentDone of the last request. A
+        consumer that goes away (aclose, or cancelled) aborts all that is left."""
         self._calls += 1
         batcher = Batcher(self._text_interval)
         decodes = [self._take(request, batcher) for request in requests]

@@ -194,6 +194,33 @@ async def test_killing_a_replica_ends_its_decodes_and_another_takes_its_place(
     assert served == after
 
 
+async def test_a_replica_that_stands_still_is_given_up_long_before_serve_replaces_it(
+    open_pool, listener, request_for
+):
+    """SIGSTOP: the process is alive, its connections are open, and nothing comes."""
+    pool = await open_pool(settings_for(2))
+    requests = forever(request_for, "0.1", "0.2", "0.3", "0.4")
+    pool.start(requests, listener)
+    await listener.until(lambda: all(listener.text(request.key) for request in requests))
+    victim, *_ = replica_processes(pool.app)
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        await listener.until(lambda: len(listener.ends()) == 2)
+        for key, end in listener.ends().items():
+            assert (end.decoded.fault.cause, end.decoded.fault.retryable) == ("replica-died", True)
+            assert "gave no sign of life for 5 s" in end.decoded.fault.detail
+            assert end.decoded.text == listener.text(key)
+        (silent,) = {end.decoded.replica for end in listener.ends().values()}
+        again = [request_for(f"0.{n}", segment=1) for n in range(1, 9)]
+        pool.start(again, listener)
+        await listener.until(lambda: len(listener.ends()) == 2 + len(again))
+        assert silent not in {listener.ends()[request.key].decoded.replica for request in again}
+    finally:
+        os.kill(victim, signal.SIGKILL)
+    pool.abort([request.key for request in requests])
+    await listener.until(lambda: len(listener.ends()) == len(requests) + len(again))
+
+
 async def test_a_pool_without_replicas_waits_and_then_decodes(open_pool, listener, request_for):
     pool = await open_pool(settings_for(1))
     await listener_dies(pool, listener, request_for)

@@ -1,0 +1,41 @@
+"""One call to one replica: what it carries, and when its caller last heard of it.
+
+The pool's promise is one last SegmentDone for each request. A replica that dies is told by Ray, but one that hangs, or
+whose network is gone, is not, for minutes. So a replica says something each second, if only that it is there
+(`replica/batcher.py`), and the caller ends a call that was silent for too long. That a replica has left the pool is no
+reason to end a call by itself: one that is being replaced finishes what it decodes, and says so each second.
+"""
+
+import asyncio
+
+from anabranch.dag.decoding import Fault
+from anabranch.workers.messages import Key
+from anabranch.workers.pool.in_flight import InFlightCall
+from anabranch.workers.replica.batcher import SIGN_SECONDS
+
+LEFT_SECONDS = 1.5 * SIGN_SECONDS
+"""Silence after which a call ends whose replica has left the pool: one sign of life was due and did not come."""
+
+
+class ReplicaCall:
+    """A call on its way to a replica and back."""
+
+    def __init__(self, replica: str, flight: InFlightCall, now: float) -> None:
+        """`now` is the event loop's time, in seconds."""
+        self.replica = replica
+        self.flight = flight
+        self.requests = flight.open
+        self.accepted = False
+        self.to_abort: set[Key] = set()
+        """Asked for before the replica had taken the call up, when it would not know them."""
+        self.heard_at = now
+        self.given_up: Fault | None = None
+        """Why its caller ended it."""
+        self.task: asyncio.Task[None] | None = None
+
+    def give_up(self, reason: str) -> None:
+        """Ends the call; its decodes are tried elsewhere, as after the replica's death."""
+        if self.given_up is None and self.task is not None:
+            self.given_up = Fault(cause="replica-died", detail=f"replica {self.replica} {reason}")
+            # Not at once: a task that is cancelled before its first step never runs, and would end nothing.
+            self.task.get_loop().call_soon(self.task.cancel)
