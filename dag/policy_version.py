@@ -100,12 +100,13 @@ def _describe(value: object) -> str:
 
 
 def _without_words(nodes: Iterable[object]) -> Iterator[object]:
-    """Leaves out bare strings, imports (what they bring in is described where it is defined), and `@policy(…)`."""
+    """Leaves out bare strings, imports (what they bring in is described where it is defined), and what a policy and its
+    presets say about themselves."""
     for node in nodes:
         match node:
             case ast.Expr(value=ast.Constant(value=str())) | ast.Import() | ast.ImportFrom():
                 pass
-            case ast.Call(func=ast.Name(id="policy")):
+            case ast.keyword(arg="title" | "paper" | "use_when" | "about"):
                 pass
             case _:
                 yield node

@@ -47,6 +47,7 @@ DEEDS = {
     "a default": ("= 4)", "= 5)"),
     "an operator": ("x + 1", "x - 1"),
     "a name": ("range(n)", "range(LIMIT)"),
+    "a preset": ('use_when="Now."', 'use_when="Now.", presets=PRESETS'),
     "a prompt": ("Form(each, LIMIT)", 'Form("Go on.", LIMIT)'),
     "one thing less": ("    return x + 1", "    return None"),
 }
