@@ -6,6 +6,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish, Tag, Timing, Usage
 from anabranch.dag.grammars.grammar import Parser
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
+from anabranch.workers.replica.surrogates import SurrogateJoiner
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Segmenter:
     parser: Parser | None = None
     overshoot: str = ""
     """Decoded past the tag that stopped the decode, and dropped."""
+    _joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _segment: _Segment = field(init=False)
     _stopped_by: Tag | None = None
     _fed: int = 0
@@ -68,21 +70,22 @@ class Segmenter:
         self._count(chunk)
         timing = self._segment.timing
         self._segment.timing = replace(timing, scheduled=timing.scheduled or chunk.scheduled)
-        fed, self._fed = self._fed, self._fed + len(chunk.text)
-        cuts = self.parser.feed(chunk.text) if self.parser else ()
+        text = self._joiner.feed(chunk.text) + (self._joiner.close() if chunk.finish is not None else "")
+        fed, self._fed = self._fed, self._fed + len(text)
+        cuts = self.parser.feed(text) if self.parser else ()
         messages: list[Message] = []
         start = 0
         for cut in cuts:
             end = cut.offset - fed
-            messages += self._write(chunk.text[start:end], now)
+            messages += self._write(text[start:end], now)
             start = end
             if cut.stops:
                 self._stopped_by = cut.tag
-                self.overshoot = chunk.text[start:]
+                self.overshoot = text[start:]
                 return messages
             messages.append(self._close(Finish.TAG, now, tag=cut.tag, open=True))
             self._begin_next(now)
-        return messages + self._write(chunk.text[start:], now)
+        return messages + self._write(text[start:], now)
 
     def end(self, finish: Finish, now: float, *, overshoot_tokens: int = 0) -> SegmentDone:
         """The decode ended by itself, was stopped by a tag, or was aborted: its last segment."""

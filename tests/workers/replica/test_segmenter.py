@@ -75,6 +75,18 @@ def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of):
     assert end.decoded.usage.completion_tokens + end.decoded.overshoot_tokens == 5
 
 
+def test_a_character_whose_halves_came_in_two_chunks_is_one_character(segments_of):
+    """As `json.loads` gives them, one escape in each chunk."""
+    messages = cut(
+        segments_of(), chunks_of(["so \ud83d", "\ude00 it <go>\ud83d", "\ude00</go>", " goes\ud83d"])
+    )
+    first, last = ends(messages)
+    assert (first.decoded.text, last.decoded.text) == ("so 😀 it <go>😀</go>", " goes\ufffd")
+    assert first.decoded.tag == Tag(kind="go", body="😀")
+    pieces = [message.text for message in messages if isinstance(message, TextPiece)]
+    assert "".join(pieces) == first.decoded.text + last.decoded.text
+
+
 def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(segments_of):
     segments = segments_of()
     first = segments.feed(Chunk(text="<go>two</go>", tokens=6, usage_estimated=True), 2.0)[-1]
