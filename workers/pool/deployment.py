@@ -8,6 +8,7 @@ from typing import Any
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 
+from anabranch.workers.cores import usable_cores
 from anabranch.workers.engines.factory import build_engine
 from anabranch.workers.messages import DecodeRequest, Key
 from anabranch.workers.pool.request_router import AddressedRouter
@@ -24,6 +25,8 @@ class WorkerPool:
     """
 
     def __init__(self, settings: PoolSettings) -> None:
+        # Before an engine reads it. Ray's own value is wrong: an actor that asks for no CPU is given a single thread.
+        os.environ["OMP_NUM_THREADS"] = str(threads_of(usable_cores(), settings.replicas))
         self._replica = Replica(
             build_engine(settings.engine),
             name=serve.get_replica_context().replica_id.unique_id,
@@ -74,11 +77,9 @@ def worker_pool(settings: PoolSettings, *, app: str) -> serve.Application:
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=20,
         ray_actor_options={
-            # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little;
-            # it would also give an actor that asks for none a single thread.
+            # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little.
             "num_cpus": 0,
             "num_gpus": settings.gpus_per_replica,
-            "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(_threads(settings.replicas))}},
         },
         request_router_config=RequestRouterConfig(
             request_router_class=AddressedRouter,
@@ -88,9 +89,10 @@ def worker_pool(settings: PoolSettings, *, app: str) -> serve.Application:
     return deployment.bind(settings)
 
 
-def _threads(replicas: int) -> int:
-    """Threads for one replica's arithmetic: an equal share of the cores, one of which is left to everything else."""
-    return max(1, ((os.cpu_count() or 1) - 1) // replicas)
+def threads_of(cores: int, replicas: int) -> int:
+    """Threads for one replica's arithmetic: an equal share of its machine's cores, one of which is left to everything
+    else."""
+    return max(1, (cores - 1) // replicas)
 
 
 def deploy(settings: PoolSettings, *, app: str) -> None:

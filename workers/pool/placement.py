@@ -1,4 +1,5 @@
-"""Which replica gets which request. Pure: loads in, placement out; it remembers only who last served a prefix."""
+"""Picks a replica for each request, from the replicas' loads alone. It remembers the home of each prefix: the replica
+that served it first, and not one that helped out when the home was overloaded."""
 
 import zlib
 from collections import OrderedDict
@@ -11,7 +12,7 @@ TOLERANCE = 4
 elsewhere: a few more in one batch cost less than a prefill, a long queue costs more."""
 
 REMEMBERED = 10_000
-"""Prefixes whose replica is remembered."""
+"""Prefixes whose home is remembered; the one that was asked for least recently is forgotten first."""
 
 
 class Placement:
@@ -43,10 +44,10 @@ class Placement:
         least = min(loads, key=lambda replica: (loads[replica], _mix(prefix or request.key.job, replica)))
         if not prefix:
             return least
-        home = self._homes.get(prefix)
-        if home is None or home not in loads:
-            self._remember(prefix, least)
-            return least
+        home = self._homes.get(prefix, "")
+        if home not in loads:
+            home = least
+        self._remember(prefix, home)
         return home if loads[home] <= loads[least] + self._tolerance else least
 
     def _remember(self, prefix: str, replica: str) -> None:

@@ -1,5 +1,6 @@
 """Who gets which request: prefixes stay together, load stays even, and every organizer decides alike."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,27 @@ def test_a_prefix_leaves_a_replica_that_is_overloaded_and_comes_back(request_for
     assert set(placement.place(child, {home: 1, other: 0})) == {home}
 
 
+@pytest.mark.parametrize("tolerance", [0, 1, TOLERANCE])
+def test_a_home_may_exceed_the_least_loaded_by_the_tolerance_and_not_by_one_more(request_for, tolerance):
+    placement = Placement(tolerance=tolerance)
+    ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
+    (other,) = {"a", "b"} - {home}
+    child = [request_for("0.1", affinity="job-1")]
+
+    assert set(placement.place(child, {home: 7 + tolerance, other: 7})) == {home}
+    assert set(placement.place(child, {home: 7 + tolerance + 1, other: 7})) == {other}
+
+
+def test_who_helped_out_does_not_become_the_home(request_for):
+    placement = Placement()
+    ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
+    (other,) = {"a", "b"} - {home}
+    child = [request_for("0.1", affinity="job-1")]
+
+    assert set(placement.place(child, {home: 50, other: 0})) == {other}
+    assert set(placement.place(child, {home: TOLERANCE, other: 0})) == {home}
+
+
 def test_a_prefix_whose_replica_is_gone_finds_a_new_home(request_for):
     placement = Placement()
     ((home, _),) = placement.place([request_for("0", affinity="job-1")], {"a": 0, "b": 0}).items()
@@ -62,12 +84,14 @@ def test_a_restarted_organizer_finds_the_prefix_again(request_for):
     assert Placement().place(request, loads).keys() == Placement().place(request, loads).keys()
 
 
-def test_only_so_many_prefixes_are_remembered(request_for):
+def test_the_prefix_that_was_asked_for_least_recently_is_forgotten_first(request_for):
     placement = Placement(remembered=2)
-    for n in range(3):
-        placement.place([request_for("0", affinity=f"job-{n}")], {"a": 0})
-    placed = placement.place([request_for("0", affinity="job-0")], {"a": 1, "b": 0})
-    assert set(placed) == {"b"}
+    only_a, rather_b = {"a": 0}, {"a": 1, "b": 0}
+    for n in (0, 1, 0, 2):
+        placement.place([request_for("0", affinity=f"job-{n}")], only_a)
+
+    assert set(placement.place([request_for("0", affinity="job-0")], rather_b)) == {"a"}
+    assert set(placement.place([request_for("0", affinity="job-1")], rather_b)) == {"b"}
 
 
 @given(

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from anabranch.workers.cores import usable_cores
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.errors import ModelUnavailable
 
@@ -58,7 +59,7 @@ def _refuse_unknown(extra: Mapping[str, Any], known: Collection[str]) -> None:
 
 def _for_cpu(settings: VllmSettings) -> dict[str, Any]:
     """What vLLM's CPU build needs to be said; the environment variables yield to those already set."""
-    threads = max(1, (os.cpu_count() or 1) - 1)
+    threads = max(1, usable_cores() - 1)
     # Ray's and this process's Python need a core: threads that lose theirs stop all others, at half the throughput.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     # Several replicas on one machine would all be pinned to its first cores.
