@@ -5,14 +5,43 @@ The policy's own signature is the only source: `Annotated[type, Param(doc, ge=â€
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from anabranch.dag.errors import DagError
-from anabranch.dag.policy import PRESET, Param, PolicyInfo, catalogue, policy_named
+from anabranch.dag.errors import DagError, PolicyBroken
+from anabranch.dag.policy import (
+    PRESET,
+    Param,
+    PolicyInfo,
+    broken_plug_ins,
+    catalogue,
+    load_module,
+    policy_named,
+)
+from anabranch.service.settings import BadSettings
+
+logger = logging.getLogger(__name__)
+
+
+def load_policies(modules: Iterable[str]) -> None:
+    """Enters the policies of these modules, beside ours and those of installed packages. Each process that reads
+    settings begins with it.
+
+    Raises BadSettings for a module that cannot be loaded: an operator named it. An installed package that cannot be
+    loaded is logged in one sentence; all others are there.
+    """
+    for name in modules:
+        try:
+            load_module(name)
+        except PolicyBroken as error:
+            raise BadSettings(f"ANABRANCH_POLICY_MODULES: {error}") from error
+    for told in broken_plug_ins():
+        logger.warning("%s", told)
+
 
 LARGEST = 2**31 - 1
 """Of a number whose policy knows no limit: what every column and engine can hold."""

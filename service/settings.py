@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     """Decodes that one replica takes at once."""
     stall_seconds: float = Field(default=300.0, gt=0)
     """Seconds without a new token after which a decode is tried on another replica."""
+    silence_seconds: float = Field(default=5.0, gt=1)
+    """Seconds without a sign of life, one of which is due each second, after which a replica's decodes are tried on
+    another one."""
     script: Path | None = None
     """JSON file of what engine `scripted` says. Not set: its own demonstration."""
     upstream_url: str | None = None
@@ -119,6 +122,8 @@ class Settings(BaseSettings):
     """Seconds after which the jobs of a lost organizer are taken over; keep it well below ten."""
     policy: str = "plan"
     """Policy of jobs that name none."""
+    policy_modules: tuple[str, ...] = ()
+    """Modules that define policies, besides those that installed packages announce, as JSON: `["my_package.my_policy"]`."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Tokens a segment may have, for jobs that do not say. Not set: what the model's context and the budget leave."""
     temperature: float | None = Field(default=None, ge=0, le=2)

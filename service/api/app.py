@@ -30,6 +30,7 @@ from anabranch.service.api.routes import (
     stream,
 )
 from anabranch.service.api.static import Dashboard
+from anabranch.service.policies import load_policies
 
 DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
 ROUTES = (
@@ -47,7 +48,8 @@ ROUTES = (
 
 
 def create_app(deps: Dependencies) -> FastAPI:
-    """The app over these parts. The store stays its caller's to close."""
+    """The app over these parts. The store stays its caller's to close. Raises BadSettings."""
+    load_policies(deps.settings.policy_modules)
     app = FastAPI(
         title="Anabranch",
         version=version("anabranch"),

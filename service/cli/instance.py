@@ -10,6 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from anabranch.service import tenants
+from anabranch.service.policies import load_policies
 from anabranch.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,16 +25,17 @@ class CannotStart(Exception):
 def instance(settings: Settings) -> Iterator[str]:
     """Serves while the block runs; gives its URL once a job can be answered. What it waits for is told on stderr.
 
-    Raises CannotStart, BadTenants and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt, after which
-    organizers hand their jobs over.
+    Raises CannotStart, BadSettings, BadTenants and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt,
+    after which organizers hand their jobs over.
     """
     from anabranch.service.api.server import CannotListen
 
     for name in ("ray._private.worker", "ray.serve"):  # Ray sets their levels, but leaves filters alone
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
+    load_policies(settings.policy_modules)  # better refused now than when Ray is up
     if settings.tenants is not None:
-        tenants.read(settings.tenants)  # better refused now than when Ray is up
+        tenants.read(settings.tenants)
     asyncio.run(prepare_store(settings))
     from anabranch.service.app import run_service
 

@@ -12,6 +12,8 @@ from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json
 from anabranch.service.client import Client, Json
 from anabranch.service.exports.registry import export_formats
+from anabranch.service.policies import load_policies
+from anabranch.service.settings import read_settings
 from anabranch.service.wire import record_of
 
 
@@ -92,6 +94,7 @@ def _rerun(client: Client, job: str, branch: str, output: str, as_json: bool) ->
 
 
 def _compare(client: Client, job: str, as_json: bool) -> None:
+    load_policies(read_settings().policy_modules)
     records = [record_of(event) for event in client.recorded(job)]
     try:
         replayed(records)

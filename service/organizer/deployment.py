@@ -11,6 +11,7 @@ from ray import serve
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
+from anabranch.service.policies import load_policies
 from anabranch.service.settings import Settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -28,9 +29,10 @@ class OrganizerDeployment:
     async def __init__(self, settings: dict[str, Any], pool_app: str, model: str) -> None:  # type: ignore[misc]
         # Serve awaits it: what it opens belongs to the replica's event loop.
         chosen = Settings.model_validate(settings)
+        load_policies(chosen.policy_modules)
         await schema.check(chosen.database)
         self._store = Store(chosen.database)
-        self._pool = ServePool(pool_app)
+        self._pool = ServePool(pool_app, silence_seconds=chosen.silence_seconds)
         self._traces = Traces(self._store, model)
         name = f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}"
         self._guardian = Guardian(chosen.database, name, chosen.lease_seconds)
