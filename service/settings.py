@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     policy: str = "plan"
     """Policy of jobs that name none."""
     policy_modules: tuple[str, ...] = ()
-    """Modules that define policies, besides those that installed packages announce, as JSON: `["my_package.my_policy"]`."""
+    """Modules that define policies, as JSON, `["my_package.my_policy"]`, besides those that packages announce."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Tokens a segment may have, for jobs that do not say. Not set: what the model's context and the budget leave."""
     temperature: float | None = Field(default=None, ge=0, le=2)
