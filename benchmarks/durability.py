@@ -105,7 +105,8 @@ def serve_gather(rounds: int, figures: Figures) -> None:
 
     environment.prepare()
     from ray import serve
-    from ray.serve.handle import DeploymentHandle
+
+    from anabranch.workers.cluster.ray_private import open_handle, shutdown_handle
 
     class Nothing:
         async def call(self) -> int:
@@ -114,7 +115,7 @@ def serve_gather(rounds: int, figures: Figures) -> None:
     with environment.local_ray():
         deployment = serve.deployment(Nothing, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
         serve.run(deployment.bind(), name="nothing", route_prefix=None)
-        handle = DeploymentHandle("Nothing", "nothing")
+        handle = open_handle("Nothing", "nothing")
 
         async def gather() -> None:
             await asyncio.gather(*(handle.call.remote() for _ in range(WIDTH)))
@@ -122,7 +123,7 @@ def serve_gather(rounds: int, figures: Figures) -> None:
         async def measured() -> None:
             handle._init(_run_router_in_separate_loop=False)  # noqa: SLF001 - as our own pool does
             await timed(figures, f"bare gather of {WIDTH} Serve calls, nothing stored", gather, rounds)
-            await handle.shutdown_async()
+            await shutdown_handle(handle)
 
         asyncio.run(measured())
 

@@ -64,13 +64,13 @@ async def measure(handle: Any) -> dict[str, float]:
 
 
 async def ask(deployment: str, app: str) -> Any:
-    from ray.serve.handle import DeploymentHandle
+    from anabranch.workers.cluster.ray_private import open_handle, shutdown_handle
 
-    handle = DeploymentHandle(deployment, app)
+    handle = open_handle(deployment, app)
     try:
         return await handle.remote()
     finally:
-        await handle.shutdown_async()
+        await shutdown_handle(handle)
 
 
 def one_setting() -> None:

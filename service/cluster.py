@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 
 from ray import serve
 from ray.exceptions import RayError
-from ray.serve.handle import DeploymentHandle
 
 from anabranch.dag.ids import JobId
 from anabranch.service.organizer import deployment
 from anabranch.service.settings import Settings
+from anabranch.workers.cluster.ray_private import open_shared_handle
 from anabranch.workers.pool import deployment as pool_deployment
 from anabranch.workers.pool.protocol import PoolLoad
 from anabranch.workers.pool.status import pool_status
@@ -54,8 +54,7 @@ class ServeOrganizers:
     """The organizers, from the event loop of the REST surface. Made and used there."""
 
     def __init__(self, app: str) -> None:
-        self._handle: DeploymentHandle = serve.get_deployment_handle(deployment.NAME, app)
-        self._handle._init(_run_router_in_separate_loop=True)  # noqa: SLF001 - or each call needs Serve's own loop
+        self._handle = open_shared_handle(deployment.NAME, app)
         self._load: PoolLoad | None = None
         self._asked_at = float("-inf")
         self._errands: set[asyncio.Task[None]] = set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from anabranch.service import tenants
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import Settings
+from anabranch.workers.cluster.ray_private import LOGGERS
 
 if TYPE_CHECKING:
     from anabranch.service.app import RunningService
@@ -30,7 +31,7 @@ def instance(settings: Settings) -> Iterator[str]:
     """
     from anabranch.service.api.server import CannotListen
 
-    for name in ("ray._private.worker", "ray.serve"):  # Ray sets their levels, but leaves filters alone
+    for name in LOGGERS:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
     load_policies(settings.policy_modules)  # better refused now than when Ray is up

@@ -28,7 +28,7 @@ KEEPERS = {
     "torch": ("workers/engines/vllm/",),
     "ray": (
         "workers/pool/request_router.py", "workers/pool/deployment.py", "workers/pool/serve.py",
-        "workers/pool/status.py", "workers/cluster/loopback.py", "workers/cluster/environment.py",
+        "workers/pool/status.py", "workers/cluster/ray_private.py", "workers/cluster/environment.py",
         "workers/checks/ray.py", "service/cluster.py", "service/organizer/deployment.py",
     ),
     "sqlalchemy": ("service/store/", "migrations/"),
@@ -72,6 +72,21 @@ def test_dag_reads_no_clock(root: Path, sources: list[Path]) -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in CLOCKS
     }
     assert not readings
+
+
+PRIVATE_IN_RAY = re.compile(
+    r"ray\.[\w.]*\b_\w+|RAY_\w+|DeploymentHandle\b|_run_router_in_separate_loop|\.broadcast\("
+)
+
+
+def test_what_ray_does_not_document_is_used_in_one_file(root: Path, sources: list[Path]) -> None:
+    users = {
+        f"{path}: {found.group()}"
+        for path in sources
+        if path != Path("workers/cluster/ray_private.py")
+        if (found := PRIVATE_IN_RAY.search((root / path).read_text(encoding="utf-8")))
+    }
+    assert users == {"workers/cluster/environment.py: RAY_USAGE_STATS_ENABLED"}  # documented
 
 
 @pytest.mark.parametrize("library", KEEPERS)

@@ -11,31 +11,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-FAST = {
-    # Router, user code and gRPC in one event loop per replica: a handle call costs half, a streamed chunk a third
-    # (benchmarks/serve_settings.py).
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    # It would also start an HTTP server in every ingress replica, which only HAProxy can use, and drain it for 30 s.
-    "RAY_SERVE_ENABLE_DIRECT_INGRESS": "0",
-    # Ray runs its workers at nice 15: beside anything else on the machine each call then takes twice as long.
-    "RAY_worker_niceness": "0",
-}
-
-LOOPBACK = {
-    # Ray binds 127.0.0.1 only on the systems that this variable is named for; on Linux it has the same effect.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Nobody else can reach the cluster, and a token would be written to the user's home.
-    "RAY_AUTH_MODE": "disabled",
-    # Nobody brings the head of such a cluster back: its processes need not wait a minute for it before they end.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
-}
+from anabranch.workers.cluster.ray_private import (
+    CORE_VARIABLES,
+    LOOPBACK_HOOK,
+    LOOPBACK_VARIABLES,
+    SERVE_VARIABLES,
+)
 
 PRIVATE = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
 HEAD_SECONDS = 2.0
-LOOPBACK_HOOK = "anabranch.workers.cluster.loopback.bind_to_loopback"
 
 
 def prepare(*, loopback: bool = True) -> None:
@@ -43,7 +30,7 @@ def prepare(*, loopback: bool = True) -> None:
 
     Raises RuntimeError when Ray is imported already and would not see it.
     """
-    wanted = FAST | PRIVATE | (LOOPBACK if loopback else {})
+    wanted = SERVE_VARIABLES | CORE_VARIABLES | PRIVATE | (LOOPBACK_VARIABLES if loopback else {})
     missing = {name: value for name, value in wanted.items() if name not in os.environ}
     if missing and "ray" in sys.modules:
         raise RuntimeError(

@@ -4,11 +4,9 @@ A Serve handle has one request router, in its owner's process; Serve makes it fr
 it).
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from ray.serve.request_router import PendingRequest, ReplicaID, RequestRouter, RunningReplica
 
+from anabranch.workers.cluster.ray_private import metadata_of_replicas
 from anabranch.workers.pool.replica_registry import publish
 
 
@@ -34,9 +32,6 @@ class AddressedRouter(RequestRouter):  # type: ignore[misc] # Ray is untyped to 
         self._publish(frozenset({replica_id.unique_id}))
 
     def _publish(self, died: frozenset[str] = frozenset()) -> None:
-        replicas: Mapping[Any, RunningReplica] = self.curr_replicas
-        places = {
-            replica_id.unique_id: int(replica.replica_metadata["max_decodes"])
-            for replica_id, replica in replicas.items()
-        }
+        known = metadata_of_replicas(self)
+        places = {replica: int(metadata["max_decodes"]) for replica, metadata in known.items()}
         publish(self._pool, places, died)

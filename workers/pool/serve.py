@@ -8,9 +8,9 @@ from typing import Any
 
 from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
-from ray.serve.handle import DeploymentHandle
 
 from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool.deployment import NAME, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
@@ -63,8 +63,7 @@ class ServePool:
         self._errands: set[asyncio.Task[None]] = set()
         self._name = pool_name(app)
         subscribe(self._name, self._on_replicas)
-        # Not serve.get_deployment_handle, whose handles Serve keeps and shuts down when this loop is long gone.
-        handle = DeploymentHandle(NAME, app) if handle is None else handle
+        handle = open_handle(NAME, app) if handle is None else handle
         self._handle: Any = handle.options(request_serialization="pickle", response_serialization="pickle")
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
@@ -94,7 +93,7 @@ class ServePool:
 
     async def describe(self) -> tuple[ReplicaState, ...]:
         """Asks every replica there is: one call each."""
-        states = await self._handle.broadcast("describe", replica="").results_async(return_exceptions=True)
+        states = await ask_every_replica(self._handle, "describe", replica="")
         return tuple(state for state in states if isinstance(state, ReplicaState))
 
     async def close(self) -> None:
@@ -105,7 +104,7 @@ class ServePool:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._handle.shutdown_async()
+        await shutdown_handle(self._handle)
 
     # -- where calls go
 

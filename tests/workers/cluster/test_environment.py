@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from anabranch.workers.cluster import environment
+from anabranch.workers.cluster.ray_private import LOOPBACK_VARIABLES
 
 
 def test_what_the_operator_has_set_wins(monkeypatch):
@@ -19,12 +20,12 @@ def test_what_the_operator_has_set_wins(monkeypatch):
 
 
 def test_a_cluster_of_several_machines_is_not_bound_to_loopback(monkeypatch):
-    for name in environment.LOOPBACK:
+    for name in LOOPBACK_VARIABLES:
         monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     environment.prepare(loopback=False)
 
-    assert not environment.LOOPBACK.keys() & os.environ.keys()
+    assert not LOOPBACK_VARIABLES.keys() & os.environ.keys()
 
 
 def test_preparing_after_ray_was_imported_is_an_error(monkeypatch):
