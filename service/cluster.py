@@ -45,7 +45,7 @@ def wait_for_pool(pool: PoolSettings, pool_app: str, report: Callable[[str], Non
             report(told)
         if status.running:
             return
-        if "fail" in told or time.monotonic() > give_up:
+        if status.failed or time.monotonic() > give_up:
             raise NotReady(told)
         time.sleep(POLL_SECONDS)
 

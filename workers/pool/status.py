@@ -18,6 +18,8 @@ class PoolStatus:
     wanted: int
     words: str
     """What a person needs to know; says what is missing when replicas are."""
+    failed: bool
+    """Serve has given up on replicas that are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ def pool_status(settings: PoolSettings, *, app: str) -> PoolStatus:
     running, trouble = _deployed(app)
     gpus = Gpus(free=ray.available_resources().get("GPU", 0), all=ray.cluster_resources().get("GPU", 0))
     words = describe(running, settings, gpus, trouble)
-    return PoolStatus(running=running, wanted=settings.replicas, words=words)
+    failed = bool(trouble) and running < settings.replicas
+    return PoolStatus(running=running, wanted=settings.replicas, words=words, failed=failed)
 
 
 def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = "") -> str:
