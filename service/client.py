@@ -1,4 +1,4 @@
-"""The REST surface from Python: what the command line uses, and what a script may use too."""
+"""Calls the REST surface from Python: for the command line, and for scripts."""
 
 import json
 import time

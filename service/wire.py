@@ -1,4 +1,4 @@
-"""Events as JSON text, for clients and exports."""
+"""Writes events as JSON text, for clients and exports."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The REST surface as one ASGI app. It runs no jobs: it writes requests to the store and reads what became of them."""
+"""Builds the REST surface as one ASGI app. It runs no jobs: it writes requests to the store and reads the results."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Request bodies: each is read through the one bound on JSON before a route sees anything of it."""
+"""Reads each request body through the one bound on JSON, before a route sees anything of it."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""The dashboard's files. Every path that is no file and no part of the API is a page of the dashboard."""
+"""Serves the dashboard's files. Every path that is no file and no part of the API is a page of the dashboard."""
 
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath

@@ -1,1 +1,1 @@
-"""What is followed while it happens: journals, lists, load."""
+"""Follows journals, lists and load while they change."""

@@ -1,4 +1,4 @@
-"""What the routes stand on, and how they reach it."""
+"""Holds what the routes depend on, and injects it into them."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol

@@ -1,4 +1,4 @@
-"""What everybody who looks at the list of jobs is told: summaries that changed, and how busy the service is.
+"""Tells readers of the list of jobs which summaries have changed.
 
 Read through a short-lived cache, so that many open pages cost the store no more than one.
 """

@@ -1,4 +1,4 @@
-"""How busy the service is, asked at most once a second however many look."""
+"""Tells how busy the service is; asks at most once a second, however many look."""
 
 import asyncio
 import json

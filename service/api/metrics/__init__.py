@@ -1,1 +1,1 @@
-"""What Prometheus reads."""
+"""Counts what Prometheus reads."""

@@ -1,4 +1,4 @@
-"""Prometheus metrics: what this process answers, and, at each scrape, how the store and the pool stand."""
+"""Measures what this process answers and, at each scrape, how the store and the pool stand, for Prometheus."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics of the jobs that have ended: what they cost, how they branched, how long forks and joins took.
+"""Measures the jobs that have ended: what they cost, how they branched, how long forks and joins took, for Prometheus.
 
 They are folded from the journals, which hold the exact figures; organizers do nothing for them. Each API process counts
 the jobs that ended since it started, whoever ran them: of several behind one database take `max`, never `sum`.

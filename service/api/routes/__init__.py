@@ -1,1 +1,1 @@
-"""The routes of the REST surface, by what they serve."""
+"""Serves the REST surface: one file per group of routes."""

@@ -1,4 +1,4 @@
-"""OpenAI's surface: every policy is a model. Any OpenAI client works here by changing its base URL.
+"""Serves OpenAI's surface: every policy is a model. Any OpenAI client works here by changing its base URL.
 
 A conversation is a job like any other; the header X-Anabranch-Job names it.
 """

@@ -1,4 +1,4 @@
-"""A job's journal as clients follow it: Server-Sent Events, or pages."""
+"""Sends a job's journal as Server-Sent Events, or in pages."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""A job's journal as a file, in any form of `service/exports`."""
+"""Writes a job's journal as a file, in any form of `service/exports`."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Is it there, can it answer a job, how is it doing."""
+"""Tells whether this process answers, whether a job can be answered, and the metrics."""
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

@@ -1,4 +1,4 @@
-"""Jobs: submit, list, look, cancel, and run again with an edit."""
+"""Submits, lists, shows and cancels jobs, and runs them again with an edit."""
 
 import hashlib
 import secrets

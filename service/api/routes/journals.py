@@ -1,4 +1,4 @@
-"""What is derived from a job's journal: graph, branches, audit."""
+"""Shows what is derived from a job's journal: graph, branches, audit."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The policy catalogue, as clients choose from it."""
+"""Lists the policies, each with the JSON Schema of its parameters."""
 
 from typing import Any
 

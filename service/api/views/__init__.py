@@ -1,1 +1,1 @@
-"""Request and response bodies."""
+"""Defines the bodies of requests and answers."""

@@ -1,4 +1,4 @@
-"""A job's reasoning graph as clients get it."""
+"""Writes a job's reasoning graph as clients get it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

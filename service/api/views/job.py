@@ -1,4 +1,4 @@
-"""A job as clients get it."""
+"""Defines a job as clients get it."""
 
 from dataclasses import asdict
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What clients send. Unknown fields, wrong types and values that no job can have are refused here, field by field."""
+"""Defines what clients send; refuses unknown fields, wrong types and values that no job can have, field by field."""
 
 from typing import Annotated, Any, Literal
 
