@@ -83,13 +83,13 @@ def _literal(turn: Message) -> str:
 def _as_turns(messages: tuple[tuple[Role, str], ...]) -> tuple[tuple[Role, str], ...]:
     """Messages as chat templates want them: one system message, at the front, and never two of a user in a row."""
     system = "\n\n".join(text for role, text in messages if role == "system")
-    turns: list[tuple[Role, str]] = [("system", system)] if system else []
+    turns: list[tuple[Role, list[str]]] = [("system", [system])] if system else []
     for role, text in messages:
         if role == "user" and turns and turns[-1][0] == "user":
-            turns[-1] = ("user", f"{turns[-1][1]}\n\n{text}")
+            turns[-1][1].append(text)
         elif role != "system":
-            turns.append((role, text))
-    return tuple(turns)
+            turns.append((role, [text]))
+    return tuple((role, "\n\n".join(texts)) for role, texts in turns)
 
 
 def _problem(state: JobState, branch: BranchId) -> Context:

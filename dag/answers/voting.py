@@ -17,9 +17,10 @@ def cast(vote: Vote) -> tuple[str, ...]:
 def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> BranchesVoted:
     """The tally of a vote; `groups` partitions the indices of `cast(vote)` by meaning."""
     ballots = [ballot for ballot in vote.ballots if ballot.answer is not None]
+    answers = cast(vote)
     classes = [
         AnswerClass(
-            answer=cast(vote)[group[0]],
+            answer=answers[group[0]],
             branches=tuple(ballots[index].branch for index in group),
             weight=sum(ballots[index].weight for index in group),
         )
@@ -42,9 +43,10 @@ def _settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstanding: 
     leader = ranked[0]
     if leader.weight < outstanding:
         return False  # an answer not yet seen could take them all
+    born = {id(each): place for place, each in enumerate(by_age)}
     for other in ranked[1:]:
         reach = other.weight + outstanding
-        older = by_age.index(other) < by_age.index(leader)
+        older = born[id(other)] < born[id(leader)]
         if reach > leader.weight or (reach == leader.weight and older):
             return False
     return True

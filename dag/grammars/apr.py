@@ -19,14 +19,16 @@ from anabranch.dag.grammars.marks import spelling
 from anabranch.dag.grammars.table import Rule, Table
 
 _NODE = r"#([0-9]{1,9}(?:,[0-9]{1,9}){0,32})"
-_STATE = r"([0-9]{1,9}:\[[^\]\n]*\])"
+_STATE = r"([0-9]{1,9}:\[[^\]\n]{0,400}\])"
 _CHILD = re.compile(
-    r"<\s*Start\s+Sub\s+Search\s+([0-9]{1,9})\s+at\s+level\s+([0-9]{1,9})\s*>\s*Moving\s+to\s+Node\s*"
+    r"<\s*+Start\s++Sub\s++Search\s++([0-9]{1,9})\s++at\s++level\s++([0-9]{1,9})\s*+>\s*+Moving\s++to\s++Node\s*+"
     + _NODE
     + r"(?::[ \t]*([^\n<]*))?",
     re.IGNORECASE | re.ASCII,
 )
-_VISITED = re.compile(rf"Moving to Node {_NODE} *\n *Current State: {_STATE}, Operations: \[([^\]\n]*)\]")
+_VISITED = re.compile(
+    rf"Moving to Node {_NODE} *+\n *+Current State: {_STATE}, Operations: \[([^\]\n]{{0,4000}})\]"
+)
 _GENERATED = re.compile(rf"Generated Node {_NODE}: {_STATE} Operation: ([^\n]+)")
 _OPERATION = re.compile("'([^'\n]*)'")
 _GOAL = "Goal Reached"

@@ -8,7 +8,7 @@ it (isolation of what crosses a fork or a join).
 from anabranch.dag.grammars.marks import any_mark
 
 # Wider than any parser reads: to a model, `<FORK-i>` looks as much like a tag as `<FORK-1>`.
-_MARK = any_mark(r"[\w.,#-]+")
+_MARK = any_mark(r"[\w.,#-]++")
 
 
 def escape(text: str) -> str:

@@ -35,7 +35,8 @@ NAMES = (
 """Every name in every vocabulary, whoever writes it: the model, or the runtime at a fork or a join."""
 
 _FLAGS = re.IGNORECASE | re.ASCII  # ASCII, or the Kelvin sign would pass for a k and ſ for an s
-_SPELLED = {" ": r"\s+", "<": r"<\s*", ">": r"\s*>", "/": r"/\s*", "-": r"\s*-\s*"}
+_SPELLED = {" ": r"\s++", "<": r"<\s*+", ">": r"\s*+>", "/": r"/\s*+", "-": r"\s*+-\s*+"}
+"""Possessive (`++`, `*+`): blanks once matched are never given back, so a run of them is looked at once."""
 
 
 def spelling(template: str) -> re.Pattern[str]:
@@ -46,7 +47,7 @@ def spelling(template: str) -> re.Pattern[str]:
 def any_mark(ident: str) -> re.Pattern[str]:
     """All spellings of every mark, opening or closing; `ident` is the pattern that `#` stands for."""
     names = "|".join(_source(name, ident) for name in NAMES)
-    return re.compile(rf"<\s*(?:/\s*)?(?:{names})\s*>", _FLAGS)
+    return re.compile(rf"<\s*+(?:/\s*+)?+(?:{names})\s*+>", _FLAGS)
 
 
 def _source(template: str, ident: str) -> str:

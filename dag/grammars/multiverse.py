@@ -11,7 +11,6 @@ a path `path` (stops).
   reading asks for outlines 1, 2, 3, … behind one common prefix; the paper gives no upper limit.
 """
 
-import re
 from functools import partial
 
 from anabranch.dag.grammars.marks import NUMBER, any_mark
@@ -33,15 +32,26 @@ MULTIVERSE_PATH = Table(
     rules=(*_TRUNK, Rule(kind="path", opens="</Path>", stops=True)),
 )
 
-_BLOCK = re.compile(
-    "<parallel><goal>(<outline></outline>)+</goal>(<path></path>)+<conclusion></conclusion></parallel>"
-)
+_MARKS = {
+    "<parallel>": "(", "<goal>": "g", "<outline>": "o", "</outline>": "/", "</goal>": "G",
+    "<path>": "p", "</path>": "P", "<conclusion>": "c", "</conclusion>": "C", "</parallel>": ")",
+}  # fmt: skip
+_NEXT = {"(": "g", "g": "o", "o": "/", "/": "oG", "G": "p", "p": "P", "P": "pc", "c": "C", "C": ")"}
+"""Within a block: what may follow each of its own marks. Whole blocks may stand between any two."""
 
 
 def whole_blocks(text: str) -> bool:
     """Whether all marks in a path's text belong to whole blocks, nested or not: then it can be spliced as it stands."""
-    left = "".join("".join(mark.split()).lower() for mark in _MARK.findall(text))
-    before = ""
-    while left != before:
-        before, left = left, _BLOCK.sub("", left)
-    return not left
+    blocks: list[str] = []
+    """Of each block that is open, from the outermost: its last own mark."""
+    for found in _MARK.findall(text):
+        mark = _MARKS.get("".join(found.split()).lower(), "")
+        if mark == "(":
+            blocks.append(mark)
+        elif not mark or not blocks or mark not in _NEXT[blocks[-1]]:
+            return False
+        elif mark == ")":
+            blocks.pop()
+        else:
+            blocks[-1] = mark
+    return not blocks

@@ -1,5 +1,7 @@
 """What a policy asks of others than engines: votes on equality, verifiers, people."""
 
+from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import replace
 
 from anabranch.dag import events as e
@@ -108,17 +110,28 @@ def edited_children(action: Fork, subject: str) -> tuple[Child | None, ...]:
     that were sent a message can be reworded, and the line takes the place of their last one.
     """
     lines = [" ".join(line.split()) for line in subject.splitlines() if line.strip()]
-    kept: dict[int, Child] = {}
+    unclaimed, kept = Counter(lines), dict[int, Child]()
     for place, child in enumerate(action.children):
-        if _line(child) in lines:
-            lines.remove(_line(child))
+        if unclaimed[_line(child)]:
+            unclaimed[_line(child)] -= 1
             kept[place] = child
+    others = deque(_left(lines, unclaimed))
     for place, child in enumerate(action.children):
-        if place not in kept and lines and isinstance(child, Thought) and child.messages:
-            line = lines.pop(0)
+        if place not in kept and others and isinstance(child, Thought) and child.messages:
+            line = others.popleft()
             last = replace(child.messages[-1], parts=(line,))
             kept[place] = replace(child, messages=(*child.messages[:-1], last), label=line)
     return tuple(kept.get(place) for place in range(len(action.children)))
+
+
+def _left(lines: list[str], unclaimed: Counter[str]) -> Iterable[str]:
+    """The last lines of each wording, as many as are unclaimed, in their order."""
+    claimed = Counter(lines) - unclaimed
+    for line in lines:
+        if claimed[line]:
+            claimed[line] -= 1
+        else:
+            yield line
 
 
 def _line(child: Child) -> str:

@@ -64,13 +64,13 @@ def _json(text: str) -> list[tuple[str, str]]:
     begin = min((at for at in (text.find("{"), text.find("[")) if at >= 0), default=len(text))
     try:
         found, _ = json.JSONDecoder().raw_decode(text, begin)
+        items: Mapping[Any, Any] = found if isinstance(found, dict) else dict(enumerate(found, start=1))
+        return [
+            (str(name), item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))
+            for name, item in items.items()
+        ]
     except (ValueError, RecursionError):
         return []
-    items: Mapping[Any, Any] = found if isinstance(found, dict) else dict(enumerate(found, start=1))
-    return [
-        (str(name), item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))
-        for name, item in items.items()
-    ]
 
 
 def _counted(texts: list[str]) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ Check it before you decide. Reply with the number alone."""
 
 VOTE = "Which of these solutions of the question is the most promising? Reply with its number alone."
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 Candidate = TypeVar("Candidate", bound=Hashable)
 

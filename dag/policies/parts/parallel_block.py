@@ -42,7 +42,7 @@ SHORTEN = (
 WAYS = {"summary": ("full", "summary", "truncate"), "truncate": ("full", "truncate"), "refuse": ("full",)}
 """How a block is said, one way after the other, until the engine takes it."""
 
-_END = re.compile(r"</\s*(?:think|Parallel|Outlines|Goal)\s*>", re.IGNORECASE)
+_END = re.compile(r"</\s*+(?:think|Parallel|Outlines|Goal)\s*+>", re.IGNORECASE)
 
 Text = Callable[[str], str]
 

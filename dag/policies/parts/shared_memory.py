@@ -6,6 +6,7 @@ engine that shares memory token by token would take the place of this file: the 
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -92,14 +93,13 @@ class Memory:
     def hear(self, who: int, text: str) -> list[str]:
         """Take what a thinker has written since; the steps that it finished by that."""
         finished, self.rest[who] = steps_of(self.rest.get(who, "") + text, strict=self.strict)
-        for step in finished:
-            self.steps.append((who, self.count(who) + 1, step))
+        self.steps += ((who, number, step) for number, step in enumerate(finished, self.count(who) + 1))
         return finished
 
     def repeats(self, steps: list[str]) -> bool:
         """Whether one of these steps of the reader is one that it wrote before."""
-        own = [text for who, _, text in self.steps if who == self.me]
-        return any(own.count(step) > 1 for step in steps)
+        own = Counter(text for who, _, text in self.steps if who == self.me)
+        return any(own[step] > 1 for step in steps)
 
     def count(self, who: int) -> int:
         """Steps this thinker has finished."""
