@@ -145,7 +145,7 @@ _ABBREVIATED = re.compile(
     r"(?:\b[A-Z]|\b(?:Dr|Mr|Mrs|Ms|St|Jr|Sr|vs|No|approx|ca|etc|e\.g|i\.e|a\.m|p\.m|Inc|Ltd))\Z"
 )
 _OPTION_TEXT = re.compile(r"\(?([A-J])[.):]\s{1,4}(?![A-Z]\.)\S")
-_WORKING = re.compile(r"[-+*/^()0-9.,\s\\{}×·÷]{3,200}=\s{0,4}(?=\S)")
+_WORKING = re.compile(r"[-+*/^()0-9.,\s\\{}×·÷]{3,200}+=\s{0,4}(?=\S)")
 
 
 def _clause(line: str) -> str:
@@ -158,8 +158,10 @@ def _clause(line: str) -> str:
         if not _ABBREVIATED.search(line, max(0, end.start() - 8), end.start()):
             line = line[: end.start()]
             break
-    working = list(_WORKING.finditer(line))
-    return line[working[-1].end() :] if working and working[0].start() == 0 else line
+    begin = 0
+    while working := _WORKING.match(line, begin):
+        begin = working.end()
+    return line[begin:]
 
 
 def _tidied(answer: str) -> str:
