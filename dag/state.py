@@ -40,6 +40,8 @@ class BranchState:
     segment: int = 0
     """Segments started so far."""
     open: e.SegmentStarted | None = None
+    tagged: bool = False
+    """A tag grammar reads what it writes: a reader is told its text without marks."""
     attempt: int = 1
     children: int = 0
     live_children: int = 0
@@ -219,6 +221,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
         branch.turns.extend(event.messages)
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
+    branch.tagged = branch.tagged or event.grammar is not None
     state.reserved += event.max_tokens or 0
     state.open_segments.add(branch.id)
 

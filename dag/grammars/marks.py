@@ -6,6 +6,7 @@ afterwards.
 """
 
 import re
+from collections.abc import Iterable
 
 NUMBER = "[0-9]{1,9}"
 """What `#` stands for in decoded text. Digits only: a model that explains `<FORK-i>` forks nothing."""
@@ -44,10 +45,10 @@ def spelling(template: str) -> re.Pattern[str]:
     return re.compile(_source(template, NUMBER), _FLAGS)
 
 
-def any_mark(ident: str) -> re.Pattern[str]:
-    """All spellings of every mark, opening or closing; `ident` is the pattern that `#` stands for."""
-    names = "|".join(_source(name, ident) for name in NAMES)
-    return re.compile(rf"<\s*+(?:/\s*+)?+(?:{names})\s*+>", _FLAGS)
+def any_mark(ident: str, names: Iterable[str] = NAMES) -> re.Pattern[str]:
+    """All spellings of every mark of these names, opening or closing; `ident` is the pattern that `#` stands for."""
+    any_name = "|".join(_source(name, ident) for name in names)
+    return re.compile(rf"<\s*+(?:/\s*+)?+(?:{any_name})\s*+>", _FLAGS)
 
 
 def _source(template: str, ident: str) -> str:

@@ -3,11 +3,12 @@
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think
 from anabranch.dag.errors import DecodeFailed, NoAnswer
+from anabranch.dag.grammars.escape import unmarked
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.state import JobState
+from anabranch.dag.state import BranchState, JobState
 
 TAIL = 200
 """Characters by which an answer is recognised as the end of the trunk's text; what stands before may be dressed up."""
@@ -103,10 +104,15 @@ def last_words(run: Run) -> Answer | None:
     """What can be said when there is no time to say more: the latest value a branch returned, else the trunk's text."""
     for branch in sorted(run.rank, key=run.rank.__getitem__, reverse=True):
         state = run.state.branches[branch]
-        if state.value and ASIDE not in state.flags:
-            return Answer(text=state.value, sources=(branch,))
-    own = run.state.branches[TRUNK].own.strip()
+        if ASIDE not in state.flags and (value := _readable(state, state.value)):
+            return Answer(text=value, sources=(branch,))
+    trunk = run.state.branches[TRUNK]
+    own = _readable(trunk, trunk.own).strip()
     return Answer(text=own, sources=(TRUNK,)) if own else None
+
+
+def _readable(branch: BranchState, text: str) -> str:
+    return unmarked(text) if branch.tagged else text
 
 
 def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: str) -> None:

@@ -7,7 +7,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
-from anabranch.dag.policies.parts.async_think import mistake, rendered, unasked, worker
+from anabranch.dag.policies.parts.async_think import mistake, readable, rendered, unasked, worker
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
@@ -51,11 +51,15 @@ def async_think(
             Decoding(grammar="async-think", structure=structure, temperature=temperature)
         )
         tag = segment.tag
-        if tag is not None and not tag.problem and tag.kind == "answer":
-            return a.Answer(text=tag.body.strip(), sources=tuple(workers[ident] for ident in joined))
-        if tag is None or (tag.problem == "unclosed"):
+        said = readable(tag.body) if tag is not None and not tag.problem and tag.kind == "answer" else ""
+        if said:
+            return a.Answer(text=said, sources=tuple(workers[ident] for ident in joined))
+        if tag is None or tag.problem == "unclosed" or (tag.kind == "answer" and not tag.problem):
             yield a.Malformed(
-                problem="no-answer" if tag is None else f"unclosed-{tag.kind}", span=segment.text[-200:]
+                problem=f"unclosed-{tag.kind}"
+                if tag is not None and tag.problem == "unclosed"
+                else "no-answer",
+                span=segment.text[-200:],
             )
             return (yield from unasked(segment, workers, joined))
         problem_found = tag.problem or mistake(tag, workers)

@@ -10,6 +10,7 @@ from anabranch.dag.policies.parts.para_thinker import (
     UNCLOSED,
     prompted_path,
     prompted_summary,
+    readable,
     trained_path,
     trained_summary,
 )
@@ -54,7 +55,7 @@ def para_thinker(
         yield Cancel(branches=joined.pending, reason="another path has finished")
         joined = yield Join(targets=forked.branches)
     finished_first = sorted(joined.results, key=lambda result: not result.ok)
-    written = [text for result in finished_first if (text := (result.value or result.text).strip())]
+    written = [text for result in finished_first if (text := readable(result.value or result.text))]
     if not written:
         raise NoAnswer("no path wrote anything")
     closed = [result.branch for result in joined.results if result.ok and UNCLOSED not in result.flags]
@@ -66,10 +67,11 @@ def para_thinker(
         )
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
-        if summary.results and summary.results[0].ok and summary.results[0].value.strip():
+        said = readable(summary.results[0].value) if summary.results and summary.results[0].ok else ""
+        if said:
             sources = (*forked.branches, *merged.branches)
             flags = tuple(flag for flag in summary.results[0].flags if flag != UNCLOSED)
-            return Answer(text=summary.results[0].value.strip(), sources=sources, flags=flags)
+            return Answer(text=said, sources=sources, flags=flags)
         if not summary.results or not summary.results[0].cause.startswith("prompt-too-long"):
             break
     with_answer = (text for text in written if extract_answer(text) is not None)

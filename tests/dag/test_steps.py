@@ -194,7 +194,7 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "written_by": lambda text: shared_memory.written_by("a", text),
     "steps_of": shared_memory.steps_of,
     "memory": hear,
-    "skeleton": skeleton.read_skeleton,
+    "skeleton": lambda text: skeleton.read_skeleton(text, 20),
     "numbered": lists.numbered,
     "fill": lambda text: prompts.fill(text, {"a": ("b",)}),
     "blocks": parallel_block._END.split,

@@ -3,13 +3,14 @@
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.errors import NoAnswer
-from anabranch.dag.grammars.escape import escape
+from anabranch.dag.grammars.escape import escape, unmarked
 from anabranch.dag.grammars.marks import spelling
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.few_shot.async_think import WORKER
 from anabranch.dag.text import say
 
-RETURN = spelling("<RETURN>")
+RETURN, ANSWER = spelling("<RETURN>"), spelling("<ANSWER>")
+MARKS = ("FORK-#", "JOIN-#", "ANSWER", "RETURN")
 
 
 def mistake(tag: Tag, workers: dict[str, BranchId]) -> str:
@@ -48,13 +49,21 @@ def rendered(result: a.Result) -> str:
     return escape(result.value) if result.ok else f"[no result: {escape(result.cause)}]"
 
 
+def readable(text: str) -> str:
+    """What the organizer wrote, as its reader gets it: no mark of the protocol, and nothing escaped."""
+    return unmarked(text, MARKS).strip()
+
+
 def unasked(segment: a.Segment, workers: dict[str, BranchId], joined: list[str]) -> a.Policy:
-    """The answer of an organizer that ended without one: its last words; when it was cut off, what its workers say."""
-    text = escape(segment.text).strip()
+    """The answer of an organizer that ended without one: what it had begun to answer, else its last words; when it was
+    cut off, what its workers say."""
+    begun = readable(ANSWER.split(segment.text)[-1])
+    text = begun or readable(segment.text)
     if text and segment.finish is not Finish.LENGTH:
         return a.Answer(text=text, sources=(TRUNK, *(workers[i] for i in joined)), flags=("no-answer-tag",))
     results: a.Joined = yield a.Join(targets=tuple(workers.values()))
-    values = {result.branch: result.value for result in results.results if result.ok and result.value}
+    told = {result.branch: readable(result.value) for result in results.results if result.ok}
+    values = {branch: value for branch, value in told.items() if value}
     if values or text:
         return a.Answer(
             text="\n".join(values.values()) or text, sources=tuple(values), flags=("no-answer-tag",)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from anabranch.dag.actions import Answer, Segment, Thought
 from anabranch.dag.decoding import Decoding, Finish
+from anabranch.dag.grammars.escape import unmarked
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.text import Base, Message, Output, Parts, say
@@ -30,6 +31,7 @@ INSTRUCTION = (
 SUMMARY_OPENING = (
     "<summary>By analyzing multiple reasoning processes above, I concluded that: The final answer is"
 )
+MARKS = (*(f"think{path}" for path in range(1, 9)), "think", "summary")
 STOPS = ("</think>", *(f"</think{path}>" for path in range(1, PATHS + 1)), "</summary>")
 """Whichever of these a path writes, it has ended; so it has where the model ends its turn."""
 UNCLOSED = "unclosed"
@@ -81,6 +83,11 @@ def _asked(problem: Problem) -> tuple[Message, ...]:
             messages[place] = replace(messages[place], parts=(*messages[place].parts, INSTRUCTION))
             break
     return tuple(messages)
+
+
+def readable(text: str) -> str:
+    """What a path or a summary says to a reader: without the marks of paths and summaries."""
+    return unmarked(text, MARKS).strip()
 
 
 def _before_stop(segment: Segment) -> Answer:

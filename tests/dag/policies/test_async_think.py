@@ -90,6 +90,41 @@ def test_an_organizer_that_ends_without_an_answer_has_its_last_words_taken(simul
     assert answer(simulation).text == "it is seven"
 
 
+@pytest.mark.parametrize(
+    ("wrote", "read"),
+    [
+        ("<ANSWER>done", "done"),
+        ("I think so. <ANSWER>done", "done"),
+        ("< answer >done", "done"),
+        ("it is seven <JOIN-x>", "it is seven"),
+        ("I would fork: <FORK-1>what is", "I would fork: what is"),
+        ("seven <ANSWER>", "seven"),
+        ("<ANSWER>a < b, Vec<Path></ANSWER>", "a < b, Vec<Path>"),
+        ("<ANSWER>it said &lt;RETURN>7&lt;/RETURN> and Vec&lt;Path></ANSWER>", "it said 7 and Vec<Path>"),
+        ("<ANSWER><ANS<ANSWER>WER>7</ANSWER>", "7"),
+    ],
+)
+def test_the_reader_of_an_answer_sees_no_mark_and_no_escape(
+    simulate: Simulate, wrote: str, read: str
+) -> None:
+    assert answer(simulate("async-think", {"0": wrote}, params=TRAINED)).text == read
+
+
+def test_an_answer_of_marks_alone_is_none(simulate: Simulate) -> None:
+    simulation = simulate("async-think", {"0": "<ANSWER><RETURN></ANSWER>"}, params=TRAINED)
+    assert [event.problem for event in of_kind(simulation, e.ActionMalformed)] == ["no-answer"]
+    assert [event.type for event in of_kind(simulation, e.JobFailed)] == ["no-answer"]
+
+
+def test_what_workers_say_for_an_organizer_that_was_cut_off_has_no_marks(simulate: Simulate) -> None:
+    script = {
+        "0": "<FORK-1>a</FORK-1> " + "on " * 600,
+        "0.1": "<RETURN>r &lt;JOIN-1> <ANSWER>5</ANSWER></RETURN>",
+    }
+    simulation = simulate("async-think", script, params=TRAINED, max_tokens=100)
+    assert answer(simulation).text == "r  5"
+
+
 def test_silence_fails_the_job_with_the_reason(simulate: Simulate) -> None:
     simulation = simulate("async-think", {"0": ""}, params=TRAINED)
     [failed] = of_kind(simulation, e.JobFailed)
