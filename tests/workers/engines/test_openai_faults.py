@@ -114,3 +114,17 @@ def test_an_upstream_that_is_away_is_told_at_the_start():
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
     with pytest.raises(ModelUnavailable, match=f"{url} does not answer"):
         OpenAIEngine(OpenAISettings(base_url=url))
+
+
+async def test_one_connection_serves_one_decode_after_the_other(upstream, connect, request_for):
+    engine = connect()
+    for _ in range(3):
+        await decoded(engine, request_for())
+    assert len(set(upstream.connections)) == 1
+
+
+async def test_a_key_that_the_upstream_repeats_is_not_told(upstream, connect, request_for):
+    upstream.error = (401, {"message": "no such key: sk-very-secret"})
+    fault = await fault_of(connect(api_key="sk-very-secret"), request_for())
+    assert "secret" not in fault.detail
+    assert "no such key" in fault.detail

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 5.0
 """How long an upstream that has told the end of the text may take for its count of tokens."""
+
+READ_OUT_SECONDS = 0.05
+"""How long the end of a response may take that has said its last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class OpenAIEngine:
             self._upstream = look_up(client, settings)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         self._client = httpx.AsyncClient(**options, limits=limits)
+        self._key = settings.api_key or ""
         self._base_url = settings.base_url.rstrip("/")
         self._tokenizer = UpstreamTokenizer(self._client, root_of(settings.base_url))
         self._known_dialect = Dialect(settings.parameters)
@@ -83,7 +87,7 @@ class OpenAIEngine:
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.decode`. Until the last chunk, whose usage is the upstream's own count, `tokens` is estimated by
         the pieces of text, unless the upstream counts all along as vLLM does."""
-        with http_errors_as_faults():
+        with http_errors_as_faults(self._key):
             call = await self._call(request)
             async with self._answer(
                 call
@@ -100,7 +104,7 @@ class OpenAIEngine:
         """By the upstream where it tokenizes; elsewhere an estimate."""
         if not self._upstream.tokenizes:
             return estimated_tokens(text)
-        with http_errors_as_faults():
+        with http_errors_as_faults(self._key):
             return len(await self._tokenizer.tokens(text, self._upstream.model))
 
     async def check_health(self) -> None:
@@ -153,6 +157,7 @@ async def _heard(response: httpx.Response, reading: Reading) -> AsyncGenerator[E
     while (data := await _next(received, reading)) is not None:
         for heard in events.feed(data):
             if isinstance(heard, Done):
+                await _read_out(received)
                 return
             yield _event(heard, events, reading)
     for heard in events.close():
@@ -170,6 +175,14 @@ async def _next(received: AsyncIterator[bytes], reading: Reading) -> bytes | Non
         if reading.ended:
             return None
         raise
+
+
+async def _read_out(received: AsyncIterator[bytes]) -> None:
+    """Leaves the connection fit for the next request, where the upstream ends its response behind its last word."""
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(READ_OUT_SECONDS):
+            async for _ in received:
+                pass
 
 
 def _event(heard: Event | NoStream, events: EventReader, reading: Reading) -> Event:

@@ -38,10 +38,14 @@ NEVER_BEFORE_MONEY = ("insufficient_quota", "billing")
 
 
 @contextmanager
-def http_errors_as_faults() -> Iterator[None]:
-    """Raises DecodeError for all that can go wrong on the way."""
+def http_errors_as_faults(key: str) -> Iterator[None]:
+    """Raises DecodeError for all that can go wrong on the way. An upstream may repeat the key; its readers may not."""
     try:
         yield
+    except DecodeError as error:
+        if not key or key not in error.fault.detail:
+            raise
+        raise DecodeError(replace(error.fault, detail=error.fault.detail.replace(key, "[key]"))) from None
     except httpx.ConnectTimeout as error:
         raise _away(error) from error
     except httpx.TimeoutException as error:

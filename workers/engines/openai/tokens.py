@@ -32,14 +32,14 @@ class UpstreamTokenizer:
     client: httpx.AsyncClient
     root: str
     """The server's URL without the API's version."""
-    _known: dict[tuple[str, Messages], tuple[Tokens, str]] = field(default_factory=dict)
+    _known: dict[tuple[str, Messages], Tokens] = field(default_factory=dict)
 
     async def prompt(self, context: Context, model: str) -> Tokens:
         """The whole prompt. Raises DecodeError."""
         if not context.messages:
             tokens = await self.tokens(context.continuation, model, add_special_tokens=True)
         elif not context.continuation:
-            tokens, _ = await self._chat(context, model)
+            tokens = await self._chat(context, model)
         else:
             tokens = await self._continued(context, model)
         if not tokens:
@@ -54,14 +54,15 @@ class UpstreamTokenizer:
     async def _continued(self, context: Context, model: str) -> Tokens:
         """As one text, since some tokenizers put a blank before a text's first word; in two, where the tokens of the
         messages would not stay as they are: those are what the model has read before."""
-        before, written = await self._chat(context, model)
-        together = await self.tokens(written + context.continuation, model)
+        before = await self._chat(context, model)
+        written = (await self._ask("detokenize", {"model": model, "tokens": before})).get("prompt")
+        together = await self.tokens(f"{written}{context.continuation}", model)
         if together[: len(before)] == before:
             return together
         return before + await self.tokens(context.continuation, model)
 
-    async def _chat(self, context: Context, model: str) -> tuple[Tokens, str]:
-        """The messages and the beginning of the assistant's turn, as tokens and as text."""
+    async def _chat(self, context: Context, model: str) -> Tokens:
+        """The messages and the beginning of the assistant's turn."""
         key = (model, context.messages)
         if key not in self._known:
             messages = [
@@ -70,10 +71,9 @@ class UpstreamTokenizer:
             ]
             asked = {"model": model, "messages": messages, "add_generation_prompt": True}
             tokens = _tokens((await self._ask("tokenize", asked)).get("tokens"))
-            written = (await self._ask("detokenize", {"model": model, "tokens": tokens})).get("prompt")
             if len(self._known) >= REMEMBERED:
                 self._known.pop(next(iter(self._known)))
-            self._known[key] = (tokens, str(written))
+            self._known[key] = tokens
         return self._known[key]
 
     async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
