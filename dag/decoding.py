@@ -120,7 +120,7 @@ class Decoded:
     timing: Timing = Timing()
     replica: str = ""
     engine: str = ""
-    """vllm, openai or scripted: the journal says who decoded."""
+    """The engine's name: the journal says who decoded."""
     logprob: float | None = None
     """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
     usage_estimated: bool = False

@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     engine: str = "vllm"
     """What a replica decodes with: vllm in its process, an OpenAI-compatible endpoint (openai), or a recorded script
     (scripted)."""
-    engine_options: dict[str, Any] = {}
+    engine_options: dict[str, Any] = Field(default={}, repr=False)
     """More that is the engine's own, as JSON: the fields of its settings in `workers/engines/`. Of vLLM's, such as
     {"max_model_len": 8192, "dtype": "bfloat16"}, `extra` holds any other argument of its engine, by vLLM's name."""
     model: str | None = None

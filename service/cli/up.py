@@ -14,6 +14,7 @@ from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
 from anabranch.service.client import Client
 from anabranch.service.settings import read_settings
 from anabranch.workers.cluster import environment
+from anabranch.workers.engines.factory import ENGINES
 
 LOOK_SECONDS = 1.0
 FIRST_JOB = {
@@ -26,7 +27,7 @@ FIRST_JOB = {
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.  [default: 8000]")] = None,
-    engine: Annotated[str | None, typer.Option(help="vllm, openai or scripted.  [default: vllm]")] = None,
+    engine: Annotated[str | None, typer.Option(help=f"{', '.join(ENGINES)}.  [default: vllm]")] = None,
     model: Annotated[
         str | None, typer.Option(help="A built-in model, a folder, or a Hugging Face name.")
     ] = None,

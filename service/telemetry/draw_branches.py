@@ -11,6 +11,7 @@ from anabranch.dag.status import BranchStatus
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.drawing import Drawing, Node
 from anabranch.service.telemetry.span import Kind, Status, Value
+from anabranch.workers.engines.factory import REMOTE
 
 
 def forked(drawing: Drawing, record: Record, event: e.BranchForked) -> None:
@@ -107,7 +108,7 @@ def _begin(node: Node, decoded: Decoded) -> None:
     """What only a decode's first segment tells: who decodes, and how long it waited for its first token."""
     timing = decoded.timing
     node.start = _nanoseconds(timing.submitted) or node.start
-    node.kind = Kind.CLIENT if decoded.engine == "openai" else Kind.INTERNAL
+    node.kind = Kind.CLIENT if decoded.engine in REMOTE else Kind.INTERNAL
     waits = {
         names.QUEUE_SECONDS: _between(timing.submitted, timing.scheduled),
         names.PREFILL_SECONDS: _between(timing.scheduled, timing.first_token),

@@ -14,9 +14,12 @@ from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.engines.vllm.settings import VllmSettings
 
 EngineSettings = VllmSettings | OpenAISettings | ScriptedSettings
-"""One type per engine. Each has a `name`, a `model`, and `on_gpus`, which fits it to a replica's GPUs."""
+"""One type per engine. Each has a `name`, a `model`, `on_gpus`, which fits it to a replica's GPUs, and `remote`:
+whether somebody else's server decodes."""
 
 ENGINES: Mapping[str, type[EngineSettings]] = {kind.name: kind for kind in get_args(EngineSettings)}
+REMOTE = frozenset(name for name, kind in ENGINES.items() if kind.remote)
+"""Names."""
 
 
 def build_engine(settings: EngineSettings) -> Engine:

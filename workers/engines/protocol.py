@@ -35,7 +35,7 @@ class Capabilities:
     """What a caller may ask of this engine."""
 
     name: str
-    """vllm, openai or scripted."""
+    """As in the registry (`factory.py`)."""
     model: str
     max_model_len: int
     """Tokens of prompt and completion together."""

@@ -33,6 +33,7 @@ class ScriptedSettings:
     """What the engine says, and how fast."""
 
     name: ClassVar[str] = "scripted"
+    remote: ClassVar[bool] = False
     model: str = "scripted"
     script: Script | Path | None = None
     """A script, or the file of one, as JSON. None reckons (`script.reckon`)."""

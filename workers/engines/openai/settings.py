@@ -10,6 +10,7 @@ class OpenAISettings:
     """Where the upstream is. It is asked for all that is left None."""
 
     name: ClassVar[str] = "openai"
+    remote: ClassVar[bool] = True
     base_url: str = ""
     """Ends with the API's version in most cases: http://host:8000/v1."""
     api_key: str | None = field(default=None, repr=False)

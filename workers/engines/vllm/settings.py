@@ -28,6 +28,7 @@ class VllmSettings:
     """Which model vLLM runs, and how. Raises ValueError, in one sentence, for what cannot be."""
 
     name: ClassVar[str] = "vllm"
+    remote: ClassVar[bool] = False
     model: str = DEFAULT_MODEL
     """An embedded model's name, a folder, or a Hugging Face name."""
     max_model_len: int | None = None
