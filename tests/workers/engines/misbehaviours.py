@@ -174,6 +174,14 @@ FORMS: dict[str, tuple[Answer, Reads]] = {
         raw(b'data: {"choices":[{"delta":{"content":"a\xe2\x80\xa8b\xc2\x85c"}}]}\n\n' + sse(STOP)),
         Reads(text="a\u2028b\u0085c"),
     ),
+    "a letter is cut in two escapes": (
+        stream(said("a \ud83c"), said("\udf0a wave"), STOP),
+        Reads(text="a 🌊 wave"),
+    ),
+    "half a letter is missing": (
+        stream(said("a \ud83c"), said("wave \udf0a"), said("\ud83c"), STOP),
+        Reads(text="a \ufffdwave \ufffd\ufffd"),
+    ),
     "a chunk of a megabyte": (stream(said("wave " * 200_000), STOP), Reads(text="wave " * 200_000)),
     "a whole completion": (raw(json.dumps(whole()).encode()), Reads()),
     "a whole completion on many lines": (
@@ -404,6 +412,10 @@ NO_STREAM: dict[str, tuple[Answer, Fails]] = {
     "nothing": (raw(b""), Fails(cause="upstream-away", told="in the middle")),
     "nothing but signs of life": (
         raw(b": ping\n\n" * 3),
+        Fails(cause="upstream-away", told="in the middle"),
+    ),
+    "pings as events": (
+        raw(b"event: ping\ndata: {}\n\n" * 3),
         Fails(cause="upstream-away", told="in the middle"),
     ),
     "a completion without choices": (

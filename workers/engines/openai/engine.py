@@ -163,7 +163,7 @@ async def _heard(response: httpx.Response, reading: Reading) -> AsyncGenerator[E
     for heard in events.close():
         if not reading.ended and not isinstance(heard, Done):
             yield _event(heard, events, reading)
-    if not reading.recognised and events.start.strip() and not events.start.startswith(b":"):
+    if not reading.recognised and events.start.strip() and not events.is_stream:
         raise refused(f"the upstream's answer is no completion: {_shown(events)}")
 
 

@@ -46,6 +46,8 @@ class EventReader:
     def __init__(self) -> None:
         self.start = b""
         """The first bytes, to be shown where they make no sense."""
+        self.is_stream = False
+        """Whether any line had the form of a stream's."""
         self._rest = b""
         self._data: list[bytes] = []
         self._name = ""
@@ -77,9 +79,12 @@ class EventReader:
             self._keep(line)
         elif not line.strip():
             yield from self._blank()
-        elif not line.startswith(b":"):
+        elif line.startswith(b":"):
+            self.is_stream = True
+        else:
             name, _, value = line.partition(b":")
             if name.strip().lower() in FIELDS:
+                self.is_stream = True
                 yield from self._field(name.strip().lower(), value.strip())
             else:
                 yield from self._stray(line)
