@@ -148,4 +148,10 @@ describe("a slow job explained", () => {
       "Waiting for a person to decide on the fork. Nothing is being decoded meanwhile.",
     );
   });
+
+  it("says that a limit cut the answer's text", () => {
+    const cut = "A limit of tokens cut the answer's text.";
+    expect(told(forkJoin({ "0.1": 10 }))).not.toContain(cut);
+    expect(told(new Story().write("AnswerCommitted", "0", { text: "forty", truncated: true }))).toContain(cut);
+  });
 });

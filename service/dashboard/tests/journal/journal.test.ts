@@ -11,7 +11,7 @@ describe("a journal folded into a graph", () => {
     const graph = forkJoin({ "0.1": 100, "0.2": 300 }).graph;
     expect([...graph.nodes.keys()]).toEqual(["start", "0.1/1", "0.2/1", "0/j1", "answer"]);
     expect(graph.status).toBe("succeeded");
-    expect(graph.answer).toEqual({ text: "21", sources: ["0.1", "0.2"], forced: false });
+    expect(graph.answer).toEqual({ text: "21", sources: ["0.1", "0.2"], forced: false, truncated: false });
   });
 
   it("forks from the start, joins the last nodes, goes on to the answer", () => {

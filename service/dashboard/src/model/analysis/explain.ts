@@ -244,6 +244,7 @@ function troubles(graph: ReasoningGraph): Sentence[] {
   if (graph.exceeded.length > 0)
     sentences.push([`A budget ran out: ${[...new Set(graph.exceeded)].join(", ")}.`]);
   if (graph.answer?.forced) sentences.push(["The answer was given early, from what there was."]);
+  if (graph.answer?.truncated) sentences.push(["A limit of tokens cut the answer's text."]);
   return sentences;
 }
 

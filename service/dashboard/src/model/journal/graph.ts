@@ -142,7 +142,7 @@ export interface ReasoningGraph {
   branches: Map<string, Branch>;
   approvals: Approval[];
   votes: Vote[];
-  answer: { text: string; sources: string[]; forced: boolean } | null;
+  answer: { text: string; sources: string[]; forced: boolean; truncated: boolean } | null;
   error: { type: string; title: string; detail: string } | null;
   exceeded: string[];
   /** The budgets that were nearly spent when the policy was asked to answer soon. */

@@ -263,7 +263,8 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
   },
 
   AnswerCommitted(graph, trunk, payload, at, seq) {
-    graph.answer = { text: payload.text, sources: payload.sources ?? [], forced: payload.forced ?? false };
+    const { text, sources = [], forced = false, truncated = false } = payload;
+    graph.answer = { text, sources, forced, truncated };
     const node = makeNode(graph, ANSWER, "answer", trunk, 1, at, seq);
     node.status = "finished";
     node.ended = at;
