@@ -1,1 +1,1 @@
-"""What is true: the pure science of fork-join reasoning."""
+"""Holds the pure science of fork-join reasoning: policies, interpreter, journal, graph."""

@@ -1,4 +1,4 @@
-"""What a policy may ask for, and what it is told in return. Imperative: an action is a wish, never a record.
+"""Lists what a policy may ask for, and what it is told in return. Imperative: an action is a wish, never a record.
 
 `Fork`, `Splice`, `Prune`, `Post`, `Cancel` and `Malformed` answer at once. `Think`, `Join`, `Score`, `Vote` and
 `Approve` wait. A policy ends by returning an `Answer`.

@@ -1,4 +1,6 @@
-"""What the interpreter wants done outside. Each leads, sooner or later, to exactly one fact fed back."""
+"""Lists what the interpreter asks of the outside: decodes, checks, timers, aborts. Each leads, sooner or later, to
+exactly one fact fed back.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""What a branch has read and written, byte for byte, from the state alone: base by reference, then its own text."""
+"""Renders what a branch has read and written, byte for byte, from the state alone: base by reference, then its own
+text.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace

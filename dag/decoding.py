@@ -1,4 +1,4 @@
-"""How one stretch of text is decoded, and what comes back: shared by policies, journal and engines."""
+"""Describes how one stretch of text is decoded and what comes back: policies, journal and engines share these types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What can go wrong in the science. Each says whose story it is and survives pickling."""
+"""Names what can go wrong in `dag/`. Each says whose story it is and survives pickling."""
 
 from anabranch.dag.ids import BranchId
 

@@ -1,4 +1,5 @@
-"""What happened. The journal of these is the only truth; graph, metrics, audit, bill and spans are folds of it.
+"""Lists everything that can happen to a job. The journal of these is the only truth; graph, metrics, audit, bill and
+spans are folds of it.
 
 Facts come from outside (a segment was decoded, a person decided). Consequences follow from the policy and the facts
 before them, so a replay computes them again and must find the same (see `dag/journal/replay.py`).

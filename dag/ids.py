@@ -1,4 +1,6 @@
-"""Names of things. A branch is named by its path through the forks, so a replayed job asks for the same branches."""
+"""Names jobs and branches. A branch is named by its path through the forks, so a replayed job asks for the same
+branches.
+"""
 
 from typing import NewType
 

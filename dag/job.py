@@ -1,4 +1,6 @@
-"""What a user asked for: the question, the policy, the budget. All that a replay needs besides the journal's facts."""
+"""Describes what a user asked for: the question, the policy, the budget. All that a replay needs besides the journal's
+facts.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What the operator allows every job, whatever its own budget says."""
+"""Holds what the operator allows every job, whatever its own budget says."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""The catalogue of policies: functions marked with `@policy`.
+"""Catalogues the policies.
 
 Ours are one file each in `dag/policies/`. An installed package adds its own by an entry point of the group
 `anabranch.policies` that names a module; every process that asks for the catalogue finds the same ones. A package that

@@ -1,4 +1,4 @@
-"""A job in virtual time: the real interpreter, a writer in place of a model, a token clock in place of an engine.
+"""Runs a job in virtual time: the real interpreter, a writer in place of a model, a token clock in place of an engine.
 
 Used by tests and by capacity planning: no clock is read, nothing is awaited, so a run is a function of its inputs.
 """

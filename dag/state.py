@@ -1,4 +1,4 @@
-"""What is legal. The one transition table of a job: `apply(state, event)`.
+"""Decides what is legal. The one transition table of a job: `apply(state, event)`.
 
 Two rules. Everything that decides whether an event may happen is here; this file does not know what any policy wants.
 An illegal event raises InvalidTransition with the story of its branch and changes nothing. The same table judges live

@@ -1,4 +1,4 @@
-"""The one vocabulary of status: of jobs, of branches, and of the graph's nodes.
+"""Defines the one vocabulary of status: of jobs, of branches, and of the graph's nodes.
 
 The state, the graph, the tables, the API, the traces, the command line and the dashboard say these words, and no
 others. Two rules decide, and they are written here only:

@@ -1,4 +1,6 @@
-"""What a branch reads: messages made of literal text and of other branches' outputs, resolved only when it starts."""
+"""Describes what a branch reads: messages of literal text and of other branches' outputs, resolved only when it
+starts.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The schema of the store, one Alembic revision after another."""
+"""Holds the schema of the store, one Alembic revision after another."""

@@ -1,1 +1,1 @@
-"""The house around the science: REST, organizer, store, telemetry, dashboard and command line."""
+"""Serves `dag/` and `workers/`: REST, organizer, store, telemetry, dashboard and command line."""

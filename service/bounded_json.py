@@ -1,4 +1,5 @@
-"""Bounds JSON from outside, in one place: what any door lets in, both databases can store and every list can show.
+"""Reads JSON from outside within the one bound on it: what any door lets in can be stored by both databases and shown
+again.
 
 Facts behind the numbers. Python's own encoder gives up at about 1,000 levels, pydantic's at 255, some readers earlier.
 Neither database takes NUL or a lone surrogate. JSON has no number that is not finite; JavaScript reads all numbers as

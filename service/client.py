@@ -1,4 +1,4 @@
-"""Calls the REST surface from Python: for the command line, and for scripts."""
+"""Calls the REST surface from Python: what the command line uses, and what a script may use too."""
 
 import json
 import time

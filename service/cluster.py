@@ -1,4 +1,4 @@
-"""Ray Serve as the service uses it: what is deployed, whether it is ready, how the organizers are reached."""
+"""Deploys on Ray Serve: what is deployed, whether it is ready, how the organizers are reached."""
 
 import asyncio
 import time

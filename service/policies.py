@@ -1,4 +1,4 @@
-"""Describes each policy's parameters by JSON Schema, and checks what clients give.
+"""Shows the policy catalogue as clients see it: a JSON Schema of each policy's parameters, and the check against it.
 
 The policy's own signature is the only source: `Annotated[type, Param(doc, ge=…, le=…, choices=…)] = default`.
 """

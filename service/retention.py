@@ -1,4 +1,4 @@
-"""Old jobs go by themselves, where the operator wants that."""
+"""Purges old jobs by itself, where the operator wants that."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Reads all that an operator can set, from `ANABRANCH_*` environment variables; refuses what is wrong by its name."""
+"""Reads all that an operator can set: `ANABRANCH_*` environment variables, read once and refused loudly when wrong."""
 
 import dataclasses
 import difflib

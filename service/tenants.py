@@ -1,4 +1,4 @@
-"""Reads who may call, and how much each may spend, from the tenants file, ANABRANCH_TENANTS.
+"""Reads the tenants file, ANABRANCH_TENANTS: who may call, and how much each may spend.
 
     {"acme": {"keys": ["<SHA-256 of a key>"], "tokens_per_day": 1000000, "tokens_per_job": 20000},
      "us": {"keys": ["…"], "operator": true}}

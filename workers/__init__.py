@@ -1,1 +1,1 @@
-"""How a branch runs: engines, the replica that hosts one, the router that picks a replica."""
+"""Runs branches: engines, the replica that hosts one, the router that picks a replica."""

@@ -1,4 +1,4 @@
-"""What can go wrong while decoding, by whose fault it is."""
+"""Names what can go wrong while decoding, by whose fault it is."""
 
 from anabranch.dag.decoding import Fault
 

@@ -1,4 +1,4 @@
-"""All that crosses from the organizer to a replica and back. Plain frozen data: pickled, never shared."""
+"""Lists all that crosses from the organizer to a replica and back. Plain frozen data: pickled, never shared."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a worker pool is made of. Plain data: it travels to each replica."""
+"""Describes what a worker pool is made of. Plain data: it travels to each replica."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""What a journal says about its job: graph, critical path, concurrency, redundancy, rewards."""
+"""Derives from a journal what it says about its job: graph, critical path, concurrency, redundancy, rewards."""

@@ -1,4 +1,4 @@
-"""Who works when: concurrency over the run, and how long each branch stood still for others."""
+"""Measures who works when: concurrency over the run, and how long each branch stood still for others."""
 
 from collections.abc import Iterable, Mapping
 

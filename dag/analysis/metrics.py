@@ -1,4 +1,5 @@
-"""How parallel a job was, and what it cost. All from the graph; each docstring gives formula, unit and source.
+"""Computes how parallel a job was, and what it cost. All from the graph; each docstring gives formula, unit and
+source.
 
 A *critical path* is the longest chain of nodes that depend on each other and lead to the answer. There are two, by what
 a node weighs: decoded tokens, or seconds of work. Nothing else is called critical: in particular not the chain of what

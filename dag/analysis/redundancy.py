@@ -1,4 +1,4 @@
-"""Signs that branches were not worth their tokens: empty, duplicate, never joined, or all alike.
+"""Finds branches that were not worth their tokens: empty, duplicate, never joined, or all alike.
 
 Paying for concurrency is gamed with many empty threads and with workers that nobody joins (protocols.md sections 1.4
 and 9, semantics 22): whoever rewards P should look at these first.

@@ -1,4 +1,4 @@
-"""Published rewards, as functions of a finished run: for evaluation, and for training elsewhere.
+"""Computes published rewards from a finished run, for evaluation, and for training elsewhere.
 
 Inputs are token counts of `dag/analysis/metrics.py` (T: critical path, L: all decoded) and verdicts of a verifier;
 results have no unit. What a paper leaves unsaid (AsyncThink's tau, lambda and penalty) is a parameter without a

@@ -1,1 +1,1 @@
-"""Answers: found in text, compared as a careful reader would, counted in a vote."""
+"""Finds answers in text, compares them as a careful reader would, and counts votes."""

@@ -1,4 +1,6 @@
-"""What answers can mean: values that are compared and hashed. Two answers are equal where their meanings are."""
+"""Defines what answers can mean: values that are compared and hashed. Two answers are equal where their meanings
+are.
+"""
 
 from dataclasses import dataclass
 from fractions import Fraction

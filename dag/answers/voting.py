@@ -1,4 +1,4 @@
-"""Counting votes: abstentions counted, ties ruled, weights kept, and the moment from which nobody else can win."""
+"""Counts votes: abstentions counted, ties ruled, weights kept, and the moment from which nobody else can win."""
 
 from collections.abc import Iterable
 

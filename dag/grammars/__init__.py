@@ -1,4 +1,5 @@
-"""Tag grammars: how trained models write fork and join. One incremental parser each; fed text, they yield typed tags.
+"""Registers the tag grammars: how trained models write fork and join. One incremental parser each; fed text, they
+yield typed tags.
 
 A name alone, or with `:lenient`, accepts harmless departures from the trained format (case, blanks, quoted marks); with
 `:strict` each departure is a malformed tag, as the papers' format rewards count it. `parser.py` tells what both do.

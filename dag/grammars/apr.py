@@ -1,4 +1,5 @@
-"""APR: `<Calling Sub Searches>`, a `<Start Sub Search k at level 1> Moving to Node #a,b` per child, `<End Calling …>`.
+"""Describes APR's tags: `<Calling Sub Searches>`, a `<Start Sub Search k at level 1> Moving to Node #a,b` per child,
+`<End Calling …>`.
 
 Pan et al. (arXiv 2504.15466), spawn and join as released for Countdown. Kinds: `spawn` and `repair`; both stop. A
 child is read for `repair` alone (`apr-child`): what it spawns stays text.

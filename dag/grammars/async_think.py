@@ -1,4 +1,5 @@
-"""AsyncThink: `<FORK-i> sub-query </FORK-i>`, `<JOIN-i>`, `<ANSWER> … </ANSWER>`; a worker's `<RETURN> … </RETURN>`.
+"""Describes AsyncThink's tags: `<FORK-i> sub-query </FORK-i>`, `<JOIN-i>`, `<ANSWER> … </ANSWER>`; a worker's
+`<RETURN> … </RETURN>`.
 
 Chi et al., "The Era of Agentic Organization" (arXiv 2510.26658), the thinking protocol. Kinds: `fork` (decoding goes
 on), `join` and `answer` (stop), `return` (stops).

@@ -1,4 +1,4 @@
-"""What every tag grammar offers: a parser that is fed text as it is decoded and says where each tag ends."""
+"""Defines what every tag grammar offers: a parser that is fed text as it is decoded and says where each tag ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

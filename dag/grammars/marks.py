@@ -1,4 +1,4 @@
-"""How a mark, such as `<FORK-3>` or `</Outlines>`, may be spelled, and all the marks that the grammars have.
+"""Lists all marks that the grammars have, such as `<FORK-3>` or `</Outlines>`, and how each may be spelled.
 
 In a template, `#` stands for an identifier and a blank for one or more blanks. Spellings are matched leniently: in any
 case, with blanks inside the brackets, around the slash and the hyphen. The strict reading compares with the template

@@ -1,4 +1,5 @@
-"""Multiverse: `<Parallel><Goal><Outline>n: …</Outline>…</Goal><Path>n: …</Path>…<Conclusion>…</Conclusion></Parallel>`.
+"""Describes Multiverse's tags: `<Parallel><Goal><Outline>n: …</Outline>…</Goal><Path>n:
+…</Path>…<Conclusion>…</Conclusion></Parallel>`.
 
 Yang et al. (arXiv 2506.09991), the MapReduce structure. Kinds: `plan` (stops), `conclusion` (decoding goes on), and in
 a path `path` (stops).

@@ -1,4 +1,4 @@
-"""The outlines in a plan, `<Outline>n: what to do</Outline>`: ThreadWeaver and Multiverse write them alike."""
+"""Reads the outlines in a plan, `<Outline>n: what to do</Outline>`: ThreadWeaver and Multiverse write them alike."""
 
 import re
 from dataclasses import dataclass

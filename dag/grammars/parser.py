@@ -1,4 +1,4 @@
-"""The one incremental reader behind all grammars: fed decoded text, it reads it by a table of rules.
+"""Reads decoded text incrementally, by a grammar's table of rules: the one parser behind all grammars.
 
 No more than one unfinished tag is kept, and no more than TAG_LIMIT characters of it. Each character is looked at once
 to find the marks `<…>`, and once more where it lies in one. What all grammars have in common:

@@ -1,4 +1,4 @@
-"""A grammar as data: the rules by which `parser.py` reads it."""
+"""Describes a grammar as data: the rules by which `parser.py` reads it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

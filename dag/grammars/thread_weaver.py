@@ -1,4 +1,5 @@
-"""ThreadWeaver: `<Parallel><Outlines><Outline>n: …</Outline>…</Outlines><Thread>n: …</Thread>…</Parallel>`.
+"""Describes ThreadWeaver's tags: `<Parallel><Outlines><Outline>n: …</Outline>…</Outlines><Thread>n:
+…</Thread>…</Parallel>`.
 
 Lian et al. (arXiv 2512.07843), the trajectory format and its inference state machine. Kinds: `plan` on the trunk,
 `thread` in a thread; both stop.

@@ -1,4 +1,4 @@
-"""One branch at work: its generator and what it waits for. Leaves are generators too, so there is one way to run."""
+"""Runs one branch: its generator, and what it waits for. Leaves are generators too, so there is one way to run."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a branch's decodes have come to. Only `decodes.py` and `retries.py` change it, by these methods."""
+"""Holds what a branch's decodes have come to. Only `decodes.py` and `retries.py` change it, by these methods."""
 
 from collections import deque
 from dataclasses import dataclass, field

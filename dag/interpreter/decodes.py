@@ -1,4 +1,4 @@
-"""Think: waiting in line, starting within width and token budget, and what a finished segment leads to."""
+"""Starts decodes within width and token budget, lets the others wait in line, and takes finished segments."""
 
 import hashlib
 from dataclasses import replace

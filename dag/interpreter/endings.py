@@ -1,4 +1,4 @@
-"""How branches and the job end: exactly one terminal event each, children before parents, the engine told."""
+"""Ends branches and the job: exactly one terminal event each, children before parents, the engine told."""
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think

@@ -1,4 +1,4 @@
-"""Fork and Merge: what may be created, what it reads, and when it starts."""
+"""Forks and merges: rules what may be created, what it reads, and when it starts."""
 
 from dataclasses import replace
 

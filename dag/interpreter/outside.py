@@ -1,4 +1,4 @@
-"""What a policy asks of others than engines: votes on equality, verifiers, people."""
+"""Asks others than engines for a policy: votes on equality, verifiers, people."""
 
 from collections import Counter, deque
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How many children of a branch may work at once, and who waits for a place. Only `forks.py` changes it."""
+"""Counts how many children of a branch may work at once, and who waits for a place. Only `forks.py` changes it."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a branch reads must be there: which branches it waits for, and which reads can never come.
+"""Finds which branches a branch must wait for because it reads them, and refuses reads that can never come.
 
 Dependencies follow from what is read: an `Output` in a message or an opening makes its reader wait for that branch,
 whether or not the policy names it in `after`. A read that can never come is refused in words, before anything is

@@ -1,4 +1,4 @@
-"""All that an interpreter holds while a job runs. The journal can rebuild every bit of it."""
+"""Holds all that an interpreter knows while a job runs. The journal can rebuild every bit of it."""
 
 from collections import deque
 from dataclasses import dataclass, field

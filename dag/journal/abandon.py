@@ -1,4 +1,4 @@
-"""Ending a job that cannot be resumed: a journal that says why, without running the policy again."""
+"""Ends a job that cannot be resumed: writes why into its journal, without running the policy again."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The hash chain of a journal: each record's hash covers its content and the hash before it.
+"""Chains a journal's records: each record's hash covers its content and the hash before it.
 
 So nothing can be changed, dropped, inserted or moved without every later hash telling. Only who rewrites all the
 rest of the journal, and the head that is kept beside it, stays unnoticed: keep a head elsewhere to prove even that.

@@ -1,4 +1,4 @@
-"""Running a policy again from its journal: facts are fed back, consequences must come out as they were recorded."""
+"""Runs a policy again from its journal: facts are fed back, consequences must come out as they were recorded."""
 
 from collections import deque
 from collections.abc import Iterable

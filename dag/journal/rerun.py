@@ -1,4 +1,4 @@
-"""An edited re-run: what the origin's decodes gave, found again by what they were asked.
+"""Finds the outcomes of an edited re-run's origin, by what each decode was asked.
 
 A decode is known by its branch and by the exact context it reads. What does not depend on the edited branch is asked
 with the same context as before and has its recorded outcome; what does depend on it reads something else and is

@@ -1,4 +1,6 @@
-"""APR, Adaptive Parallel Reasoning (Pan et al., arXiv 2504.15466): protocols.md section 3, spawn and join."""
+"""Implements APR, Adaptive Parallel Reasoning (Pan et al., arXiv 2504.15466): protocols.md section 3, spawn and
+join.
+"""
 
 from dataclasses import replace
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""AsyncThink (Chi et al., "The Era of Agentic Organization", arXiv 2510.26658): protocols.md section 1."""
+"""Implements AsyncThink (Chi et al., "The Era of Agentic Organization", arXiv 2510.26658): protocols.md section 1."""
 
 from typing import Annotated, Literal
 

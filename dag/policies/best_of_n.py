@@ -1,4 +1,4 @@
-"""Best-of-N (Stiennon et al., arXiv 2009.01325), with verifiers (Cobbe et al., arXiv 2110.14168)."""
+"""Implements Best-of-N (Stiennon et al., arXiv 2009.01325), with verifiers (Cobbe et al., arXiv 2110.14168)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

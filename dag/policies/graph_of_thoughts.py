@@ -1,4 +1,6 @@
-"""Graph of Thoughts (Besta et al., arXiv 2308.09687): a static graph of operations, run with all its parallelism."""
+"""Implements Graph of Thoughts (Besta et al., arXiv 2308.09687): a static graph of operations, run with all its
+parallelism.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

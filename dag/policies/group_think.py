@@ -1,4 +1,6 @@
-"""GroupThink (Hsu et al., arXiv 2505.11107): protocols.md section 6, its step-wise approximation on any engine."""
+"""Implements GroupThink (Hsu et al., arXiv 2505.11107): protocols.md section 6, its step-wise approximation on any
+engine.
+"""
 
 from typing import Annotated
 

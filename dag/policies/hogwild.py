@@ -1,4 +1,6 @@
-"""Hogwild! Inference (Rodionov et al., arXiv 2504.06261): protocols.md section 7, step by step on any engine."""
+"""Implements Hogwild! Inference (Rodionov et al., arXiv 2504.06261): protocols.md section 7, step by step on any
+engine.
+"""
 
 from typing import Annotated, Literal
 

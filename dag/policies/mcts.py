@@ -1,4 +1,4 @@
-"""Monte Carlo tree search over the steps of a solution, with parallel rollouts and virtual loss."""
+"""Searches over the steps of a solution by Monte Carlo tree search, with parallel rollouts and virtual loss."""
 
 from collections import deque
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""Multiverse (Yang et al., arXiv 2506.09991): protocols.md section 4, the MapReduce structure, nested."""
+"""Implements Multiverse (Yang et al., arXiv 2506.09991): protocols.md section 4, the MapReduce structure, nested."""
 
 from dataclasses import replace
 from typing import Annotated, Literal

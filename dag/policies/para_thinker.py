@@ -1,4 +1,6 @@
-"""ParaThinker (Wen et al., arXiv 2509.04475): protocols.md section 5. The one join here that is any, not all."""
+"""Implements ParaThinker (Wen et al., arXiv 2509.04475): protocols.md section 5. The one join here that is any, not
+all.
+"""
 
 from typing import Annotated, Literal
 

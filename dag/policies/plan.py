@@ -1,4 +1,4 @@
-"""Plan: one structured plan in place of trained tags, for models that know none. A true DAG, not a barrier."""
+"""Asks for one structured plan in place of trained tags, for models that know none. A true DAG, not a barrier."""
 
 from collections.abc import Generator
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Self-consistency (Wang et al., arXiv 2203.11171) with quorum stop, and short-m@k (arXiv 2505.17813)."""
+"""Implements self-consistency (Wang et al., arXiv 2203.11171) with quorum stop, and short-m@k (arXiv 2505.17813)."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""One line of thought: the baseline every other policy is compared with."""
+"""Decodes one line of thought: the baseline every other policy is compared with."""
 
 from anabranch.dag.actions import Answer, Policy, Segment, Think
 from anabranch.dag.errors import NoAnswer

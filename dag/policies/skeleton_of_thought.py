@@ -1,4 +1,4 @@
-"""Skeleton-of-Thought (Ning et al., arXiv 2307.15337), with its prompt router."""
+"""Implements Skeleton-of-Thought (Ning et al., arXiv 2307.15337), with its prompt router."""
 
 from itertools import zip_longest
 from typing import Annotated, Literal

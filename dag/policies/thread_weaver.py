@@ -1,4 +1,4 @@
-"""ThreadWeaver (Lian et al., arXiv 2512.07843): protocols.md section 2, the client-side state machine."""
+"""Implements ThreadWeaver (Lian et al., arXiv 2512.07843): protocols.md section 2, the client-side state machine."""
 
 from dataclasses import replace
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Tree of Thoughts, breadth first (Yao et al., arXiv 2305.10601, algorithm 1)."""
+"""Implements Tree of Thoughts, breadth first (Yao et al., arXiv 2305.10601, algorithm 1)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal

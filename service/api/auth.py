@@ -1,4 +1,4 @@
-"""Identifies the caller by the key in each request, where there are tenants, and limits what it may see.
+"""Asks who calls: a key in every request where there are tenants, and what its owner may see.
 
 A key is a bearer token, or the password of a browser, which asks its user for it by itself.
 """

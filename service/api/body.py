@@ -1,4 +1,4 @@
-"""Reads each request body through the one bound on JSON, before a route sees anything of it."""
+"""Reads request bodies through the one bound on JSON before a route sees anything of them."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,4 +1,4 @@
-"""Refuses requests of a wrong host, origin, content type or size, and sends the headers that keep a browser safe.
+"""Guards every request: who may call, how much may be sent, and the headers that keep a browser safe.
 
 A service on loopback is reached by every page that the user's browser shows. So the Host header must name this
 machine (DNS rebinding), and a page of another origin may change nothing (cross-site requests).

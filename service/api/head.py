@@ -1,4 +1,4 @@
-"""Answers HEAD on every path that has GET: the same status and headers, and no body."""
+"""Answers HEAD on everything that can be got: the same status and headers, and no body."""
 
 import asyncio
 

@@ -1,4 +1,6 @@
-"""Writes errors in OpenAI's form, by which its clients raise and retry: `type` is the kind, `code` the exact reason."""
+"""Writes errors in OpenAI's form, which its clients read, raise and retry by: `type` is the kind, `code` the exact
+reason.
+"""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""Turns every error into an RFC 9457 problem document, by one table from what went wrong to what a client is told.
+"""Writes refusals as RFC 9457 problem details, by the one table from what went wrong to what a client is told.
 
 Whatever is answered from here, nothing was written.
 """

@@ -1,4 +1,4 @@
-"""The command line: `anabranch`. One file per group of commands; `main` is where it begins."""
+"""Runs the command line: `anabranch`. One file per group of commands; `main` is where it begins."""
 
 from anabranch.service.cli.app import main
 

@@ -1,4 +1,4 @@
-"""All commands together, and how each of them ends: 0 done, 1 it failed, 2 it was asked for wrongly."""
+"""Gathers all commands, and rules how each of them ends: 0 done, 1 it failed, 2 it was asked for wrongly."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whom a command talks to: the service at ANABRANCH_URL, or, where none is set, one of its own."""
+"""Finds whom a command talks to: the service at ANABRANCH_URL, or, where none is set, one of its own."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`anabranch db`: the store's schema and projections, and jobs that leave it or come back."""
+"""Implements `anabranch db`: the store's schema and projections, and jobs that leave it or come back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence

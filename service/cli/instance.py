@@ -1,4 +1,4 @@
-"""A service of this process: brought up, waited for, and taken down again."""
+"""Runs a service of this process: brings it up, waits for it, and takes it down again."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Commands about jobs: run, jobs, show, watch, cancel."""
+"""Implements the commands about jobs: run, jobs, show, watch, cancel."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Commands about a job's journal: audit, replay, export."""
+"""Implements the commands about a job's journal: audit, replay, export."""
 
 from pathlib import Path
 from typing import Annotated

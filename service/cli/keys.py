@@ -1,4 +1,4 @@
-"""`anabranch keys`: who may call the service."""
+"""Implements `anabranch keys`: who may call the service."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""How results are told: as JSON for programs, as text for people."""
+"""Prints results: as JSON for programs, as text for people."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Commands for people's part: deciding at gates, and choosing a policy."""
+"""Implements the commands for people's part: deciding at gates, and choosing a policy."""
 
 from pathlib import Path
 from typing import Annotated, Any

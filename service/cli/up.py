@@ -1,4 +1,4 @@
-"""`anabranch up`: the whole service on this machine."""
+"""Implements `anabranch up`: the whole service on this machine."""
 
 import os
 import sys

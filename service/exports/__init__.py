@@ -1,1 +1,1 @@
-"""A journal, finished or not, in other tools' forms: each is a fold of its records."""
+"""Exports a journal, finished or not, in other tools' forms: each is a fold of its records."""

@@ -1,4 +1,4 @@
-"""The journal, one record a line, hashes included: whoever has this can check the chain without us."""
+"""Exports the journal, one record a line, hashes included: whoever has this can check the chain without us."""
 
 from collections.abc import Iterator
 

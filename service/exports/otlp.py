@@ -1,4 +1,4 @@
-"""The trace as OTLP/JSON: one ExportTraceServiceRequest, as any collector takes it at /v1/traces."""
+"""Exports the trace as OTLP/JSON: one ExportTraceServiceRequest, as any collector takes it at /v1/traces."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A Chrome trace for Perfetto: one track per branch, one slice per segment, an arrow per edge of the graph.
+"""Exports a Chrome trace for Perfetto: one track per branch, one slice per segment, an arrow per edge of the graph.
 
 Slices of one track must nest, so each branch has a track of its own; what crosses tracks is a flow.
 """

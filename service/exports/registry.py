@@ -1,4 +1,5 @@
-"""The forms in which a journal leaves: each is one module of this folder, which makes one `ExportFormat`.
+"""Registers the forms in which a journal is exported: each is one module of this folder, which makes one
+`ExportFormat`.
 
 REST, its document, the command line and the dashboard offer what is found here, so a new form is one new file.
 """

@@ -1,1 +1,1 @@
-"""The organizer: claims jobs, interprets their policies, appends what happens, hands decodes to the pool."""
+"""Claims jobs, interprets their policies, appends what happens, hands decodes to the pool."""

@@ -1,4 +1,4 @@
-"""Seconds: when a job's policy is told to wind up and when it must stop, and when a branch is cut off."""
+"""Computes deadlines: when a job's policy is told to wind up and when it must stop, and when a branch is cut off."""
 
 from collections.abc import Sequence
 

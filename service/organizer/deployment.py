@@ -1,4 +1,4 @@
-"""The organizer as a Serve deployment."""
+"""Deploys the organizer on Serve."""
 
 import asyncio
 import logging

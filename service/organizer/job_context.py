@@ -1,4 +1,4 @@
-"""The context of a job run: what it acts on, handed to it by its organizer."""
+"""Holds what a job run acts on, handed to it by its organizer."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext

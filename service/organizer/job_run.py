@@ -1,4 +1,4 @@
-"""One job in the hands of one organizer: facts in, journal, then commands out. The walk of a job is this loop."""
+"""Runs one job in one organizer: facts in, journal, then commands out. The walk of a job is this loop."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence

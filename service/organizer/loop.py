@@ -1,4 +1,4 @@
-"""The organizer: claims jobs and keeps them, each in a JobRun of its own, until they end, park, or are taken away.
+"""Claims jobs and keeps them, each in a JobRun of its own, until they end, park, or are taken away.
 
 Leases and epochs
 -----------------

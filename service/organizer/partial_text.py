@@ -1,4 +1,6 @@
-"""Text of decodes that are under way: kept for checkpoints, so that a lost organizer's successor goes on from there."""
+"""Keeps the text of decodes that are under way for checkpoints, so that a lost organizer's successor goes on from
+there.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

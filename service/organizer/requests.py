@@ -1,4 +1,4 @@
-"""A decode as the worker pool is asked for it."""
+"""Words a decode as the worker pool is asked for it."""
 
 from anabranch.dag import commands as c
 from anabranch.dag.ids import JobId

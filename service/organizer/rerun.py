@@ -1,4 +1,4 @@
-"""An edited re-run: the outcomes of its origin, for the organizer that runs it."""
+"""Loads the outcomes of an edited re-run's origin, for the organizer that runs it."""
 
 import asyncio
 

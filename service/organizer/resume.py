@@ -1,4 +1,4 @@
-"""Taking up a job: where its journal ends, whether it can go on, and what becomes of decodes that nobody does now."""
+"""Takes up a job: where its journal ends, whether it can go on, and what becomes of decodes that nobody does now."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Timers of one job: what is still to come, and how to be rid of all of it."""
+"""Runs the timers of one job, and cancels all of them at once."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""The trace of an ended job: drawn from its journal, kept in the store, sent to a collector where one is named."""
+"""Draws the trace of an ended job from its journal, keeps it in the store, and sends it to a collector where one is
+named.
+"""
 
 import logging
 

@@ -1,1 +1,1 @@
-"""The journal and what is folded from it: tables, transactions, claims and queries, on SQLite and PostgreSQL."""
+"""Stores journals and what is folded from them: tables, transactions, claims and queries, on SQLite and PostgreSQL."""

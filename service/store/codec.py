@@ -1,4 +1,4 @@
-"""Events as the journal stores them: a kind, a branch, and the other fields as JSON, defaults left out."""
+"""Encodes events as the journal stores them: a kind, a branch, and the other fields as JSON, defaults left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

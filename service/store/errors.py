@@ -1,4 +1,4 @@
-"""What the store refuses or cannot do, and what to do then."""
+"""Names what the store refuses or cannot do, and what to do then."""
 
 
 class StoreError(Exception):

@@ -1,4 +1,4 @@
-"""UUIDv7 (RFC 9562, section 5.7): ids that sort by the time at which they were made."""
+"""Makes UUIDv7 (RFC 9562, section 5.7): ids that sort by the time at which they were made."""
 
 import hashlib
 import secrets

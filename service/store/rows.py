@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it, besides events: frozen rows."""
+"""Defines what goes into the store and comes out of it, besides events: frozen rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

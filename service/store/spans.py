@@ -1,4 +1,4 @@
-"""Spans of traces, as telemetry draws them."""
+"""Stores the spans of traces, as telemetry draws them."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""The store: all that is durable, behind one object per process, in parts that a consumer takes one by one."""
+"""Opens the store: all that is durable, behind one object per process, in parts that a consumer takes one by one."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Traces: spans are a fold of the journal, kept in the store always and exported where OTEL_* says."""
+"""Draws traces: spans are a fold of the journal, kept in the store always and exported where OTEL_* says."""

@@ -1,4 +1,4 @@
-"""How forks, branches and their decodes show in a job's trace."""
+"""Draws forks, branches and their decodes in a job's trace."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How the events of a job, of its joins and of its approvals show in its trace."""
+"""Draws the events of a job, of its joins and of its approvals in its trace."""
 
 from anabranch.dag import events as e
 from anabranch.dag.events import Record

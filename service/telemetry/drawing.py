@@ -1,4 +1,4 @@
-"""A trace while it is being drawn: nodes by name, opened, told more, and closed as the journal is read."""
+"""Holds a trace while it is being drawn: nodes by name, opened, told more, and closed as the journal is read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Spans on their way to an OpenTelemetry collector, by OTLP over HTTP.
+"""Sends spans to an OpenTelemetry collector, by OTLP over HTTP.
 
 Where to, with which headers and under which service name is said by the standard OTEL_* variables and nothing else.
 """

@@ -1,4 +1,4 @@
-"""Trace and span ids. A span's id is a digest of its job and node, so a trace can be rebuilt from the journal."""
+"""Makes trace and span ids. A span's id is a digest of its job and node, so a trace can be rebuilt from the journal."""
 
 import hashlib
 import re

@@ -1,4 +1,5 @@
-"""Every span name and attribute that Anabranch emits. The GenAI conventions are still moving: they move here only.
+"""Lists every span name and attribute that Anabranch emits. The GenAI conventions are still moving: they move here
+only.
 
 Names are those of the OpenTelemetry GenAI conventions (status: development), as the Python packages of 2026 emit them;
 `openinference.span.kind` is for viewers that know no other. What neither has (fork, join, branch) is `anabranch.*`.

@@ -1,4 +1,4 @@
-"""Who the spans are from: the service's name and attributes, as the standard OTEL_* variables say."""
+"""Says who the spans are from: the service's name and attributes, as the standard OTEL_* variables say."""
 
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 

@@ -1,4 +1,4 @@
-"""One span as OpenTelemetry knows it, as plain data."""
+"""Describes one span as OpenTelemetry knows it, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

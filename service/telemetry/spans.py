@@ -1,4 +1,4 @@
-"""A job's trace, folded from its journal: equal journals give equal spans, down to their ids.
+"""Folds a job's trace from its journal: equal journals give equal spans, down to their ids.
 
 invoke_workflow anabranch
 ├─ POST /v1/jobs

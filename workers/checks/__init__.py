@@ -1,1 +1,1 @@
-"""Checks of text on CPUs: verifiers, and untrusted code in a sandbox."""
+"""Checks text on CPUs: verifiers, and untrusted code in a sandbox."""

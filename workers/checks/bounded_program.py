@@ -1,4 +1,4 @@
-"""The inside of `bounded.py`: a program of its own that decides one check after the other, each within its limits.
+"""Decides one check after the other, each within its limits: the program inside `bounded.py`.
 
 Nothing else of Anabranch is imported here. Requests and replies are lines of JSON. A check that takes more processor
 time or memory than it may ends this process: the kernel sees to that, whatever code is running.

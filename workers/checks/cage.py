@@ -1,4 +1,4 @@
-"""The inside of the sandbox: a program of its own that locks itself in for good, then runs the code it is handed.
+"""Locks itself in for good, then runs the code it is handed: the program inside the sandbox.
 
 `sandbox.py` starts it; nothing else of Anabranch is imported here. Each lock needs no privilege, holds in containers
 too, and cannot be opened again. Where one of them cannot be had, nothing is run.

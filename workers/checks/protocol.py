@@ -1,4 +1,6 @@
-"""Checks that run beside the engines, as CPU tasks: which answers mean the same, what a verifier makes of a value."""
+"""Defines the checks that run beside the engines, as CPU tasks: which answers mean the same, what a verifier makes of
+a value.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""A score that the user's own Python gives a text: run in the sandbox, for it may read what a model wrote."""
+"""Scores a text by the user's own Python, in the sandbox, for it may read what a model wrote."""
 
 import secrets
 from collections.abc import Mapping

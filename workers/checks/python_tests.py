@@ -1,4 +1,4 @@
-"""Unit tests against Python that a model wrote: run in the sandbox, each test reported by itself."""
+"""Tests Python that a model wrote, in the sandbox; each unit test is reported by itself."""
 
 import re
 import secrets

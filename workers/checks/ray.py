@@ -1,4 +1,4 @@
-"""Checks and tools as Ray tasks: on any CPU of the cluster, never on an organizer's event loop."""
+"""Runs checks and tools as Ray tasks: on any CPU of the cluster, never on an organizer's event loop."""
 
 from collections.abc import Mapping
 from typing import Any

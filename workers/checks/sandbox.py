@@ -1,4 +1,4 @@
-"""Runs Python that nobody vouches for, and lives to tell: in a process of its own, behind the locks of `cage.py`."""
+"""Runs untrusted Python in a separate, locked-down process, behind the locks of `cage.py`."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tools: typed Python functions that the operator registers, for branches to call."""
+"""Registers tools: typed Python functions of the operator, for branches to call."""
 
 import importlib
 import inspect

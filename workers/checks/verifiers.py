@@ -1,4 +1,4 @@
-"""What a verifier makes of a value, and which answers mean the same.
+"""Verifies a value, and judges which answers mean the same.
 
 Whatever a value, a pattern or a schema can make endless is decided in a process that is killed at its limit
 (`bounded.py`; code in `sandbox.py`), so these functions may run on any thread.

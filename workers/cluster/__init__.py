@@ -1,1 +1,1 @@
-"""The Ray cluster that one machine starts for itself."""
+"""Handles the Ray cluster that one machine starts for itself."""

@@ -1,4 +1,4 @@
-"""Ray and Serve with the settings that pay, on loopback unless told otherwise.
+"""Starts Ray and Serve with the settings that pay, on loopback unless told otherwise.
 
 The settings are environment variables that Ray reads when it is imported and that every process it starts inherits:
 `prepare` comes before the first `import ray`. A variable that is already set wins.

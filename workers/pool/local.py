@@ -1,4 +1,6 @@
-"""The worker pool with one engine in this process: for tests, benchmarks and the in-memory twin of a deployment."""
+"""Runs the worker pool with one engine in this process: for tests, benchmarks and the in-memory twin of a
+deployment.
+"""
 
 import asyncio
 import logging

@@ -1,5 +1,6 @@
-"""Picks a replica for each request, from the replicas' loads alone. It remembers the home of each prefix: the replica
-that served it first, and not one that helped out when the home was overloaded."""
+"""Places each request on a replica. It remembers the home of each prefix: the replica that served it first, and not
+one that helped out when the home was overloaded.
+"""
 
 import zlib
 from collections import OrderedDict

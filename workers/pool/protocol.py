@@ -1,4 +1,6 @@
-"""The worker pool as the organizer sees it: `serve_pool.py` is the real one, `local.py` one engine in this process."""
+"""Defines the worker pool as the organizer sees it: `serve.py` is the real one, `local.py` one engine in this
+process.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

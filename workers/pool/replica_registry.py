@@ -1,4 +1,4 @@
-"""Where Serve's request router and the pool of one process meet: the router tells here which replicas there are.
+"""Tells the pool of one process which replicas Serve's request router knows.
 
 Kept apart from the router, because Serve copies the router's module by value into each process, variables and all.
 """

@@ -1,4 +1,4 @@
-"""Serve's side of our routing: a call goes to the replica that the pool chose, and the pool hears which there are.
+"""Routes a Serve call to the replica that the pool chose, and tells the pool which replicas there are.
 
 A Serve handle has one request router, in its owner's process; Serve makes it from the class below (deployment.py names
 it).

@@ -1,4 +1,4 @@
-"""The worker pool through Ray Serve: one streaming call per replica that a batch of requests lands on."""
+"""Reaches the worker pool through Ray Serve: one streaming call per replica that a batch of requests lands on."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""How the worker pool is doing, in words: for the command line, readiness and the dashboard."""
+"""Says in words how the worker pool is doing: for the command line, readiness and the dashboard."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""One replica: it runs the decodes of a call on its engine and cuts them into segments."""
+"""Runs the decodes of a call on one engine and cuts them into segments."""

@@ -1,4 +1,4 @@
-"""How many decodes one replica takes at once, and who is next when it is full."""
+"""Limits how many decodes one replica takes at once, and picks who is next when it is full."""
 
 import asyncio
 import heapq

@@ -1,4 +1,4 @@
-"""What many decodes have to say, gathered into few batches: a message per token would cost more than the token."""
+"""Gathers what many decodes have to say into few batches: a message per token would cost more than the token."""
 
 import asyncio
 from collections.abc import AsyncIterator

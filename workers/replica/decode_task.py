@@ -1,4 +1,4 @@
-"""One decode on one engine, from admission to its last segment."""
+"""Runs one decode on one engine, from admission to its last segment."""
 
 import asyncio
 import logging

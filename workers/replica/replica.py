@@ -1,4 +1,4 @@
-"""What a replica does: many decodes at once on its one engine, one stream of batches per call. Knows nothing of Ray."""
+"""Runs many decodes at once on one engine, with one stream of batches per call. Knows nothing of Ray."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence

@@ -1,4 +1,4 @@
-"""One decode's chunks cut into segments: the grammar's parser runs here, inside the replica, next to the tokens."""
+"""Cuts one decode's chunks into segments: the grammar's parser runs here, inside the replica, next to the tokens."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,1 +1,1 @@
-"""How models that were not trained for a format are helped to write it: an example, and a form to keep to."""
+"""Helps models that were not trained for a format to write it: an example, and a form to keep to."""

@@ -1,4 +1,4 @@
-"""APR's format for models that were not trained for it."""
+"""Helps models that were not trained for APR's format to write it."""
 
 from anabranch.dag.decoding import Structure
 

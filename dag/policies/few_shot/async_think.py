@@ -1,4 +1,4 @@
-"""How a model that was not trained for AsyncThink's tags is helped to write them: an example, and a form to keep to."""
+"""Helps models that were not trained for AsyncThink's tags to write them: an example, and a form to keep to."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Multiverse's format for models that were not trained for it."""
+"""Helps models that were not trained for Multiverse's format to write it."""
 
 INSTRUCTION = """\
 You think in parallel. First outline the parts of the question that need nothing of each other; each becomes a path, \

@@ -1,4 +1,4 @@
-"""ThreadWeaver's format for models that were not trained for it."""
+"""Helps models that were not trained for ThreadWeaver's format to write it."""
 
 INSTRUCTION = """\
 You think in parallel. First outline the parts of the question that need nothing of each other; each becomes a thread, \

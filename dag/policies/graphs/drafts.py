@@ -1,4 +1,6 @@
-"""Thoughts of a graph: what a branch returned, or a part of it; their states; and how a text is split into parts."""
+"""Holds the thoughts of a graph: what a branch returned, or a part of it, with its state; and splits texts into
+parts.
+"""
 
 import json
 import re

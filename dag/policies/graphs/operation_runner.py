@@ -1,4 +1,4 @@
-"""Operations at work: what each of them forks, and which thoughts it gives. See `operations.py` for what they mean."""
+"""Runs operations: what each of them forks, and which thoughts it gives. See `operations.py` for what they mean."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field

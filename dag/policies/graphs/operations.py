@@ -1,4 +1,4 @@
-"""Graphs of operations on thoughts (Graph of Thoughts, Besta et al., arXiv 2308.09687), checked before use.
+"""Describes graphs of operations on thoughts (Graph of Thoughts, Besta et al., arXiv 2308.09687), checked before use.
 
 A graph is data: a list of objects, each with an `id`, an `op` and the ids it comes `after`. Its inputs are the thoughts
 that those give, in their order. What each operation does:

@@ -1,5 +1,6 @@
-"""A plan: the parts of a question, and what each part needs first. Written by a model (or edited by a person) as JSON,
-and believed only after it was checked."""
+"""Describes a plan: the parts of a question, and what each part needs first. Written by a model (or edited by a
+person) as JSON, and believed only after it was checked.
+"""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,6 @@
-"""How a plan is come by, and what its parts are asked. A model writes it, once more if it is bad; a person may have the
-last word."""
+"""Makes a plan, and words what its parts are asked. A model writes it, once more if it is bad; a person may have the
+last word.
+"""
 
 from collections.abc import Generator, Mapping
 from typing import Any

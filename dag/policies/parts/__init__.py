@@ -1,1 +1,1 @@
-"""Parts of policies: what one policy, or two, need beside their own file."""
+"""Holds parts of policies: what one policy, or two, need beside their own file."""

@@ -1,4 +1,6 @@
-"""APR's sub searches: what each child is told, and what of its search comes back (protocols.md sections 3.2 and 13)."""
+"""Runs APR's sub searches: what each child is told, and what of its search comes back (protocols.md sections 3.2 and
+13).
+"""
 
 from collections.abc import Generator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""AsyncThink's workers: what they are asked, what travels back, and what is left when the organizer ends early."""
+"""Runs AsyncThink's workers: what they are asked, what travels back, and what is left when the organizer ends early."""
 
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Finish, Tag

@@ -1,4 +1,4 @@
-"""Judges: branches that read one candidate and give it a mark, for policies without a better verifier."""
+"""Forks judges: branches that read one candidate and give it a mark, for policies without a better verifier."""
 
 import re
 from collections.abc import Generator, Hashable, Mapping

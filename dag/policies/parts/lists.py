@@ -1,4 +1,4 @@
-"""Lists that a model wrote, read line by line: one odd line costs itself and nothing else. Linear in the text."""
+"""Reads lists that a model wrote, line by line: one odd line costs itself and nothing else. Linear in the text."""
 
 import re
 

@@ -1,5 +1,5 @@
-"""Map, process, reduce, nested: a line of thought whose plans become paths, each a line of thought of its own
-(Multiverse, protocols.md section 4).
+"""Runs Multiverse's map, process and reduce, nested: a line of thought whose plans become paths, each a line of
+thought of its own (protocols.md section 4).
 """
 
 from collections.abc import Generator

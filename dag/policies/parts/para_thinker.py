@@ -1,4 +1,4 @@
-"""ParaThinker's branches: the paths, and the summary that reads all of them.
+"""Words ParaThinker's branches: the paths, and the summary that reads all of them.
 
 With the released checkpoints' bytes (protocols.md sections 5.1 and 13), or with words in their place for models that do
 not know these. The released prompt is a job's question with INSTRUCTION behind it; a job that gives its own raw prompt

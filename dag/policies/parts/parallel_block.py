@@ -1,4 +1,5 @@
-"""Blocks: a plan, its branches side by side, and their text spliced behind it. ThreadWeaver and Multiverse share this.
+"""Runs blocks: a plan, its branches side by side, and their text spliced behind it. ThreadWeaver and Multiverse share
+this.
 
 Each branch reads all that its parent had read and written, then its own header. At the join the block reads as if one
 hand had written it, in the order of the plan (protocols.md sections 2.1 and 4.1).

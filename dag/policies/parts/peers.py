@@ -1,4 +1,4 @@
-"""Thinkers that read each other while they think, on any engine: GroupThink and Hogwild! share this.
+"""Runs thinkers that read each other while they think, on any engine: GroupThink and Hogwild! share this.
 
 A thinker decodes a segment, posts it, reads what its siblings have posted meanwhile, and goes on. Nobody waits for
 anybody. T is the longest chain of segments in which each follows one that it read or wrote (protocols.md 6 and 7).

@@ -1,4 +1,5 @@
-"""Prompts as users write them: a known `{name}` stands for a field, all else, other braces too, stands for itself.
+"""Fills prompts as users write them: a known `{name}` stands for a field, all else, other braces too, stands for
+itself.
 
 A prompt is read once and its fields are put in as parts, so that a question or a thought full of braces neither raises
 nor names a field of its own.

@@ -1,4 +1,4 @@
-"""What thinkers read of each other: finished steps and unfinished text, laid out in one of Hogwild!'s three ways.
+"""Lays out what thinkers read of each other: finished steps and unfinished text, in one of Hogwild!'s three ways.
 
 Rodionov et al. (arXiv 2504.06261; protocols.md section 7) share the KV cache, so a thinker sees each token of the
 others as it is decoded. Here the memory is text, and a thinker sees what was posted when it began its segment. An

@@ -1,4 +1,4 @@
-"""Skeletons: whether an answer is a list of points, what its skeleton looks like, and how a point is written."""
+"""Reads skeletons: whether an answer is a list of points, what its skeleton looks like, and how a point is written."""
 
 from collections.abc import Generator
 from typing import Any

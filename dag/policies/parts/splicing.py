@@ -1,4 +1,4 @@
-"""Making a branch's own text read otherwise, at the least cost to its prefix cache."""
+"""Rewrites a branch's own text at the least cost to its prefix cache."""
 
 from anabranch.dag.actions import Splice
 from anabranch.dag.ids import BranchId

@@ -1,4 +1,4 @@
-"""ThreadWeaver's threads: one for each outline, side by side; a single one inline (protocols.md section 2.1)."""
+"""Runs ThreadWeaver's threads: one for each outline, side by side; a single one inline (protocols.md section 2.1)."""
 
 from collections.abc import Generator
 from typing import Any

@@ -1,1 +1,1 @@
-"""Search trees over partial solutions, for tree-of-thoughts and mcts."""
+"""Grows search trees over partial solutions, for tree-of-thoughts and mcts."""

@@ -1,4 +1,4 @@
-"""Levels of a tree of thoughts: grown, judged node by node as they come, and pruned (Yao et al., section 3).
+"""Grows the levels of a tree of thoughts, judges node by node as they come, and prunes (Yao et al., section 3).
 
 Nodes have places: that of the node they grow from, then that among its steps. Of equals the first by place wins,
 whoever was decoded sooner.

@@ -1,4 +1,4 @@
-"""Solutions that grow step by step: the nodes of a search tree, and the children that write and judge them."""
+"""Grows solutions step by step: the nodes of a search tree, and the children that write and judge them."""
 
 from dataclasses import dataclass
 

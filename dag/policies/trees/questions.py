@@ -1,4 +1,5 @@
-"""What a tree of thoughts asks of its children, and how it reads what they write: the user's words, or the usual ones.
+"""Words what a tree of thoughts asks of its children, and reads what they write: in the user's words, or the usual
+ones.
 
 Yao et al. (arXiv 2305.10601) write each of these anew for a task: how steps are proposed, what of a partial solution is
 shown (the *state*), how it is valued and what the values are worth.

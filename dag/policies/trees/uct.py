@@ -1,4 +1,6 @@
-"""Upper confidence bounds on trees (UCT, Kocsis and Szepesvári 2006), with virtual loss (Chaslot et al. 2008)."""
+"""Selects nodes by upper confidence bounds on trees (UCT, Kocsis and Szepesvári 2006), with virtual loss (Chaslot et
+al. 2008).
+"""
 
 import math
 from collections.abc import Iterator

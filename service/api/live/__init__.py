@@ -1,1 +1,1 @@
-"""Follows journals, lists and load while they change."""
+"""Follows what happens while it happens: journals, lists, load."""

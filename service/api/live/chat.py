@@ -1,4 +1,4 @@
-"""Waits for a chat client's job, and sends the whole completion, or chunks while the job runs.
+"""Waits for a chat client's job: the whole completion, or chunks while the job runs.
 
 Who goes away before the end cancels the job, unless somebody else may still ask for it: another who follows it, or
 whoever holds the Idempotency-Key that made it.

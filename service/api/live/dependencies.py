@@ -1,4 +1,4 @@
-"""Holds what the routes depend on, and injects it into them."""
+"""Holds what the routes stand on, and how they reach it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Protocol

@@ -1,4 +1,5 @@
-"""Feeds live journals: one poller per process reads what is new in all followed jobs, with one query for all readers.
+"""Follows live journals: one poller per process reads what is new in all followed jobs with one query, for all
+readers.
 
 The table is the truth and readers pull: each keeps its own place, reads pages until it has caught up, then what the
 poller holds. So nothing is lost or repeated over a restart, a slow reader costs no memory, and nobody waits for it.

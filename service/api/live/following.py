@@ -1,4 +1,4 @@
-"""Waits on journals: until a job has ended, or event by event."""
+"""Waits on journals: until a job has ended, and event by event."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""Tells readers of the list of jobs which summaries have changed.
+"""Tells everybody who looks at the list of jobs the same: summaries that changed, and how busy the service is.
 
 Read through a short-lived cache, so that many open pages cost the store no more than one.
 """

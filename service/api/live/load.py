@@ -1,4 +1,4 @@
-"""Tells how busy the service is; asks at most once a second, however many look."""
+"""Asks how busy the service is, at most once a second however many look."""
 
 import asyncio
 import json

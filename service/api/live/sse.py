@@ -1,4 +1,4 @@
-"""Encodes Server-Sent Events as bytes."""
+"""Writes Server-Sent Events as bytes."""
 
 PING = b": ping\n\n"
 PING_SECONDS = 15.0

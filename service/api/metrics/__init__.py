@@ -1,1 +1,1 @@
-"""Counts what Prometheus reads."""
+"""Measures what Prometheus reads."""

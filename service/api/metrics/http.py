@@ -1,4 +1,4 @@
-"""Measures what this process answers and, at each scrape, how the store and the pool stand, for Prometheus."""
+"""Measures what this process answers, and, at each scrape, how the store and the pool stand."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Measures the jobs that have ended: what they cost, how they branched, how long forks and joins took, for Prometheus.
+"""Measures the jobs that have ended: what they cost, how they branched, how long forks and joins took.
 
 They are folded from the journals, which hold the exact figures; organizers do nothing for them. Each API process counts
 the jobs that ended since it started, whoever ran them: of several behind one database take `max`, never `sum`.

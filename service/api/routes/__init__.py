@@ -1,1 +1,1 @@
-"""Serves the REST surface: one file per group of routes."""
+"""Routes the REST surface, by what is served."""

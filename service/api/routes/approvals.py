@@ -1,4 +1,4 @@
-"""Lists the gates at which jobs wait for a person, and records what the person decides."""
+"""Serves gates: where jobs wait for a person, and what the person decides."""
 
 from typing import Literal
 

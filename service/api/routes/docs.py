@@ -1,4 +1,4 @@
-"""Shows the API to people: one page made from the OpenAPI document, without scripts from elsewhere."""
+"""Describes the API for people: one page made from the OpenAPI document, without scripts from elsewhere."""
 
 import json
 from collections.abc import Iterator

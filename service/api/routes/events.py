@@ -1,4 +1,4 @@
-"""Sends a job's journal as Server-Sent Events, or in pages."""
+"""Serves a job's journal as clients follow it: Server-Sent Events, or pages."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Writes a job's journal as a file, in any form of `service/exports`."""
+"""Serves a job's journal as a file, in any form of `service/exports`."""
 
 import asyncio
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Tells whether this process answers, whether a job can be answered, and the metrics."""
+"""Answers probes and Prometheus: is it there, can it answer a job, how is it doing."""
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

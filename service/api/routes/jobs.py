@@ -1,4 +1,4 @@
-"""Submits, lists, shows and cancels jobs, and runs them again with an edit."""
+"""Serves jobs: submit, list, look, cancel, and run again with an edit."""
 
 import hashlib
 import secrets

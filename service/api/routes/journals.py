@@ -1,4 +1,4 @@
-"""Shows what is derived from a job's journal: graph, branches, audit."""
+"""Serves what is derived from a job's journal: graph, branches, audit."""
 
 import asyncio
 from collections.abc import Sequence

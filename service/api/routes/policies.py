@@ -1,4 +1,4 @@
-"""Lists the policies, each with the JSON Schema of its parameters."""
+"""Serves the policy catalogue, as clients choose from it."""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Streams all that one page shows: several journals, the list of jobs, the load. Browsers allow only six to a host."""
+"""Serves one stream for a whole page: several journals, the list of jobs, and the load. Browsers allow only six to a
+host.
+"""
 
 import asyncio
 import json

@@ -1,1 +1,1 @@
-"""Defines the bodies of requests and answers."""
+"""Describes request and response bodies."""

@@ -1,4 +1,4 @@
-"""Folds a job's journal into one branch: what it was sent, what it wrote, what became of it."""
+"""Shows one branch inside out: what it was sent, what it wrote, what became of it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

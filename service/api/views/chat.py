@@ -1,4 +1,4 @@
-"""Defines OpenAI's bodies, as far as a job has something to put into them.
+"""Describes OpenAI's shapes, as far as a job has something to put into them.
 
 What would change the meaning of the answer and no job can do (tools, several choices, log probabilities) is refused;
 what only describes the caller is accepted and left alone.

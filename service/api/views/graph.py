@@ -1,4 +1,4 @@
-"""Writes a job's reasoning graph as clients get it."""
+"""Shows a job's reasoning graph as clients get it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

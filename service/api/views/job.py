@@ -1,4 +1,4 @@
-"""Defines a job as clients get it."""
+"""Shows a job as clients get it."""
 
 from dataclasses import asdict
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Defines what clients send; refuses unknown fields, wrong types and values that no job can have, field by field."""
+"""Describes what clients send."""
 
 from typing import Annotated, Any, Literal
 

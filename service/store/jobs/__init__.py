@@ -1,1 +1,1 @@
-"""Jobs: submitted, claimed, asked for, counted."""
+"""Stores jobs: submitted, claimed, asked for, counted."""

@@ -1,4 +1,4 @@
-"""Cursors of listings: a place between two jobs, opaque to clients."""
+"""Encodes cursors of listings: a place between two jobs, opaque to clients."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Jobs, and what people ask of them: submit, look, cancel, decide. All methods raise StoreAway."""
+"""Stores jobs, and what people ask of them: submit, look, cancel, decide. All methods raise StoreAway."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Pages of jobs, newest first, at a cost that does not grow with the store.
+"""Lists jobs in pages, newest first, at a cost that does not grow with the store.
 
 A page is read along an index that serves one of its filters, or a tenant and a status. What other filters leave out is
 passed over, but no more than LOOK jobs: then the page ends early, and its cursor goes on from there. A sought text is

@@ -1,4 +1,4 @@
-"""Who works on which job. Leases end by the database's clock; the epoch keeps those out whose lease has ended."""
+"""Leases jobs to organizers. Leases end by the database's clock; the epoch keeps those out whose lease has ended."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a tenant may spend in a day, counted where the spending is booked."""
+"""Counts what a tenant may spend in a day, where the spending is booked."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What people tell a job: cancel, decide. It waits here until the job's organizer has journaled it."""
+"""Stores what people tell a job: cancel, decide. It waits here until the job's organizer has journaled it."""
 
 from dataclasses import dataclass
 from datetime import datetime

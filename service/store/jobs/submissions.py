@@ -1,4 +1,4 @@
-"""Jobs come in: the row, its first event and what is folded from it, in one transaction."""
+"""Writes a submitted job: the row, its first event and what is folded from it, in one transaction."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,1 +1,1 @@
-"""Journals: one writer per process, gap-free and hash-chained."""
+"""Writes and reads journals: one writer per process, gap-free and hash-chained."""

@@ -1,4 +1,6 @@
-"""One commit of the journal's writer: drafts of what is added to each job, and the transaction that writes them."""
+"""Makes one commit of the journal's writer: drafts of what is added to each job, and the transaction that writes
+them.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence

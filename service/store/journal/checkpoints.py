@@ -1,4 +1,6 @@
-"""Text of segments that are still being decoded, so that a lost organizer costs no more than the last seconds."""
+"""Stores text of segments that are still being decoded, so that a lost organizer costs no more than the last
+seconds.
+"""
 
 from collections.abc import Sequence
 

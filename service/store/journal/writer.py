@@ -1,4 +1,4 @@
-"""Journals, written and read. One writer per process gathers what is ready from all jobs and commits it at once."""
+"""Writes and reads journals. One writer per process gathers what is ready from all jobs and commits it at once."""
 
 import asyncio
 import time

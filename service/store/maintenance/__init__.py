@@ -1,1 +1,1 @@
-"""Audit, import and retention of whole journals."""
+"""Audits, imports and purges whole journals."""

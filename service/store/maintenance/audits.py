@@ -1,4 +1,6 @@
-"""Journal against tables: is the chain whole, do the tables say what the journal says, and making them say it again."""
+"""Audits a journal against the tables: is the chain whole, do the tables say what the journal says; and makes them say
+it again.
+"""
 
 import json
 import math

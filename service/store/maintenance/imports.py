@@ -1,4 +1,4 @@
-"""Journals that come back from an export: all of it is verified before any of it is written."""
+"""Imports journals from exports: all of a file is verified before any of it is written."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

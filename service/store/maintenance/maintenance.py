@@ -1,4 +1,4 @@
-"""Whole journals: audited, folded anew, imported, purged. All methods raise StoreAway."""
+"""Maintains whole journals: audited, folded anew, imported, purged. All methods raise StoreAway."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""Tables derived from journals, written in the same transaction."""
+"""Derives tables from journals, in the transaction that writes the journal."""

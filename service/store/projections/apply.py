@@ -1,4 +1,4 @@
-"""Changes on their way into the tables: many rows, few statements."""
+"""Applies changes to the tables: many rows, few statements."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Changes of rows that need no look at the row: they set, they add, or they give a first value.
+"""Describes changes of rows that need no look at the row: they set, they add, or they give a first value.
 
 So changes of one row can be put together before they are written, and a journal folded at once gives what it gave event
 by event.

@@ -1,4 +1,4 @@
-"""What the tables say of a job, as a pure function of its journal: each event changes a few rows."""
+"""Folds a journal into changes of tables: each event changes a few rows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime

@@ -1,1 +1,1 @@
-"""The database under the store: connections, tables, schema, and what both dialects can hold."""
+"""Reaches the database under the store: connections, tables, schema, and what both dialects can hold."""

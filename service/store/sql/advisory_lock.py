@@ -1,4 +1,4 @@
-"""Transactions that count before they write take turns, or two of them might both count the same."""
+"""Serialises check-then-write transactions by an advisory lock."""
 
 from sqlalchemy import Connection, func, select
 

@@ -1,4 +1,4 @@
-"""The database's own clock, which alone decides when a lease ends: organizers' clocks may differ."""
+"""Reads the database's own clock, which alone decides when a lease ends: organizers' clocks may differ."""
 
 from typing import Any
 

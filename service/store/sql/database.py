@@ -1,4 +1,5 @@
-"""One database behind three doors: `write`, `read`, `snapshot`. What differs between SQLite and PostgreSQL is here.
+"""Opens one database behind three doors: `write`, `read`, `snapshot`. What differs between SQLite and PostgreSQL is
+here.
 
 Each door takes a plain function of a connection and runs it as a whole: for SQLite in a thread of its own (one hop per
 transaction, not one per statement, is what makes commits quick), for PostgreSQL on the event loop, through asyncpg.

@@ -1,4 +1,4 @@
-"""What all parts of the store have."""
+"""Holds what all parts of the store have."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The schema's age: bring a database up to this program's schema, or refuse to work on another."""
+"""Upgrades a database to this program's schema, or refuses to work on another."""
 
 from importlib.resources import files
 

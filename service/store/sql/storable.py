@@ -1,4 +1,4 @@
-"""Text and JSON that both databases can hold.
+"""Makes text and JSON such that both databases can hold them.
 
 Neither takes NUL characters or lone surrogates, which models, clients and URLs do bring: each becomes U+FFFD, one for
 one, so that offsets into a text stay true.

@@ -1,4 +1,5 @@
-"""The tables. `events` is the truth; `branches`, `segments`, `joins` and parts of `jobs` and `approvals` fold it.
+"""Declares the tables. `events` is the truth; `branches`, `segments`, `joins` and parts of `jobs` and `approvals` fold
+it.
 
 `migrations/` makes them; a test holds the two equal. There is one view besides, `usage`: the ledger of tokens and
 cost. Times are UTC.
