@@ -4,6 +4,8 @@ The same class runs live jobs, replays, the simulator and tests. Its consequence
 alone. All it knows is in the journal: fed the journal's facts after a crash, it is what it was.
 """
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +57,13 @@ class Interpreter:
         step = Step(events=tuple(run.events), commands=tuple(run.commands))
         run.events, run.commands = [], []
         return step
+
+    def foresee(self, votes: Iterable[e.BranchesVoted] | None) -> None:
+        """In a replay: tell the votes that the journal records next. None: the replay is over."""
+        self._run.verdicts = None if votes is None else {}
+        for event in votes or ():
+            assert self._run.verdicts is not None  # there are votes
+            self._run.verdicts.setdefault(event.branch, deque()).append(event)
 
     def judged(self, branch: BranchId, groups: tuple[tuple[int, ...], ...]) -> Step:
         """The answer to a Compare: which of its answers mean the same, as a partition of their indices."""

@@ -20,9 +20,9 @@ from anabranch.dag.actions import (
     Voted,
 )
 from anabranch.dag.answers import voting
-from anabranch.dag.answers.equality import plain_groups
+from anabranch.dag.answers.equality import Groups, plain_groups
 from anabranch.dag.commands import Compare, Verify
-from anabranch.dag.ids import parent_of
+from anabranch.dag.ids import BranchId, parent_of
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import GATES
@@ -31,7 +31,9 @@ from anabranch.dag.job import GATES
 def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
     """Count at once what needs no algebra; otherwise let a worker say which answers mean the same."""
     answers = voting.cast(action)
-    groups = plain_groups(answers)
+    groups = (
+        plain_groups(answers) if run.verdicts is None else _recorded_groups(run.verdicts, routine, action)
+    )
     if groups is None:
         command = Compare(branch=routine.branch, answers=answers)
         run.commands.append(command)
@@ -40,6 +42,20 @@ def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
     event = voting.count(routine.branch, action, groups)
     run.emit(event)
     return voting.outcome(event)
+
+
+def _recorded_groups(
+    verdicts: dict[BranchId, deque[e.BranchesVoted]], routine: Routine, action: Vote
+) -> Groups | None:
+    """Which answers were equal when this vote was recorded; None where its record comes later, as a fact."""
+    recorded = verdicts.get(routine.branch)
+    if not recorded:
+        return None
+    places = {ballot.branch: i for i, ballot in enumerate(b for b in action.ballots if b.answer is not None)}
+    classes = [each.branches for each in recorded.popleft().classes]
+    if sorted(branch for each in classes for branch in each) != sorted(places):
+        return plain_groups(voting.cast(action))  # of other ballots: the replay will diverge, and say where
+    return tuple(tuple(places[branch] for branch in each) for each in classes)
 
 
 def score(run: Run, routine: Routine, action: Score) -> Scored | None:

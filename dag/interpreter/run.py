@@ -31,6 +31,9 @@ class Run:
     """The job's terminal event, due when the last open segment is closed."""
     events: list[e.Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    verdicts: dict[BranchId, deque[e.BranchesVoted]] | None = None
+    """In a replay: the votes that the journal tells next, by branch. Which answers were equal is a fact then: how they
+    are compared may have changed since."""
 
     @property
     def spec(self) -> JobSpec:

@@ -1,7 +1,7 @@
 """Runs a policy again from its journal: facts are fed back, consequences must come out as they were recorded."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from anabranch.dag import events as e
 from anabranch.dag.errors import Diverged
@@ -21,6 +21,9 @@ FACTS = (
 )
 """Kinds that may be facts. Some are consequences at other times: a record that was computed is never fed."""
 
+ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished)
+"""Kinds that are nothing else."""
+
 
 def replay(records: Iterable[e.Record]) -> Interpreter:
     """The interpreter as it stood when the last record was appended.
@@ -30,15 +33,33 @@ def replay(records: Iterable[e.Record]) -> Interpreter:
     interpreter = Interpreter()
     computed: deque[e.Event] = deque()
     seq = 0
-    for record in records:
-        seq, event = record.seq, record.event
-        if not computed:
-            if not isinstance(event, FACTS):
-                raise Diverged(seq, event, None)
-            computed.extend(interpreter.feed(event).events)
-        if not computed or computed[0] != event:
-            raise Diverged(seq, event, computed[0] if computed else None)
-        computed.popleft()
+    for step in _steps(records):
+        seq = step[-1].seq
+        votes = [record.event for record in step if isinstance(record.event, e.BranchesVoted)]
+        for record in step:
+            event = record.event
+            if not computed:
+                if not isinstance(event, FACTS):
+                    raise Diverged(record.seq, event, None)
+                interpreter.foresee(each for each in votes if each is not event)
+                computed.extend(interpreter.feed(event).events)
+            if not computed or computed[0] != event:
+                raise Diverged(record.seq, event, computed[0] if computed else None)
+            computed.popleft()
+            votes = [each for each in votes if each is not event]
     if computed:
         raise Diverged(seq + 1, None, computed[0])
+    interpreter.foresee(None)
     return interpreter
+
+
+def _steps(records: Iterable[e.Record]) -> Iterator[list[e.Record]]:
+    """The records, each step beginning with one that is a fact at all times."""
+    step: list[e.Record] = []
+    for record in records:
+        if step and isinstance(record.event, ALWAYS_FACTS):
+            yield step
+            step = []
+        step.append(record)
+    if step:
+        yield step

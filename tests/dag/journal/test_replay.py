@@ -1,0 +1,57 @@
+"""Replay: what the journal records as verdicts stays a verdict, however answers are compared today."""
+
+from dataclasses import replace
+
+import pytest
+from tests.dag.conftest import Simulate
+
+from anabranch.dag import events as e
+from anabranch.dag.actions import Ballot, Vote
+from anabranch.dag.answers.voting import count
+from anabranch.dag.errors import Diverged
+from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.journal.replay import replay
+
+ANSWERS = {"0.1": r"\boxed{10 m}", "0.2": r"\boxed{10 cm}", "0.3": r"\boxed{10 m}"}
+
+
+def journal_of_an_earlier_release(simulate: Simulate) -> list[e.Record]:
+    """The same job, by a release that took 10 m and 10 cm for equal."""
+    simulation = simulate("self-consistency", ANSWERS, params={"n": 3, "stop": "all"})
+    records, cast = [], 0
+    for record in simulation.records:
+        match record.event:
+            case e.BranchesVoted():
+                cast += 1
+                ballots = [Ballot(branch=BranchId(name), answer=text[7:-1]) for name, text in ANSWERS.items()]
+                vote = Vote(ballots=tuple(ballots[:cast]), outstanding=3 - cast)
+                records.append(replace(record, event=count(TRUNK, vote, [tuple(range(cast))])))
+            case e.AnswerCommitted() as event:
+                everyone = tuple(BranchId(name) for name in ANSWERS)
+                records.append(replace(record, event=replace(event, sources=everyone)))
+            case _:
+                records.append(record)
+    assert records != simulation.records
+    return records
+
+
+def test_a_recorded_vote_is_a_fact(simulate: Simulate) -> None:
+    interpreter = replay(journal_of_an_earlier_release(simulate))
+    assert interpreter.over
+
+
+def test_a_journal_that_ends_before_its_vote_goes_on_with_todays_comparison(simulate: Simulate) -> None:
+    records = journal_of_an_earlier_release(simulate)
+    last = max(place for place, record in enumerate(records) if isinstance(record.event, e.BranchesVoted))
+    assert [type(command).__name__ for command in replay(records[:last]).owed()] == ["Compare"]
+
+
+def test_a_vote_of_other_ballots_diverges(simulate: Simulate) -> None:
+    records = journal_of_an_earlier_release(simulate)
+    place = next(i for i, record in enumerate(records) if isinstance(record.event, e.BranchesVoted))
+    event = records[place].event
+    assert isinstance(event, e.BranchesVoted)
+    classes = (replace(event.classes[0], branches=(BranchId("0.9"),)),)
+    records[place] = replace(records[place], event=replace(event, classes=classes))
+    with pytest.raises(Diverged):
+        replay(records)
