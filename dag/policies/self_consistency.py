@@ -56,15 +56,22 @@ def self_consistency(
         decoding=Decoding(temperature=temperature),
     )
     forked: Forked = yield Fork(children=(sample,) * n)
-    pending, ballots, tally = forked.branches, [], None
+    pending, ballots, tally = forked.branches, list[Ballot](), None
+    cut: list[Ballot] = []
+    """What samples that were cut off may have meant: it counts when no sample says more."""
     while pending and not (tally and tally.decided and stop != "all"):
         joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
         pending = joined.pending
         for result in joined.results:
             answer = answer_of(result)
             ballots.append(Ballot(branch=result.branch, answer=answer))
+            if answer is None and result.ok:
+                cut.append(Ballot(branch=result.branch, answer=extract_answer(result.value)))
         outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
         voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
+        tally = voted
+    if cut and (tally is None or tally.winner is None):
+        voted = yield Vote(ballots=tuple(cut))
         tally = voted
     if tally is None or tally.winner is None:
         raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
