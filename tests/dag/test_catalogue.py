@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.dag.journals import check
 
 from anabranch.dag import events as e
-from anabranch.dag.commands import Decode
+from anabranch.dag.commands import Decode, Verify
 from anabranch.dag.decoding import Fault
 from anabranch.dag.errors import UnknownPreset
 from anabranch.dag.job import Budget, JobSpec, Problem, Sampling
@@ -162,6 +163,20 @@ def test_whatever_a_model_writes_the_job_ends_and_replays(
     check(simulation)
 
 
+@pytest.mark.parametrize(
+    ("info", "preset"), [(info, name) for info in catalogue().values() for name in info.presets]
+)
+@settings(max_examples=5)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_a_model_writes_a_presets_job_ends_and_replays(
+    info: PolicyInfo, preset: str, seed: int
+) -> None:
+    simulation = simulated(info, seed, Budget(tokens=1000, branches=60), {"preset": preset})
+    simulation.run()
+    check(simulation)
+    assert isinstance(simulation.records[-1].event, e.JobSucceeded | e.JobFailed)
+
+
 @every_policy
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), soon=st.integers(0, 60), later=st.integers(1, 40))
@@ -185,14 +200,23 @@ def test_when_time_runs_out_there_is_an_answer_from_what_there_is(
         assert events(simulation, e.AnswerCommitted)
 
 
-def simulated(info: PolicyInfo, seed: int, budget: Budget) -> Simulation:
+def simulated(
+    info: PolicyInfo, seed: int, budget: Budget, params: Mapping[str, Any] | None = None
+) -> Simulation:
     spec = JobSpec(
         messages=(say("user", "What is due?"),),
         policy=info.name,
+        params=params or {},
         budget=budget,
         sampling=Sampling(max_tokens=40),
     )
-    return Simulation(spec, lambda decode: babble(seed, decode))
+    return Simulation(spec, lambda decode: babble(seed, decode), verify=verify)
+
+
+def verify(command: Verify) -> e.BranchScored:
+    """A check that gives the same text the same score."""
+    scores = {branch: len(value) % 5 / 4 for branch, value in command.values.items()}
+    return e.BranchScored(branch=command.branch, scores=scores, by=command.verifier.kind)
 
 
 def events(simulation: Simulation, kind: type[Any]) -> list[Any]:
