@@ -1,7 +1,7 @@
 """A house in one process: the real store on SQLite, the real organizer, one scripted engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.rows import JobRow, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Script
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.messages import DecodeRequest
@@ -40,6 +41,19 @@ class NoChecks:
     async def close(self) -> None: ...
 
 
+class GatedEngine(ScriptedEngine):
+    """Decodes nothing before its gate is open."""
+
+    def __init__(self, script: Script, speed: float, gate: asyncio.Event) -> None:
+        super().__init__(script, tokens_per_second=speed)
+        self._gate = gate
+
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        await self._gate.wait()
+        async for chunk in super().decode(request):
+            yield chunk
+
+
 class House:
     """What the tests act on."""
 
@@ -49,13 +63,17 @@ class House:
 
     @asynccontextmanager
     async def organizer(
-        self, script: Script, *, speed: float = 0.0, name: str = "first"
+        self, script: Script, *, speed: float = 0.0, name: str = "first", gate: asyncio.Event | None = None
     ) -> AsyncIterator[Organizer]:
+        if gate is None:
+            gate = asyncio.Event()
+            gate.set()
+
         def listening(request: DecodeRequest) -> Any:
             self.asked.append(request)
             return script(request)
 
-        pool = LocalPool(ScriptedEngine(listening, tokens_per_second=speed))
+        pool = LocalPool(GatedEngine(listening, speed, gate))
         organizer = Organizer(
             self.store, pool, NoChecks(), Traces(self.store, "scripted"), name=name, lease_seconds=1.0
         )

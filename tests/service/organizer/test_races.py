@@ -8,11 +8,11 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Fault
-from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import Budget
 from anabranch.dag.journal.replay import replay
 from anabranch.service.organizer.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
-from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.errors import Fenced, StoreAway
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -163,7 +163,63 @@ async def test_the_word_to_wind_up_said_again_after_a_hand_over_does_not_stop_th
     assert words == [3.2]
 
 
-async def test_two_organizers_never_run_a_job_to_effect_at_once(house: House) -> None:
+async def test_two_organizers_never_run_a_job_to_effect_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was paused until its leases had ended and another had its jobs, and goes on as if nothing had happened."""
+    beat, append = house.store.queue.heartbeat, house.store.journal.append
+    tried: dict[JobId, BaseException | None] = {}
+
+    async def only_the_second(name: str, lease: float) -> Any:
+        if name == "paused":
+            raise away()
+        return await beat(name, lease)
+
+    async def noted(job: JobId, epoch: int, *rest: Any) -> Any:
+        decoded_by_the_first = epoch == 1 and any(isinstance(event, e.SegmentFinished) for event in rest[0])
+        try:
+            records = await append(job, epoch, *rest)
+        except Fenced as error:
+            if decoded_by_the_first:
+                tried[job] = error
+            raise
+        if decoded_by_the_first:
+            tried[job] = None
+        return records
+
+    monkeypatch.setattr(house.store.journal, "append", noted)
+    first, second = asyncio.Event(), asyncio.Event()
+    async with house.organizer(answers, name="paused", gate=first):
+        jobs = [await house.submit("self-consistency", {"n": 2}) for _ in range(5)]
+        for job in jobs:
+            await house.until(job, lambda row: row.started_at is not None)
+        monkeypatch.setattr(house.store.queue, "heartbeat", only_the_second)
+        async with house.organizer(answers, name="second", gate=second):
+            for job in jobs:
+                await house.until(job, lambda row: row.epoch == 2)
+            first.set()
+            async with asyncio.timeout(20):
+                while len(tried) < len(jobs):
+                    await asyncio.sleep(0.01)
+            second.set()
+            for job in jobs:
+                await house.ended(job)
+    assert all(isinstance(outcome, Fenced) for outcome in tried.values())
+    for job in jobs:
+        records = await house.store.journal.read(job)
+        taken = next(record.seq for record in records if record.epoch == 2)
+        assert {record.epoch for record in records if record.seq >= taken} == {2}
+        decoded = [record.epoch for record in records if isinstance(record.event, e.SegmentFinished)]
+        assert set(decoded) == {2}
+        assert sum(record.event.branch == TRUNK for record in records if _returned(record)) == 1
+        assert replay(records).over
+
+
+def _returned(record: e.Record) -> bool:
+    return isinstance(record.event, e.BranchReturned)
+
+
+async def test_two_organizers_share_the_jobs_and_each_is_claimed_once(house: House) -> None:
     async with house.organizer(answers, name="a") as a, house.organizer(answers, name="b") as b:
         jobs = [await house.submit("self-consistency", {"n": 2}) for _ in range(20)]
         a.nudge()
@@ -173,5 +229,3 @@ async def test_two_organizers_never_run_a_job_to_effect_at_once(house: House) ->
     for job in jobs:
         events = await house.events(job)
         assert sum(isinstance(event, e.JobClaimed) for event in events) == 1
-        assert sum(isinstance(event, e.BranchReturned) and event.branch == TRUNK for event in events) == 1
-        assert replay(await house.store.journal.read(job)).over

@@ -97,7 +97,10 @@ async def test_the_same_key_with_another_body_is_a_conflict(client: httpx.AsyncC
     assert other.json()["type"] == "urn:anabranch:idempotency-conflict"
 
 
-async def test_a_key_used_by_many_at_once_makes_one_job(client: httpx.AsyncClient) -> None:
+async def test_a_key_sent_ten_times_is_accepted_once_and_answered_ten_times(
+    client: httpx.AsyncClient,
+) -> None:
+    """Whether it holds between processes is the store's to test: tests/service/store/jobs/test_submissions.py."""
     headers = {"Idempotency-Key": "race"}
     answers = await asyncio.gather(
         *(client.post("/v1/jobs", json=QUESTION, headers=headers) for _ in range(10))
