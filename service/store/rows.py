@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import RowMapping
 
 from anabranch.dag.decoding import Usage
@@ -12,11 +13,15 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.status import JobStatus
+from anabranch.dag.text import say
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
 from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota
 
 Columns = RowMapping
+
+UNREADABLE = "unreadable"
+"""Key in the metadata of a listed job whose spec cannot be read; its value tells why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +184,31 @@ def usage_of(row: Columns) -> Usage:
 
 
 def job_row(row: Columns) -> JobRow:
+    return _job_row(row, spec_from_json(row["spec"]))
+
+
+def listed_job_row(row: Columns) -> JobRow:
+    """Gives the same, and where this release cannot read the spec, one made of the columns, marked in its metadata."""
+    try:
+        return job_row(row)
+    except (ValidationError, RecursionError) as error:
+        why = f"this release cannot read what was asked ({type(error).__name__}); its journal is kept"
+        spec = JobSpec(
+            messages=(say("user", row["question"]),),
+            policy=row["policy"],
+            priority=row["priority"],
+            metadata={UNREADABLE: why},
+        )
+        return _job_row(row, spec)
+
+
+def _job_row(row: Columns, spec: JobSpec) -> JobRow:
     status = JobStatus(row["status"])
     return JobRow(
         id=row["id"],
         tenant=row["tenant"],
         status=status,
-        spec=spec_from_json(row["spec"]),
+        spec=spec,
         policy_version=row["policy_version"],
         # It is written with AnswerCommitted, and shown once the job's own end is.
         answer=row["answer"] if status is JobStatus.SUCCEEDED else None,

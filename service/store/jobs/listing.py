@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Subquery, select, true, tuple_
 from anabranch.service.store.jobs.cursors import cursor_at, place_of
 from anabranch.service.store.jobs.requests import of_tenant
 from anabranch.service.store.jobs.search import contains, find_candidates
-from anabranch.service.store.rows import Columns, Page, job_row
+from anabranch.service.store.rows import Columns, Page, listed_job_row
 from anabranch.service.store.sql.tables import jobs
 
 LOOK = 2000
@@ -85,7 +85,7 @@ def _read(
 
 
 def _page(rows: Sequence[Columns], limit: int, goes_on: str | None = None) -> Page:
-    items = tuple(job_row(row) for row in rows[:limit])
+    items = tuple(listed_job_row(row) for row in rows[:limit])
     if len(rows) > limit:
         return Page(items=items, next_cursor=cursor_at(items[-1].created_at, items[-1].id))
     return Page(items=items, next_cursor=goes_on)

@@ -10,7 +10,7 @@ from tests.service.store.scenes import ended, submitted
 
 from anabranch.service.store.jobs import listing
 from anabranch.service.store.jobs.search import SEARCHED
-from anabranch.service.store.rows import JobRow
+from anabranch.service.store.rows import UNREADABLE, JobRow
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 
@@ -156,3 +156,22 @@ async def test_jobs_from_before_the_index_are_found_once_the_database_is_upgrade
     await schema.upgrade(str(store.database.url.render_as_string(hide_password=False)))
     page = await store.jobs.list_page(q="needle")
     assert ([job.id for job in page.items], page.next_cursor) == ([old.id], None)
+
+
+@pytest.mark.parametrize(
+    "spec", ["{}", '{"messages": 7}', "[]", '{"messages": [], "policy": {"from": "tomorrow"}}']
+)
+async def test_a_row_that_cannot_be_read_is_marked_and_fails_no_page(store: Store, spec: str) -> None:
+    before = await submitted(store, "before")
+    bad = await ended(store, question="Who broke it?", policy="mcts")
+    after = await submitted(store, "after")
+    change = text("UPDATE jobs SET spec = CAST(:spec AS JSON) WHERE id = :job")
+    if store.database.sqlite:
+        change = text("UPDATE jobs SET spec = :spec WHERE id = :job")
+    await store.database.write(lambda connection: connection.execute(change, {"spec": spec, "job": bad.id}))
+    page = await store.jobs.list_page()
+    assert [job.id for job in page.items] == [after.id, bad.id, before.id]
+    shown = page.items[1]
+    assert (shown.status, shown.spec.question, shown.spec.policy) == ("succeeded", "Who broke it?", "mcts")
+    assert "cannot read" in shown.spec.metadata[UNREADABLE]
+    assert UNREADABLE not in page.items[0].spec.metadata
