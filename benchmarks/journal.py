@@ -44,7 +44,7 @@ FORK: list[e.Event] = [
         )
         for child in CHILDREN
     ),
-    e.JoinRequested(join=1, targets=CHILDREN, mode="all", count=WIDTH),
+    e.JoinRequested(join=1, targets=CHILDREN, mode=e.Mode.ALL, count=WIDTH),
 ]
 START: list[e.Event] = [e.SegmentStarted(branch=child, segment=1, max_tokens=512) for child in CHILDREN]
 DECODED = Decoded(

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.events import AnswerClass
+from anabranch.dag.events import Choice as Choice  # noqa: PLC0414  # policies say a.Choice
+from anabranch.dag.events import Mode as Mode  # noqa: PLC0414
 from anabranch.dag.ids import BranchId
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Message, Parts
@@ -118,15 +120,22 @@ class Segment:
     winding_down: bool = False
 
 
+class Overflow(StrEnum):
+    """What becomes of a child for which its parent's capacity has no place."""
+
+    QUEUE = "queue"
+    """It waits for one."""
+    REJECT = "reject"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fork:
     """Create children. With `capacity`, no more than that many children of this branch live at once: what is over is
-    rejected, or (overflow="queue") waits for a place."""
+    rejected, or (`Overflow.QUEUE`) waits for a place."""
 
     children: tuple[Child, ...]
     capacity: int | None = None
-    overflow: str = "queue"
-    """queue or reject"""
+    overflow: Overflow = Overflow.QUEUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,17 +151,6 @@ class Forked:
     def branches(self) -> tuple[BranchId, ...]:
         """Those that were accepted."""
         return tuple(branch for branch in self.ids if branch is not None)
-
-
-class Mode(StrEnum):
-    ALL = "all"
-    """Every target has ended. Results come in the order of `targets`, whatever the order of arrival."""
-    FIRST = "first"
-    """One target has ended, well or not. Results come in the order of arrival."""
-    FIRST_K = "first-k"
-    """`count` targets have returned a value (or all have ended)."""
-    DEADLINE = "deadline"
-    """All have ended, or `seconds` have passed since the join was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,15 +303,14 @@ class Approve:
     gate: str
     subject: str
     timeout: float | None = None
-    default: str = "reject"
+    default: Choice = Choice.REJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Outcome of Approve."""
 
-    decision: str
-    """approve, edit or reject"""
+    decision: Choice
     subject: str
     """As asked, or as edited."""
     reason: str = ""

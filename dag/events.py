@@ -169,16 +169,39 @@ class BranchRetried(_Event):
     """Seconds to wait first."""
 
 
+class CancelledBy(StrEnum):
+    """Who cancelled a branch. CLIENT and DEADLINE are facts, the rest consequences."""
+
+    POLICY = "policy"
+    CLIENT = "client"
+    DEADLINE = "deadline"
+    BUDGET = "budget"
+    PARENT = "parent"
+    """Its parent ended."""
+    ANSWER = "answer"
+    """The job has its answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchCancelled(_Event):
     """Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens."""
 
     reason: str
-    by: str = "policy"
-    """policy, client, deadline, budget, parent, answer. `client` and `deadline` are facts."""
+    by: CancelledBy = CancelledBy.POLICY
 
 
 # -- joins and what policies do with results ----------------------------------------------
+
+
+class Mode(StrEnum):
+    ALL = "all"
+    """Every target has ended. Results come in the order of `targets`, whatever the order of arrival."""
+    FIRST = "first"
+    """One target has ended, well or not. Results come in the order of arrival."""
+    FIRST_K = "first-k"
+    """`count` targets have returned a value (or all have ended)."""
+    DEADLINE = "deadline"
+    """All have ended, or `seconds` have passed since the join was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +209,7 @@ class JoinRequested(_Event):
     join: int
     """Ordinal of this join on its branch, from 1."""
     targets: tuple[BranchId, ...]
-    mode: str
-    """all, first, first-k, quorum, deadline"""
+    mode: Mode
     count: int = 0
     """How many results satisfy it."""
 
@@ -262,6 +284,14 @@ class TextPosted(_Event):
 # -- people, limits, malformed actions ----------------------------------------------
 
 
+class Choice(StrEnum):
+    """What a person decides about a gate."""
+
+    APPROVE = "approve"
+    EDIT = "edit"
+    REJECT = "reject"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequested(_Event):
     approval: int
@@ -272,7 +302,7 @@ class ApprovalRequested(_Event):
     """What is to be approved, as text a person reads and may edit."""
     timeout: float | None = None
     """Seconds; None waits for ever."""
-    default: str = "reject"
+    default: Choice = Choice.REJECT
     """The decision at the timeout."""
 
 
@@ -281,8 +311,7 @@ class ApprovalDecided(_Event):
     """Fact."""
 
     approval: int
-    decision: str
-    """approve, edit or reject"""
+    decision: Choice
     edit: str | None = None
     by: str = ""
     reason: str = ""

@@ -78,7 +78,7 @@ class Simulation:
         )
         self._record(self.interpreter.feed(e.JobClaimed(owner="simulator", attempt=1)))
         if self.cancel_at is not None:
-            cancelled = e.BranchCancelled(reason="cancelled by the client", by="client")
+            cancelled = e.BranchCancelled(reason="cancelled by the client", by=e.CancelledBy.CLIENT)
             self._at(self.cancel_at, lambda: self.interpreter.feed(cancelled))
         while not self.interpreter.over:
             if not self._agenda:

@@ -154,7 +154,7 @@ class Interpreter:
         decision = outside.decision(fact, self.state.approvals[fact.approval])
         run.emit(fact)
         routine.waiting = None
-        rejected = decision.decision == "reject"
+        rejected = decision.decision == e.Choice.REJECT
         match waiting.action:
             case a.Answer() as answer if rejected:
                 endings.fail(
@@ -179,7 +179,7 @@ class Interpreter:
         """The outcome of a fork that a person approved; the refusal, if what is left of it reads what is gone."""
         try:
             match action:
-                case a.Fork() if decision.decision == "edit":
+                case a.Fork() if decision.decision == e.Choice.EDIT:
                     children = outside.edited_children(action, decision.subject)
                     return forks.fork_in_places(self._run, routine, action, children)
                 case a.Fork():
@@ -196,9 +196,8 @@ class Interpreter:
             return False
         final = isinstance(e.in_current_words(fact), e.BudgetExceeded)
         run.emit(fact)
-        endings.cancel(
-            run, tuple(b for b in sorted(self.state.live, key=by_path) if b != TRUNK), "deadline", "deadline"
-        )
+        children = tuple(branch for branch in sorted(self.state.live, key=by_path) if branch != TRUNK)
+        endings.cancel(run, children, "deadline", e.CancelledBy.DEADLINE)
         if final:
             endings.stop(run)
         return True
@@ -276,7 +275,7 @@ class Interpreter:
             case a.Score():
                 return outside.score(run, routine, action)
             case a.Approve() if outside.stands_open(run, action.gate):
-                return a.Decision(decision="approve", subject=action.subject)
+                return a.Decision(decision=e.Choice.APPROVE, subject=action.subject)
             case a.Approve():
                 return outside.ask(run, routine, action, action)
             case a.Splice():
@@ -286,9 +285,9 @@ class Interpreter:
                 return outside.board(run, routine)
             case a.Prune():
                 run.emit(e.BranchesPruned(branch=branch, pruned=action.branches, rule=action.rule))
-                endings.cancel(run, action.branches, f"pruned: {action.rule}", "policy")
+                endings.cancel(run, action.branches, f"pruned: {action.rule}", e.CancelledBy.POLICY)
             case a.Cancel():
-                endings.cancel(run, action.branches, action.reason, "policy")
+                endings.cancel(run, action.branches, action.reason, e.CancelledBy.POLICY)
             case a.Malformed():
                 run.emit(e.ActionMalformed(branch=branch, problem=action.problem, span=action.span))
             case _:

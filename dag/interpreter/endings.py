@@ -24,7 +24,7 @@ def give_back(run: Run, routine: Routine, answer: Answer) -> None:
     if branch == TRUNK:
         commit(run, answer)
         return
-    _cancel_below(run, branch, "its parent has returned", "parent")
+    _cancel_below(run, branch, "its parent has returned", e.CancelledBy.PARENT)
     decodes.abort(run, routine)
     run.emit(e.BranchReturned(branch=branch, value=answer.text, flags=answer.flags))
     _ended(run, branch)
@@ -34,7 +34,7 @@ def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
     """The trunk has its answer: the losers are cancelled, and the job ends when their last tokens are counted."""
     truncated = is_cut(run.state, answer)
     run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced, truncated=truncated))
-    _cancel_below(run, TRUNK, "the job has its answer", "answer")
+    _cancel_below(run, TRUNK, "the job has its answer", e.CancelledBy.ANSWER)
     decodes.abort(run, run.routines[TRUNK])
     run.emit(e.BranchReturned(branch=TRUNK, value=answer.text, flags=answer.flags))
     run.ending = e.JobSucceeded()
@@ -65,7 +65,7 @@ def fail(run: Run, routine: Routine, error: Exception) -> None:
         if forced is not None:
             commit(run, forced, forced=True)
             return
-    _cancel_below(run, branch, "its parent has failed", "parent")
+    _cancel_below(run, branch, "its parent has failed", e.CancelledBy.PARENT)
     decodes.abort(run, routine)
     cause, title, detail = _told(error)
     run.emit(
@@ -115,12 +115,12 @@ def _readable(branch: BranchState, text: str) -> str:
     return unmarked(text) if branch.tagged else text
 
 
-def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: str) -> None:
+def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: e.CancelledBy) -> None:
     """Cancel these and all below them; those that have ended stay as they are."""
     for branch in branches:
         if branch in run.state.live:
             _cancel_one(run, branch, reason, by)
-            _cancel_below(run, branch, reason, "parent")
+            _cancel_below(run, branch, reason, e.CancelledBy.PARENT)
 
 
 def cancel_from_outside(run: Run, fact: e.BranchCancelled) -> bool:
@@ -133,14 +133,14 @@ def cancel_from_outside(run: Run, fact: e.BranchCancelled) -> bool:
     return True
 
 
-def _cancel_below(run: Run, branch: BranchId, reason: str, by: str) -> None:
+def _cancel_below(run: Run, branch: BranchId, reason: str, by: e.CancelledBy) -> None:
     if run.state.branches[branch].live_children == 0:
         return
     for other in sorted((b for b in run.state.live if b != branch and descends(b, branch)), key=by_path):
         _cancel_one(run, other, reason, by)
 
 
-def _cancel_one(run: Run, branch: BranchId, reason: str, by: str) -> None:
+def _cancel_one(run: Run, branch: BranchId, reason: str, by: e.CancelledBy) -> None:
     routine = run.routines.get(branch)
     run.emit(e.BranchCancelled(branch=branch, reason=reason, by=by))
     if routine is not None:  # the trunk of a job that no organizer has claimed yet has none

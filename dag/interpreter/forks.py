@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 from anabranch.dag import events as e
-from anabranch.dag.actions import Child, Fork, Forked, Merge, Policy, SubJob, SubPolicy, Thought, ToolCall
+from anabranch.dag.actions import (
+    Child,
+    Fork,
+    Forked,
+    Merge,
+    Overflow,
+    Policy,
+    SubJob,
+    SubPolicy,
+    Thought,
+    ToolCall,
+)
 from anabranch.dag.context import render
 from anabranch.dag.ids import BranchId, child_of, depth_of
 from anabranch.dag.interpreter import reads
@@ -22,7 +33,7 @@ def fork(run: Run, parent: Routine, action: Fork) -> Forked:
     refused: list[str] = []
     reason = ""
     cursor = _cursor(run, parent, action.children)
-    if action.capacity is not None and action.overflow == "queue":
+    if action.capacity is not None and action.overflow == Overflow.QUEUE:
         parent.places.limit = action.capacity
     for child in action.children:
         refusal = _refusal(run, parent, action)
@@ -64,7 +75,7 @@ def _refusal(run: Run, parent: Routine, action: Fork) -> str:
     if budget.depth is not None and depth_of(parent.branch) + 1 > budget.depth:
         return "budget:depth"
     full = action.capacity is not None and state.branches[parent.branch].live_children >= action.capacity
-    return "capacity" if full and action.overflow == "reject" else ""
+    return "capacity" if full and action.overflow == Overflow.REJECT else ""
 
 
 Cursor = tuple[int, int]

@@ -113,7 +113,7 @@ def fork_request(action: Fork | Merge) -> Approve:
 
 def decision(fact: e.ApprovalDecided, request: e.ApprovalRequested) -> Decision:
     """What the policy is told."""
-    edited = fact.decision == "edit" and fact.edit is not None
+    edited = fact.decision == e.Choice.EDIT and fact.edit is not None
     return Decision(
         decision=fact.decision, subject=fact.edit or "" if edited else request.subject, reason=fact.reason
     )

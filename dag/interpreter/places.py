@@ -9,7 +9,7 @@ from anabranch.dag.ids import BranchId
 @dataclass(slots=True)
 class Places:
     limit: int | None = None
-    """Set by a Fork(capacity, overflow="queue"); None: no limit."""
+    """Set by a Fork(capacity, overflow=a.Overflow.QUEUE); None: no limit."""
     taken: set[BranchId] = field(default_factory=set)
     """Children that have begun and not ended."""
     line: deque[BranchId] = field(default_factory=deque)

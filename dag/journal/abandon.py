@@ -23,7 +23,10 @@ def closing(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, 
             e.SegmentFinished(branch=branch, segment=opened.segment, attempt=opened.attempt, decoded=lost)
         )
     deepest_first = sorted(state.live - {TRUNK}, key=lambda branch: (-branch.count("."), by_path(branch)))
-    events += (e.BranchCancelled(branch=branch, reason=failed.title, by="parent") for branch in deepest_first)
+    events += (
+        e.BranchCancelled(branch=branch, reason=failed.title, by=e.CancelledBy.PARENT)
+        for branch in deepest_first
+    )
     if state.answer is not None:
         value = state.answer.text
         events += [e.BranchReturned(value=value)] if TRUNK in state.live else []

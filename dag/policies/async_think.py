@@ -65,7 +65,7 @@ def async_think(
         problem_found = tag.problem or mistake(tag, workers)
         if not problem_found and tag.kind == "fork":
             forked: a.Forked = yield a.Fork(
-                children=(worker(tag, worker_tokens, assist),), capacity=c - 1, overflow="reject"
+                children=(worker(tag, worker_tokens, assist),), capacity=c - 1, overflow=a.Overflow.REJECT
             )
             if forked.branches:
                 workers[tag.ident] = forked.branches[0]

@@ -46,4 +46,7 @@ class BranchDeadlines:
         self._begun |= set(branches)
         reason = f"it took longer than the {self._seconds:g} s that a branch may take"
         due = record.at.timestamp() + self._seconds
-        return [(due, e.BranchCancelled(branch=each, reason=reason, by="deadline")) for each in branches]
+        return [
+            (due, e.BranchCancelled(branch=each, reason=reason, by=e.CancelledBy.DEADLINE))
+            for each in branches
+        ]

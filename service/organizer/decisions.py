@@ -16,7 +16,7 @@ from anabranch.service.store.store import Store
 async def tell_decisions(store: Store, run: JobRun, job: JobId, cancel: str | None) -> None:
     """Tells a run what people have said about its job. What it knows already changes nothing."""
     if cancel is not None:
-        run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by="client"))
+        run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by=e.CancelledBy.CLIENT))
     for approval in await store.jobs.list_approvals("decided", job=job):
         if not approval.recorded:
             run.tell(_decided(approval))
@@ -40,7 +40,7 @@ def _decided(approval: ApprovalRow) -> e.ApprovalDecided:
     return e.ApprovalDecided(
         branch=approval.branch,
         approval=approval.ordinal,
-        decision=approval.decision or approval.at_timeout,
+        decision=e.Choice(approval.decision or approval.at_timeout),
         edit=approval.edit,
         by=approval.decided_by or "",
         reason=approval.reason or "",

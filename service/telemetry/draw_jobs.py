@@ -83,7 +83,7 @@ def join_requested(drawing: Drawing, _: Record, event: e.JoinRequested) -> None:
     attributes: dict[str, Value] = {
         names.SPAN_KIND: names.CHAIN,
         names.BRANCH: event.branch,
-        names.MODE: event.mode,
+        names.MODE: event.mode.value,
         names.BRANCHES: tuple(event.targets),
     }
     node = ids.join_node(event.branch, event.join)
@@ -104,7 +104,7 @@ def approval_requested(drawing: Drawing, _: Record, event: e.ApprovalRequested) 
 
 
 def approval_decided(drawing: Drawing, _: Record, event: e.ApprovalDecided) -> None:
-    drawing.close(ids.approval_node(event.approval), Status.OK, {names.DECISION: event.decision})
+    drawing.close(ids.approval_node(event.approval), Status.OK, {names.DECISION: event.decision.value})
 
 
 def _end(drawing: Drawing, status: Status, told: dict[str, Value]) -> None:

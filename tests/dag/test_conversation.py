@@ -167,7 +167,7 @@ def asks(gate: str) -> a.Policy:
 
 
 def approved(request: e.ApprovalRequested) -> e.ApprovalDecided:
-    return e.ApprovalDecided(approval=request.approval, decision="edit", edit="that", by="tester")
+    return e.ApprovalDecided(approval=request.approval, decision=e.Choice.EDIT, edit="that", by="tester")
 
 
 @pytest.mark.parametrize("gate", ["plan", "join"])

@@ -51,7 +51,7 @@ def cancelled(branch: str = "0") -> e.BranchCancelled:
     return e.BranchCancelled(branch=BranchId(branch), reason="r")
 
 
-ASKED = e.JoinRequested(join=1, targets=(), mode="all")
+ASKED = e.JoinRequested(join=1, targets=(), mode=e.Mode.ALL)
 SATISFIED = e.BranchesJoined(join=1, joined=())
 
 ILLEGAL = {
@@ -72,11 +72,11 @@ ILLEGAL = {
     "a return over living children": ((forked("0.1"), forked("0.1.1", "0.1")), returned("0.1")),
     "a join of a grandchild": (
         (forked("0.1"), forked("0.1.1", "0.1")),
-        e.JoinRequested(join=1, targets=(BranchId("0.1.1"),), mode="all"),
+        e.JoinRequested(join=1, targets=(BranchId("0.1.1"),), mode=e.Mode.ALL),
     ),
     "a join that was not asked for": ((), e.BranchesJoined(join=1, joined=())),
     "a join of a branch that still runs": (
-        (forked("0.1"), e.JoinRequested(join=1, targets=(BranchId("0.1"),), mode="all")),
+        (forked("0.1"), e.JoinRequested(join=1, targets=(BranchId("0.1"),), mode=e.Mode.ALL)),
         e.BranchesJoined(join=1, joined=(BranchId("0.1"),)),
     ),
     "success without an answer": ((returned(),), e.JobSucceeded()),
@@ -87,7 +87,7 @@ ILLEGAL = {
     ),
     "a second answer": ((e.AnswerCommitted(text="x"),), e.AnswerCommitted(text="y")),
     "a fork after the answer": ((e.AnswerCommitted(text="x"),), forked("0.1")),
-    "a decision about nothing": ((), e.ApprovalDecided(approval=1, decision="approve")),
+    "a decision about nothing": ((), e.ApprovalDecided(approval=1, decision=e.Choice.APPROVE)),
     "a retry out of turn": ((), e.BranchRetried(attempt=3, cause="c")),
     "anything after the end": ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED),
 }
@@ -98,7 +98,7 @@ def asked(branch: str = "0", approval: int = 1) -> e.ApprovalRequested:
 
 
 def decided(branch: str = "0", approval: int = 1) -> e.ApprovalDecided:
-    return e.ApprovalDecided(branch=BranchId(branch), approval=approval, decision="approve")
+    return e.ApprovalDecided(branch=BranchId(branch), approval=approval, decision=e.Choice.APPROVE)
 
 
 STATUS = {

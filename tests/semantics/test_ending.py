@@ -48,7 +48,9 @@ def test_03_what_comes_after_the_commit_changes_nothing() -> None:
 
 def test_15_a_cancellation_is_told_to_the_engine_and_keeps_what_was_written() -> None:
     interpreter = begun("self-consistency", n=2)
-    step = interpreter.feed(e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client"))
+    step = interpreter.feed(
+        e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT)
+    )
     assert c.Abort(branch=BranchId("0.1"), segment=1) in step.commands
     interpreter.feed(ended("0.1", "half of", Finish.ABORT, tokens=2))
     assert interpreter.state.branches[BranchId("0.1")].own == "half of"
@@ -57,7 +59,7 @@ def test_15_a_cancellation_is_told_to_the_engine_and_keeps_what_was_written() ->
 
 def test_15_cancelling_twice_is_cancelling_once() -> None:
     interpreter = begun("self-consistency", n=2)
-    cancelled = e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client")
+    cancelled = e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT)
     assert interpreter.feed(cancelled).events[0] == cancelled
     assert interpreter.feed(cancelled).events == ()
 
@@ -65,7 +67,10 @@ def test_15_cancelling_twice_is_cancelling_once() -> None:
 @pytest.mark.parametrize("cancel_first", [True, False])
 def test_15_cancel_and_completion_race_to_exactly_one_ending(cancel_first: bool) -> None:
     interpreter = begun("self-consistency", n=2, stop="all")
-    facts = [e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client"), ended("0.1", "7")]
+    facts = [
+        e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT),
+        ended("0.1", "7"),
+    ]
     events = [
         event for fact in (facts if cancel_first else facts[::-1]) for event in interpreter.feed(fact).events
     ]
@@ -80,9 +85,11 @@ def test_15_cancel_and_completion_race_to_exactly_one_ending(cancel_first: bool)
 def test_15_in_whatever_order_they_come(order: list[str]) -> None:
     interpreter = begun("self-consistency", n=2, stop="all")
     facts: dict[str, e.Event] = {
-        "cancel job": e.BranchCancelled(reason="no longer needed", by="client"),
-        "cancel 0.1": e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client"),
-        "cancel 0.1 again": e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client"),
+        "cancel job": e.BranchCancelled(reason="no longer needed", by=e.CancelledBy.CLIENT),
+        "cancel 0.1": e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT),
+        "cancel 0.1 again": e.BranchCancelled(
+            branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT
+        ),
         "finish 0.1": ended("0.1", "7"),
         "finish 0.2": ended("0.2", "7"),
     }
@@ -191,4 +198,6 @@ def answer_of(records: list[e.Record]) -> e.AnswerCommitted:
 
 
 def _approve(request: e.ApprovalRequested) -> e.ApprovalDecided:
-    return e.ApprovalDecided(branch=request.branch, approval=request.approval, decision="approve", by="ada")
+    return e.ApprovalDecided(
+        branch=request.branch, approval=request.approval, decision=e.Choice.APPROVE, by="ada"
+    )

@@ -42,7 +42,9 @@ def test_04_a_fork_over_capacity_is_rejected_in_the_papers_mode_and_the_record_s
 
 def test_04_or_it_queues_which_counts_for_the_makespan_and_not_for_t(simulate: Simulate) -> None:
     def four(problem: Problem) -> a.Policy:
-        forked: a.Forked = yield a.Fork(children=tuple(map(ask, "abcd")), capacity=2, overflow="queue")
+        forked: a.Forked = yield a.Fork(
+            children=tuple(map(ask, "abcd")), capacity=2, overflow=a.Overflow.QUEUE
+        )
         yield a.Join(targets=forked.branches)
         return a.Answer(text="done")
 
@@ -66,7 +68,7 @@ def test_05_nested_forks_never_deadlock_however_few_places_there_are(simulate: S
             segment: a.Segment = yield a.Think()
             return a.Answer(text=segment.text)
         children = tuple(a.SubPolicy(run=lambda: nest(depth - 1)) for _ in range(2))
-        forked: a.Forked = yield a.Fork(children=children, capacity=1, overflow="queue")
+        forked: a.Forked = yield a.Fork(children=children, capacity=1, overflow=a.Overflow.QUEUE)
         joined: a.Joined = yield a.Join(targets=forked.branches)
         return a.Answer(text=" ".join(result.value for result in joined.results))
 

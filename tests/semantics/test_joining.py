@@ -93,7 +93,7 @@ def test_02_a_join_of_a_cancelled_branch_is_answered_with_a_line_that_says_why()
 
     spec = JobSpec(messages=(say("user", "q"),), policy="async-think", params=TRAINED)
     simulation = Simulation(spec, write)
-    cancelled = e.BranchCancelled(branch=BranchId("0.1"), reason="not needed", by="client")
+    cancelled = e.BranchCancelled(branch=BranchId("0.1"), reason="not needed", by=e.CancelledBy.CLIENT)
     simulation._at(5, lambda: simulation.interpreter.feed(cancelled))
     simulation.run()
     assert inserted(simulation) == ["[no result: not needed]</JOIN-1>\n"]

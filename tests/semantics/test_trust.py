@@ -48,7 +48,7 @@ def by_ada(*decisions: tuple[str, str | None]) -> Any:
 def test_24_timeout_and_default_are_part_of_the_request(simulate: Simulate) -> None:
     def careful(problem: Problem) -> a.Policy:
         decision: a.Decision = yield a.Approve(
-            gate="spend", subject="10 dollars", timeout=60, default="reject"
+            gate="spend", subject="10 dollars", timeout=60, default=a.Choice.REJECT
         )
         return a.Answer(text=f"{decision.decision}: {decision.reason}")
 

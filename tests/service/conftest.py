@@ -117,7 +117,7 @@ class Writing:
 
     def join(self, *joined: str, join: int = 1) -> "Writing":
         targets = tuple(BranchId(branch) for branch in joined)
-        self.add(e.JoinRequested(join=join, targets=targets, mode="all", count=len(targets)))
+        self.add(e.JoinRequested(join=join, targets=targets, mode=e.Mode.ALL, count=len(targets)))
         return self.add(e.BranchesJoined(join=join, joined=targets))
 
     def answer(self, text: str = "42", *sources: str) -> "Writing":

@@ -53,7 +53,7 @@ def approve_plan(plan: Plan, width: int, depth: int) -> Generator[a.Action, Any,
     """The plan as a person lets it pass, where the job's owner wants that. An edit that is bad is asked for again."""
     while True:
         decision: a.Decision = yield a.Approve(gate="plan", subject=plan.as_json())
-        if decision.decision == "reject":
+        if decision.decision == a.Choice.REJECT:
             return Plan()
         try:
             return read_plan(decision.subject, width=width, depth=depth)

@@ -201,7 +201,7 @@ def test_width_bounds_what_is_decoded_at_once(simulate: Simulate) -> None:
 
 def test_a_fork_with_places_lets_the_next_child_in_when_one_ends(simulate: Simulate) -> None:
     def queue(problem: Problem) -> a.Policy:
-        forked: a.Forked = yield a.Fork(children=(ask("x"),) * 4, capacity=2, overflow="queue")
+        forked: a.Forked = yield a.Fork(children=(ask("x"),) * 4, capacity=2, overflow=a.Overflow.QUEUE)
         yield a.Join(targets=forked.branches)
         return a.Answer(text="done")
 
@@ -235,10 +235,14 @@ def test_gates_park_the_job_until_a_person_decides(simulate: Simulate) -> None:
         if request.gate == "fork":
             assert request.subject == "a\nb"
             return e.ApprovalDecided(
-                branch=request.branch, approval=request.approval, decision="edit", edit="a\nbetter", by="ada"
+                branch=request.branch,
+                approval=request.approval,
+                decision=e.Choice.EDIT,
+                edit="a\nbetter",
+                by="ada",
             )
         return e.ApprovalDecided(
-            branch=request.branch, approval=request.approval, decision="approve", by="ada"
+            branch=request.branch, approval=request.approval, decision=e.Choice.APPROVE, by="ada"
         )
 
     def two(problem: Problem) -> a.Policy:
@@ -256,7 +260,9 @@ def test_gates_park_the_job_until_a_person_decides(simulate: Simulate) -> None:
 
 def test_a_rejected_answer_fails_the_job(simulate: Simulate) -> None:
     def decide(request: e.ApprovalRequested) -> e.ApprovalDecided:
-        return e.ApprovalDecided(branch="0", approval=request.approval, decision="reject", reason="wrong")
+        return e.ApprovalDecided(
+            branch="0", approval=request.approval, decision=e.Choice.REJECT, reason="wrong"
+        )
 
     simulation = simulate("sequential", {"0": "7"}, approvals=("answer",), decide=decide)
     assert of_kind(simulation, e.JobFailed)[0].type == "rejected"

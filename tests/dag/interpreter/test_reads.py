@@ -195,7 +195,7 @@ def test_a_read_that_can_never_come_is_refused(
 ) -> None:
     def approve(request: e.ApprovalRequested) -> e.ApprovalDecided:
         assert request.subject == "branch", "only the fork that can be is asked for"
-        return e.ApprovalDecided(branch=request.branch, approval=request.approval, decision="approve")
+        return e.ApprovalDecided(branch=request.branch, approval=request.approval, decision=e.Choice.APPROVE)
 
     approvals = ("fork",) if gated else ()
     simulation = simulate(policy, {"0.1": words(5), "0": "w"}, approvals=approvals, decide=approve)

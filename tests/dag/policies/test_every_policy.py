@@ -107,7 +107,9 @@ def test_whatever_happens_each_branch_ends_once_and_every_replay_agrees(
     also(simulation, deadline, e.BudgetExceeded(resource="seconds", limit=1, spent=1))
     also(simulation, deadline and deadline + 5, e.BudgetExceeded(resource="seconds", limit=1, spent=1))
     also(
-        simulation, cancelled_branch, e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by="client")
+        simulation,
+        cancelled_branch,
+        e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT),
     )
     simulation.run()
 

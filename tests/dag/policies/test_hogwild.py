@@ -162,7 +162,9 @@ def test_whoever_begins_to_write_for_another_has_ended_a_step(listen: Listen) ->
 
 def test_names_stay_right_when_a_person_sends_one_home(listen: Listen) -> None:
     def decide(request: e.ApprovalRequested) -> e.ApprovalDecided:
-        return e.ApprovalDecided(approval=request.approval, decision="edit", edit="Bob\nCarol", by="ada")
+        return e.ApprovalDecided(
+            approval=request.approval, decision=e.Choice.EDIT, edit="Bob\nCarol", by="ada"
+        )
 
     script = talk([" I take 2.\n\n"], [" I take 3.\n\n", " It is \\boxed{5}.\n\n"])
     heard = listen("hogwild", script, params={**PARAMS, "workers": 3}, approvals=("fork",), decide=decide)

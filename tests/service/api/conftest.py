@@ -91,7 +91,7 @@ def decode(branch: str, text: str = "42", tokens: int = 10) -> list[Event]:
 
 def join(*branches: str) -> list[Event]:
     joined = tuple(BranchId(branch) for branch in branches)
-    return [e.JoinRequested(join=1, targets=joined, mode="all"), e.BranchesJoined(join=1, joined=joined)]
+    return [e.JoinRequested(join=1, targets=joined, mode=e.Mode.ALL), e.BranchesJoined(join=1, joined=joined)]
 
 
 def answer(text: str, *sources: str) -> Sequence[Event]:

@@ -145,7 +145,9 @@ async def test_a_gate_is_decided_by_its_own_tenant_who_is_named(
 ) -> None:
     await organizer.append(
         acmes,
-        e.ApprovalRequested(approval=1, gate="plan", subject="A plan.", timeout=None, default="reject"),
+        e.ApprovalRequested(
+            approval=1, gate="plan", subject="A plan.", timeout=None, default=e.Choice.REJECT
+        ),
     )
 
     async def gates(name: str) -> list[dict[str, Any]]:

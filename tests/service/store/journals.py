@@ -95,7 +95,7 @@ def _ask_join(state: JobState, random: Random) -> e.Event:
     branch = _any_branch(state, random)
     known = state.branches[branch]
     targets = tuple(child_of(branch, child) for child in range(1, known.children + 1))
-    return e.JoinRequested(branch=branch, join=known.joins + 1, targets=targets, mode="first-k", count=1)
+    return e.JoinRequested(branch=branch, join=known.joins + 1, targets=targets, mode=e.Mode.FIRST_K, count=1)
 
 
 def _join(state: JobState, random: Random) -> e.Event:
@@ -119,7 +119,9 @@ def _ask_person(state: JobState, random: Random) -> e.Event:
 
 def _decide(state: JobState, random: Random) -> e.Event:
     approval = random.choice(sorted(state.approvals) or [0])
-    return e.ApprovalDecided(approval=approval, decision="edit", edit="less", by="Zoë", reason="thrift")
+    return e.ApprovalDecided(
+        approval=approval, decision=e.Choice.EDIT, edit="less", by="Zoë", reason="thrift"
+    )
 
 
 def _note(state: JobState, random: Random) -> e.Event:
@@ -128,7 +130,7 @@ def _note(state: JobState, random: Random) -> e.Event:
         [
             e.TextPosted(branch=branch, text="I take this half"),
             e.ForkRejected(branch=branch, reason="capacity"),
-            e.BranchScored(branch=branch, scores={branch: 0.5}, by="policy"),
+            e.BranchScored(branch=branch, scores={branch: 0.5}, by=e.CancelledBy.POLICY),
             e.ActionMalformed(branch=branch, problem="unclosed-tag"),
             e.JobClaimed(owner="another", attempt=2),
         ]

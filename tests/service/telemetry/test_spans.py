@@ -157,7 +157,7 @@ def test_asked_to_wind_up_is_told_apart_from_a_budget_that_ran_out(writing: Call
 
 def test_a_job_cancelled_in_the_queue_has_a_trace_too(writing: Callable[[], Any]) -> None:
     written = writing().submit()
-    written.add(e.BranchCancelled(reason="asked", by="client"), e.JobCancelled(reason="asked"))
+    written.add(e.BranchCancelled(reason="asked", by=e.CancelledBy.CLIENT), e.JobCancelled(reason="asked"))
     assert drawn(written)["invoke_workflow anabranch"].attributes[names.REASON] == "asked"
 
 

@@ -170,7 +170,9 @@ async def test_a_job_that_failed_by_what_was_asked_is_the_clients_mistake(
 async def test_a_cancelled_job_is_no_fault_of_the_service(
     client: openai.AsyncOpenAI, store: Store, answering: Any
 ) -> None:
-    answering.append([e.BranchCancelled(reason="enough", by="client"), e.JobCancelled(reason="enough")])
+    answering.append(
+        [e.BranchCancelled(reason="enough", by=e.CancelledBy.CLIENT), e.JobCancelled(reason="enough")]
+    )
     with pytest.raises(openai.ConflictError) as raised:
         await client.chat.completions.create(model=MODEL, messages=ASK)
     assert raised.value.code == "cancelled"

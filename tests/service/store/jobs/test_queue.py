@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.util import await_only
 from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
 
-from anabranch.dag.events import ApprovalDecided, ApprovalRequested, JobClaimed, TextPosted
+from anabranch.dag.events import ApprovalDecided, ApprovalRequested, Choice, JobClaimed, TextPosted
 from anabranch.service.store.errors import Fenced
 from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
 from anabranch.service.store.rows import LeaseState
@@ -182,7 +182,7 @@ async def test_a_decision_that_is_journaled_wakes_nobody_again(store: Store) -> 
     (gate,) = await store.jobs.list_approvals("pending")
     await store.jobs.decide_approval(gate.id, "approve")
     assert (await store.queue.heartbeat("organizer", LEASE))[claim.job].woken
-    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve")])
+    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=1, decision=Choice.APPROVE)])
     await store.queue.release(claim.job, claim.epoch)
     assert await ids(store) == []
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
 
-from anabranch.dag.events import ApprovalDecided, ApprovalRequested
+from anabranch.dag.events import ApprovalDecided, ApprovalRequested, Choice
 from anabranch.dag.ids import JobId
 from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, Claim
@@ -15,7 +15,9 @@ from anabranch.service.store.store import Store
 async def gate(store: Store, **more: object) -> tuple[Claim, ApprovalRow]:
     """A job that waits for a person."""
     claim = await claimed(store, **more)
-    asked = ApprovalRequested(approval=1, gate="fork", subject="two workers", timeout=90.0, default="approve")
+    asked = ApprovalRequested(
+        approval=1, gate="fork", subject="two workers", timeout=90.0, default=Choice.APPROVE
+    )
     await store.journal.append(claim.job, claim.epoch, [asked])
     (waiting,) = await store.jobs.list_approvals("pending", job=claim.job)
     return claim, waiting
@@ -57,7 +59,7 @@ async def test_a_job_waits_while_an_approval_does(store: Store) -> None:
     assert (waiting.gate, waiting.subject, waiting.ordinal) == ("fork", "two workers", 1)
     assert (waiting.expires_at - waiting.requested_at).total_seconds() == 90.0
     await store.journal.append(
-        claim.job, claim.epoch, [ApprovalDecided(approval=1, decision="approve", by="Zoë")]
+        claim.job, claim.epoch, [ApprovalDecided(approval=1, decision=Choice.APPROVE, by="Zoë")]
     )
     assert (await store.jobs.get(claim.job)).status == "running"
     (decided,) = await store.jobs.list_approvals("decided")
@@ -69,7 +71,7 @@ async def test_with_two_gates_it_waits_for_both(store: Store) -> None:
     await store.journal.append(
         claim.job, claim.epoch, [ApprovalRequested(approval=2, gate="answer", subject="42")]
     )
-    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=2, decision="approve")])
+    await store.journal.append(claim.job, claim.epoch, [ApprovalDecided(approval=2, decision=Choice.APPROVE)])
     assert (await store.jobs.get(claim.job)).status == "waiting"
 
 

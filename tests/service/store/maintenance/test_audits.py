@@ -211,7 +211,7 @@ async def test_a_branch_tells_who_read_it_first(store: Store) -> None:
             *forked(1, 2),
             e.BranchReturned(branch=A, value="6"),
             e.BranchFailed(branch=B, cause="timeout", detail="60 s"),
-            e.JoinRequested(join=1, targets=(A,), mode="all"),
+            e.JoinRequested(join=1, targets=(A,), mode=e.Mode.ALL),
             e.BranchesJoined(join=1, joined=(A,)),
             e.BranchesMerged(into=B, merged=(A,)),
             *answered(),
