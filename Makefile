@@ -9,7 +9,7 @@ DASHBOARD := service/dashboard
 DASHBOARD_SOURCES := $(shell find $(DASHBOARD) \( -name node_modules -o -name static \) -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench ui clean
+.PHONY: help install run test lint mutants bench ui clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ lint: install ## ruff, mypy, import rules, biome
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent lint
+
+mutants: install ## do the tests notice? one room: make mutants ROOM=dag/state.py (slow; not in CI)
+	@$(BIN)/python .ci/mutants.py $(ROOM)
 
 bench: install ## side by side: Anabranch, its peers and the floor
 	@$(BIN)/python benchmarks/run.py

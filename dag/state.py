@@ -95,7 +95,6 @@ class JobState:
     limits: Limits = Limits()
     phase: JobStatus = JobStatus.QUEUED
     """Its status, but for waiting."""
-    claims: int = 0
     branches: dict[BranchId, BranchState] = field(default_factory=dict)
     live: set[BranchId] = field(default_factory=set)
     open_segments: set[BranchId] = field(default_factory=set)
@@ -148,7 +147,6 @@ def apply(state: JobState, event: e.Event) -> JobState:
 
 
 def _claimed(state: JobState, branch: BranchState, event: e.JobClaimed) -> None:
-    state.claims += 1
     if state.phase is JobStatus.QUEUED:
         state.phase = JobStatus.RUNNING
 

@@ -211,3 +211,40 @@ def test_money_of_older_journals_counts_where_it_was_kept() -> None:
     apply(state, started(segment=2))
     apply(state, e.SegmentFinished(segment=2, attempt=1, decoded=newer))
     assert state.cost == 0.75
+
+
+@pytest.mark.parametrize(
+    ("history", "event", "told"),
+    [
+        ((), started(segment=3), "its next segment is 1"),
+        ((), e.BranchRetried(attempt=3, cause="c"), "its next attempt is 2"),
+        ((), e.JoinRequested(join=2, targets=(), mode=e.Mode.ALL), "its next join is 1"),
+        ((started(),), finished(segment=2), "its open segment is 1"),
+        ((), forked("0.1.1"), "0.1.1 is no child of 0"),
+        ((forked("0.1"), returned("0.1")), cancelled("0.1"), "it has returned already"),
+        ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED, "the job has succeeded"),
+    ],
+)
+def test_a_refusal_says_what_would_have_been_legal(
+    history: tuple[e.Event, ...], event: e.Event, told: str
+) -> None:
+    with pytest.raises(InvalidTransition) as raised:
+        after(*history, event)
+    assert told in str(raised.value)
+
+
+def test_a_segment_without_a_limit_reserves_nothing() -> None:
+    state = after(started(max_tokens=None))
+    assert state.reserved == 0
+    apply(state, finished())
+    apply(state, started(segment=2, max_tokens=7))
+    assert state.reserved == 7
+    apply(state, finished(segment=2))
+    assert state.reserved == 0
+
+
+def test_a_branch_is_joined_once_its_parent_has_its_result() -> None:
+    state = after(forked("0.1"), returned("0.1"), e.JoinRequested(join=1, targets=("0.1",), mode=e.Mode.ALL))
+    assert not state.branches[BranchId("0.1")].joined
+    apply(state, e.BranchesJoined(join=1, joined=(BranchId("0.1"),)))
+    assert state.branches[BranchId("0.1")].joined
