@@ -8,7 +8,6 @@ before them, so a replay computes them again and must find the same (see `dag/jo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, get_args
 
 from anabranch.dag.decoding import Decoded
@@ -16,6 +15,10 @@ from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import Message, Reading
+from anabranch.dag.vocabulary import CancelledBy as CancelledBy  # noqa: PLC0414  # they are said as e.CancelledBy, …
+from anabranch.dag.vocabulary import Choice as Choice  # noqa: PLC0414
+from anabranch.dag.vocabulary import Mode as Mode  # noqa: PLC0414
+from anabranch.dag.vocabulary import Resource as Resource  # noqa: PLC0414
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,19 +172,6 @@ class BranchRetried(_Event):
     """Seconds to wait first."""
 
 
-class CancelledBy(StrEnum):
-    """Who cancelled a branch. CLIENT and DEADLINE are facts, the rest consequences."""
-
-    POLICY = "policy"
-    CLIENT = "client"
-    DEADLINE = "deadline"
-    BUDGET = "budget"
-    PARENT = "parent"
-    """Its parent ended."""
-    ANSWER = "answer"
-    """The job has its answer."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchCancelled(_Event):
     """Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens."""
@@ -191,17 +181,6 @@ class BranchCancelled(_Event):
 
 
 # -- joins and what policies do with results ----------------------------------------------
-
-
-class Mode(StrEnum):
-    ALL = "all"
-    """Every target has ended. Results come in the order of `targets`, whatever the order of arrival."""
-    FIRST = "first"
-    """One target has ended, well or not. Results come in the order of arrival."""
-    FIRST_K = "first-k"
-    """`count` targets have returned a value (or all have ended)."""
-    DEADLINE = "deadline"
-    """All have ended, or `seconds` have passed since the join was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,14 +263,6 @@ class TextPosted(_Event):
 # -- people, limits, malformed actions ----------------------------------------------
 
 
-class Choice(StrEnum):
-    """What a person decides about a gate."""
-
-    APPROVE = "approve"
-    EDIT = "edit"
-    REJECT = "reject"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequested(_Event):
     approval: int
@@ -323,14 +294,6 @@ class ActionMalformed(_Event):
     """duplicate-id, unknown-id, unclosed-tag, no-answer, over-capacity, bad-plan, …"""
     span: str = ""
     """The raw text."""
-
-
-class Resource(StrEnum):
-    """What a budget limits and a job can use up."""
-
-    TOKENS = "tokens"
-    SECONDS = "seconds"
-    COST = "cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
