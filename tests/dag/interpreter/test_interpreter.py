@@ -166,7 +166,7 @@ def test_tokens_are_reserved_before_and_settled_after(simulate: Simulate) -> Non
 
 
 def test_when_the_tokens_are_spent_the_policy_must_answer_from_what_there_is(simulate: Simulate) -> None:
-    script = {f"0.{i}": words(30, "7") for i in range(1, 9)}
+    script = {f"0.{i}": words(30, r"\boxed{7}") for i in range(1, 9)}
     simulation = simulate(
         "self-consistency", script, params={"n": 8}, budget=Budget(tokens=60), max_tokens=30
     )
