@@ -25,7 +25,7 @@ export interface AnswerCommitted {
 export interface ApprovalDecided {
   branch?: string;
   approval: number;
-  decision: string;
+  decision: Choice;
   edit?: string | null;
   by?: string;
   reason?: string;
@@ -37,7 +37,7 @@ export interface ApprovalRequested {
   gate: string;
   subject: string;
   timeout?: number | null;
-  default?: string;
+  default?: Choice;
 }
 
 /** What a branch inherits before its own messages. */
@@ -47,7 +47,7 @@ export type Base = "nothing" | "problem" | "parent";
 export interface BranchCancelled {
   branch?: string;
   reason: string;
-  by?: string;
+  by?: CancelledBy;
 }
 
 /** Terminal. Its retries are used up, or retrying cannot help. */
@@ -144,6 +144,12 @@ export interface BudgetExceeded {
   spent: number;
 }
 
+/** Who cancelled a branch. CLIENT and DEADLINE are facts, the rest consequences. */
+export type CancelledBy = "policy" | "client" | "deadline" | "budget" | "parent" | "answer";
+
+/** What a person decides about a gate. */
+export type Choice = "approve" | "edit" | "reject";
+
 /** One finished segment, as the pool reports it. This is a fact: it is journaled as SegmentFinished. */
 export interface Decoded {
   text: string;
@@ -235,7 +241,7 @@ export interface JoinRequested {
   branch?: string;
   join: number;
   targets: string[];
-  mode: string;
+  mode: Mode;
   count?: number;
 }
 
@@ -258,6 +264,8 @@ export interface Message {
   role: "system" | "user" | "assistant";
   parts: (string | Output)[];
 }
+
+export type Mode = "all" | "first" | "first-k" | "deadline";
 
 /** Stands for what a branch returned, so that the text is stored once, in that branch. */
 export interface Output {
