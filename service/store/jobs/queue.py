@@ -1,4 +1,10 @@
-"""Leases jobs to organizers. Leases end by the database's clock; the epoch keeps those out whose lease has ended."""
+"""Leases jobs to organizers.
+
+A **lease** is an organizer's right to work on a job until a moment that the database's own clock decides; heartbeats
+renew it. An **epoch** is the number of the claim: each claim raises it, and each append must carry the current one
+(`journal/batch.py` refuses any other). A lease keeps two organizers from doing the same work; that nothing counts which
+a lost organizer does, however late it wakes up, is ensured by the epoch alone.
+"""
 
 from collections.abc import Sequence
 from typing import Any
