@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 import pytest
 from tests.service.store.scenes import claimed, ended, forked
 
-from anabranch.service.exports.jsonl import jsonl
 from anabranch.service.store.errors import BadJournal, JobExists, NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
+from anabranch.service.wire import record_json
 
 TOMORROW = datetime(9000, 1, 1, tzinfo=UTC)
 Lines = list[str]
 
 
 async def exported(store: Store, job: JobRow) -> Lines:
-    return list(jsonl(await store.journal.read(job.id)))
+    return [record_json(record, hashes=True) + "\n" for record in await store.journal.read(job.id)]
 
 
 async def purged(store: Store, **more: str) -> tuple[JobRow, Lines]:
