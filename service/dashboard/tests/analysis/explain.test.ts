@@ -152,6 +152,8 @@ describe("a slow job explained", () => {
   it("says that a limit cut the answer's text", () => {
     const cut = "A limit of tokens cut the answer's text.";
     expect(told(forkJoin({ "0.1": 10 }))).not.toContain(cut);
-    expect(told(new Story().write("AnswerCommitted", "0", { text: "forty", truncated: true }))).toContain(cut);
+    expect(told(new Story().write("AnswerCommitted", "0", { text: "forty", truncated: true }))).toContain(
+      cut,
+    );
   });
 });

@@ -216,7 +216,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
 
   BranchesMerged(graph, _branch, payload) {
     const into = graph.branches.get(payload.into);
-    if (into) into.after = payload.merged;
+    if (into) into.after = [...new Set([...into.after, ...payload.merged])];
     for (const id of payload.merged) {
       const merged = graph.branches.get(id);
       if (merged) merged.mergedInto = payload.into;
@@ -254,8 +254,10 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
       graph.status = "running";
   },
 
-  BudgetExceeded(graph, _branch, payload) {
-    graph.exceeded.push(payload.resource);
+  BudgetExceeded(graph, _branch, { resource, limit, spent }) {
+    // Journals of earlier releases say so when time is short, too.
+    if (spent < limit) graph.windUps.push({ resource, limit, spent });
+    else graph.exceeded.push(resource);
   },
 
   WindUpRequested(graph, _branch, { resource, limit, spent }) {
