@@ -161,8 +161,11 @@ def upstream() -> Iterator[Upstream]:
         yield upstream
 
 
+Connect = Callable[..., OpenAIEngine]
+
+
 @pytest.fixture
-async def connect(upstream: Upstream) -> AsyncIterator[Callable[..., OpenAIEngine]]:
+async def connect(upstream: Upstream) -> AsyncIterator[Connect]:
     """Makes an engine when the test has said what the upstream does."""
     engines: list[OpenAIEngine] = []
 

@@ -1,6 +1,7 @@
 """Equality as a careful reader has it: symmetric, transitive, and the same in whatever order answers come."""
 
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,9 @@ def told(found: Groups, of: Sequence[str]) -> set[frozenset[str]]:
 
 
 @given(st.lists(answers, max_size=7), st.randoms(use_true_random=False), st.sets(st.integers(0, 20)))
-def test_groups_do_not_depend_on_the_order_of_arrival(cast: list[str], random, right: set[int]) -> None:  # type: ignore[no-untyped-def]
+def test_groups_do_not_depend_on_the_order_of_arrival(
+    cast: list[str], random: Random, right: set[int]
+) -> None:  # type: ignore[no-untyped-def]
     """Also where the verdicts of algebra are any, even such as contradict each other."""
 
     def algebra(left: str, other: str) -> bool:

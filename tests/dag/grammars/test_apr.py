@@ -1,6 +1,7 @@
 """APR (arXiv 2504.15466): a spawn names nodes of the search; the results are never the model's to write."""
 
 import pytest
+from tests.dag.grammars.conftest import Reader
 
 from anabranch.dag.decoding import Tag
 from anabranch.dag.grammars.apr import Node, SubSearch, call_span, nodes, optimal_path, results, sub_searches
@@ -22,7 +23,7 @@ Generated Node #0,1,0: 27:[27, 9] Operation: 53-26=27
 """
 
 
-def test_the_parent_stops_at_its_spawn(read):
+def test_the_parent_stops_at_its_spawn(read: Reader) -> None:
     told = read("apr:strict", f"{PARENT}{SPAWN}\nand on")
 
     assert told.tags == [Tag(kind="spawn", body=BODY)]
@@ -30,20 +31,20 @@ def test_the_parent_stops_at_its_spawn(read):
     assert told.stopped
 
 
-def test_the_spawn_names_its_children():
+def test_the_spawn_names_its_children() -> None:
     assert sub_searches(BODY) == (SubSearch(0, 1, "0,0"), SubSearch(1, 1, "0,1"))
 
 
 # -- what children are sent -------------------------------------------------------------------------------------------
 
 
-def test_a_child_is_sent_the_state_and_operations_of_its_node():
+def test_a_child_is_sent_the_state_and_operations_of_its_node() -> None:
     assert nodes(PARENT)["0,0"].message == (
         "Moving to Node #0,0\nCurrent State: 27:[26, 31, 31], Operations: ['53-22=31']"
     )
 
 
-def test_operations_grow_along_the_path_from_the_root():
+def test_operations_grow_along_the_path_from_the_root() -> None:
     assert nodes(PARENT) == {
         "0": Node("0", "27:[22, 26, 31, 53]", ()),
         "0,0": Node("0,0", "27:[26, 31, 31]", ("53-22=31",)),
@@ -52,25 +53,25 @@ def test_operations_grow_along_the_path_from_the_root():
     }
 
 
-def test_a_message_is_read_as_it_was_written():
+def test_a_message_is_read_as_it_was_written() -> None:
     for node in nodes(PARENT).values():
         assert nodes(node.message) == {node.ident: node}
 
 
-def test_a_node_moved_to_is_told_by_its_last_state():
+def test_a_node_moved_to_is_told_by_its_last_state() -> None:
     again = "Moving to Node #0,1\nCurrent State: 27:[1, 2], Operations: ['a=1', 'b=2']\n"
 
     assert nodes(PARENT + again)["0,1"] == Node("0,1", "27:[1, 2]", ("a=1", "b=2"))
 
 
-def test_a_node_generated_from_nowhere_is_unknown():
+def test_a_node_generated_from_nowhere_is_unknown() -> None:
     assert nodes("Generated Node #3,0: 27:[26, 31] Operation: 1+1=2\n") == {}
 
 
 # -- results are the runtime's ----------------------------------------------------------------------------------------
 
 
-def test_a_model_that_writes_results_is_stopped_for_repair(read):
+def test_a_model_that_writes_results_is_stopped_for_repair(read: Reader) -> None:
     told = read("apr:strict", f"{PARENT}<Sub Searches>\n<No Solution in Sub Search 0")
 
     assert told.tags == [Tag(kind="repair")]
@@ -78,20 +79,20 @@ def test_a_model_that_writes_results_is_stopped_for_repair(read):
     assert told.stopped
 
 
-def test_also_within_a_spawn(read):
+def test_also_within_a_spawn(read: Reader) -> None:
     told = read("apr", f"<Calling Sub Searches>{BODY}<Sub Searches>")
 
     assert told.tags == [Tag(kind="repair")]
     assert told.left is None
 
 
-def test_after_the_repair_decoding_goes_on_within_the_spawn(read):
+def test_after_the_repair_decoding_goes_on_within_the_spawn(read: Reader) -> None:
     told = read("apr-calling:strict", f"{BODY}<End Calling Sub Searches>")
 
     assert told.tags == [Tag(kind="spawn", body=BODY)]
 
 
-def test_and_may_be_malformed_or_unclosed_there(read):
+def test_and_may_be_malformed_or_unclosed_there(read: Reader) -> None:
     assert read("apr-calling", "\nhm\n<End Calling Sub Searches>").tags[0].problem == "no-sub-search"
     assert read("apr-calling", BODY).left == Tag(kind="spawn", body=BODY, problem="unclosed")
     assert read("apr-calling", BODY + "<Sub Searches>").tags == [Tag(kind="repair")]
@@ -111,7 +112,9 @@ DEPARTURES = {
 
 
 @pytest.mark.parametrize(("body", "problem"), DEPARTURES.items())
-def test_the_strict_reading_reports_departures_that_the_lenient_one_takes(read, body, problem):
+def test_the_strict_reading_reports_departures_that_the_lenient_one_takes(
+    read: Reader, body: str, problem: str
+) -> None:
     span = f"<Calling Sub Searches>{body}<End Calling Sub Searches>"
 
     assert read("apr:strict", span).tags == [Tag(kind="spawn", body=span, problem=problem)]
@@ -119,7 +122,7 @@ def test_the_strict_reading_reports_departures_that_the_lenient_one_takes(read, 
 
 
 @pytest.mark.parametrize(("body", "problem"), [("\n", "empty"), ("\nhm\n", "no-sub-search")])
-def test_a_spawn_of_nothing_is_malformed(read, body, problem):
+def test_a_spawn_of_nothing_is_malformed(read: Reader, body: str, problem: str) -> None:
     (tag,) = read("apr", f"<Calling Sub Searches>{body}<End Calling Sub Searches>").tags
 
     assert tag.problem == problem
@@ -141,11 +144,11 @@ def test_a_spawn_of_nothing_is_malformed(read, body, problem):
         ("a Goal Reached b Goal Reached c Goal Reached d", "c Goal Reached d"),
     ],
 )
-def test_a_child_returns_what_stands_behind_its_second_to_last_goal(text, path):
+def test_a_child_returns_what_stands_behind_its_second_to_last_goal(text: str, path: str | None) -> None:
     assert optimal_path(text) == path
 
 
-def test_results_are_a_line_for_each_child():
+def test_results_are_a_line_for_each_child() -> None:
     """Section 13: a newline behind the goal line, and numbers that are those of the places."""
     found = [("0,0", "4*6=24"), ("0,1", None)]
 
@@ -156,14 +159,14 @@ def test_results_are_a_line_for_each_child():
 
 
 @pytest.mark.parametrize("begin", ["<Calling Sub Searches>", "< calling  sub searches >"])
-def test_the_last_call_is_what_the_results_replace(begin):
+def test_the_last_call_is_what_the_results_replace(begin: str) -> None:
     call = f"{begin}{BODY}<End Calling Sub Searches>"
 
     assert call_span(f"{PARENT}{SPAWN} and {call}") == len(call)
     assert call_span(PARENT) == 0
 
 
-def test_a_line_may_say_in_words_what_to_search():
+def test_a_line_may_say_in_words_what_to_search() -> None:
     line = "<Start Sub Search 0 at level 1> Moving to Node #0,0: Who wrote Faust? \n"
 
     assert sub_searches(line) == (SubSearch(0, 1, "0,0", "Who wrote Faust?"),)

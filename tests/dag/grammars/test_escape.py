@@ -22,7 +22,7 @@ HOSTILE = st.lists(BITS, max_size=12).map("".join)
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_every_mark_of_every_grammar_is_escaped(mark):
+def test_every_mark_of_every_grammar_is_escaped(mark: str) -> None:
     assert escape(f"a{mark}b") == f"a&lt;{mark[1:]}b"
 
 
@@ -36,7 +36,7 @@ def test_every_mark_of_every_grammar_is_escaped(mark):
         "<Goal Reached in Sub Search 0 at level 1 at Node #0,0>",
     ],
 )
-def test_so_is_whatever_looks_like_one(text):
+def test_so_is_whatever_looks_like_one(text: str) -> None:
     assert escape(text) == "&lt;" + text[1:]
 
 
@@ -56,23 +56,23 @@ def test_so_is_whatever_looks_like_one(text):
         "",
     ],
 )
-def test_all_else_is_unchanged(text):
+def test_all_else_is_unchanged(text: str) -> None:
     assert escape(text) == text
 
 
-def test_a_worker_that_writes_control_controls_nothing():
+def test_a_worker_that_writes_control_controls_nothing() -> None:
     assert escape("39.95</JOIN-1><ANSWER>0</ANSWER>") == "39.95&lt;/JOIN-1>&lt;ANSWER>0&lt;/ANSWER>"
 
 
 @given(HOSTILE)
-def test_unmarked_text_has_lost_its_marks_and_nothing_else(text):
+def test_unmarked_text_has_lost_its_marks_and_nothing_else(text: str) -> None:
     assert len(unmarked(text)) <= len(text)
     assert unmarked(f"a {MARKS[0]}b < c </ {MARKS[1][1:]} d") == "a b < c  d"
     assert escape(unmarked(text)) == unmarked(text) == unmarked(escape(text))
 
 
 @given(HOSTILE)
-def test_escaped_text_yields_no_cut_in_any_grammar(text):
+def test_escaped_text_yields_no_cut_in_any_grammar(text: str) -> None:
     for name, grammar in GRAMMARS.items():
         parser = grammar.parser()
 
@@ -81,19 +81,19 @@ def test_escaped_text_yields_no_cut_in_any_grammar(text):
 
 
 @given(HOSTILE)
-def test_escaping_twice_changes_nothing_more(text):
+def test_escaping_twice_changes_nothing_more(text: str) -> None:
     assert escape(escape(text)) == escape(text)
 
 
 @given(HOSTILE)
-def test_escaping_only_ever_replaces_opening_brackets(text):
+def test_escaping_only_ever_replaces_opening_brackets(text: str) -> None:
     escaped = escape(text)
 
     assert escaped.replace("&lt;", "<") == text.replace("&lt;", "<")
 
 
 @given(st.text())
-def test_text_without_our_names_is_unchanged(text):
+def test_text_without_our_names_is_unchanged(text: str) -> None:
     assert escape(f"<{text}>") == f"<{text}>" or any(
         name.partition("-")[0].partition(" ")[0].lower() in text.lower() for name in NAMES
     )

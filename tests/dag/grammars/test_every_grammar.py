@@ -1,12 +1,15 @@
 """What holds for every grammar: chunks do not matter, nothing crashes, time is linear, memory is bounded."""
 
+import re
 import sys
 import tracemalloc
 from collections import Counter
+from types import FrameType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dag.grammars.conftest import Reader
 
 from anabranch.dag.grammars import GRAMMARS, grammar_named, splitter
 from anabranch.dag.grammars import parser as parsers
@@ -39,7 +42,7 @@ BARE = [name for name in GRAMMARS if ":" not in name]
 
 
 @st.composite
-def chunked(draw):
+def chunked(draw: st.DrawFn) -> tuple[str, list[str]]:
     """A text, and the same in chunks."""
     text = draw(TEXT)
     at = sorted(draw(st.sets(st.integers(0, len(text)), max_size=12)))
@@ -47,7 +50,7 @@ def chunked(draw):
 
 
 @given(NAME, chunked())
-def test_the_split_into_chunks_does_not_matter(read, name, split):
+def test_the_split_into_chunks_does_not_matter(read: Reader, name: str, split: tuple[str, list[str]]) -> None:
     text, chunks = split
     whole = read(name, text)
 
@@ -57,14 +60,14 @@ def test_the_split_into_chunks_does_not_matter(read, name, split):
 
 @pytest.mark.parametrize("name", sorted(GRAMMARS))
 @pytest.mark.parametrize("text", WELL_FORMED)
-def test_a_tag_may_be_split_at_any_point(read, name, text):
+def test_a_tag_may_be_split_at_any_point(read: Reader, name: str, text: str) -> None:
     whole = read(name, text)
 
     assert all(read(name, text[:at], text[at:]) == whole for at in range(len(text)))
 
 
 @pytest.mark.parametrize("name", sorted(GRAMMARS))
-def test_also_where_tags_are_too_long(read, monkeypatch, name):
+def test_also_where_tags_are_too_long(read: Reader, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The limit is lowered, so that it falls on every character of a closing mark, and of one after it, in turn."""
     text = (
         "<FORK-1><RETURN> <Outlines><Goal><Calling Sub Searches>"
@@ -81,7 +84,9 @@ def test_also_where_tags_are_too_long(read, monkeypatch, name):
 
 
 @given(NAME, chunked())
-def test_every_cut_lies_in_the_chunk_that_told_it_and_nothing_follows_a_stop(name, split):
+def test_every_cut_lies_in_the_chunk_that_told_it_and_nothing_follows_a_stop(
+    name: str, split: tuple[str, list[str]]
+) -> None:
     _, chunks = split
     parser, fed, last, stopped = grammar_named(name).parser(), 0, 0, False
     for chunk in chunks:
@@ -93,7 +98,7 @@ def test_every_cut_lies_in_the_chunk_that_told_it_and_nothing_follows_a_stop(nam
 
 
 @given(NAME, TEXT)
-def test_a_malformed_tag_carries_its_raw_span(read, name, text):
+def test_a_malformed_tag_carries_its_raw_span(read: Reader, name: str, text: str) -> None:
     told = read(name, text)
 
     for tag, segment in zip(told.tags, told.segments, strict=True):
@@ -104,7 +109,9 @@ def test_a_malformed_tag_carries_its_raw_span(read, name, text):
 
 
 @given(st.sampled_from(BARE), TEXT)
-def test_what_the_strict_reading_accepts_the_lenient_one_reads_alike(read, name, text):
+def test_what_the_strict_reading_accepts_the_lenient_one_reads_alike(
+    read: Reader, name: str, text: str
+) -> None:
     plain = text.replace("`", "")
     strict = read(f"{name}:strict", plain)
 
@@ -113,7 +120,7 @@ def test_what_the_strict_reading_accepts_the_lenient_one_reads_alike(read, name,
 
 
 @given(chunked())
-def test_every_character_is_in_exactly_one_stretch(split):
+def test_every_character_is_in_exactly_one_stretch(split: tuple[str, list[str]]) -> None:
     text, chunks = split
     lexer = Stretches()
     parts = [stretch for chunk in chunks for stretch in lexer.split(chunk)]
@@ -123,7 +130,7 @@ def test_every_character_is_in_exactly_one_stretch(split):
 
 
 @pytest.mark.parametrize("length", [MARK_LIMIT - 1, MARK_LIMIT, MARK_LIMIT + 1])
-def test_what_is_too_long_for_a_mark_is_not_held(length):
+def test_what_is_too_long_for_a_mark_is_not_held(length: int) -> None:
     lexer, text = Stretches(), ("<" + "a" * length)[:length]
 
     parts = [part for letter in text for part in lexer.split(letter)]
@@ -153,15 +160,15 @@ HARD = {
 class Counting:
     """A pattern that counts the characters it is shown."""
 
-    def __init__(self, pattern, examined: Counter):
+    def __init__(self, pattern: re.Pattern[str], examined: Counter[str]) -> None:
         self.pattern, self.examined = pattern, examined
 
-    def search(self, text, at, most):
+    def search(self, text: str, at: int, most: int) -> re.Match[str] | None:
         found = self.pattern.search(text, at, most)
         self.examined["search"] += (found.end() if found else min(most, len(text))) - at
         return found
 
-    def fullmatch(self, text):
+    def fullmatch(self, text: str) -> re.Match[str] | None:
         self.examined["match"] += len(text)
         return self.pattern.fullmatch(text)
 
@@ -169,9 +176,11 @@ class Counting:
 @pytest.mark.parametrize("name", BARE)
 @pytest.mark.parametrize("hard", HARD.values(), ids=HARD)
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_each_character_is_examined_a_fixed_number_of_times(monkeypatch, name, hard, size):
+def test_each_character_is_examined_a_fixed_number_of_times(
+    monkeypatch: pytest.MonkeyPatch, name: str, hard: str, size: int
+) -> None:
     """Once in the search for the mark's end, and, where it lies in a mark, once for each mark of the table."""
-    examined: Counter = Counter()
+    examined: Counter[str] = Counter()
     monkeypatch.setattr(splitter, "_EDGE", Counting(splitter._EDGE, examined))
     parser = grammar_named(name).parser()
     parser._templates = [(Counting(pattern, examined), *rest) for pattern, *rest in parser._templates]
@@ -188,7 +197,7 @@ def operations(name: str, text: str, size: int) -> int:
     """Function calls, of Python's and of C's, in reading the text."""
     calls = 0
 
-    def count(_frame, event, _arg):
+    def count(_frame: FrameType, event: str, _arg: object) -> None:
         nonlocal calls
         calls += event in {"call", "c_call"}
 
@@ -206,7 +215,7 @@ def operations(name: str, text: str, size: int) -> int:
 @pytest.mark.parametrize("size", [1, 10_000])
 @pytest.mark.parametrize("hard", HARD.values(), ids=HARD)
 @pytest.mark.parametrize("name", ["async-think", "multiverse-path:strict", "apr-calling"])
-def test_twice_the_text_is_twice_the_work(name, hard, size):
+def test_twice_the_text_is_twice_the_work(name: str, hard: str, size: int) -> None:
     text = (hard * 6000)[:6000]
 
     once, twice = operations(name, text, size), operations(name, text * 2, size)
@@ -219,7 +228,9 @@ def test_twice_the_text_is_twice_the_work(name, hard, size):
 
 @pytest.mark.parametrize("name", BARE)
 @pytest.mark.parametrize("endless", ["x", "<", "<FORK-1>", "<a>"])
-def test_a_parser_keeps_no_more_than_one_tag(monkeypatch, name, endless):
+def test_a_parser_keeps_no_more_than_one_tag(
+    monkeypatch: pytest.MonkeyPatch, name: str, endless: str
+) -> None:
     monkeypatch.setattr(parsers, "TAG_LIMIT", 2000)
     chunk = (endless * 5000)[:5000]
     parser = grammar_named(name).parser()
@@ -240,11 +251,11 @@ def test_a_parser_keeps_no_more_than_one_tag(monkeypatch, name, endless):
 TEMPLATES = {template for grammar in GRAMMARS.values() for _, template, _ in grammar.parser()._templates}
 
 
-def test_the_limits_hold_every_mark():
+def test_the_limits_hold_every_mark() -> None:
     longest = max(len(template.replace("#", "123456789")) for template in TEMPLATES)
 
     assert 2 * longest <= MARK_LIMIT < TAG_LIMIT
 
 
-def test_every_mark_of_every_table_is_known_to_the_escape():
+def test_every_mark_of_every_table_is_known_to_the_escape() -> None:
     assert {f"<{slash}{name}>" for name in NAMES for slash in ("", "/")} >= TEMPLATES

@@ -1,6 +1,7 @@
 """Multiverse (arXiv 2506.09991): goals stop trunk and paths, paths may plan again, a conclusion ends the reduction."""
 
 import pytest
+from tests.dag.grammars.conftest import Reader
 
 from anabranch.dag.decoding import Tag
 from anabranch.dag.grammars.multiverse import whole_blocks
@@ -13,7 +14,7 @@ GOAL = (
 NESTED = "<Outline>2.1: odd multiples</Outline>\n<Outline>2.2: even multiples</Outline>"
 
 
-def test_the_trunk_stops_at_its_goal(read):
+def test_the_trunk_stops_at_its_goal(read: Reader) -> None:
     trunk = f"<Think>Let's think in parallel.\n<Parallel><Goal>{GOAL}</Goal>"
     told = read("multiverse:strict", trunk + "\n<Path>1: and on")
 
@@ -26,7 +27,7 @@ def test_the_trunk_stops_at_its_goal(read):
     ]
 
 
-def test_the_conclusion_ends_the_reduce_step_and_decoding_goes_on(read):
+def test_the_conclusion_ends_the_reduce_step_and_decoding_goes_on(read: Reader) -> None:
     told = read("multiverse:strict", "14, 9 and 4.</Conclusion></Parallel>\n14 + 9 - 4 = 19.</Think>")
 
     assert told.tags == [Tag(kind="conclusion")]
@@ -34,14 +35,14 @@ def test_the_conclusion_ends_the_reduce_step_and_decoding_goes_on(read):
     assert not told.stopped
 
 
-def test_a_path_stops_at_its_end(read):
+def test_a_path_stops_at_its_end(read: Reader) -> None:
     told = read("multiverse-path:strict", " 6..54, that is 9</Path>\n<Path>3:")
 
     assert told.segments == [" 6..54, that is 9</Path>"]
     assert told.stopped
 
 
-def test_a_path_may_plan_paths_of_its_own(read):
+def test_a_path_may_plan_paths_of_its_own(read: Reader) -> None:
     before = read("multiverse-path:strict", f" split: <Parallel><Goal>{NESTED}</Goal>")
     after = read("multiverse-path:strict", "5 and 4.</Conclusion></Parallel> that is 9</Path>")
 
@@ -51,14 +52,16 @@ def test_a_path_may_plan_paths_of_its_own(read):
     assert [cut.stops for cut in after.cuts] == [False, True]
 
 
-def test_a_path_is_nothing_to_the_trunk(read):
+def test_a_path_is_nothing_to_the_trunk(read: Reader) -> None:
     assert read("multiverse", "<Path>1: a</Path>").tags == []
 
 
 @pytest.mark.parametrize(
     "numbers", [("1", "3"), ("2.1", "2.3"), ("2.1", "3.2"), ("1", "1.1"), ("2.1.1", "2.2"), ("0",)]
 )
-def test_strict_outlines_count_up_behind_one_prefix(read, numbers):
+def test_strict_outlines_count_up_behind_one_prefix(
+    read: Reader, numbers: tuple[str, str] | tuple[str]
+) -> None:
     body = "".join(f"<Outline>{number}: a</Outline>" for number in numbers)
 
     (tag,) = read("multiverse-path:strict", f"<Goal>{body}</Goal>").tags
@@ -66,13 +69,13 @@ def test_strict_outlines_count_up_behind_one_prefix(read, numbers):
     assert read("multiverse-path", f"<Goal>{body}</Goal>").tags == [Tag(kind="plan", body=body)]
 
 
-def test_a_goal_without_an_outline_is_malformed(read):
+def test_a_goal_without_an_outline_is_malformed(read: Reader) -> None:
     (tag,) = read("multiverse", "<Goal>be quick</Goal>").tags
 
     assert tag == Tag(kind="plan", body="<Goal>be quick</Goal>", problem="no-outline")
 
 
-def test_there_may_be_any_number_of_paths(read):
+def test_there_may_be_any_number_of_paths(read: Reader) -> None:
     body = "".join(f"<Outline>{number}: a</Outline>" for number in range(1, 101))
 
     assert read("multiverse:strict", f"<Goal>{body}</Goal>").tags[0].problem == ""
@@ -95,5 +98,5 @@ BLOCK = "<Parallel><Goal><Outline>1: a</Outline></Goal>\n<Path>1: {}</Path>\n<Co
         ("<Parallel><Goal><Outline>1: a</Outline></Goal>", False),
     ],
 )
-def test_a_path_is_whole_where_its_marks_make_whole_blocks(text, whole):
+def test_a_path_is_whole_where_its_marks_make_whole_blocks(text: str, whole: bool) -> None:
     assert whole_blocks(text) is whole

@@ -19,7 +19,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_grammar_has_a_source_and_both_readings(name):
+def test_every_grammar_has_a_source_and_both_readings(name: str) -> None:
     for full in (name, f"{name}:lenient", f"{name}:strict"):
         grammar = grammar_named(full)
 
@@ -27,11 +27,11 @@ def test_every_grammar_has_a_source_and_both_readings(name):
         assert grammar.source.startswith("arXiv ")
 
 
-def test_there_is_no_grammar_but_these():
+def test_there_is_no_grammar_but_these() -> None:
     assert {name.partition(":")[0] for name in GRAMMARS} == set(NAMES)
 
 
-def test_a_bare_name_is_the_lenient_reading():
+def test_a_bare_name_is_the_lenient_reading() -> None:
     assert [cut.tag.problem for cut in grammar_named("async-think").parser().feed("<join-1>")] == [""]
     assert [cut.tag.problem for cut in grammar_named("async-think:strict").parser().feed("<join-1>")] == [
         "spelling"
@@ -39,7 +39,7 @@ def test_a_bare_name_is_the_lenient_reading():
 
 
 @pytest.mark.parametrize("name", ["asyncthink", "", "async-think:", "async-think:loose", ":strict"])
-def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(name):
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(name: str) -> None:
     with pytest.raises(UnknownGrammar, match=r"known: async-think, .*apr.*:lenient or :strict") as refusal:
         grammar_named(name)
 
@@ -47,7 +47,7 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(name):
     assert isinstance(refusal.value, DagError)
 
 
-def test_two_branches_never_share_a_parser():
+def test_two_branches_never_share_a_parser() -> None:
     grammar = grammar_named("async-think")
     one, other = grammar.parser(), grammar.parser()
 

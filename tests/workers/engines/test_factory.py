@@ -1,15 +1,17 @@
 """An engine is made of its settings, and the registry knows every kind."""
 
 import json
+from pathlib import Path
 
 import pytest
+from tests.workers.conftest import RequestFor
 
 from anabranch.workers.engines.factory import ENGINES, build_engine
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.scripted import ScriptedSettings
 
 
-async def test_the_scripted_engine_takes_a_script_by_path(tmp_path, request_for):
+async def test_the_scripted_engine_takes_a_script_by_path(tmp_path: Path, request_for: RequestFor) -> None:
     path = tmp_path / "script.json"
     path.write_text(json.dumps({"rules": [{"text": "one two"}]}))
     engine = build_engine(ScriptedSettings(script=path, chunk_tokens=2))
@@ -18,23 +20,23 @@ async def test_the_scripted_engine_takes_a_script_by_path(tmp_path, request_for)
     assert (engine.capabilities.name, engine.capabilities.model) == ("scripted", "scripted")
 
 
-def test_an_upstream_needs_its_url():
+def test_an_upstream_needs_its_url() -> None:
     with pytest.raises(ValueError, match="base URL"):
         OpenAISettings()
 
 
-def test_an_upstreams_key_is_not_shown():
+def test_an_upstreams_key_is_not_shown() -> None:
     assert "secret" not in repr(OpenAISettings(base_url="http://host/v1", api_key="secret"))
 
 
 @pytest.mark.parametrize("settings", [OpenAISettings(base_url="http://host/v1"), ScriptedSettings()])
-def test_an_engine_that_computes_elsewhere_takes_no_gpu(settings):
+def test_an_engine_that_computes_elsewhere_takes_no_gpu(settings: OpenAISettings | ScriptedSettings) -> None:
     assert settings.on_gpus(0) == settings
     with pytest.raises(ValueError, match="no GPU"):
         settings.on_gpus(1)
 
 
-def test_every_engine_is_had_by_its_name():
+def test_every_engine_is_had_by_its_name() -> None:
     assert {name: kind.name for name, kind in ENGINES.items()} == {
         "vllm": "vllm",
         "openai": "openai",

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from tests.workers.conftest import RequestFor
 
 from anabranch.dag.decoding import Decoding, Finish, Structure
 from anabranch.dag.ids import BranchId
@@ -13,6 +14,9 @@ from anabranch.dag.policies.graphs.plan import Plan, plan_schema, planning, read
 from anabranch.dag.policies.parts.judge import judge
 from anabranch.dag.policies.parts.skeleton import skeleton_form
 from anabranch.dag.text import Context, Message, say
+from anabranch.workers.engines.protocol import Engine
+from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.messages import DecodeRequest
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
@@ -26,18 +30,22 @@ QUESTIONS = (
 )
 
 
-def asking(request_for, messages: tuple[Message, ...], decoding: Decoding, seed: int):
+def asking(
+    request_for: RequestFor, messages: tuple[Message, ...], decoding: Decoding, seed: int
+) -> DecodeRequest:
     context = Context(tuple((message.role, "".join(map(str, message.parts))) for message in messages))
     request = request_for(BranchId(f"0.{seed + 1}"), max_tokens=decoding.max_tokens)
     return replace(request, context=context, decoding=decoding, seed=seed)
 
 
-async def written(engine, request) -> tuple[str, Finish]:
+async def written(engine: Engine, request: DecodeRequest) -> tuple[str, Finish]:
     chunks = [chunk async for chunk in engine.decode(request)]
     return "".join(chunk.text for chunk in chunks), chunks[-1].finish
 
 
-async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(vllm_engine, request_for):
+async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     decoding = Decoding(
         structure=Structure(json_schema=plan_schema(4)), max_tokens=tokens_for(4), temperature=1.0
     )
@@ -52,7 +60,7 @@ async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(vllm_eng
     assert any(plan != Plan() for plan in plans)
 
 
-async def test_a_skeleton_is_a_list_of_short_points(vllm_engine, request_for):
+async def test_a_skeleton_is_a_list_of_short_points(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     decoding = Decoding(structure=skeleton_form(5), max_tokens=200, temperature=1.0)
     ask = say(
         "user", "What are the advantages of a small town? Give only the skeleton of your answer, a list."
@@ -66,7 +74,7 @@ async def test_a_skeleton_is_a_list_of_short_points(vllm_engine, request_for):
         assert all(len(point.split()) <= 5 for _, point in points)
 
 
-async def test_a_judge_gives_a_mark(vllm_engine, request_for):
+async def test_a_judge_gives_a_mark(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     child = judge("A proposed answer:\n\n7 times 8 is 56.")
     messages = (say("user", "What is 7 times 8?"), *child.messages)
     text, finish = await written(vllm_engine, asking(request_for, messages, child.decoding, 0))

@@ -1,12 +1,14 @@
 """Parameters that an upstream does not know are learned from its first refusal, and can be said beforehand."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.workers.conftest import Connect, RequestFor
 from tests.workers.engines.misbehaviours import TEXT, raw, refuses, whole
-from tests.workers.engines.upstream import Answer, decoded, fault_of, text_in
+from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, text_in
 
 
 def openai(parameter: str, instead: str = "") -> dict[str, Any]:
@@ -29,7 +31,7 @@ def pydantic(parameter: str) -> dict[str, Any]:
     return {"detail": [fault]}
 
 
-def refusing(*refusals: tuple[str, int, Any]):
+def refusing(*refusals: tuple[str, int, Any]) -> Callable[[dict[str, Any]], Answer | None]:
     """Refuses whoever sends one of these parameters."""
 
     def answer(asked: dict[str, Any]) -> Answer | None:
@@ -38,11 +40,13 @@ def refusing(*refusals: tuple[str, int, Any]):
     return answer
 
 
-def newest(upstream) -> dict[str, Any]:
+def newest(upstream: Upstream) -> dict[str, Any]:
     return upstream.asked[-1]
 
 
-async def test_a_parameter_is_renamed_as_the_refusal_says(upstream, connect, request_for):
+async def test_a_parameter_is_renamed_as_the_refusal_says(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.answer = refusing(("max_tokens", 400, openai("max_tokens", "max_completion_tokens")))
     engine = connect()
     assert text_in(await decoded(engine, request_for(max_tokens=9))) == TEXT
@@ -53,7 +57,9 @@ async def test_a_parameter_is_renamed_as_the_refusal_says(upstream, connect, req
     assert len(upstream.asked) == 3  # the second decode knew
 
 
-async def test_what_the_operator_said_is_not_unlearned(upstream, connect, request_for):
+async def test_what_the_operator_said_is_not_unlearned(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.answer = refusing(("max_completion_tokens", 422, pydantic("max_completion_tokens")))
     engine = connect(parameters={"max_tokens": "max_completion_tokens"})
     assert (await fault_of(engine, request_for())).cause == "refused"
@@ -85,7 +91,9 @@ async def test_what_the_operator_said_is_not_unlearned(upstream, connect, reques
         ("top_p", 400, b"top_p is not supported"),
     ],
 )
-async def test_a_dispensable_parameter_is_left_out(upstream, connect, request_for, parameter, status, body):
+async def test_a_dispensable_parameter_is_left_out(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, parameter: str, status: int, body: Any
+) -> None:
     upstream.answer = refusing((parameter, status, body))
     chunks = await decoded(connect(), request_for(temperature=0.5, top_p=0.9))
     assert text_in(chunks) == TEXT
@@ -94,7 +102,9 @@ async def test_a_dispensable_parameter_is_left_out(upstream, connect, request_fo
     assert others <= newest(upstream).keys()
 
 
-async def test_one_refusal_after_the_other_is_learned(upstream, connect, request_for):
+async def test_one_refusal_after_the_other_is_learned(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.answer = refusing(
         ("max_tokens", 400, openai("max_tokens", "max_completion_tokens")),
         ("seed", 422, pydantic("seed")),
@@ -106,7 +116,9 @@ async def test_one_refusal_after_the_other_is_learned(upstream, connect, request
     assert newest(upstream).keys() == {"model", "messages", "max_completion_tokens", "stream"}
 
 
-async def test_where_nothing_streams_the_whole_is_read(upstream, connect, request_for):
+async def test_where_nothing_streams_the_whole_is_read(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     def answer(asked: dict[str, Any]) -> Answer:
         return refuses(400, openai("stream")) if "stream" in asked else raw(json.dumps(whole()).encode())
 
@@ -123,7 +135,9 @@ async def test_where_nothing_streams_the_whole_is_read(upstream, connect, reques
         "this model is not available",
     ],
 )
-async def test_other_refusals_teach_nothing(upstream, connect, request_for, message):
+async def test_other_refusals_teach_nothing(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, message: str
+) -> None:
     upstream.answer = refuses(400, without_param(message))
     fault = await fault_of(connect(), request_for(temperature=3.0))
     assert (fault.cause, fault.retryable) == ("refused", False)
@@ -131,7 +145,9 @@ async def test_other_refusals_teach_nothing(upstream, connect, request_for, mess
     assert len(upstream.asked) == 1
 
 
-async def test_a_limit_is_never_left_out(upstream, connect, request_for):
+async def test_a_limit_is_never_left_out(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.answer = refusing(
         ("max_tokens", 400, openai("max_tokens")),
         ("max_completion_tokens", 400, openai("max_completion_tokens")),
@@ -142,7 +158,9 @@ async def test_a_limit_is_never_left_out(upstream, connect, request_for):
     assert len(upstream.asked) == 2
 
 
-async def test_what_a_model_refuses_is_still_sent_to_others(upstream, connect, request_for):
+async def test_what_a_model_refuses_is_still_sent_to_others(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.answer = lambda asked: (
         refuses(400, openai("seed")) if asked["model"] == "old" and "seed" in asked else None
     )
@@ -153,7 +171,9 @@ async def test_what_a_model_refuses_is_still_sent_to_others(upstream, connect, r
     assert "seed" in newest(upstream)
 
 
-async def test_what_an_upstream_calls_otherwise_can_be_said(upstream, connect, request_for):
+async def test_what_an_upstream_calls_otherwise_can_be_said(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     engine = connect(parameters={"seed": "random_seed", "stream_options": None})
     await decoded(engine, request_for())
     assert newest(upstream)["random_seed"] == 0

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from tests.workers.conftest import Connect, RequestFor
 from tests.workers.engines.misbehaviours import PAGE, raw, refuses
-from tests.workers.engines.upstream import Answer, decoded, fault_of, spent, text_in
+from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, spent, text_in
 
 from anabranch.dag.decoding import Finish, Structure, Usage
 from anabranch.dag.text import Context
@@ -16,21 +18,23 @@ from anabranch.workers.errors import ModelUnavailable
 # -- what is served
 
 
-def test_it_takes_the_first_model_that_the_upstream_lists(upstream, connect):
+def test_it_takes_the_first_model_that_the_upstream_lists(upstream: Upstream, connect: Connect) -> None:
     upstream.models = ("first", "second")
     assert connect().capabilities.model == "first"
     assert connect(model="second").capabilities.model == "second"
 
 
 @pytest.mark.parametrize("name", ["max_model_len", "context_length", "context_window"])
-def test_it_knows_the_model_length_by_any_of_its_names(upstream, connect, name):
+def test_it_knows_the_model_length_by_any_of_its_names(
+    upstream: Upstream, connect: Connect, name: str
+) -> None:
     assert connect().capabilities.max_model_len == UNKNOWN_MODEL_LEN
     upstream.card = {name: 4096}
     assert connect().capabilities.max_model_len == 4096
     assert connect(max_model_len=1000).capabilities.max_model_len == 1000
 
 
-def test_an_upstream_that_lists_nothing_needs_the_models_name(upstream, connect):
+def test_an_upstream_that_lists_nothing_needs_the_models_name(upstream: Upstream, connect: Connect) -> None:
     upstream.models = ()
     with pytest.raises(ModelUnavailable, match="serves no model at present"):
         connect()
@@ -49,14 +53,16 @@ def test_an_upstream_that_lists_nothing_needs_the_models_name(upstream, connect)
         {"data": [None, 7, {}, {"id": ""}, {"id": "first", "max_model_len": 4096}]},
     ],
 )
-def test_it_reads_lists_of_any_form(upstream, connect, listing):
+def test_it_reads_lists_of_any_form(upstream: Upstream, connect: Connect, listing: Any) -> None:
     upstream.listed = raw(json.dumps(listing).encode())
     told = connect().capabilities
     assert (told.model, told.max_model_len) == ("first", 4096)
 
 
 @pytest.mark.parametrize("length", [None, "4096", 0, -1, True, 3.5])
-def test_a_length_that_makes_no_sense_is_none(upstream, connect, length):
+def test_a_length_that_makes_no_sense_is_none(
+    upstream: Upstream, connect: Connect, length: bool | float | str | None
+) -> None:
     upstream.card = {"max_model_len": length}
     assert connect().capabilities.max_model_len == UNKNOWN_MODEL_LEN
 
@@ -73,26 +79,30 @@ def test_a_length_that_makes_no_sense_is_none(upstream, connect, length):
         (Answer(pieces=(b'{"data"',), then="cut"), "does not answer"),
     ],
 )
-def test_a_list_that_is_none_is_told_in_words(upstream, connect, listed, told):
+def test_a_list_that_is_none_is_told_in_words(
+    upstream: Upstream, connect: Connect, listed: Answer, told: str
+) -> None:
     upstream.listed = listed
     with pytest.raises(ModelUnavailable, match=told):
         connect()
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 501])
-def test_a_model_that_is_named_needs_no_list(upstream, connect, status):
+def test_a_model_that_is_named_needs_no_list(upstream: Upstream, connect: Connect, status: int) -> None:
     upstream.listed = refuses(status, b"")
     assert connect(model="known-to-work").capabilities.model == "known-to-work"
 
 
-def test_the_key_is_nowhere_to_be_read():
+def test_the_key_is_nowhere_to_be_read() -> None:
     assert "secret" not in repr(OpenAISettings(base_url="http://host/v1", api_key="secret"))
 
 
 # -- what is asked
 
 
-async def test_it_asks_what_the_request_says(upstream, connect, request_for):
+async def test_it_asks_what_the_request_says(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     request = request_for(prompt="2+2?", temperature=0.5, stop=("END",), max_tokens=9)
     await decoded(connect(api_key="mine"), replace(request, seed=2**63 + 3, model="other"))
 
@@ -111,24 +121,32 @@ async def test_it_asks_what_the_request_says(upstream, connect, request_for):
     assert upstream.keys == ["Bearer mine"]
 
 
-async def test_it_never_asks_for_more_than_the_model_takes(upstream, connect, request_for):
+async def test_it_never_asks_for_more_than_the_model_takes(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.card = {"max_model_len": 1024}  # vLLM refuses what is beyond
     await decoded(connect(), request_for(max_tokens=5000))
     assert upstream.asked[0]["max_tokens"] == 1024
 
 
-async def test_a_length_that_nobody_named_is_left_to_the_upstream(connect, upstream, request_for):
+async def test_a_length_that_nobody_named_is_left_to_the_upstream(
+    connect: Connect, upstream: Upstream, request_for: RequestFor
+) -> None:
     await decoded(connect(), request_for(max_tokens=None))
     assert "max_tokens" not in upstream.asked[0]
 
 
-async def test_without_a_key_it_never_sends_somebody_elses(upstream, connect, request_for, monkeypatch):
+async def test_without_a_key_it_never_sends_somebody_elses(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-host")
     await decoded(connect(), request_for())
     assert upstream.keys == ["Bearer none"]
 
 
-async def test_a_begun_turn_is_the_last_message(upstream, connect, request_for):
+async def test_a_begun_turn_is_the_last_message(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     begun = replace(request_for(), context=Context((("user", "2+2?"),), "It is"))
     await decoded(connect(), begun)
     upstream.owned_by = "vllm"
@@ -141,7 +159,9 @@ async def test_a_begun_turn_is_the_last_message(upstream, connect, request_for):
     assert to_vllm["add_generation_prompt"] is False
 
 
-async def test_a_schema_is_the_protocols_own(upstream, connect, request_for):
+async def test_a_schema_is_the_protocols_own(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     await decoded(connect(), request_for(structure=Structure(json_schema=schema)))
     assert upstream.asked[0]["response_format"]["json_schema"]["schema"] == schema
@@ -155,8 +175,12 @@ async def test_a_schema_is_the_protocols_own(upstream, connect, request_for):
     ],
 )
 async def test_other_forms_are_asked_of_vllm_and_refused_elsewhere(
-    upstream, connect, request_for, structure, in_vllms_words
-):
+    upstream: Upstream,
+    connect: Connect,
+    request_for: RequestFor,
+    structure: Structure,
+    in_vllms_words: dict[str, object],
+) -> None:
     fault = await fault_of(connect(), request_for(structure=structure))
     assert (fault.cause, fault.retryable, upstream.asked) == ("refused", False, [])
 
@@ -165,7 +189,7 @@ async def test_other_forms_are_asked_of_vllm_and_refused_elsewhere(
     assert upstream.asked[0]["structured_outputs"] == in_vllms_words
 
 
-async def test_a_raw_prompt_is_refused(connect, request_for):
+async def test_a_raw_prompt_is_refused(connect: Connect, request_for: RequestFor) -> None:
     engine = connect()
     fault = await fault_of(engine, replace(request_for(), context=Context((), "raw")))
     assert (fault.cause, fault.retryable) == ("refused", False)
@@ -175,7 +199,9 @@ async def test_a_raw_prompt_is_refused(connect, request_for):
 # -- what is read
 
 
-async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(upstream, connect, request_for):
+async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.usage = spent(prompt=11, completion=7, cached=4)
     *chunks, last = await decoded(connect(), request_for())
 
@@ -189,7 +215,7 @@ async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(upstre
     assert not last.usage_estimated
 
 
-async def test_vllm_counts_all_along(upstream, connect, request_for):
+async def test_vllm_counts_all_along(upstream: Upstream, connect: Connect, request_for: RequestFor) -> None:
     upstream.owned_by, upstream.usage_all_along, upstream.usage = "vllm", True, spent(completion=7)
     chunks = await decoded(connect(), request_for())
 
@@ -198,19 +224,25 @@ async def test_vllm_counts_all_along(upstream, connect, request_for):
     assert chunks[0].usage.prompt_tokens == 11
 
 
-async def test_an_upstream_that_counts_nothing_is_estimated_and_says_so(connect, request_for):
+async def test_an_upstream_that_counts_nothing_is_estimated_and_says_so(
+    connect: Connect, request_for: RequestFor
+) -> None:
     last = (await decoded(connect(), request_for()))[-1]
     assert last.usage == Usage(completion_tokens=3)
     assert last.usage_estimated
 
 
-async def test_a_stop_string_is_put_back_where_the_upstream_names_it(upstream, connect, request_for):
+async def test_a_stop_string_is_put_back_where_the_upstream_names_it(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.pieces, upstream.stop_reason = ("<answer>4",), "</answer>"
     chunks = await decoded(connect(), request_for(stop=("</answer>",)))
     assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
 
 
-async def test_a_stop_string_that_the_upstream_left_in_is_not_doubled(upstream, connect, request_for):
+async def test_a_stop_string_that_the_upstream_left_in_is_not_doubled(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.pieces = ("<answer>4</ans", "wer>")
     for upstream.stop_reason in ("</answer>", None):
         chunks = await decoded(connect(), request_for(stop=("</answer>",)))
@@ -218,8 +250,8 @@ async def test_a_stop_string_that_the_upstream_left_in_is_not_doubled(upstream, 
 
 
 async def test_vllm_is_asked_for_special_tokens_and_to_leave_out_what_ends_the_text(
-    upstream, connect, request_for
-):
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.owned_by = "vllm"
     await decoded(connect(), request_for())
     asked = upstream.asked[0]
@@ -228,17 +260,21 @@ async def test_vllm_is_asked_for_special_tokens_and_to_leave_out_what_ends_the_t
 
 
 @pytest.mark.parametrize("stop_reason", [None, 128009])
-async def test_an_end_that_is_not_named_is_the_models_own(upstream, connect, request_for, stop_reason):
+async def test_an_end_that_is_not_named_is_the_models_own(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, stop_reason: int | None
+) -> None:
     upstream.stop_reason = stop_reason
     chunks = await decoded(connect(), request_for(stop=("</answer>",)))
     assert (text_in(chunks), chunks[-1].finish) == ("The answer is 4.", Finish.EOS)
 
 
-async def test_a_text_cut_by_its_length_says_so(upstream, connect, request_for):
+async def test_a_text_cut_by_its_length_says_so(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.finish = "length"
     assert (await decoded(connect(), request_for()))[-1].finish is Finish.LENGTH
 
 
-async def test_tokens_are_estimated_by_the_byte(connect):
+async def test_tokens_are_estimated_by_the_byte(connect: Connect) -> None:
     engine = connect()
     assert [await engine.count_tokens(text) for text in ("", "word", "words", "日本語")] == [0, 1, 2, 3]

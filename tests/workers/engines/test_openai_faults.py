@@ -5,6 +5,7 @@ import socket
 from contextlib import aclosing
 
 import pytest
+from tests.workers.conftest import Connect, RequestFor
 from tests.workers.engines.upstream import Upstream, decoded, fault_of, serving
 
 from anabranch.workers.engines.openai.engine import OpenAIEngine
@@ -33,8 +34,14 @@ TOO_LONG = "This model's maximum context length is 4096 tokens."
     ],
 )
 async def test_a_refusal_is_a_fault_and_says_whether_to_try_again(
-    upstream, connect, request_for, status, body, cause, retryable
-):
+    upstream: Upstream,
+    connect: Connect,
+    request_for: RequestFor,
+    status: int,
+    body: dict[str, str],
+    cause: str,
+    retryable: bool,
+) -> None:
     upstream.error = (status, body)
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.retryable) == (cause, retryable)
@@ -42,13 +49,17 @@ async def test_a_refusal_is_a_fault_and_says_whether_to_try_again(
     assert len(upstream.asked) == 1  # retries are the organizer's
 
 
-async def test_a_refusal_told_inside_the_stream_is_a_refusal_too(upstream, connect, request_for):
+async def test_a_refusal_told_inside_the_stream_is_a_refusal_too(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.error_inside = {"message": "invalid regex", "type": "BadRequestError", "code": 400}
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.detail, fault.retryable) == ("refused", "invalid regex", False)
 
 
-async def test_an_error_told_inside_the_stream_comes_after_the_text(upstream, connect, request_for):
+async def test_an_error_told_inside_the_stream_comes_after_the_text(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.error_inside = {"message": "out of memory"}
     chunks = connect().decode(request_for())
     assert [(await anext(chunks)).text for _ in range(3)] == ["The ", "answer ", "is 4."]
@@ -56,19 +67,23 @@ async def test_an_error_told_inside_the_stream_comes_after_the_text(upstream, co
         await anext(chunks)
 
 
-async def test_a_connection_that_breaks_is_an_upstream_that_is_away(upstream, connect, request_for):
+async def test_a_connection_that_breaks_is_an_upstream_that_is_away(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.breaks, upstream.finish = True, None
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.retryable) == ("upstream-away", True)
 
 
-async def test_a_stream_that_ends_without_a_reason_is_not_taken_for_an_answer(upstream, connect, request_for):
+async def test_a_stream_that_ends_without_a_reason_is_not_taken_for_an_answer(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.finish = None
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.detail) == ("upstream-away", "the stream ended in the middle of the text")
 
 
-async def test_an_upstream_that_went_away_after_the_start(request_for):
+async def test_an_upstream_that_went_away_after_the_start(request_for: RequestFor) -> None:
     upstream = Upstream()
     with serving(upstream):
         engine = OpenAIEngine(OpenAISettings(base_url=upstream.url))
@@ -78,26 +93,32 @@ async def test_an_upstream_that_went_away_after_the_start(request_for):
     await engine.close()
 
 
-async def test_silence_is_a_timeout(upstream, connect, request_for):
+async def test_silence_is_a_timeout(upstream: Upstream, connect: Connect, request_for: RequestFor) -> None:
     upstream.hang_after = 2
     fault = await fault_of(connect(silence=0.2), request_for())
     assert (fault.cause, fault.retryable) == ("timeout", True)
 
 
-async def test_a_filter_of_the_upstream_is_a_refusal(upstream, connect, request_for):
+async def test_a_filter_of_the_upstream_is_a_refusal(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.finish = "content_filter"
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.retryable) == ("refused", False)
 
 
-async def test_closing_the_stream_tells_the_upstream_to_stop(upstream, connect, request_for):
+async def test_closing_the_stream_tells_the_upstream_to_stop(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.hang_after = 2
     async with aclosing(connect().decode(request_for())) as chunks:
         await anext(chunks)
     assert await asyncio.to_thread(upstream.left.wait, 60)
 
 
-async def test_cancelling_the_consumer_tells_the_upstream_to_stop(upstream, connect, request_for):
+async def test_cancelling_the_consumer_tells_the_upstream_to_stop(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.hang_after = 2
     engine = connect()
     waiting = asyncio.create_task(decoded(engine, request_for()))
@@ -109,21 +130,25 @@ async def test_cancelling_the_consumer_tells_the_upstream_to_stop(upstream, conn
     assert await asyncio.to_thread(upstream.left.wait, 60)
 
 
-def test_an_upstream_that_is_away_is_told_at_the_start():
+def test_an_upstream_that_is_away_is_told_at_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
     with pytest.raises(ModelUnavailable, match=f"{url} does not answer"):
         OpenAIEngine(OpenAISettings(base_url=url))
 
 
-async def test_one_connection_serves_one_decode_after_the_other(upstream, connect, request_for):
+async def test_one_connection_serves_one_decode_after_the_other(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     engine = connect()
     for _ in range(3):
         await decoded(engine, request_for())
     assert len(set(upstream.connections)) == 1
 
 
-async def test_a_key_that_the_upstream_repeats_is_not_told(upstream, connect, request_for):
+async def test_a_key_that_the_upstream_repeats_is_not_told(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
     upstream.error = (401, {"message": "no such key: sk-very-secret"})
     fault = await fault_of(connect(api_key="sk-very-secret"), request_for())
     assert "secret" not in fault.detail

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
+from tests.workers.conftest import Connect, RequestFor
 from tests.workers.engines.misbehaviours import FAILED, READ
 from tests.workers.engines.upstream import Upstream, serving
 
@@ -21,23 +22,25 @@ def serving_all() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def upstream(serving_all) -> Upstream:
+def upstream(serving_all: Upstream) -> Upstream:
     serving_all.asked.clear()
     return serving_all
 
 
 @pytest.fixture(autouse=True)
-def _short_lingering(monkeypatch):
+def _short_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openai_engine, "LINGER_SECONDS", 0.2)
 
 
-async def test_there_are_more_than_forty():
+async def test_there_are_more_than_forty() -> None:
     assert len(READ) + len(FAILED) >= 40
     assert not READ.keys() & FAILED.keys()
 
 
 @pytest.mark.parametrize("name", READ)
-async def test_the_text_is_read_to_its_end(upstream, connect, request_for, name):
+async def test_the_text_is_read_to_its_end(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, name: str
+) -> None:
     answer, expected = READ[name]
     upstream.answer = answer
     async with aclosing(connect().decode(request_for(stop=("END",)))) as chunks:
@@ -57,7 +60,9 @@ async def test_the_text_is_read_to_its_end(upstream, connect, request_for, name)
 
 
 @pytest.mark.parametrize("name", FAILED)
-async def test_the_text_is_kept_and_the_fault_told(upstream, connect, request_for, name):
+async def test_the_text_is_kept_and_the_fault_told(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, name: str
+) -> None:
     answer, expected = FAILED[name]
     upstream.answer = answer
     kept, told = [], None

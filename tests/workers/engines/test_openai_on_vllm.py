@@ -10,47 +10,56 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from tests.workers.conftest import RequestFor
 from tests.workers.engines.upstream import decoded, fault_of, text_in
 
 from anabranch.dag.decoding import Finish, Structure
-from anabranch.dag.text import Context
+from anabranch.dag.text import Context, Role
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
+from anabranch.workers.messages import DecodeRequest
 
 pytestmark = [pytest.mark.real]
 
 SAID = "<Goal>abc</Goal>def"
-HI = (("user", "hi"),)
+HI: tuple[tuple[Role, str], ...] = (("user", "hi"),)
 PROMPT = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 PROMPT_TOKENS = 1 + 5 + 2 + 2 + 1 + 10
 """One for a special token, one for each other letter."""
 
 
 @pytest.fixture
-async def engine(reciting_upstream) -> AsyncIterator[OpenAIEngine]:
+async def engine(reciting_upstream: str) -> AsyncIterator[OpenAIEngine]:
     engine = OpenAIEngine(OpenAISettings(base_url=reciting_upstream))
     yield engine
     await engine.close()
 
 
 @pytest.fixture
-async def by_chat(engine) -> OpenAIEngine:
+async def by_chat(engine: OpenAIEngine) -> OpenAIEngine:
     """As behind a gateway that lets only the API itself through."""
     engine._upstream = replace(engine._upstream, tokenizes=False)
     return engine
 
 
-def asking(request_for, continuation="", messages=HI, **rest):
+def asking(
+    request_for: RequestFor,
+    continuation: str = "",
+    messages: tuple[tuple[Role, str], ...] = HI,
+    **rest: object,
+) -> DecodeRequest:
     return replace(request_for(temperature=0.0, **rest), context=Context(messages, continuation))
 
 
-async def test_it_knows_what_it_speaks_to(engine):
+async def test_it_knows_what_it_speaks_to(engine: OpenAIEngine) -> None:
     told = engine.capabilities
     assert (told.model, told.max_model_len, told.raw_prompts) == ("reciting", 512, True)
     assert await engine.count_tokens("<Goal>ab") == 3
 
 
-async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_not(engine, request_for):
+async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_not(
+    engine: OpenAIEngine, request_for: RequestFor
+) -> None:
     chunks = await decoded(engine, asking(request_for))
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
     assert [chunk.text for chunk in chunks[:3]] == ["<Goal>", "a", "b"]
@@ -61,20 +70,24 @@ async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_
 
 
 @pytest.mark.parametrize(("stop", "text"), [("</Goal>", "<Goal>abc</Goal>"), ("de", "<Goal>abc</Goal>de")])
-async def test_stops_stop_and_stay_in_the_text(engine, request_for, stop, text):
+async def test_stops_stop_and_stay_in_the_text(
+    engine: OpenAIEngine, request_for: RequestFor, stop: str, text: str
+) -> None:
     chunks = await decoded(engine, asking(request_for, stop=(stop, "nowhere")))
     assert (text_in(chunks), chunks[-1].finish) == (text, Finish.STOP)
 
 
 @pytest.mark.parametrize("begun", ["<Goal>", "<Goal>ab", "<Goal>abc</Goal>", "<Goal>abc</Goal>de"])
-async def test_a_turn_goes_on_from_anywhere_to_the_letter(engine, request_for, begun):
+async def test_a_turn_goes_on_from_anywhere_to_the_letter(
+    engine: OpenAIEngine, request_for: RequestFor, begun: str
+) -> None:
     chunks = await decoded(engine, asking(request_for, begun))
     assert begun + text_in(chunks) == SAID
     prompt_tokens = PROMPT_TOKENS + len(begun.replace("<Goal>", "G").replace("</Goal>", "G"))
     assert chunks[-1].usage.prompt_tokens == prompt_tokens  # no thought was put before it
 
 
-async def test_a_raw_prompt_is_read_as_it_is(engine, request_for):
+async def test_a_raw_prompt_is_read_as_it_is(engine: OpenAIEngine, request_for: RequestFor) -> None:
     chunks = await decoded(engine, asking(request_for, "say:<Goal>a", messages=()))
     assert text_in(chunks) == "bc</Goal>def"
     assert chunks[-1].usage.prompt_tokens == len("say:Ga")
@@ -82,46 +95,52 @@ async def test_a_raw_prompt_is_read_as_it_is(engine, request_for):
     assert (text_in(as_chat), as_chat[-1].usage.prompt_tokens) == (SAID, PROMPT_TOKENS)
 
 
-async def test_what_a_user_wrote_ends_no_turn(engine, request_for):
+async def test_what_a_user_wrote_ends_no_turn(engine: OpenAIEngine, request_for: RequestFor) -> None:
     chunks = await decoded(engine, asking(request_for, messages=(("user", "hi<|im_end|>\n"),)))
     read = chunks[-1].usage.prompt_tokens - PROMPT_TOKENS
     assert read == len("<\u2060|im_end|>\n".encode())
     assert text_in(chunks) == SAID
 
 
-async def test_forms_are_kept(engine, request_for):
+async def test_forms_are_kept(engine: OpenAIEngine, request_for: RequestFor) -> None:
     chosen = await decoded(engine, asking(request_for, structure=Structure(choice=("yes", "no"))))
     assert text_in(chosen) in ("yes", "no")
     number = await decoded(engine, asking(request_for, structure=Structure(regex="[0-9]{3}")))
     assert text_in(number).isdecimal()
 
 
-async def test_a_text_is_as_long_as_was_asked_or_as_there_is_room(engine, request_for):
+async def test_a_text_is_as_long_as_was_asked_or_as_there_is_room(
+    engine: OpenAIEngine, request_for: RequestFor
+) -> None:
     asked = await decoded(engine, asking(request_for, "z", max_tokens=7))
     assert (text_in(asked), asked[-1].finish) == ("z" * 7, Finish.LENGTH)
     unasked = await decoded(engine, asking(request_for, "z", max_tokens=None))
     assert (len(text_in(unasked)), unasked[-1].finish) == (512 - PROMPT_TOKENS - 1, Finish.LENGTH)
 
 
-async def test_a_prompt_without_room_for_an_answer_is_told_as_too_long(engine, request_for):
+async def test_a_prompt_without_room_for_an_answer_is_told_as_too_long(
+    engine: OpenAIEngine, request_for: RequestFor
+) -> None:
     for length in (512, 3000):
         fault = await fault_of(engine, asking(request_for, "y" * length, messages=()))
         assert (fault.cause, fault.retryable) == ("prompt-too-long", False)
         assert f"{length} tokens" in fault.detail
 
 
-async def test_an_empty_prompt_is_refused(engine, request_for):
+async def test_an_empty_prompt_is_refused(engine: OpenAIEngine, request_for: RequestFor) -> None:
     fault = await fault_of(engine, asking(request_for, messages=()))
     assert (fault.cause, fault.detail) == ("refused", "the prompt is empty")
 
 
-async def test_a_model_that_is_not_served_is_refused(engine, request_for):
+async def test_a_model_that_is_not_served_is_refused(engine: OpenAIEngine, request_for: RequestFor) -> None:
     fault = await fault_of(engine, replace(asking(request_for), model="another"))
     assert (fault.cause, fault.retryable) == ("refused", False)
     assert "another" in fault.detail
 
 
-async def test_a_decode_that_is_left_ends_in_the_server(engine, request_for, reciting_upstream):
+async def test_a_decode_that_is_left_ends_in_the_server(
+    engine: OpenAIEngine, request_for: RequestFor, reciting_upstream: str
+) -> None:
     async with aclosing(engine.decode(asking(request_for, "z", max_tokens=None))) as chunks:
         await anext(chunks)
     async with asyncio.timeout(60), httpx.AsyncClient() as client:
@@ -132,7 +151,9 @@ async def test_a_decode_that_is_left_ends_in_the_server(engine, request_for, rec
             await asyncio.sleep(0.05)
 
 
-async def test_without_a_tokenizer_chat_sees_tags_and_stops_too(by_chat, request_for):
+async def test_without_a_tokenizer_chat_sees_tags_and_stops_too(
+    by_chat: OpenAIEngine, request_for: RequestFor
+) -> None:
     chunks = await decoded(by_chat, asking(request_for))
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
     stopped = await decoded(by_chat, asking(request_for, stop=("</Goal>",)))
@@ -141,6 +162,8 @@ async def test_without_a_tokenizer_chat_sees_tags_and_stops_too(by_chat, request
     assert text_in(begun) == "c</Goal>def"
 
 
-async def test_without_a_tokenizer_a_raw_prompt_is_refused(by_chat, request_for):
+async def test_without_a_tokenizer_a_raw_prompt_is_refused(
+    by_chat: OpenAIEngine, request_for: RequestFor
+) -> None:
     fault = await fault_of(by_chat, asking(request_for, "raw", messages=()))
     assert (fault.cause, by_chat.capabilities.raw_prompts) == ("refused", False)

@@ -34,7 +34,7 @@ NOW = 1_800_000_000.0
         ({"x-ratelimit-reset": "whenever"}, 0.0),
     ],
 )
-def test_headers(headers, seconds):
+def test_headers(headers: dict[str, str], seconds: float) -> None:
     assert told_wait(headers, "", NOW) == pytest.approx(seconds)
 
 
@@ -48,7 +48,7 @@ def test_headers(headers, seconds):
         ("try again in a while", 0.0),
     ],
 )
-def test_words(message, seconds):
+def test_words(message: str, seconds: float) -> None:
     assert told_wait({}, message, NOW) == pytest.approx(seconds)
 
 
@@ -59,5 +59,5 @@ VALUES = st.text(st.sampled_from("0123456789.hms :-+eGMT,JanFri"), max_size=30)
 
 
 @given(st.dictionaries(NAMES, VALUES), st.text(max_size=30))
-def test_nothing_that_is_told_breaks_it_or_lies_in_the_past(headers, message):
+def test_nothing_that_is_told_breaks_it_or_lies_in_the_past(headers: dict[str, str], message: str) -> None:
     assert 0.0 <= told_wait(headers, message, NOW) < float("inf")

@@ -1,26 +1,31 @@
 """The scripted engine obeys what any engine obeys, so that what runs on it also runs on a model."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.workers.conftest import RequestFor
 
 from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules, reckon, script_from, script_of
 from anabranch.workers.engines.scripted import ScriptedEngine, tokens_of
 from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest
 
 
-async def recite(engine, request):
+async def recite(engine: ScriptedEngine, request: DecodeRequest) -> list[Chunk]:
     return [chunk async for chunk in engine.decode(request)]
 
 
-def saying(text, **line):
+def saying(text: str, **line: Any) -> Rules:
     return Rules((Rule(line=Line(text=text, **line)),))
 
 
-async def test_recites_its_line_token_by_token(request_for):
+async def test_recites_its_line_token_by_token(request_for: RequestFor) -> None:
     chunks = await recite(ScriptedEngine(saying("one two three")), request_for(prompt="count"))
 
     assert [chunk.text for chunk in chunks] == ["one ", "two ", "three"]
@@ -30,12 +35,12 @@ async def test_recites_its_line_token_by_token(request_for):
     assert chunks[0].usage.prompt_tokens == 2  # "user: ", "count\n"
 
 
-async def test_chunks_carry_as_many_tokens_as_asked(request_for):
+async def test_chunks_carry_as_many_tokens_as_asked(request_for: RequestFor) -> None:
     chunks = await recite(ScriptedEngine(saying("a b c d e"), chunk_tokens=2), request_for())
     assert [chunk.text for chunk in chunks] == ["a b ", "c d ", "e"]
 
 
-async def test_stops_at_the_first_stop_string_and_keeps_it(request_for):
+async def test_stops_at_the_first_stop_string_and_keeps_it(request_for: RequestFor) -> None:
     request = request_for(stop=("</answer>", "END"))
     (*_, last) = chunks = await recite(ScriptedEngine(saying("is 4</answer> or END not")), request)
 
@@ -45,17 +50,17 @@ async def test_stops_at_the_first_stop_string_and_keeps_it(request_for):
 
 
 @pytest.mark.parametrize(("limit", "finish"), [(2, Finish.LENGTH), (3, Finish.EOS)])
-async def test_decodes_no_more_than_max_tokens(request_for, limit, finish):
+async def test_decodes_no_more_than_max_tokens(request_for: RequestFor, limit: int, finish: Finish) -> None:
     chunks = await recite(ScriptedEngine(saying("one two three")), request_for(max_tokens=limit))
     assert (len(chunks), chunks[-1].finish) == (limit, finish)
 
 
-async def test_an_empty_line_still_ends(request_for):
+async def test_an_empty_line_still_ends(request_for: RequestFor) -> None:
     (chunk,) = await recite(ScriptedEngine(saying("")), request_for())
     assert (chunk.text, chunk.tokens, chunk.finish) == ("", 0, Finish.EOS)
 
 
-async def test_fails_on_command_after_so_many_tokens(request_for):
+async def test_fails_on_command_after_so_many_tokens(request_for: RequestFor) -> None:
     engine = ScriptedEngine(saying("one two three", fault=Fault(cause="engine-error"), after=2))
     chunks = engine.decode(request_for())
 
@@ -64,7 +69,7 @@ async def test_fails_on_command_after_so_many_tokens(request_for):
         await anext(chunks)
 
 
-async def test_answers_with_one_of_the_choices(request_for):
+async def test_answers_with_one_of_the_choices(request_for: RequestFor) -> None:
     choice = request_for(structure=Structure(choice=("yes", "no")))
     (chunk,) = await recite(ScriptedEngine(saying("perhaps")), choice)
     assert chunk.text in {"yes", "no"}
@@ -73,7 +78,7 @@ async def test_answers_with_one_of_the_choices(request_for):
     assert chunk.text == "no"
 
 
-async def test_where_no_number_was_named_it_writes_what_its_context_leaves(request_for):
+async def test_where_no_number_was_named_it_writes_what_its_context_leaves(request_for: RequestFor) -> None:
     engine = ScriptedEngine(saying("one two three four"), max_model_len=4)
     *_, last = await recite(engine, request_for(prompt="well", max_tokens=None))
     assert (last.tokens, last.finish) == (2, Finish.LENGTH)  # the prompt, `user: well`, has two
@@ -82,14 +87,14 @@ async def test_where_no_number_was_named_it_writes_what_its_context_leaves(reque
     assert (last.tokens, last.finish) == (2000, Finish.EOS)
 
 
-async def test_refuses_a_prompt_that_is_too_long(request_for):
+async def test_refuses_a_prompt_that_is_too_long(request_for: RequestFor) -> None:
     with pytest.raises(DecodeError) as refusal:
         await recite(ScriptedEngine(max_model_len=3), request_for(prompt="far too many words"))
     assert refusal.value.fault.cause == "prompt-too-long"
     assert not refusal.value.fault.retryable
 
 
-def test_the_first_rule_that_holds_answers(request_for):
+def test_the_first_rule_that_holds_answers(request_for: RequestFor) -> None:
     script = script_of(
         {
             "rules": [
@@ -108,7 +113,7 @@ def test_the_first_rule_that_holds_answers(request_for):
     assert [script(request_for("0", segment=n)).text for n in (0, 1, 5)] == ["plan", "merge", "merge"]
 
 
-def test_a_script_is_read_from_a_file(tmp_path, request_for):
+def test_a_script_is_read_from_a_file(tmp_path: Path, request_for: RequestFor) -> None:
     path = tmp_path / "script.json"
     path.write_text(json.dumps({"rules": [{"text": "from a file"}], "tokens_per_second": 20}))
     script = script_from(path)
@@ -116,7 +121,7 @@ def test_a_script_is_read_from_a_file(tmp_path, request_for):
     assert script.tokens_per_second == 20
 
 
-def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for):
+def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for: RequestFor) -> None:
     script = Rules()
     assert script(request_for("0.1", prompt="a")) == script(request_for("0.2", prompt="a"))
     assert script(request_for(prompt="a")) != script(request_for(prompt="b"))
@@ -124,5 +129,5 @@ def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for):
 
 
 @given(st.text(alphabet="ab \n<>", max_size=40))
-def test_tokens_joined_are_the_text(text):
+def test_tokens_joined_are_the_text(text: str) -> None:
     assert "".join(tokens_of(text)) == text

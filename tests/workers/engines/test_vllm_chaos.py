@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.workers.conftest import Listener, RequestFor
 
 from anabranch.dag.text import Context
 from anabranch.workers.engines.vllm.engine import VllmEngine
@@ -32,7 +33,7 @@ if __name__ == "__main__":
 """
 
 
-async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(request_for):
+async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(request_for: RequestFor) -> None:
     others = set(multiprocessing.active_children())
     engine = VllmEngine(SETTINGS)
     (vllm,) = set(multiprocessing.active_children()) - others
@@ -53,7 +54,9 @@ async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(req
     await engine.close()
 
 
-async def test_when_vllm_hangs_the_decode_ends_and_the_next_one_is_well(request_for, listener):
+async def test_when_vllm_hangs_the_decode_ends_and_the_next_one_is_well(
+    request_for: RequestFor, listener: Listener
+) -> None:
     others = set(multiprocessing.active_children())
     pool = LocalPool(VllmEngine(SETTINGS), stall_seconds=3.0)
     (vllm,) = set(multiprocessing.active_children()) - others
@@ -73,7 +76,7 @@ async def test_when_vllm_hangs_the_decode_ends_and_the_next_one_is_well(request_
     await pool.close()
 
 
-def test_a_killed_replica_takes_its_vllm_process_along(tmp_path):
+def test_a_killed_replica_takes_its_vllm_process_along(tmp_path: Path) -> None:
     script = tmp_path / "replica.py"
     script.write_text(REPLICA)
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as replica:

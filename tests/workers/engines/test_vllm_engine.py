@@ -5,14 +5,19 @@ import json
 import time
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import jsonschema
 import pytest
 from prometheus_client import REGISTRY
+from tests.workers.conftest import RequestFor
 
 from anabranch.dag.decoding import Fault, Finish, Structure
 from anabranch.dag.text import Context
+from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
@@ -20,23 +25,23 @@ CAPITAL = "What is the capital of France?"
 COUNTING = "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24"
 
 
-async def decoded(engine, request):
+async def decoded(engine: VllmEngine, request: DecodeRequest) -> list[Chunk]:
     return [chunk async for chunk in engine.decode(request)]
 
 
-async def text_of(engine, request):
+async def text_of(engine: VllmEngine, request: DecodeRequest) -> str:
     return "".join(chunk.text for chunk in await decoded(engine, request))
 
 
-def raw(request, prompt):
+def raw(request: DecodeRequest, prompt: str) -> DecodeRequest:
     return replace(request, context=Context((), prompt))
 
 
-def continued(request, continuation):
+def continued(request: DecodeRequest, continuation: str) -> DecodeRequest:
     return replace(request, context=replace(request.context, continuation=continuation))
 
 
-async def sequences_in_the_engine(engine, request_for):
+async def sequences_in_the_engine(engine: VllmEngine, request_for: RequestFor) -> float:
     """What vLLM's scheduler holds when a further decode has ended: it reports at each of its steps."""
     await decoded(engine, request_for(max_tokens=2))
     return sum(
@@ -47,13 +52,13 @@ async def sequences_in_the_engine(engine, request_for):
     )
 
 
-async def fault_of(engine, request) -> Fault:
+async def fault_of(engine: VllmEngine, request: DecodeRequest) -> Fault:
     with pytest.raises(DecodeError) as error:
         await decoded(engine, request)
     return error.value.fault
 
 
-async def test_it_answers(vllm_engine, request_for):
+async def test_it_answers(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     before = time.time()
     chunks = await decoded(vllm_engine, request_for(prompt=CAPITAL, temperature=0.0))
     after = time.time()
@@ -64,7 +69,9 @@ async def test_it_answers(vllm_engine, request_for):
     assert chunks[-1].logprob < 0
 
 
-async def test_it_counts_every_token_from_the_first_chunk_to_the_last(vllm_engine, request_for):
+async def test_it_counts_every_token_from_the_first_chunk_to_the_last(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     chunks = await decoded(vllm_engine, request_for(prompt=CAPITAL, temperature=0.0))
 
     counts = [chunk.tokens for chunk in chunks]
@@ -75,7 +82,9 @@ async def test_it_counts_every_token_from_the_first_chunk_to_the_last(vllm_engin
     assert {chunk.usage.prompt_tokens for chunk in chunks} == {37}
 
 
-async def test_a_stop_string_ends_the_text_and_stays_in_it(vllm_engine, request_for):
+async def test_a_stop_string_ends_the_text_and_stays_in_it(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     chunks = await decoded(
         vllm_engine, request_for(prompt=CAPITAL, temperature=0.0, stop=("France", "nowhere"))
     )
@@ -84,13 +93,13 @@ async def test_a_stop_string_ends_the_text_and_stays_in_it(vllm_engine, request_
     assert chunks[-1].finish is Finish.STOP
 
 
-async def test_it_decodes_no_more_than_asked(vllm_engine, request_for):
+async def test_it_decodes_no_more_than_asked(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     chunks = await decoded(vllm_engine, request_for(prompt=CAPITAL, temperature=0.0, max_tokens=3))
 
     assert (chunks[-1].tokens, chunks[-1].finish) == (3, Finish.LENGTH)
 
 
-async def test_a_seed_fixes_what_is_drawn(vllm_engine, request_for):
+async def test_a_seed_fixes_what_is_drawn(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     request = request_for(prompt="Write a poem.", temperature=1.0, max_tokens=24)
     one, again, other = [
         await text_of(vllm_engine, replace(request, seed=seed)) for seed in (2**63 + 5, 2**63 + 5, 6)
@@ -99,7 +108,9 @@ async def test_a_seed_fixes_what_is_drawn(vllm_engine, request_for):
     assert one != other
 
 
-async def test_a_begun_turn_is_continued_to_the_letter(vllm_engine, request_for):
+async def test_a_begun_turn_is_continued_to_the_letter(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     request = request_for(prompt=CAPITAL, temperature=0.0)
     assert await text_of(vllm_engine, continued(request, "The capital of France")) == " is Paris."
     # Templates trim; a blank at the end is the model's to see nevertheless.
@@ -107,12 +118,14 @@ async def test_a_begun_turn_is_continued_to_the_letter(vllm_engine, request_for)
     assert kept[0].usage.prompt_tokens > trimmed[0].usage.prompt_tokens
 
 
-async def test_a_context_without_messages_is_a_raw_prompt(vllm_engine, request_for):
+async def test_a_context_without_messages_is_a_raw_prompt(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     text = await text_of(vllm_engine, raw(request_for(temperature=0.0, max_tokens=4), COUNTING))
     assert text.startswith(" 25")
 
 
-async def test_a_shared_prefix_is_computed_once(vllm_engine, request_for):
+async def test_a_shared_prefix_is_computed_once(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
     prompt = " ".join(f"Fact {n}: {n * n} is the square of {n}." for n in range(30))
     first = await decoded(vllm_engine, raw(request_for(max_tokens=1), prompt))
     second = await decoded(
@@ -131,8 +144,10 @@ SCHEMA = {
 }
 
 
-async def test_a_structure_is_kept_whatever_the_model_wants(vllm_engine, request_for):
-    def asking(**form):
+async def test_a_structure_is_kept_whatever_the_model_wants(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    def asking(**form: Any) -> DecodeRequest:
         return request_for(prompt=CAPITAL, temperature=0.0, structure=Structure(**form))
 
     assert await text_of(vllm_engine, asking(choice=("London", "Madrid"))) in ("London", "Madrid")
@@ -142,7 +157,9 @@ async def test_a_structure_is_kept_whatever_the_model_wants(vllm_engine, request
     assert "\n" not in document
 
 
-async def test_a_prompt_that_does_not_fit_is_refused_before_it_is_submitted(vllm_engine, request_for):
+async def test_a_prompt_that_does_not_fit_is_refused_before_it_is_submitted(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     fault = await fault_of(vllm_engine, raw(request_for(), COUNTING * 100))
 
     assert fault.cause == "prompt-too-long"
@@ -150,7 +167,9 @@ async def test_a_prompt_that_does_not_fit_is_refused_before_it_is_submitted(vllm
     assert "2048 fit" in fault.detail
 
 
-async def test_what_fits_after_a_long_prompt_is_decoded(vllm_engine, request_for):
+async def test_what_fits_after_a_long_prompt_is_decoded(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     prompt = COUNTING
     while await vllm_engine.count_tokens(prompt) < 1980:
         prompt += " and " + COUNTING[:20]
@@ -171,8 +190,8 @@ async def test_what_fits_after_a_long_prompt_is_decoded(vllm_engine, request_for
     ],
 )
 async def test_what_cannot_be_decoded_is_refused_and_the_engine_lives_on(
-    vllm_engine, request_for, asked, why
-):
+    vllm_engine: VllmEngine, request_for: RequestFor, asked: dict[str, Any], why: str
+) -> None:
     request = request_for(prompt=CAPITAL)
     fault = await fault_of(vllm_engine, replace(request, decoding=replace(request.decoding, **asked)))
 
@@ -182,23 +201,29 @@ async def test_what_cannot_be_decoded_is_refused_and_the_engine_lives_on(
     assert await text_of(vllm_engine, request_for(max_tokens=1))
 
 
-async def test_an_empty_prompt_and_another_model_are_refused(vllm_engine, request_for):
+async def test_an_empty_prompt_and_another_model_are_refused(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     assert "prompt is empty" in (await fault_of(vllm_engine, raw(request_for(), ""))).detail
     other = await fault_of(vllm_engine, replace(request_for(), model="gpt-oss-120b"))
     assert other.detail == "this pool serves smollm2-135m, not gpt-oss-120b"
 
 
-async def test_closing_the_stream_frees_the_sequence(vllm_engine, request_for):
+async def test_closing_the_stream_frees_the_sequence(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     async with aclosing(vllm_engine.decode(raw(request_for(max_tokens=1500), COUNTING))) as chunks:
         await anext(chunks)
 
     assert await sequences_in_the_engine(vllm_engine, request_for) == 0
 
 
-async def test_cancelling_the_consumer_frees_the_sequence(vllm_engine, request_for):
+async def test_cancelling_the_consumer_frees_the_sequence(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     begun = asyncio.Event()
 
-    async def consume():
+    async def consume() -> None:
         async for _ in vllm_engine.decode(raw(request_for(max_tokens=1500), COUNTING)):
             begun.set()
 
@@ -211,11 +236,13 @@ async def test_cancelling_the_consumer_frees_the_sequence(vllm_engine, request_f
     assert await sequences_in_the_engine(vllm_engine, request_for) == 0
 
 
-async def test_under_load_the_more_urgent_goes_first(vllm_engine, request_for):
+async def test_under_load_the_more_urgent_goes_first(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     at_once = vllm_engine._llm.vllm_config.scheduler_config.max_num_seqs
     ended = []
 
-    async def decode(name, *, priority, max_tokens):
+    async def decode(name: str, *, priority: int, max_tokens: int) -> None:
         request = request_for(prompt=CAPITAL, priority=priority, max_tokens=max_tokens)
         await decoded(vllm_engine, request)
         ended.append(name)
@@ -231,7 +258,9 @@ async def test_under_load_the_more_urgent_goes_first(vllm_engine, request_for):
     assert ended.index("urgent") <= ended_before + at_once
 
 
-async def test_control_tokens_in_what_a_user_wrote_are_text(vllm_engine, request_for):
+async def test_control_tokens_in_what_a_user_wrote_are_text(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
     """`<|im_end|>` in a question, or in what a worker returned, must not end its turn."""
     token = vllm_engine._control_tokens[0]
     hostile = replace(request_for(), context=Context((("user", f"hello{token}there"),)))
@@ -239,7 +268,7 @@ async def test_control_tokens_in_what_a_user_wrote_are_text(vllm_engine, request
     tokenizer = vllm_engine._llm.get_tokenizer()
     [control] = tokenizer.convert_tokens_to_ids([token])
 
-    async def count(request):
+    async def count(request: DecodeRequest) -> int:
         return (await vllm_engine._prompt(request))["prompt_token_ids"].count(control)
 
     assert await count(hostile) == await count(plain)

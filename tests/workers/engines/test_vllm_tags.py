@@ -1,15 +1,19 @@
 """vLLM with a checkpoint whose tokenizer registers the published tags as special tokens: what trained models need."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from tests.workers import tagged_model as tagged
+from tests.workers.conftest import Listener, RequestFor
 
 from anabranch.dag.decoding import Finish
 from anabranch.dag.text import Context
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.errors import ModelUnavailable
+from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
@@ -18,26 +22,28 @@ CHAT = (("user", "What is due?"),)
 CLOSERS = tuple(f"</think{n}>" for n in range(1, 9))
 
 
-def raw(prompt):
+def raw(prompt: str) -> Context:
     return Context((), prompt)
 
 
-def begun(opening):
+def begun(opening: str) -> Context:
     return Context(CHAT, opening)
 
 
-def asked(request_for, context, branch="0", **decoding):
+def asked(request_for: RequestFor, context: Context, branch: str = "0", **decoding: object) -> DecodeRequest:
     return replace(request_for(branch, temperature=0.0, **decoding), context=context)
 
 
-async def written(engine, request):
+async def written(engine: VllmEngine, request: DecodeRequest) -> tuple[str, Chunk]:
     """The whole text, its last chunk, and the tokens of the prompt."""
     chunks = [chunk async for chunk in engine.decode(request)]
     return "".join(chunk.text for chunk in chunks), chunks[-1]
 
 
 @pytest.mark.parametrize("tag", tagged.TAGS)
-async def test_each_published_tag_is_one_token_and_is_seen_where_it_is_a_stop(tagged_engine, tag):
+async def test_each_published_tag_is_one_token_and_is_seen_where_it_is_a_stop(
+    tagged_engine: VllmEngine, tag: str
+) -> None:
     tokenizer = tagged_engine._llm.get_tokenizer()
     assert tag in tokenizer.all_special_tokens
     assert await tagged_engine.count_tokens(tag) == 1
@@ -50,21 +56,30 @@ async def test_each_published_tag_is_one_token_and_is_seen_where_it_is_a_stop(ta
 )
 @pytest.mark.parametrize("context", [begun, raw])
 async def test_a_path_stops_at_its_closer_and_at_any_others(
-    tagged_engine, request_for, context, opening, text, closer
-):
+    tagged_engine: VllmEngine,
+    request_for: RequestFor,
+    context: Callable[[str], Context],
+    opening: str,
+    text: str,
+    closer: str,
+) -> None:
     """ParaThinker: vLLM does not see a stop string that its detokenizer skips."""
     found, last = await written(tagged_engine, asked(request_for, context(opening), stop=CLOSERS))
     assert (found, last.finish) == (text, Finish.STOP)
     assert found.endswith(closer)
 
 
-async def test_tags_are_text_where_nobody_stops_at_them(tagged_engine, request_for):
+async def test_tags_are_text_where_nobody_stops_at_them(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
     found, last = await written(tagged_engine, asked(request_for, begun("<think1>")))
     assert (found, last.finish) == (" one way</think1> beyond", Finish.EOS)
 
 
 @pytest.mark.parametrize("ends", ["count 1", "<think1>"])
-async def test_the_token_that_ends_the_text_is_counted_and_is_no_text(tagged_engine, request_for, ends):
+async def test_the_token_that_ends_the_text_is_counted_and_is_no_text(
+    tagged_engine: VllmEngine, request_for: RequestFor, ends: str
+) -> None:
     found, last = await written(tagged_engine, asked(request_for, begun(ends)))
     assert last.finish is Finish.EOS
     assert not any(token in found for token in tagged.CONTROL)
@@ -100,8 +115,14 @@ PROTOCOLS = [
 @pytest.mark.parametrize(("grammar", "prompt", "segments"), PROTOCOLS, ids=[name for name, *_ in PROTOCOLS])
 @pytest.mark.parametrize("reading", ["lenient", "strict"])
 async def test_a_protocols_tags_end_its_segments(
-    tagged_engine, request_for, listener, grammar, prompt, segments, reading
-):
+    tagged_engine: VllmEngine,
+    request_for: RequestFor,
+    listener: Listener,
+    grammar: str,
+    prompt: str,
+    segments: list[tuple[str, str]],
+    reading: str,
+) -> None:
     request = asked(request_for, raw(prompt), grammar=f"{grammar}:{reading}")
     LocalPool(tagged_engine).start([request], listener)
     await listener.all_end([request])
@@ -117,7 +138,9 @@ COUNTED = [" 1", " 2", " 3", " 4", "<summary>", " 5", " 6", " 7", " 8"]
 
 @pytest.mark.parametrize("tokens", range(1, len(COUNTED) + 1))
 @pytest.mark.parametrize("context", [begun, raw])
-async def test_a_prefix_is_continued_token_by_token(tagged_engine, request_for, context, tokens):
+async def test_a_prefix_is_continued_token_by_token(
+    tagged_engine: VllmEngine, request_for: RequestFor, context: Callable[[str], Context], tokens: int
+) -> None:
     """What was decoded and is sent again are the same tokens, special ones included: the prompt is longer by just so
     many, and the text goes on as if it had never stopped."""
     whole, _ = await written(tagged_engine, asked(request_for, context("count")))
@@ -129,7 +152,9 @@ async def test_a_prefix_is_continued_token_by_token(tagged_engine, request_for, 
     assert end.usage.prompt_tokens == cut.usage.prompt_tokens + tokens
 
 
-async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(tagged_engine, request_for):
+async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
     """The published prompts of APR are a bos token and their text."""
     prompt = "Moving to Node #0\nCurrent State: count"
     request = asked(request_for, raw(prompt))
@@ -142,14 +167,18 @@ async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(tagged_
     assert last.usage.prompt_tokens == len(tokens)
 
 
-async def test_a_conversation_gets_the_template_and_nothing_before_it(tagged_engine, request_for):
+async def test_a_conversation_gets_the_template_and_nothing_before_it(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
     tokenizer = tagged_engine._llm.get_tokenizer()
     tokens = (await tagged_engine._prompt(asked(request_for, begun("count"))))["prompt_token_ids"]
     said = f"{tagged.TURN}user\nWhat is due?{tagged.TURN_ENDS}\n{tagged.TURN}assistant\ncount"
     assert tokens == tokenizer(said, add_special_tokens=False).input_ids
 
 
-async def test_a_published_prompt_may_speak_of_tags_but_no_user_ends_a_turn(tagged_engine, request_for):
+async def test_a_published_prompt_may_speak_of_tags_but_no_user_ends_a_turn(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
     """ParaThinker's instruction names `<summary>`: these are the tokens that its checkpoint was trained on."""
     said = f"Enclose it in <summary> </summary> tags.{tagged.TURN_ENDS}{tagged.EOS}"
     tokenizer = tagged_engine._llm.get_tokenizer()
@@ -161,7 +190,9 @@ async def test_a_published_prompt_may_speak_of_tags_but_no_user_ends_a_turn(tagg
     assert tagged.EOS not in tokens
 
 
-async def test_where_nobody_names_a_length_the_context_is_the_limit(tagged_engine, request_for):
+async def test_where_nobody_names_a_length_the_context_is_the_limit(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
     request = asked(request_for, raw("again"), max_tokens=None)
     text, last = await written(tagged_engine, request)
     assert text.startswith(" and on and on")
@@ -169,13 +200,13 @@ async def test_where_nobody_names_a_length_the_context_is_the_limit(tagged_engin
     assert last.usage.prompt_tokens + last.usage.completion_tokens == 512
 
 
-async def test_what_an_operator_says_reaches_vllm(tagged_engine):
+async def test_what_an_operator_says_reaches_vllm(tagged_engine: VllmEngine) -> None:
     config = tagged_engine._llm.vllm_config
     assert config.scheduler_config.max_num_seqs == 16
     assert str(config.model_config.dtype) == "torch.float32"
 
 
-async def test_an_argument_that_vllm_has_not_is_refused_before_it_starts(tagged_engine):
+async def test_an_argument_that_vllm_has_not_is_refused_before_it_starts(tagged_engine: VllmEngine) -> None:
     with pytest.raises(
         ModelUnavailable, match=r"no engine argument .max_num_seq., which .* did you mean max_num_seqs"
     ):

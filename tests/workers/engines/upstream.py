@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from anabranch.dag.decoding import Fault
+from anabranch.workers.engines.protocol import Chunk, Engine
 from anabranch.workers.errors import DecodeError
+from anabranch.workers.messages import DecodeRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,16 +167,16 @@ def serving(upstream: Upstream) -> Iterator[None]:
             thread.join()
 
 
-async def decoded(engine, request):
+async def decoded(engine: Engine, request: DecodeRequest) -> list[Chunk]:
     async with contextlib.aclosing(engine.decode(request)) as chunks:
         return [chunk async for chunk in chunks]
 
 
-async def fault_of(engine, request) -> Fault:
+async def fault_of(engine: Engine, request: DecodeRequest) -> Fault:
     with pytest.raises(DecodeError) as error:
         await decoded(engine, request)
     return error.value.fault
 
 
-def text_in(chunks) -> str:
+def text_in(chunks: Iterable[Chunk]) -> str:
     return "".join(chunk.text for chunk in chunks)

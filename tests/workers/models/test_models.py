@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.progress import Progress
 from safetensors.torch import load_file
 from tests.workers import tiny_model
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from anabranch.workers.errors import ModelUnavailable
@@ -51,7 +52,7 @@ class Index:
 
 
 @pytest.fixture
-def index(tmp_path, monkeypatch) -> Index:
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     monkeypatch.setenv("ANABRANCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
@@ -64,7 +65,7 @@ def kept_in_cache() -> set[str]:
     return {path.name for path in resolve.cache_folder().iterdir() if not path.name.endswith(".lock")}
 
 
-def test_an_embedded_model_becomes_a_folder_that_an_engine_loads(index):
+def test_an_embedded_model_becomes_a_folder_that_an_engine_loads(index: Index) -> None:
     index.offer("tiny")
 
     found = resolve.resolve("tiny")
@@ -78,7 +79,7 @@ def test_an_embedded_model_becomes_a_folder_that_an_engine_loads(index):
     assert kept_in_cache() == {"tiny"}
 
 
-def test_it_is_fetched_once(index):
+def test_it_is_fetched_once(index: Index) -> None:
     index.offer("tiny")
     first = resolve.resolve("tiny")
     for requirement in index.embedded["tiny"].wheels:
@@ -87,7 +88,7 @@ def test_it_is_fetched_once(index):
     assert resolve.resolve("tiny") == first
 
 
-def test_progress_tells_of_download_check_and_conversion(index):
+def test_progress_tells_of_download_check_and_conversion(index: Index) -> None:
     index.offer("tiny", parts=3)
     progress = Progress(disable=True)
 
@@ -97,7 +98,7 @@ def test_progress_tells_of_download_check_and_conversion(index):
     assert all(task.finished for task in progress.tasks)
 
 
-def test_two_that_ask_at_once_get_the_same_and_only_one_makes_it(index):
+def test_two_that_ask_at_once_get_the_same_and_only_one_makes_it(index: Index) -> None:
     index.offer("tiny")
     bars = [Progress(disable=True), Progress(disable=True)]
 
@@ -108,7 +109,7 @@ def test_two_that_ask_at_once_get_the_same_and_only_one_makes_it(index):
     assert sorted(len(progress.tasks) for progress in bars) == [0, 3]
 
 
-def test_what_a_killed_process_left_is_swept_away(index):
+def test_what_a_killed_process_left_is_swept_away(index: Index) -> None:
     index.offer("tiny")
     leftover = resolve.cache_folder() / ".tiny.partial" / "converted"
     leftover.mkdir(parents=True)
@@ -119,7 +120,7 @@ def test_what_a_killed_process_left_is_swept_away(index):
     assert kept_in_cache() == {"tiny"}
 
 
-def test_a_file_that_is_not_the_publishers_is_refused_and_nothing_of_it_kept(index):
+def test_a_file_that_is_not_the_publishers_is_refused_and_nothing_of_it_kept(index: Index) -> None:
     index.offer("tiny", sha256="0" * 64)
     index.offer(FALLBACK)
 
@@ -129,7 +130,7 @@ def test_a_file_that_is_not_the_publishers_is_refused_and_nothing_of_it_kept(ind
     assert kept_in_cache() == set()
 
 
-def test_a_wheel_without_a_part_is_refused(index):
+def test_a_wheel_without_a_part_is_refused(index: Index) -> None:
     index.offer("tiny")
     (wheel,) = tiny_model.write_wheels(index.folder, "empty", b"", 1)
     path = index.folder / "empty_part1-1.0-py3-none-any.whl"
@@ -140,7 +141,7 @@ def test_a_wheel_without_a_part_is_refused(index):
         resolve.resolve("tiny")
 
 
-def test_when_wheels_are_gone_the_smallest_model_is_served_and_the_note_says_so(index):
+def test_when_wheels_are_gone_the_smallest_model_is_served_and_the_note_says_so(index: Index) -> None:
     index.offer("tiny", keep_back=1)
     index.offer(FALLBACK, seed=1)
 
@@ -154,7 +155,7 @@ def test_when_wheels_are_gone_the_smallest_model_is_served_and_the_note_says_so(
     assert kept_in_cache() == {FALLBACK}
 
 
-def test_when_the_smallest_is_gone_too_there_is_nothing_to_serve(index):
+def test_when_the_smallest_is_gone_too_there_is_nothing_to_serve(index: Index) -> None:
     index.offer("tiny", keep_back=2)
     index.offer(FALLBACK, keep_back=1)
 
@@ -162,37 +163,41 @@ def test_when_the_smallest_is_gone_too_there_is_nothing_to_serve(index):
         resolve.resolve("tiny")
 
 
-def test_a_folder_is_itself(tmp_path):
+def test_a_folder_is_itself(tmp_path: Path) -> None:
     assert resolve.resolve(str(tmp_path)).location == str(tmp_path)
 
 
-def test_a_hub_name_is_left_to_vllm(monkeypatch):
+def test_a_hub_name_is_left_to_vllm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     assert resolve.resolve("Qwen/Qwen3-8B").location == "Qwen/Qwen3-8B"
 
 
-def test_offline_a_hub_name_that_is_not_cached_is_unavailable_and_the_error_says_what_to_do(monkeypatch):
+def test_offline_a_hub_name_that_is_not_cached_is_unavailable_and_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelUnavailable, match=r"Unset HF_HUB_OFFLINE, give the folder .* smollm2-135m"):
         resolve.resolve("nobody/has-this")
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./no-such", "a/b/c", "~/no-such", ""])
-def test_a_path_that_is_not_there_is_unavailable(name, monkeypatch, tmp_path):
+def test_a_path_that_is_not_there_is_unavailable(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelUnavailable, match="there is no folder"):
         resolve.resolve(name)
 
 
-def converted(tmp_path, tensors, **how) -> Path:
+def converted(tmp_path: Path, tensors: dict[str, np.ndarray], *, quantized: bool = False) -> Path:
     file, folder = tmp_path / "model.gguf", tmp_path / "converted"
     folder.mkdir()
-    tiny_model.write_gguf(file, tensors, **how)
+    tiny_model.write_gguf(file, tensors, quantized=quantized)
     gguf.convert(file, folder, sampling={}, begin=lambda _: None, advance=lambda _: None)
     return folder
 
 
-def test_weights_are_the_publishers_in_bfloat16(tmp_path):
+def test_weights_are_the_publishers_in_bfloat16(tmp_path: Path) -> None:
     original = tiny_model.weights()
     found = load_file(converted(tmp_path, original) / "model.safetensors")
     assert found.keys() == original.keys()
@@ -200,7 +205,9 @@ def test_weights_are_the_publishers_in_bfloat16(tmp_path):
         assert torch.equal(found[name], torch.from_numpy(values).bfloat16()), name
 
 
-def test_quantised_weights_are_the_publishers_to_within_a_quantum(tmp_path, monkeypatch):
+def test_quantised_weights_are_the_publishers_to_within_a_quantum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gguf, "VALUES_AT_ONCE", 1000)  # several pieces per tensor
     original = tiny_model.weights()
     found = load_file(converted(tmp_path, original, quantized=True) / "model.safetensors")
@@ -210,13 +217,13 @@ def test_quantised_weights_are_the_publishers_to_within_a_quantum(tmp_path, monk
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
-def test_rounding_to_bfloat16_is_torchs(value):
+def test_rounding_to_bfloat16_is_torchs(value: float) -> None:
     found = gguf._bfloat16(np.array([value], dtype=np.float32))
     expected = torch.tensor([value]).bfloat16().view(torch.int16).numpy().view(np.uint16)
     assert found == expected
 
 
-def test_the_tokenizer_merges_splits_digits_and_knows_its_special_tokens(tmp_path):
+def test_the_tokenizer_merges_splits_digits_and_knows_its_special_tokens(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(converted(tmp_path, tiny_model.weights()))
 
     assert tokenizer.tokenize("hello 42") == ["hello", "Ġ", "4", "2"]
@@ -233,11 +240,11 @@ def test_the_tokenizer_merges_splits_digits_and_knows_its_special_tokens(tmp_pat
 
 
 @given(st.text())
-def test_text_survives_the_tokenizer(tiny_tokenizer, text):
+def test_text_survives_the_tokenizer(tiny_tokenizer: Tokenizer, text: str) -> None:
     assert tiny_tokenizer.decode(tiny_tokenizer.encode(text).ids, skip_special_tokens=False) == text
 
 
 @pytest.fixture(scope="module")
-def tiny_tokenizer(tmp_path_factory):
+def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     folder = converted(tmp_path_factory.mktemp("tiny"), tiny_model.weights())
-    return gguf.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))

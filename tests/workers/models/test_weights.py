@@ -31,7 +31,7 @@ def checkpoint(folder: Path, *names: str, index: bool = False) -> Path:
 
 
 @pytest.mark.parametrize("index", [False, True])
-def test_segment_embeddings_are_refused_with_what_to_do(tmp_path, index):
+def test_segment_embeddings_are_refused_with_what_to_do(tmp_path: Path, index: bool) -> None:
     folder = checkpoint(tmp_path / "parathinker", Q, SEGMENTS, index=index)
     with pytest.raises(ModelUnavailable) as refused:
         resolve(str(folder))
@@ -41,13 +41,13 @@ def test_segment_embeddings_are_refused_with_what_to_do(tmp_path, index):
 
 
 @pytest.mark.parametrize("index", [False, True])
-def test_any_other_checkpoint_is_resolved(tmp_path, index):
+def test_any_other_checkpoint_is_resolved(tmp_path: Path, index: bool) -> None:
     folder = checkpoint(tmp_path / "other", Q, "lm_head.weight", index=index)
     assert sorted(tensor_names(folder)) == ["lm_head.weight", Q]
     assert resolve(str(folder)).location == str(folder)
 
 
-def test_weights_of_another_format_are_named_by_their_index(tmp_path):
+def test_weights_of_another_format_are_named_by_their_index(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": {SEGMENTS: "a.bin"}}))
     with pytest.raises(ModelUnavailable, match="segment embeddings"):
         resolve(str(tmp_path))
@@ -58,14 +58,14 @@ NO_JSON = (3).to_bytes(8, "little") + b"no!"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x05", POINTER, NO_JSON])
-def test_what_only_is_named_safetensors_is_told(tmp_path, content):
+def test_what_only_is_named_safetensors_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(ModelUnavailable, match=r"no safetensors file; .*git lfs pull"):
         resolve(str(tmp_path))
 
 
 @pytest.mark.parametrize("index", [False, True])
-def test_the_documented_copy_loses_these_tensors_and_nothing_else(tmp_path, index):
+def test_the_documented_copy_loses_these_tensors_and_nothing_else(tmp_path: Path, index: bool) -> None:
     source = checkpoint(tmp_path / "parathinker", Q, SEGMENTS, index=index)
     (source / "config.json").write_text("{}")
     script = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]

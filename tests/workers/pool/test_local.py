@@ -1,18 +1,22 @@
 """The worker pool's promises, on one engine in this process. `test_serve_pool.py` holds the real pool to the same."""
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
 
 import pytest
+from tests.workers.conftest import Listener, RequestFor
 
 from anabranch.dag.decoding import Fault, Finish
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.errors import EngineDead
-from anabranch.workers.messages import TextPiece
+from anabranch.workers.messages import DecodeRequest, TextPiece
 from anabranch.workers.pool.local import LocalPool
 
 
-def says(*lines, **settings):
+def says(*lines: str | tuple[str, Line], **settings: Any) -> LocalPool:
     """A pool whose engine answers by branch: says(("0.1", "text"), …), or one text for all."""
     rules = [
         Rule(line=Line(text=line)) if isinstance(line, str) else Rule(branch=line[0], line=line[1])
@@ -28,13 +32,15 @@ def says(*lines, **settings):
 
 FOREVER = "again " * 100_000
 
+Opened = Callable[[LocalPool], LocalPool]
+
 
 @pytest.fixture
-async def opened():
+async def opened() -> AsyncIterator[Opened]:
     """Closes every pool a test makes."""
-    pools = []
+    pools: list[LocalPool] = []
 
-    def opened(pool):
+    def opened(pool: LocalPool) -> LocalPool:
         pools.append(pool)
         return pool
 
@@ -43,7 +49,9 @@ async def opened():
         await pool.close()
 
 
-async def test_requests_given_together_all_end(opened, listener, request_for):
+async def test_requests_given_together_all_end(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("one two three"))
     requests = [request_for(f"0.{n}") for n in range(1, 17)]
     pool.start(requests, listener)
@@ -58,7 +66,7 @@ async def test_requests_given_together_all_end(opened, listener, request_for):
     assert pool.replica.describe().calls == 1
 
 
-async def test_stages_are_timed(opened, listener, request_for):
+async def test_stages_are_timed(opened: Opened, listener: Listener, request_for: RequestFor) -> None:
     pool = opened(says("one two"))
     request = request_for(submitted=5.0)
     pool.start([request], listener)
@@ -68,7 +76,7 @@ async def test_stages_are_timed(opened, listener, request_for):
     assert 5.0 < timing.admitted <= timing.scheduled <= timing.first_token <= timing.finished
 
 
-async def test_a_grammar_cuts_the_stream(opened, listener, request_for):
+async def test_a_grammar_cuts_the_stream(opened: Opened, listener: Listener, request_for: RequestFor) -> None:
     pool = opened(says("ask <FORK-1>two</FORK-1> more <JOIN-1> over shot words", chunk_tokens=3))
     request = request_for(grammar="async-think")
     pool.start([request], listener)
@@ -82,7 +90,9 @@ async def test_a_grammar_cuts_the_stream(opened, listener, request_for):
     assert last.decoded.usage.completion_tokens + last.decoded.overshoot_tokens == 3
 
 
-async def test_an_unknown_grammar_is_refused_for_good(opened, listener, request_for):
+async def test_an_unknown_grammar_is_refused_for_good(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("anything"))
     request = request_for(grammar="klingon")
     pool.start([request], listener)
@@ -92,7 +102,9 @@ async def test_an_unknown_grammar_is_refused_for_good(opened, listener, request_
     assert "klingon" in fault.detail
 
 
-async def test_text_travels_in_batches_not_tokens(opened, listener, request_for):
+async def test_text_travels_in_batches_not_tokens(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("word " * 1000, text_interval=0.05))
     request = request_for(max_tokens=1000)
     pool.start([request], listener)
@@ -103,7 +115,9 @@ async def test_text_travels_in_batches_not_tokens(opened, listener, request_for)
     assert pieces[-1].tokens == 1000
 
 
-async def test_a_decode_that_stalls_ends_so_that_it_is_tried_elsewhere(opened, listener, request_for):
+async def test_a_decode_that_stalls_ends_so_that_it_is_tried_elsewhere(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(
         says(("0.1", Line(text="too slow")), ("*", Line(text="")), tokens_per_second=0.01, stall_seconds=0.2)
     )
@@ -117,7 +131,9 @@ async def test_a_decode_that_stalls_ends_so_that_it_is_tried_elsewhere(opened, l
     assert pool.load().decoding == 0
 
 
-async def test_a_decode_that_goes_on_may_take_longer_than_a_stall(opened, listener, request_for):
+async def test_a_decode_that_goes_on_may_take_longer_than_a_stall(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("one two three four five six", tokens_per_second=10, stall_seconds=0.4))
     request = request_for()
     pool.start([request], listener)
@@ -125,7 +141,9 @@ async def test_a_decode_that_goes_on_may_take_longer_than_a_stall(opened, listen
     assert ends[request.key].decoded.finish is Finish.EOS
 
 
-async def test_aborting_five_of_eight_leaves_three(opened, listener, request_for):
+async def test_aborting_five_of_eight_leaves_three(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says(("0.[1-5]", Line(text=FOREVER)), ("*", Line(text="soon done")), tokens_per_second=200))
     requests = [request_for(f"0.{n}", max_tokens=10**6) for n in range(1, 9)]
     long = [request.key for request in requests[:5]]
@@ -144,7 +162,9 @@ async def test_aborting_five_of_eight_leaves_three(opened, listener, request_for
     assert pool.load().decoding == 0
 
 
-async def test_a_decode_aborted_before_it_began_ends_too(opened, listener, request_for):
+async def test_a_decode_aborted_before_it_began_ends_too(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says(FOREVER))
     request = request_for(max_tokens=10**6)
     pool.start([request], listener)
@@ -154,7 +174,9 @@ async def test_a_decode_aborted_before_it_began_ends_too(opened, listener, reque
     assert (decoded.finish, decoded.text, decoded.usage.completion_tokens) == (Finish.ABORT, "", 0)
 
 
-async def test_unknown_and_ended_keys_are_ignored_by_abort(opened, listener, request_for):
+async def test_unknown_and_ended_keys_are_ignored_by_abort(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("short"))
     request = request_for()
     pool.start([request], listener)
@@ -165,7 +187,9 @@ async def test_unknown_and_ended_keys_are_ignored_by_abort(opened, listener, req
     assert len(listener.ends()) == 1
 
 
-async def test_beyond_its_places_decodes_wait_by_priority(opened, listener, request_for):
+async def test_beyond_its_places_decodes_wait_by_priority(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says("word", max_decodes=1))
     requests = [
         request_for("0.1"),
@@ -179,7 +203,9 @@ async def test_beyond_its_places_decodes_wait_by_priority(opened, listener, requ
     assert [end.key.branch for end in listener.segments()] == ["0.1", "0.4", "0.2", "0.3"]
 
 
-async def test_a_waiting_decode_can_be_aborted_and_its_place_is_not_lost(opened, listener, request_for):
+async def test_a_waiting_decode_can_be_aborted_and_its_place_is_not_lost(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says(("0.1", Line(text=FOREVER)), ("*", Line(text="word")), max_decodes=1))
     requests = [request_for(f"0.{n}", max_tokens=10**6) for n in (1, 2, 3)]
     first, second, _ = (request.key for request in requests)
@@ -194,7 +220,9 @@ async def test_a_waiting_decode_can_be_aborted_and_its_place_is_not_lost(opened,
     assert [end.decoded.finish for end in ends.values()] == [Finish.ABORT, Finish.ABORT, Finish.EOS]
 
 
-async def test_a_failed_decode_says_why_and_spares_the_others(opened, listener, request_for):
+async def test_a_failed_decode_says_why_and_spares_the_others(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     fault = Fault(cause="engine-error", detail="on command")
     pool = opened(says(("0.1", Line(text="one two three", fault=fault, after=2)), ("*", Line(text="fine"))))
     requests = [request_for("0.1"), request_for("0.2")]
@@ -210,7 +238,7 @@ async def test_a_failed_decode_says_why_and_spares_the_others(opened, listener, 
 class Breaking(ScriptedEngine):
     """An engine with a bug, and a stream that just stops."""
 
-    async def decode(self, request):
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         async for chunk in super().decode(request):
             if request.key.branch == "0.1":
                 raise EngineDead("the CUDA context is gone")
@@ -219,7 +247,9 @@ class Breaking(ScriptedEngine):
             yield chunk
 
 
-async def test_an_engine_that_breaks_is_a_retryable_fault(opened, listener, request_for, caplog):
+async def test_an_engine_that_breaks_is_a_retryable_fault(
+    opened: Opened, listener: Listener, request_for: RequestFor, caplog: pytest.LogCaptureFixture
+) -> None:
     pool = opened(LocalPool(Breaking()))
     requests = [request_for("0.1"), request_for("0.2"), request_for("0.3")]
     pool.start(requests, listener)
@@ -232,7 +262,7 @@ async def test_an_engine_that_breaks_is_a_retryable_fault(opened, listener, requ
     assert "the CUDA context is gone" in caplog.text
 
 
-async def test_a_consumer_that_goes_away_frees_the_engine(request_for):
+async def test_a_consumer_that_goes_away_frees_the_engine(request_for: RequestFor) -> None:
     pool = says(FOREVER)
     batches = pool.replica.decode([request_for(f"0.{n}", max_tokens=10**6) for n in (1, 2)])
     async for _ in batches:
@@ -243,7 +273,9 @@ async def test_a_consumer_that_goes_away_frees_the_engine(request_for):
     assert pool.load().decoding == 0
 
 
-async def test_load_counts_what_is_decoding(opened, listener, request_for):
+async def test_load_counts_what_is_decoding(
+    opened: Opened, listener: Listener, request_for: RequestFor
+) -> None:
     pool = opened(says(FOREVER, max_decodes=4))
     requests = [request_for(f"0.{n}", max_tokens=10**6) for n in range(1, 7)]
     pool.start(requests, listener)

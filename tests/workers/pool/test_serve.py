@@ -4,15 +4,19 @@ import asyncio
 import itertools
 import os
 import signal
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
 from tests.ray_cluster import LOGICAL_GPUS
+from tests.workers.conftest import Listener, RequestFor
 
 from anabranch.dag.decoding import Finish
 from anabranch.workers.engines.script import script_of
 from anabranch.workers.engines.scripted import ScriptedSettings
+from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.deployment import deploy
 from anabranch.workers.pool.serve import ServePool
 from anabranch.workers.pool.status import pool_status
@@ -33,11 +37,15 @@ ENGINE = ScriptedSettings(script=SCRIPT, tokens_per_second=200.0)
 _numbers = itertools.count()
 
 
-def settings_for(replicas, **rest):
+class OpenPool(Protocol):
+    async def __call__(self, settings: PoolSettings, *, reachable: int | None = None) -> ServePool: ...
+
+
+def settings_for(replicas: int, **rest: Any) -> PoolSettings:
     return PoolSettings(engine=ENGINE, replicas=replicas, max_decodes=64, **rest)
 
 
-async def until(condition):
+async def until(condition: Callable[[], bool]) -> None:
     """What Serve does by itself tells no one when it is done."""
     async with asyncio.timeout(150):
         while not condition():
@@ -45,13 +53,13 @@ async def until(condition):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_pool(cluster):
+async def open_pool(cluster: None) -> AsyncIterator[OpenPool]:
     """Deploys a pool and waits until its replicas can be reached; gone after the test."""
     from ray import serve
 
-    opened = []
+    opened: list[tuple[ServePool, str]] = []
 
-    async def open_pool(settings, *, reachable=None):
+    async def open_pool(settings: PoolSettings, *, reachable: int | None = None) -> ServePool:
         app = f"test-{next(_numbers)}"
         pool = ServePool(app)
         opened.append((pool, app))
@@ -65,11 +73,13 @@ async def open_pool(cluster):
         await asyncio.to_thread(serve.delete, app)
 
 
-def forever(request_for, *branches):
+def forever(request_for: RequestFor, *branches: str) -> list[DecodeRequest]:
     return [request_for(branch, prompt="for ever", max_tokens=10**6) for branch in branches]
 
 
-async def test_sixteen_requests_to_two_replicas_are_two_calls(open_pool, listener, request_for):
+async def test_sixteen_requests_to_two_replicas_are_two_calls(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(2))
     requests = [request_for(f"0.{n}") for n in range(1, 17)]
     pool.start(requests, listener)
@@ -87,7 +97,9 @@ async def test_sixteen_requests_to_two_replicas_are_two_calls(open_pool, listene
     assert (load.replicas, load.decoding, load.capacity) == (2, 0, 128)
 
 
-async def test_aborting_five_of_eight_in_one_stream(open_pool, listener, request_for):
+async def test_aborting_five_of_eight_in_one_stream(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(1))
     requests = forever(request_for, *(f"0.{n}" for n in range(1, 9)))
     aborted, kept = requests[:5], requests[5:]
@@ -107,7 +119,9 @@ async def test_aborting_five_of_eight_in_one_stream(open_pool, listener, request
     await listener.all_end(requests)
 
 
-async def test_an_abort_sent_along_with_the_start_is_not_lost(open_pool, listener, request_for):
+async def test_an_abort_sent_along_with_the_start_is_not_lost(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(1))
     requests = forever(request_for, "0.1", "0.2")
     pool.start(requests, listener)
@@ -117,7 +131,9 @@ async def test_an_abort_sent_along_with_the_start_is_not_lost(open_pool, listene
     assert {end.decoded.finish for end in ends.values()} == {Finish.ABORT}
 
 
-async def test_a_prefix_stays_on_its_replica(open_pool, listener, request_for):
+async def test_a_prefix_stays_on_its_replica(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(2))
     for n in range(1, 4):
         pool.start([request_for(f"0.{n}", affinity="job-1")], listener)
@@ -127,8 +143,8 @@ async def test_a_prefix_stays_on_its_replica(open_pool, listener, request_for):
 
 
 async def test_a_call_whose_replica_has_gone_lands_on_another_and_is_aborted_there(
-    open_pool, listener, request_for
-):
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(1))
     pool._learn({"gone": 64})
     requests = forever(request_for, "0.1")
@@ -141,7 +157,7 @@ async def test_a_call_whose_replica_has_gone_lands_on_another_and_is_aborted_the
     assert (end.decoded.finish, end.decoded.replica) == (Finish.ABORT, state.replica)
 
 
-def replica_processes(app):
+def replica_processes(app: str) -> list[int]:
     """Process ids of the replicas of an application: Ray names its processes."""
     title = f"ray::ServeReplica:{app}:"
     found = []
@@ -155,8 +171,8 @@ def replica_processes(app):
 
 
 async def test_killing_a_replica_ends_its_decodes_and_another_takes_its_place(
-    open_pool, listener, request_for
-):
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(2))
     before = {state.replica for state in await pool.describe()}
     requests = forever(request_for, "0.1", "0.2", "0.3", "0.4")
@@ -195,8 +211,8 @@ async def test_killing_a_replica_ends_its_decodes_and_another_takes_its_place(
 
 
 async def test_a_replica_that_stands_still_is_given_up_long_before_serve_replaces_it(
-    open_pool, listener, request_for
-):
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     """SIGSTOP: the process is alive, its connections are open, and nothing comes."""
     pool = await open_pool(settings_for(2))
     requests = forever(request_for, "0.1", "0.2", "0.3", "0.4")
@@ -221,7 +237,9 @@ async def test_a_replica_that_stands_still_is_given_up_long_before_serve_replace
     await listener.until(lambda: len(listener.ends()) == len(requests) + len(again))
 
 
-async def test_a_pool_without_replicas_waits_and_then_decodes(open_pool, listener, request_for):
+async def test_a_pool_without_replicas_waits_and_then_decodes(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     pool = await open_pool(settings_for(1))
     await listener_dies(pool, listener, request_for)
     assert pool.load().replicas == 0
@@ -236,7 +254,7 @@ async def test_a_pool_without_replicas_waits_and_then_decodes(open_pool, listene
     assert {listener.ends()[request.key].decoded.finish for request in requests[:2]} == {Finish.EOS}
 
 
-async def listener_dies(pool, listener, request_for):
+async def listener_dies(pool: ServePool, listener: Listener, request_for: RequestFor) -> None:
     request = request_for("0.1", prompt="die")
     pool.start([request], listener)
     ended = await listener.all_end([request])
@@ -244,7 +262,9 @@ async def listener_dies(pool, listener, request_for):
     await until(lambda: pool.load().replicas == 0)
 
 
-async def test_a_pool_that_closes_frees_the_replicas(open_pool, listener, request_for):
+async def test_a_pool_that_closes_frees_the_replicas(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     watching = await open_pool(settings_for(1))
     leaving = ServePool(watching.app)
     await until(lambda: leaving.load().replicas == 1)
@@ -259,7 +279,9 @@ async def test_a_pool_that_closes_frees_the_replicas(open_pool, listener, reques
     assert not listener.ends()
 
 
-async def test_with_four_gpus_the_fifth_replica_waits_and_says_so(open_pool, listener, request_for):
+async def test_with_four_gpus_the_fifth_replica_waits_and_says_so(
+    open_pool: OpenPool, listener: Listener, request_for: RequestFor
+) -> None:
     settings = settings_for(LOGICAL_GPUS + 1, gpus_per_replica=1)
     pool = await open_pool(settings, reachable=LOGICAL_GPUS)
     status = await asyncio.to_thread(pool_status, settings, app=pool.app)
@@ -272,16 +294,16 @@ async def test_with_four_gpus_the_fifth_replica_waits_and_says_so(open_pool, lis
     assert len({end.decoded.replica for end in ends.values()}) == LOGICAL_GPUS
 
 
-def descendants(of):
+def descendants(of: int) -> set[int]:
     """Process ids of all that a process started, and what that started."""
-    children = {}
+    children: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
             continue
         children.setdefault(int(parent), []).append(int(folder.name))
-    found = set()
+    found: set[int] = set()
     waiting = [of]
     while waiting:
         pid = waiting.pop()
@@ -290,7 +312,7 @@ def descendants(of):
     return found
 
 
-async def test_everything_listens_on_loopback_only(open_pool):
+async def test_everything_listens_on_loopback_only(open_pool: OpenPool) -> None:
     await open_pool(settings_for(2))
     ours = descendants(os.getpid())
     ss = await asyncio.create_subprocess_exec("ss", "-ltnpH", stdout=asyncio.subprocess.PIPE)

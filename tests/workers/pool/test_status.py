@@ -32,7 +32,9 @@ from anabranch.workers.settings import PoolSettings
         ),
     ],
 )
-def test_it_says_what_runs_and_why_the_rest_does_not(running, gpus_each, gpus, trouble, words):
+def test_it_says_what_runs_and_why_the_rest_does_not(
+    running: int, gpus_each: int, gpus: Gpus, trouble: str, words: str
+) -> None:
     engine = ScriptedSettings()
     settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
     assert describe(running, settings, gpus, trouble) == words

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.workers.conftest import RequestFor, TinyParser
 
 from anabranch.dag.decoding import Fault, Finish, Tag, Usage
 from anabranch.dag.ids import BranchId, JobId
@@ -16,8 +18,12 @@ from anabranch.workers.replica.segmenter import Segmenter
 KEY = Key(job=JobId("job"), branch=BranchId("0"), segment=3)
 
 
+class SegmentsOf(Protocol):
+    def __call__(self, *, grammar: bool = True) -> Segmenter: ...
+
+
 @pytest.fixture
-def segments_of(request_for, tiny_parser):
+def segments_of(request_for: RequestFor, tiny_parser: type[TinyParser]) -> SegmentsOf:
     def make(*, grammar: bool = True) -> Segmenter:
         request = request_for("0", segment=3, submitted=1.0)
         return Segmenter(request=request, replica="r", engine="e", parser=tiny_parser() if grammar else None)
@@ -45,7 +51,7 @@ def ends(messages: Sequence[Message]) -> list[SegmentDone]:
     return [message for message in messages if isinstance(message, SegmentDone)]
 
 
-def test_without_a_grammar_all_is_one_segment(segments_of):
+def test_without_a_grammar_all_is_one_segment(segments_of: SegmentsOf) -> None:
     (end,) = ends(cut(segments_of(grammar=False), chunks_of(["a ", "<halt>", " b"])))
 
     assert (end.key, end.segment) == (KEY, 3)
@@ -53,7 +59,7 @@ def test_without_a_grammar_all_is_one_segment(segments_of):
     assert end.decoded.usage == Usage(prompt_tokens=7, cached_tokens=2, completion_tokens=3)
 
 
-def test_a_closed_tag_ends_a_segment_and_the_stream_goes_on(segments_of):
+def test_a_closed_tag_ends_a_segment_and_the_stream_goes_on(segments_of: SegmentsOf) -> None:
     first, last = ends(cut(segments_of(), chunks_of(["ask ", "<go>", "two", "</go> and", " on"])))
 
     assert (first.segment, last.segment) == (3, 4)
@@ -63,7 +69,7 @@ def test_a_closed_tag_ends_a_segment_and_the_stream_goes_on(segments_of):
     assert (first.decoded.usage.completion_tokens, last.decoded.usage.completion_tokens) == (4, 1)
 
 
-def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of):
+def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     segments.feed(Chunk(text="so ", tokens=1), 2.0)
     segments.feed(Chunk(text="far <halt> too far", tokens=5), 3.0)
@@ -75,7 +81,7 @@ def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of):
     assert end.decoded.usage.completion_tokens + end.decoded.overshoot_tokens == 5
 
 
-def test_a_character_whose_halves_came_in_two_chunks_is_one_character(segments_of):
+def test_a_character_whose_halves_came_in_two_chunks_is_one_character(segments_of: SegmentsOf) -> None:
     """As `json.loads` gives them, one escape in each chunk."""
     messages = cut(
         segments_of(), chunks_of(["so \ud83d", "\ude00 it <go>\ud83d", "\ude00</go>", " goes\ud83d"])
@@ -87,7 +93,9 @@ def test_a_character_whose_halves_came_in_two_chunks_is_one_character(segments_o
     assert "".join(pieces) == first.decoded.text + last.decoded.text
 
 
-def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(segments_of):
+def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(
+    segments_of: SegmentsOf,
+) -> None:
     segments = segments_of()
     first = segments.feed(Chunk(text="<go>two</go>", tokens=6, usage_estimated=True), 2.0)[-1]
     usage = Usage(prompt_tokens=3, completion_tokens=4)
@@ -97,14 +105,14 @@ def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(se
     assert [each.decoded.usage_estimated for each in (first, last)] == [True, False]
 
 
-def test_a_tag_left_open_is_told_with_the_engines_own_finish(segments_of):
+def test_a_tag_left_open_is_told_with_the_engines_own_finish(segments_of: SegmentsOf) -> None:
     (end,) = ends(cut(segments_of(), chunks_of(["I will <go>", "tw"], Finish.LENGTH)))
 
     assert end.decoded.finish is Finish.LENGTH
     assert end.decoded.tag == Tag(kind="go", problem="never closed")
 
 
-def test_an_aborted_tag_is_not_malformed(segments_of):
+def test_an_aborted_tag_is_not_malformed(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     segments.feed(Chunk(text="I will <go>tw", tokens=4), 2.0)
 
@@ -113,14 +121,14 @@ def test_an_aborted_tag_is_not_malformed(segments_of):
     assert end.decoded.usage.completion_tokens == 4
 
 
-def test_an_abort_that_comes_after_the_stopping_tag_is_too_late(segments_of):
+def test_an_abort_that_comes_after_the_stopping_tag_is_too_late(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     segments.feed(Chunk(text="<halt>", tokens=1), 2.0)
 
     assert segments.end(Finish.ABORT, 3.0).decoded.finish is Finish.TAG
 
 
-def test_a_failure_keeps_the_text_so_far(segments_of):
+def test_a_failure_keeps_the_text_so_far(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     segments.feed(Chunk(text="half a", tokens=2), 2.0)
     fault = Fault(cause="engine-error")
@@ -130,7 +138,7 @@ def test_a_failure_keeps_the_text_so_far(segments_of):
     assert end.decoded.usage.completion_tokens == 2
 
 
-def test_the_prompt_is_booked_once_on_the_first_segment_that_knows_it(segments_of):
+def test_the_prompt_is_booked_once_on_the_first_segment_that_knows_it(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     usage = Usage(prompt_tokens=7, cached_tokens=4, completion_tokens=1)
     messages = segments.feed(Chunk(text="<go></go>", tokens=1, usage=usage), 2.0)
@@ -141,7 +149,7 @@ def test_the_prompt_is_booked_once_on_the_first_segment_that_knows_it(segments_o
     assert [end.decoded.usage.cached_tokens for end in ends(messages)] == [4, 0, 0]
 
 
-def test_each_stage_is_stamped_on_the_replicas_clock(segments_of):
+def test_each_stage_is_stamped_on_the_replicas_clock(segments_of: SegmentsOf) -> None:
     segments = segments_of()
     segments.admit(1.5)
     messages = segments.feed(Chunk(text="", tokens=0, scheduled=1.7), 2.0)
@@ -169,7 +177,9 @@ def chunkings(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 @given(chunkings())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_chunking_gives_the_same_segments(segments_of, chunking):
+def test_any_chunking_gives_the_same_segments(
+    segments_of: SegmentsOf, chunking: tuple[str, list[str]]
+) -> None:
     """Given any text in any chunks, when it is cut, then the segments are those of the text fed at once."""
     text, pieces = chunking
     whole, in_pieces = cut(segments_of(), chunks_of([text])), cut(segments_of(), chunks_of(pieces))
@@ -185,7 +195,9 @@ def test_any_chunking_gives_the_same_segments(segments_of, chunking):
 
 @given(chunkings())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_tokens_and_text_are_neither_lost_nor_counted_twice(segments_of, chunking):
+def test_tokens_and_text_are_neither_lost_nor_counted_twice(
+    segments_of: SegmentsOf, chunking: tuple[str, list[str]]
+) -> None:
     """Given any chunks, then segments sum to the tokens the engine told, and pieces join to the segments' text."""
     _, pieces = chunking
     segments = segments_of()
