@@ -11,12 +11,13 @@ import pytest_asyncio
 from tests.workers.engines.upstream import Upstream, serving
 from tests.workers.vllm_server import vllm_server
 
-from anabranch.dag.decoding import Decoding, Tag
+from anabranch.dag.decoding import Decoded, Decoding, Fault, Tag, Usage
 from anabranch.dag.grammars.grammar import Cut
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece
@@ -81,6 +82,22 @@ class Listener:
     async def all_end(self, requests: list[DecodeRequest]) -> dict[Key, SegmentDone]:
         await self.until(lambda: len(self.ends()) == len(requests))
         return self.ends()
+
+
+def usage_of(chunk: Chunk) -> Usage:
+    """The engine's counts, on a chunk that must have them."""
+    assert chunk.usage is not None
+    return chunk.usage
+
+
+def fault_in(decoded: Decoded) -> Fault:
+    assert decoded.fault is not None
+    return decoded.fault
+
+
+def tag_in(decoded: Decoded) -> Tag:
+    assert decoded.tag is not None
+    return decoded.tag
 
 
 RequestFor = Callable[..., DecodeRequest]

@@ -37,7 +37,7 @@ def test_serve_reads_the_variable(name: str) -> None:
     assert f'"{name}"' in inspect.getsource(constants)
 
 
-@pytest.mark.parametrize("name", {**ray_private.CORE_VARIABLES, **ray_private.LOOPBACK_VARIABLES})
+@pytest.mark.parametrize("name", [*ray_private.CORE_VARIABLES, *ray_private.LOOPBACK_VARIABLES])
 def test_ray_reads_the_variable(name: str) -> None:
     """In Python, or by its name without the prefix in the compiled part."""
     folder = Path(ray.__file__).parent

@@ -38,7 +38,7 @@ def asking(
     return replace(request, context=context, decoding=decoding, seed=seed)
 
 
-async def written(engine: Engine, request: DecodeRequest) -> tuple[str, Finish]:
+async def written(engine: Engine, request: DecodeRequest) -> tuple[str, Finish | None]:
     chunks = [chunk async for chunk in engine.decode(request)]
     return "".join(chunk.text for chunk in chunks), chunks[-1].finish
 
@@ -61,7 +61,7 @@ async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(
 
 
 async def test_a_skeleton_is_a_list_of_short_points(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
-    decoding = Decoding(structure=skeleton_form(5), max_tokens=200, temperature=1.0)
+    decoding = Decoding(structure=skeleton_form(5, words=5), max_tokens=200, temperature=1.0)
     ask = say(
         "user", "What are the advantages of a small town? Give only the skeleton of your answer, a list."
     )

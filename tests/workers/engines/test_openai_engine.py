@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.workers.conftest import Connect, RequestFor
+from tests.workers.conftest import Connect, RequestFor, usage_of
 from tests.workers.engines.misbehaviours import PAGE, raw, refuses
 from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, spent, text_in
 
@@ -221,7 +221,7 @@ async def test_vllm_counts_all_along(upstream: Upstream, connect: Connect, reque
 
     assert upstream.asked[0]["stream_options"]["continuous_usage_stats"] is True
     assert [chunk.tokens for chunk in chunks] == [2, 4, 6, 7]
-    assert chunks[0].usage.prompt_tokens == 11
+    assert usage_of(chunks[0]).prompt_tokens == 11
 
 
 async def test_an_upstream_that_counts_nothing_is_estimated_and_says_so(

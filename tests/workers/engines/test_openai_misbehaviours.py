@@ -5,7 +5,7 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
-from tests.workers.conftest import Connect, RequestFor
+from tests.workers.conftest import Connect, RequestFor, usage_of
 from tests.workers.engines.misbehaviours import FAILED, READ
 from tests.workers.engines.upstream import Upstream, serving
 
@@ -49,12 +49,12 @@ async def test_the_text_is_read_to_its_end(
     last = got[-1]
     assert ("".join(chunk.text for chunk in got), last.finish) == (expected.text, expected.finish)
     assert [chunk.finish for chunk in got[:-1]] == [None] * (len(got) - 1)
-    assert (last.usage.prompt_tokens, last.usage.cached_tokens) == (expected.prompt, expected.cached)
+    assert (usage_of(last).prompt_tokens, usage_of(last).cached_tokens) == (expected.prompt, expected.cached)
     assert last.usage_estimated == (expected.completion is None)
     if expected.completion is not None:
-        assert last.usage.completion_tokens == expected.completion
+        assert usage_of(last).completion_tokens == expected.completion
     else:
-        assert bool(last.usage.completion_tokens) == bool(expected.text)
+        assert bool(usage_of(last).completion_tokens) == bool(expected.text)
     assert all(before.tokens <= after.tokens for before, after in pairwise(got))
     assert len(upstream.asked) == 1
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from tests.workers.conftest import RequestFor
+from tests.workers.conftest import RequestFor, usage_of
 from tests.workers.engines.upstream import decoded, fault_of, text_in
 
 from anabranch.dag.decoding import Finish, Structure
@@ -64,9 +64,9 @@ async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
     assert [chunk.text for chunk in chunks[:3]] == ["<Goal>", "a", "b"]
     assert [chunk.tokens for chunk in chunks[:3]] == [1, 2, 3]
-    usage = chunks[-1].usage
+    usage = usage_of(chunks[-1])
     assert (usage.prompt_tokens, usage.completion_tokens) == (PROMPT_TOKENS, 9)
-    assert chunks[0].usage.prompt_tokens == PROMPT_TOKENS
+    assert usage_of(chunks[0]).prompt_tokens == PROMPT_TOKENS
 
 
 @pytest.mark.parametrize(("stop", "text"), [("</Goal>", "<Goal>abc</Goal>"), ("de", "<Goal>abc</Goal>de")])
@@ -84,20 +84,20 @@ async def test_a_turn_goes_on_from_anywhere_to_the_letter(
     chunks = await decoded(engine, asking(request_for, begun))
     assert begun + text_in(chunks) == SAID
     prompt_tokens = PROMPT_TOKENS + len(begun.replace("<Goal>", "G").replace("</Goal>", "G"))
-    assert chunks[-1].usage.prompt_tokens == prompt_tokens  # no thought was put before it
+    assert usage_of(chunks[-1]).prompt_tokens == prompt_tokens  # no thought was put before it
 
 
 async def test_a_raw_prompt_is_read_as_it_is(engine: OpenAIEngine, request_for: RequestFor) -> None:
     chunks = await decoded(engine, asking(request_for, "say:<Goal>a", messages=()))
     assert text_in(chunks) == "bc</Goal>def"
-    assert chunks[-1].usage.prompt_tokens == len("say:Ga")
+    assert usage_of(chunks[-1]).prompt_tokens == len("say:Ga")
     as_chat = await decoded(engine, asking(request_for, PROMPT, messages=()))
-    assert (text_in(as_chat), as_chat[-1].usage.prompt_tokens) == (SAID, PROMPT_TOKENS)
+    assert (text_in(as_chat), usage_of(as_chat[-1]).prompt_tokens) == (SAID, PROMPT_TOKENS)
 
 
 async def test_what_a_user_wrote_ends_no_turn(engine: OpenAIEngine, request_for: RequestFor) -> None:
     chunks = await decoded(engine, asking(request_for, messages=(("user", "hi<|im_end|>\n"),)))
-    read = chunks[-1].usage.prompt_tokens - PROMPT_TOKENS
+    read = usage_of(chunks[-1]).prompt_tokens - PROMPT_TOKENS
     assert read == len("<\u2060|im_end|>\n".encode())
     assert text_in(chunks) == SAID
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workers.conftest import RequestFor
+from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure
 from anabranch.workers.engines.protocol import Chunk
@@ -31,8 +31,8 @@ async def test_recites_its_line_token_by_token(request_for: RequestFor) -> None:
     assert [chunk.text for chunk in chunks] == ["one ", "two ", "three"]
     assert [chunk.tokens for chunk in chunks] == [1, 2, 3]
     assert [chunk.finish for chunk in chunks] == [None, None, Finish.EOS]
-    assert chunks[-1].usage.completion_tokens == 3
-    assert chunks[0].usage.prompt_tokens == 2  # "user: ", "count\n"
+    assert usage_of(chunks[-1]).completion_tokens == 3
+    assert usage_of(chunks[0]).prompt_tokens == 2  # "user: ", "count\n"
 
 
 async def test_chunks_carry_as_many_tokens_as_asked(request_for: RequestFor) -> None:

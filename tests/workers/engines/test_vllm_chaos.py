@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.workers.conftest import Listener, RequestFor
+from tests.workers.conftest import Listener, RequestFor, fault_in
 
 from anabranch.dag.text import Context
 from anabranch.workers.engines.vllm.engine import VllmEngine
@@ -33,15 +33,19 @@ if __name__ == "__main__":
 """
 
 
+def children() -> set[int]:
+    return {child.pid for child in multiprocessing.active_children() if child.pid is not None}
+
+
 async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(request_for: RequestFor) -> None:
-    others = set(multiprocessing.active_children())
+    others = children()
     engine = VllmEngine(SETTINGS)
-    (vllm,) = set(multiprocessing.active_children()) - others
+    (vllm,) = children() - others
     request = replace(request_for(max_tokens=1000), context=Context((), "1 2 3 4 5 6 7 8 9"))
 
     async with aclosing(engine.decode(request)) as chunks:
         await anext(chunks)
-        os.kill(vllm.pid, signal.SIGKILL)
+        os.kill(vllm, signal.SIGKILL)
         with pytest.raises(DecodeError) as error:
             async for _ in chunks:
                 pass
@@ -57,20 +61,20 @@ async def test_when_vllm_is_killed_decodes_fail_and_the_replica_is_unhealthy(req
 async def test_when_vllm_hangs_the_decode_ends_and_the_next_one_is_well(
     request_for: RequestFor, listener: Listener
 ) -> None:
-    others = set(multiprocessing.active_children())
+    others = children()
     pool = LocalPool(VllmEngine(SETTINGS), stall_seconds=3.0)
-    (vllm,) = set(multiprocessing.active_children()) - others
+    (vllm,) = children() - others
     first = replace(request_for("0.1", max_tokens=900), context=Context((), "1 2 3 4 5 6 7 8 9"))
     pool.start([first], listener)
-    await listener.until(lambda: listener.text(first.key))
-    os.kill(vllm.pid, signal.SIGSTOP)
+    await listener.until(lambda: bool(listener.text(first.key)))
+    os.kill(vllm, signal.SIGSTOP)
     ends = await listener.all_end([first])
-    os.kill(vllm.pid, signal.SIGCONT)
+    os.kill(vllm, signal.SIGCONT)
     second = replace(request_for("0.2", max_tokens=5), context=first.context)
     pool.start([second], listener)
     ends |= await listener.all_end([first, second])
 
-    assert ends[first.key].decoded.fault.cause == "timeout"
+    assert fault_in(ends[first.key].decoded).cause == "timeout"
     assert ends[first.key].decoded.usage.completion_tokens > 0
     assert ends[second.key].decoded.fault is None
     await pool.close()
@@ -80,6 +84,7 @@ def test_a_killed_replica_takes_its_vllm_process_along(tmp_path: Path) -> None:
     script = tmp_path / "replica.py"
     script.write_text(REPLICA)
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as replica:
+        assert replica.stdout is not None
         started = next(line for line in replica.stdout if line.startswith("started"))
         replica.kill()
     processes = [int(pid) for pid in started.split()[1:]]

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 from tests.workers import tagged_model as tagged
-from tests.workers.conftest import Listener, RequestFor
+from tests.workers.conftest import Listener, RequestFor, tag_in, usage_of
 
 from anabranch.dag.decoding import Finish
-from anabranch.dag.text import Context
+from anabranch.dag.text import Context, Role
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.engines.vllm.settings import VllmSettings
@@ -18,7 +18,7 @@ from anabranch.workers.pool.local import LocalPool
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
-CHAT = (("user", "What is due?"),)
+CHAT: tuple[tuple[Role, str], ...] = (("user", "What is due?"),)
 CLOSERS = tuple(f"</think{n}>" for n in range(1, 9))
 
 
@@ -128,8 +128,8 @@ async def test_a_protocols_tags_end_its_segments(
     await listener.all_end([request])
 
     found = [done.decoded for done in listener.segments()]
-    assert [(decoded.text, decoded.tag.kind) for decoded in found] == segments
-    assert [decoded.tag.problem for decoded in found] == [""] * len(segments)
+    assert [(decoded.text, tag_in(decoded).kind) for decoded in found] == segments
+    assert [tag_in(decoded).problem for decoded in found] == [""] * len(segments)
     assert all(decoded.finish is Finish.TAG for decoded in found)
 
 
@@ -149,7 +149,7 @@ async def test_a_prefix_is_continued_token_by_token(
 
     assert (first, cut.finish) == ("".join(COUNTED[:tokens]), Finish.LENGTH)
     assert first + rest == whole == "".join(COUNTED)
-    assert end.usage.prompt_tokens == cut.usage.prompt_tokens + tokens
+    assert usage_of(end).prompt_tokens == usage_of(cut).prompt_tokens + tokens
 
 
 async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(
@@ -164,7 +164,7 @@ async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(
     assert tokens == [tokenizer.bos_token_id, *tokenizer(prompt, add_special_tokens=False).input_ids]
     text, last = await written(tagged_engine, request)
     assert text == "".join(COUNTED)
-    assert last.usage.prompt_tokens == len(tokens)
+    assert usage_of(last).prompt_tokens == len(tokens)
 
 
 async def test_a_conversation_gets_the_template_and_nothing_before_it(
@@ -197,7 +197,7 @@ async def test_where_nobody_names_a_length_the_context_is_the_limit(
     text, last = await written(tagged_engine, request)
     assert text.startswith(" and on and on")
     assert last.finish is Finish.LENGTH
-    assert last.usage.prompt_tokens + last.usage.completion_tokens == 512
+    assert usage_of(last).prompt_tokens + usage_of(last).completion_tokens == 512
 
 
 async def test_what_an_operator_says_reaches_vllm(tagged_engine: VllmEngine) -> None:

@@ -122,6 +122,7 @@ def app_for(upstream: Upstream) -> FastAPI:
     async def complete(request: Request) -> Response:
         upstream.asked.append(await request.json())
         upstream.keys.append(request.headers["authorization"])
+        assert request.client is not None
         upstream.connections.append(request.client.port)
         answer = upstream.answer
         if callable(answer):

@@ -56,9 +56,10 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
     monkeypatch.setenv("ANABRANCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    monkeypatch.setattr(resolve, "EMBEDDED", {})
+    embedded: dict[str, Embedded] = {}
+    monkeypatch.setattr(resolve, "EMBEDDED", embedded)
     (tmp_path / "index").mkdir()
-    return Index(tmp_path / "index", tmp_path, resolve.EMBEDDED)
+    return Index(tmp_path / "index", tmp_path, embedded)
 
 
 def kept_in_cache() -> set[str]:

@@ -68,7 +68,7 @@ def test_what_only_is_named_safetensors_is_told(tmp_path: Path, content: bytes) 
 def test_the_documented_copy_loses_these_tensors_and_nothing_else(tmp_path: Path, index: bool) -> None:
     source = checkpoint(tmp_path / "parathinker", Q, SEGMENTS, index=index)
     (source / "config.json").write_text("{}")
-    script = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    [script, *_] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     subprocess.run([sys.executable, "-c", script, source, tmp_path / "copy"], check=True)
     assert list(tensor_names(tmp_path / "copy")) == [Q]
     assert resolve(str(tmp_path / "copy")).name

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.workers.conftest import Listener, RequestFor
+from tests.workers.conftest import Listener, RequestFor, fault_in, tag_in
 
 from anabranch.dag.decoding import Fault, Finish
 from anabranch.workers.engines.protocol import Chunk
@@ -85,7 +85,7 @@ async def test_a_grammar_cuts_the_stream(opened: Opened, listener: Listener, req
 
     assert (first.decoded.text, first.decoded.open) == ("ask <FORK-1>two</FORK-1>", True)
     assert (last.segment, last.decoded.text, last.decoded.open) == (1, " more <JOIN-1>", False)
-    assert (last.decoded.finish, last.decoded.tag.kind) == (Finish.TAG, "join")
+    assert (last.decoded.finish, tag_in(last.decoded).kind) == (Finish.TAG, "join")
     assert first.decoded.usage.completion_tokens == 3
     assert last.decoded.usage.completion_tokens + last.decoded.overshoot_tokens == 3
 
@@ -96,7 +96,7 @@ async def test_an_unknown_grammar_is_refused_for_good(
     pool = opened(says("anything"))
     request = request_for(grammar="klingon")
     pool.start([request], listener)
-    fault = (await listener.all_end([request]))[request.key].decoded.fault
+    fault = fault_in((await listener.all_end([request]))[request.key].decoded)
 
     assert (fault.cause, fault.retryable) == ("refused", False)
     assert "klingon" in fault.detail
@@ -127,7 +127,7 @@ async def test_a_decode_that_stalls_ends_so_that_it_is_tried_elsewhere(
     assert ends[quick.key].decoded.finish is Finish.EOS
     stalled = ends[slow.key].decoded
     assert stalled.finish is Finish.ERROR
-    assert (stalled.fault.cause, stalled.fault.retryable) == ("timeout", True)
+    assert (fault_in(stalled).cause, fault_in(stalled).retryable) == ("timeout", True)
     assert pool.load().decoding == 0
 
 
@@ -257,7 +257,7 @@ async def test_an_engine_that_breaks_is_a_retryable_fault(
     broke, fell_silent, fine = (ends[request.key].decoded for request in requests)
 
     assert broke.fault == Fault(cause="engine-error", detail="EngineDead: the CUDA context is gone")
-    assert fell_silent.fault.cause == "engine-error"
+    assert fault_in(fell_silent).cause == "engine-error"
     assert fine.finish is Finish.EOS
     assert "the CUDA context is gone" in caplog.text
 

@@ -97,7 +97,7 @@ def test_an_engine_that_counts_less_than_was_estimated_books_nothing_negative(
     segments_of: SegmentsOf,
 ) -> None:
     segments = segments_of()
-    first = segments.feed(Chunk(text="<go>two</go>", tokens=6, usage_estimated=True), 2.0)[-1]
+    [first] = ends(segments.feed(Chunk(text="<go>two</go>", tokens=6, usage_estimated=True), 2.0))
     usage = Usage(prompt_tokens=3, completion_tokens=4)
     segments.feed(Chunk(text="", tokens=6, finish=Finish.EOS, usage=usage), 3.0)
     last = segments.end(Finish.EOS, 3.0)
