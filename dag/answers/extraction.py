@@ -84,7 +84,13 @@ def boxed(text: str) -> str | None:
     return answer
 
 
+_HOLLOW = re.compile(r"\\[A-Za-z]{1,20}\s{0,4}\{\s{0,40}\}")
+
+
 def _says_something(text: str) -> bool:
+    r"""Whether a text has a letter or a digit in it; the name of an empty command, `\text{}`, says nothing."""
+    for _ in range(3):  # \boxed{\text{}}: nobody nests deeper
+        text = _HOLLOW.sub("", text)
     return any(letter.isalnum() for letter in text)
 
 
@@ -111,18 +117,20 @@ def _announced(text: str) -> tuple[str | None, bool]:
     marks = list(_ANNOUNCEMENT.finditer(text))[-ANNOUNCEMENTS:]
     cut = bool(marks) and not _says_something(text[marks[-1].end() : marks[-1].end() + LONGEST])
     for mark in reversed(marks):
-        answer = _behind(
-            text[mark.end() : mark.end() + LONGEST], closed_by="</answer>" if mark[0][0] == "<" else ""
-        )
+        answer = _behind(text[mark.end() : mark.end() + LONGEST], tagged=mark[0][0] == "<")
         if answer:
             return answer, False
     return None, cut
 
 
-def _behind(text: str, closed_by: str) -> str:
+_CLOSED = re.compile(r"</answer>", re.IGNORECASE)
+
+
+def _behind(text: str, tagged: bool) -> str:
     """The answer at the beginning of what follows an announcement; empty when it says nothing."""
-    if closed_by:
-        return _tidied(text.partition(closed_by)[0])
+    text = _CLOSED.split(text, maxsplit=1)[0]
+    if tagged:
+        return _tidied(text)
     text = text[_BEFORE.match(text).end() :]  # type: ignore[union-attr]  # it matches nothing, too
     for opens, closes in _DISPLAY.items():
         if text.startswith(opens):

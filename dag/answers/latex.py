@@ -13,12 +13,26 @@ _TYPOGRAPHY = str.maketrans(
         "\u2212": "-", "\ufe63": "-", "\uff0d": "-", "\u2010": "-", "\u2011": "-", "\u2014": "\u2013",
         "\u2044": "/", "\u2215": "/", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*", "\u2217": "*", "\u00f7": "/",
         "\u00a0": THIN, "\u202f": THIN, "\u2002": " ", "\u2003": " ", "\u3000": " ", "\u200b": "", "\ufeff": "",
-        "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b2": "^2", "\u00b3": "^3",
+        "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
         "\u00bd": " 1/2", "\u00bc": " 1/4", "\u00be": " 3/4", "\u2153": " 1/3", "\u2154": " 2/3", "\u215b": " 1/8",
         "\u2205": "\\emptyset", "\u221e": "\\infty", "\u03c0": "\\pi", "\u221a": "\\sqrt", "\u222a": "\\cup",
         "\u2264": "\\le", "\u2265": "\\ge", "\u2208": "\\in", "\u00b1": "\\pm", "\u00ba": "\u00b0",
+        "\u2155": " 1/5", "\u2156": " 2/5", "\u2157": " 3/5", "\u2158": " 4/5", "\u2229": "\\cap",
     }
+    | {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
 )  # fmt: skip
+"""Full-width forms are the same characters, set as wide as Chinese ones."""
+
+_DIGITS_ABOVE = str.maketrans(
+    "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b\u207a", "0123456789-+"
+)
+_DIGITS_BELOW = str.maketrans("\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089", "0123456789")
+_ABOVE = re.compile(r"[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,400}")
+_BELOW = re.compile(r"[\u2080-\u2089]{1,400}")
+_NAME = re.compile(
+    r"(?<![A-Za-z\\])(?:pi|theta|alpha|beta|gamma|delta|lambda|phi|sigma|omega|exp|sin|cos|tan|cot|sec|csc|log|ln)"
+    r"(?![A-Za-z])"
+)
 
 _WRAPPED = re.compile(
     r"\\(?:text|textbf|textit|textrm|texttt|mathrm|mathbf|mathit|mathsf|operatorname|mbox|emph|bm|boldsymbol)"
@@ -38,15 +52,18 @@ _SIGNS = {
 }  # fmt: skip
 _SIGN = re.compile(r"\\(?:[A-Za-z]+|[$%#&_])")
 _HALVES = re.compile(r"\\frac\s{0,4}([0-9])\s{0,4}(?:([0-9])|\{\s{0,4}([0-9]+)\s{0,4}\})")
+_NUMBER = r"\{\s{0,4}(-?[0-9][0-9,.]*)\s{0,4}\}"
 _FRACTION = re.compile(
-    r"(-?)\s{0,4}\\frac\s{0,4}\{\s{0,4}(-?[0-9][0-9,.]*)\s{0,4}\}\s{0,4}(?:\{\s{0,4}([0-9][0-9,.]*)\s{0,4}\}|([0-9]))"
+    r"(?<![\^/*_A-Za-z])(?<![\^/*_A-Za-z] )(-?)\s{0,4}\\frac\s{0,4}"
+    rf"{_NUMBER}\s{{0,4}}(?:{_NUMBER.replace('-?', '')}|([0-9]))"
 )
+"""A fraction of two numbers, but for one behind a mark that would then take its upper part only: `x^\frac12`."""
 
 
 def plain(text: str) -> str:
     r"""The same text without LaTeX's looks: `\dfrac12` as 1/2, `\text{ cm}` as cm, `90^\circ` as 90°, `1{,}000` as
     1,000. What has no plain form (roots, sums, unknown commands) stays as it is."""
-    text = text.translate(_TYPOGRAPHY)
+    text = _typed(text)
     text = _SEPARATED.sub(lambda found: "," if "," in found[0][:2] and found[0] != "\\," else THIN, text)
     text = _DEGREE.sub("°", text)
     for _ in range(3):  # \textbf{\text{…}}: nobody nests deeper
@@ -56,6 +73,18 @@ def plain(text: str) -> str:
     text = _HALVES.sub(lambda half: rf"\frac{{{half[1]}}}{{{half[2] or half[3]}}}", text)
     text = _FRACTION.sub(lambda found: f"{found[1]} {found[2]}/{found[3] or found[4]}", text)
     return _unwrapped(text.replace("- ", "-") if text.startswith("- ") else text)
+
+
+def for_algebra(text: str) -> str:
+    r"""The same text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i."""
+    return _NAME.sub(r"\\\g<0>", _WRAPPED.sub(r" \1 ", _typed(text)))
+
+
+def _typed(text: str) -> str:
+    """Without what typography has for marks that a keyboard lacks."""
+    text = _ABOVE.sub(lambda found: f"^{{{found[0].translate(_DIGITS_ABOVE)}}}", text)
+    text = _BELOW.sub(lambda found: f"_{{{found[0].translate(_DIGITS_BELOW)}}}", text)
+    return text.translate(_TYPOGRAPHY)
 
 
 def _unwrapped(text: str) -> str:

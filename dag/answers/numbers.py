@@ -1,6 +1,7 @@
 r"""Reads a number, where the whole of a text is one number in a closed list of forms; anything else is none.
 
-The forms: digits with separators in threes (1,234.5; 1 234; 1'234), a fraction (3/4), a mixed number (2 1/2 is a sum),
+The forms: digits with separators in threes (1,234.5; 1 234; 1'234; 1.234.567), a repeating decimal
+(0.1\overline{6}), a fraction (3/4), a mixed number (2 1/2 is a sum),
 a power or scientific notation (10^3, 10**3, 1.5e3, 1.5*10^3), each with a sign before it and behind it a magnitude
 (1.5 million) or a percent sign. Sizes are bounded before anything is computed: what is longer is text.
 """
@@ -20,7 +21,8 @@ _EXPONENT = r"(?:[({]\s?)?([+-]?\s?[0-9]{1,6})(?:\s?[)}])?"
 _RAISED = r"\s?(?:\^|\*\*)\s?"
 
 _DECIMAL = re.compile(rf"({_PLAIN})(?:[eE]([+-]?[0-9]{{1,6}}))?")
-_CONTINENTAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)")
+_CONTINENTAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)|([0-9]{1,3}(?:\.[0-9]{3}){2,})")
+_REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\s?\\overline\s?(?:\{([0-9]+)\}|([0-9]))")
 _MIXED = re.compile(r"([0-9]+)(?:\s+|\s+and\s+)([0-9]+)\s?/\s?([0-9]+)")
 _RATIO = re.compile(rf"({_PLAIN})\s?/\s?(-?)({_PLAIN})")
 _SCIENTIFIC = re.compile(rf"({_PLAIN})\s?[*x]\s?10{_RAISED}{_EXPONENT}")
@@ -56,7 +58,9 @@ def _unsigned(text: str) -> Fraction | None:
     if found := _DECIMAL.fullmatch(text):
         return _scaled(_decimal(found[1]), found[2] or "0")
     if found := _CONTINENTAL.fullmatch(text):
-        return Fraction(found[1].replace(".", "") + "." + found[2])
+        return Fraction((found[1] or found[3]).replace(".", "") + "." + (found[2] or "0"))
+    if found := _REPEATING.fullmatch(text):
+        return _repeating(found[1] or "0", found[2], found[3] or found[4])
     if found := _MIXED.fullmatch(text):
         whole, part, of = map(int, found.groups())
         return Fraction(whole) + Fraction(part, of) if part < of else None
@@ -72,6 +76,12 @@ def _unsigned(text: str) -> Fraction | None:
 
 def _decimal(text: str) -> Fraction:
     return Fraction(re.sub(rf"[,' {THIN}]", "", text))
+
+
+def _repeating(whole: str, first: str, period: str) -> Fraction:
+    """0.1666… is 0.1 and 6/90: the period over as many nines as it has digits, behind those that do not repeat."""
+    tail = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(first))
+    return Fraction(f"{whole}.{first or 0}") + tail
 
 
 def _scaled(value: Fraction, exponent: str) -> Fraction | None:

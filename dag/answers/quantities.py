@@ -9,7 +9,8 @@ from anabranch.dag.answers.meaning import Quantity, Range, Ratio, Set, Words
 from anabranch.dag.answers.numbers import DIGITS, read_number
 from anabranch.dag.answers.units import counted, read_unit
 
-_MONEY = re.compile(r"([+-]?)\s?(US\$|[$€£¥₹₩])\s?([+-]?)\s?([0-9.].*)", re.DOTALL)
+_CODES = "USD|EUR|GBP|JPY|INR|KRW|CNY|CHF"
+_MONEY = re.compile(rf"([+-]?)\s?(US\$|[$€£¥₹₩]|{_CODES})\s?([+-]?)\s?([0-9.].*)", re.DOTALL)
 _RATE = re.compile(r"(?:\s?/\s?|\s(?:per|an|a)\s)([A-Za-z]{1,12})\Z")
 _SUFFIX = re.compile(r"(.*[0-9.])\s?(bn|[kKMB])\Z", re.DOTALL)
 _SUFFIXES = {"k": " thousand", "K": " thousand", "M": " million", "B": " billion", "bn": " billion"}
@@ -33,6 +34,8 @@ def read_quantity(text: str) -> Quantity | None:
         return Quantity(value)
     if money := _MONEY.fullmatch(text):
         return _money(money[2], money[1] or money[3], money[4])
+    if compound := _read_compound(text):
+        return compound
     found = _LEADING.fullmatch(text)
     value = read_number(found[1]) if found else None
     if found is None or value is None:
@@ -44,9 +47,26 @@ def read_quantity(text: str) -> Quantity | None:
     return Quantity(value * unit.factor, unit.dimensions) if unit else None
 
 
+_COMPOUND = re.compile(
+    r"([0-9]{1,12})\s?([A-Za-z]{1,12})\s(?:and\s)?([0-9]{1,12}(?:\.[0-9]{1,12})?)\s?([A-Za-z]{1,12})"
+)
+
+
+def _read_compound(text: str) -> Quantity | None:
+    """5 feet 6 inches, 18 dollars and 50 cents: a sum of a greater unit and a smaller one."""
+    found = _COMPOUND.fullmatch(text)
+    if found is None:
+        return None
+    great, small = read_unit(found[2]), read_unit(found[4])
+    if great is None or small is None or great.dimensions != small.dimensions or great.factor <= small.factor:
+        return None
+    value = Fraction(found[1]) * great.factor + Fraction(found[3]) * small.factor
+    return Quantity(value, great.dimensions)
+
+
 def _money(currency: str, sign: str, amount: str) -> Quantity | None:
     """An amount behind its sign; the currency may be named again: $5 USD."""
-    amount = re.sub(r"\s?(?:USD|EUR|GBP|dollars?|euros?)\Z", "", amount)
+    amount = re.sub(rf"\s?(?:{_CODES}|dollars?|euros?)\Z", "", amount)
     if short := _SUFFIX.fullmatch(amount):
         amount = short[1] + _SUFFIXES[short[2]]
     rate = _RATE.search(amount)

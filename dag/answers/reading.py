@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from anabranch.dag.answers.dates import read_date
 from anabranch.dag.answers.expressions import folded, read_expression
-from anabranch.dag.answers.latex import plain
+from anabranch.dag.answers.latex import for_algebra, plain
 from anabranch.dag.answers.lists import brackets, is_listed, split_items
 from anabranch.dag.answers.meaning import Choice, Formula, Meaning, Quantity, Set, Several, Words
 from anabranch.dag.answers.quantities import (
@@ -54,7 +54,7 @@ def expression(meaning: Meaning, answer: str) -> str:
         case Formula(dimensions=dimensions) if dimensions:
             return meaning.text
         case _:
-            return answer
+            return for_algebra(answer)
 
 
 def without_unit(answer: str) -> Meaning:
@@ -72,8 +72,8 @@ _BLANKS = re.compile(r"[ \t\r\n]+")
 _POWER_MARK = re.compile(r"(?<=[0-9])\s\*\*\s(?=[0-9])")
 _BOLD = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w({+-])")
 _MATH_MARK = re.compile(r"\$(?!\s?[-+]?[0-9.])")
-_FULL_STOP = re.compile(r"(?:[ .]|(?<=[^\W\d_])!)+\Z")
-"""What ends a sentence; behind a number or a bracket `!` is a factorial."""
+_FULL_STOP = re.compile(r"(?:[ .]|(?<=[^\W\d_]{2})!)+\Z")
+"""What ends a sentence; behind a number, a bracket or a single letter `!` is a factorial."""
 _NAMED = re.compile(r"[A-Za-z]\s?(?:=|\\in(?![A-Za-z]))\s?(?![=<>])")
 _LETTER = re.compile(
     r"(?:(?:the\s)?(?:correct\s)?(?:option|choice|answer)\s(?:is\s)?)?(?:([A-J])[.:)\]]?|[(\[]([A-Ja-j])[)\]][.:]?|([a-j])\))",

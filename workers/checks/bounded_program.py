@@ -22,6 +22,11 @@ IDLE_SECONDS = 60
 WORDS = 1_000
 """Characters of a reason: a reply goes through the pipe in one piece."""
 
+PASSED_OVER = re.compile(
+    r"['\"`\u00a7#]|[0-9)]\s?_|[0-9.]\s?\\(?:overline|bar|dot|ddot)|\\p?mod|\\equiv|[0-9]\.[0-9]+\."
+)
+"""What the parser of formulas leaves out, and reads the rest."""
+
 Request = Mapping[str, Any]
 Reply = tuple[bool, str]
 
@@ -52,12 +57,18 @@ def _tell(reply: Mapping[str, Any]) -> None:
 
 
 def _equal() -> Callable[[Request], Reply]:
-    """Whether two expressions are equal by algebra, in either direction."""
-    from math_verify import parse, verify
+    """Whether two expressions are equal by algebra, in either direction.
+
+    An expression is read whole or not at all: what the parser would pass over (a prime, the base of a numeral, a mark
+    that it does not know) tells two answers apart, so such an expression is equal to none that is written otherwise.
+    """
+    from math_verify import LatexExtractionConfig, parse, verify
 
     @lru_cache(maxsize=256)
     def read(answer: str) -> Any:
-        return parse(f"${answer}$", parsing_timeout=None)
+        if PASSED_OVER.search(answer):
+            return []
+        return parse(f"${answer}$", extraction_config=[LatexExtractionConfig()], parsing_timeout=None)
 
     def equal(request: Request) -> Reply:
         left, right = read(request["left"]), read(request["right"])

@@ -54,6 +54,12 @@ EQUAL = (
     ("$42$", "42"), (r"\(42\)", "42"), ("True", "true"), ("yes!", "Yes"), ('"Paris"', "Paris"),
     ("  New   York ", "new york"),
     ("x = 5", "5"), ("x=5", "x = 5"), (r"\mathbf{12}", "12"), ("٣", "٣"), ("巴黎", " 巴黎 "),
+    # typography, other places' forms, repeating decimals, compound units
+    ("1.234.567", "1234567"), ("10⁻³", "0.001"), ("2.5 × 10⁻³", "0.0025"), ("6.022×10²³", "6.022e23"), ("１２", "12"),
+    ("（B）", "(B)"), ("1，000", "1,000"), ("USD 10", "10 dollars"), ("EUR 10", "€10"), ("10 EUR", "EUR 10"),
+    (r"0.1\overline{6}", "1/6"), (r"0.\overline{3}", r"\frac13"), (r"2.\overline{36}", "26/11"), ("⅖", "0.4"),
+    ("1 hour 30 minutes", "90 minutes"), ("5 feet 6 inches", "66 inches"), ("18 dollars and 50 cents", "$18.50"),
+    ("1 m 50 cm", "1.5 m"), ("x₁", "x_1"), ("x⁴", "x^4"),
     # formulas that are written alike
     (r"2\sqrt{3}", r"2 \sqrt{3}"), ("x^{2}", "x^2"), (r"2\sqrt{3}\text{ cm}", r"2\sqrt{3} cm"),
 )  # fmt: skip
@@ -84,6 +90,8 @@ DIFFERENT = (
     ("03/05/2024", "March 5, 2024"),
     # ranges and ratios
     ("5-10", "-5"), ("5-10", "510"), ("5-10", "5-11"), ("3:4", "3/4"), ("3:4", "4:3"), ("5-10 km", "5-10 m"),
+    # compound units, typography
+    ("5 feet 6 inches", "5 feet"), ("6 inches 5 feet", "66 inches"), ("⅗", "⅖"),
     # choices
     ("A", "B"), ("(A)", "1"), ("(A) Paris", "(B) Paris"), ("A, C", "A, B"), ("B", "8"),
     # text
@@ -102,3 +110,20 @@ UNDECIDED = (
     ("9^{9^{9^9}}", "1"), (r"2\sqrt{3} \text{ cm}", r"\sqrt{12}\text{ cm}"), (r"\frac{x}{2}", "0.5x"), ("3t", "t+2t"),
     (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{bmatrix}1\\2\end{bmatrix}"), ("1 + 1", "2"), ("10-5", "5"),
 )  # fmt: skip
+
+FORMULAS_EQUAL = (
+    ("2√3", r"2\sqrt{3}"), ("√3/2", r"\frac{\sqrt{3}}{2}"), ("2*pi", r"2\pi"), ("pi/2", r"\frac{\pi}{2}"),
+    (r"2\mathbf{i}+3\mathbf{j}", r"3\mathbf{j}+2\mathbf{i}"), (r"3/\frac{1}{2}", "6"), ("x ≥ 5", r"x \geq 5"),
+    (r"\sqrt{\frac{1}{2}}", r"\frac{\sqrt2}{2}"), ("x⁴ - 1", "(x²-1)(x²+1)"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}"),
+)  # fmt: skip
+"""Formulas that algebra finds equal."""
+
+FORMULAS_APART = (
+    ("2√2", "2√3"), (r"x \equiv 3 \pmod 7", r"x \equiv 4 \pmod 7"), (r"3 \pmod 7", r"4 \pmod{7}"),
+    ("101_2", "101_3"), ("101_2", "101"), (r"2\mathbf{i}+3\mathbf{j}", r"2\mathbf{i}+5\mathbf{j}"),
+    ("f'(x)", "f(x)"), ("f''(x)", "f'(x)"), ("5'", "5"), ("≥ 5", "5"), ("≥ 5", "≤ 5"), ("> 5", "< 5"),
+    ("1.2.3", "0.36"), (r"x^\frac{1}{2}", "x^1/2"), (r"3/\frac{1}{2}", "3/2"), ("2x+", "2"), ("n!", "n"),
+    ("5°30'", "5°45'"), ("5§", "5"), (r"0.\overline{x}", "0"), ("x⁴", "x⁵"), ("A∪B", "A∩B"),
+)  # fmt: skip
+"""Formulas that a parser takes for equal when it passes over what it does not know."""

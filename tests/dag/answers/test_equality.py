@@ -6,13 +6,15 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dag.answers.pairs import DIFFERENT, EQUAL, UNDECIDED
+from tests.dag.answers.pairs import DIFFERENT, EQUAL, FORMULAS_APART, FORMULAS_EQUAL, UNDECIDED
 
 from anabranch.dag.answers.equality import Groups, Verdict, compare, fits, groups, plain_groups
 from anabranch.dag.answers.meaning import Words
 from anabranch.dag.answers.reading import LENGTH, read
 
-ANSWERS = [answer for pair in (*EQUAL, *DIFFERENT, *UNDECIDED) for answer in pair]
+ANSWERS = [
+    answer for pair in (*EQUAL, *DIFFERENT, *UNDECIDED, *FORMULAS_APART, *FORMULAS_EQUAL) for answer in pair
+]
 answers = st.sampled_from(ANSWERS) | st.text(
     alphabet="0123456789 .,/-+^*%$€(){}[]\\:mxkgABfracsqrt", max_size=12
 )

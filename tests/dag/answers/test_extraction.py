@@ -44,6 +44,8 @@ def test_a_box_comes_first(text: str, answer: str) -> None:
         ("The answer is: `42`", "42"),
         ("5 apples a day.\n#### 1,234", "1,234"),
         ("<answer>yes</answer>", "yes"),
+        ("<ANSWER>42</ANSWER>", "42"),
+        ("The answer is 42</answer>", "42"),
         ("The correct option is C", "C"),
         ("The correct answer is (B) Paris.", "B"),
         ("The answer is B. Paris is in France.", "B"),
@@ -187,3 +189,14 @@ def test_whatever_is_found_says_something_and_is_bounded(text: str) -> None:
 )
 def test_a_box_is_found_only_where_one_is_closed(text: str, inside: str | None) -> None:
     assert boxed(text) == inside
+
+
+@pytest.mark.parametrize(
+    "text", [r"\boxed{}", r"\boxed{\text{}}", r"The answer is \boxed{}.", r"\fbox{\mathrm{ }}"]
+)
+def test_an_empty_box_says_nothing(text: str) -> None:
+    assert extract_answer(text) is None
+
+
+def test_degrees_of_temperature_belong_to_the_value() -> None:
+    assert extract_answer("It rose to 42 °C.") == "42 °C"

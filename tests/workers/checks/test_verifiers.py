@@ -4,6 +4,7 @@ import pickle
 from typing import Any, get_args
 
 import pytest
+from tests.dag.answers.pairs import FORMULAS_APART, FORMULAS_EQUAL
 
 from anabranch.dag.actions import Check, Verifier
 from anabranch.dag.ids import BranchId
@@ -24,6 +25,16 @@ def test_all_values_are_scored_and_the_reasons_of_the_failures_told() -> None:
         {A: 1.0, B: 0.0},
         {B: "18 is not 19"},
     )
+
+
+@pytest.mark.parametrize("pair", FORMULAS_EQUAL)
+def test_algebra_finds_formulas_equal(pair: tuple[str, str]) -> None:
+    assert partition(pair) == ((0, 1),)
+
+
+@pytest.mark.parametrize("pair", FORMULAS_APART)
+def test_algebra_reads_a_formula_whole_or_not_at_all(pair: tuple[str, str]) -> None:
+    assert partition(pair) == ((0,), (1,))
 
 
 @pytest.mark.parametrize(
