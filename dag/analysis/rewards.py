@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 
-def clipped(value: float, ceiling: float) -> float:
+def clip(value: float, ceiling: float) -> float:
     """min(value, ceiling) / ceiling: 1 from `ceiling` on, so that more concurrency than that pays nothing.
 
     Raises ValueError unless the ceiling is positive.
@@ -40,7 +40,7 @@ def async_think_accuracy(correct: int, required: int = 1) -> float:
 def async_think_concurrency(concurrency: float, capacity: int, *, tau: float) -> float:
     """R_eta = min(eta/c, tau) / tau, with eta of `concurrency.concurrency` and c agents. tau keeps the model from
     inflating concurrency; its value is not published."""
-    return clipped(concurrency / capacity, tau)
+    return clip(concurrency / capacity, tau)
 
 
 def async_think(

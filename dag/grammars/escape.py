@@ -25,7 +25,7 @@ def escape(text: str) -> str:
     return _MARK.sub(lambda mark: "&lt;" + mark.group()[1:], text)
 
 
-def unmarked(text: str, names: tuple[str, ...] = NAMES) -> str:
+def strip_marks(text: str, names: tuple[str, ...] = NAMES) -> str:
     """The same text for a reader who knows of no marks: without those of these names, as they are and escaped, and
     other marks, which are code to this reader, no longer escaped."""
     own = _mark_or_escaped(names)

@@ -15,14 +15,14 @@ a path `path` (stops).
 from functools import partial
 
 from anabranch.dag.grammars.marks import NUMBER, any_mark
-from anabranch.dag.grammars.outline import departure, planned
+from anabranch.dag.grammars.outline import check_plan, departure
 from anabranch.dag.grammars.table import Rule, Table
 
 _PAPER = "arXiv 2506.09991, MapReduce structure"
 _MARK = any_mark(NUMBER)
 _FORM = partial(departure, dotted=True, most=None)
 _TRUNK = (
-    Rule(kind="plan", opens="<Goal>", closes="</Goal>", stops=True, check=planned, form=_FORM),
+    Rule(kind="plan", opens="<Goal>", closes="</Goal>", stops=True, check=check_plan, form=_FORM),
     Rule(kind="conclusion", opens="</Conclusion>"),
 )
 

@@ -36,7 +36,7 @@ def outlines(body: str) -> tuple[Outline, ...]:
     return tuple(Outline(ident, text) for ident, text in found.items())
 
 
-def planned(body: str) -> str:
+def check_plan(body: str) -> str:
     """The problem with a plan that plans nothing: `no-outline`."""
     return "" if outlines(body) else "no-outline"
 
@@ -45,7 +45,7 @@ def departure(body: str, *, dotted: bool, most: int | None) -> str:
     """The first departure of a plan from the trained format; empty if there is none.
 
     `stray-text` outside of the outlines, `nested` marks within, `numbering` other than 1, 2, 3, … (where `dotted`,
-    behind a common prefix: 2.1, 2.2, …), `too-many` outlines. The plan has one outline at least (`planned`).
+    behind a common prefix: 2.1, 2.2, …), `too-many` outlines. The plan has one outline at least (`check_plan`).
     """
     pieces = _OUTLINE.split(body)
     marks, gaps, texts = pieces[1::2], pieces[0::4], pieces[2::4]

@@ -14,7 +14,7 @@ Lian et al. (arXiv 2512.07843), the trajectory format and its inference state ma
 
 from functools import partial
 
-from anabranch.dag.grammars.outline import departure, planned
+from anabranch.dag.grammars.outline import check_plan, departure
 from anabranch.dag.grammars.table import Rule, Table
 
 _PAPER = "arXiv 2512.07843"
@@ -24,7 +24,7 @@ THREAD_WEAVER = Table(
     name="thread-weaver",
     source=f"{_PAPER}, trajectory format",
     rules=(
-        Rule(kind="plan", opens="<Outlines>", closes="</Outlines>", stops=True, check=planned, form=_FORM),
+        Rule(kind="plan", opens="<Outlines>", closes="</Outlines>", stops=True, check=check_plan, form=_FORM),
     ),
 )
 THREAD_WEAVER_THREAD = Table(

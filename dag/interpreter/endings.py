@@ -3,7 +3,7 @@
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think
 from anabranch.dag.errors import DecodeFailed, NoAnswer
-from anabranch.dag.grammars.escape import unmarked
+from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
@@ -112,7 +112,7 @@ def last_words(run: Run) -> Answer | None:
 
 
 def _readable(branch: BranchState, text: str) -> str:
-    return unmarked(text) if branch.tagged else text
+    return strip_marks(text) if branch.tagged else text
 
 
 def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: e.CancelledBy) -> None:

@@ -8,7 +8,7 @@ from anabranch.dag.ids import TRUNK, by_path
 from anabranch.dag.state import JobState, apply
 
 
-def closing(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, ...]:
+def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, ...]:
     """What to append so that every branch and the job have their terminal event. A job that had committed its answer
     keeps it, and succeeds."""
     state = JobState()

@@ -11,7 +11,7 @@ from anabranch.dag.grammars.apr import call_span, sub_searches
 from anabranch.dag.ids import TRUNK
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.apr import CUE, INSTRUCTION, call
-from anabranch.dag.policies.parts.apr import answered, repair, run_searches
+from anabranch.dag.policies.parts.apr import give_answer, repair, run_searches
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
@@ -66,7 +66,7 @@ def apr(
         if fault:
             yield Malformed(problem=fault, span=segment.text[-400:])
         if tag is None or fault == "unclosed":
-            return answered(own, since, sources)
+            return give_answer(own, since, sources)
         if fault:
             continue
         span = call_span(own)
@@ -76,4 +76,4 @@ def apr(
         own = own[: len(own) - span] + told
         since, sources = len(own), [*sources, *found]
     yield Malformed(problem="too-many-calls")
-    return answered(own, since, sources)
+    return give_answer(own, since, sources)

@@ -7,7 +7,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
-from anabranch.dag.policies.parts.async_think import mistake, readable, rendered, unasked, worker
+from anabranch.dag.policies.parts.async_think import answer_unasked, mistake, readable, render_result, worker
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
@@ -61,7 +61,7 @@ def async_think(
                 else "no-answer",
                 span=segment.text[-200:],
             )
-            return (yield from unasked(segment, workers, joined))
+            return (yield from answer_unasked(segment, workers, joined))
         problem_found = tag.problem or mistake(tag, workers)
         if not problem_found and tag.kind == "fork":
             forked: a.Forked = yield a.Fork(
@@ -75,11 +75,11 @@ def async_think(
             mistakes += 1
             yield a.Malformed(problem=problem_found, span=segment.text[-200:])
             if mistakes > MALFORMED_LIMIT:
-                return (yield from unasked(segment, workers, joined))
+                return (yield from answer_unasked(segment, workers, joined))
         if tag.kind == "join":
             result = "there is no such fork"
             if not problem_found:
                 outcome: a.Joined = yield a.Join(targets=(workers[tag.ident],))
-                result = rendered(outcome.results[0])
+                result = render_result(outcome.results[0])
                 joined += [tag.ident] if tag.ident not in joined else []
             yield a.Splice(text=result + (f"</JOIN-{tag.ident}>\n" if join_closer else "\n"))

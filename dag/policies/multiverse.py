@@ -7,7 +7,7 @@ from anabranch.dag.actions import Policy, Splice
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
-from anabranch.dag.policies.parts.multiverse import Rules, thought
+from anabranch.dag.policies.parts.multiverse import Rules, run_thought
 from anabranch.dag.policies.parts.parallel_block import Form, plan_structure
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
@@ -55,4 +55,4 @@ def multiverse(
         yield Splice(messages=(say("system", INSTRUCTION),))
         structure = plan_structure("<Parallel>\n<Goal>\n", "</Goal>", min(limit, ASSISTED_WIDTH))
         first = replace(decoding, structure=structure)
-    return (yield from thought(rules, first)).answer()
+    return (yield from run_thought(rules, first)).answer()

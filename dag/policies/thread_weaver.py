@@ -11,10 +11,10 @@ from anabranch.dag.policies.parts.parallel_block import (
     Form,
     Trajectory,
     plan_structure,
-    planned,
-    spliced,
+    read_plan,
+    splice_block,
 )
-from anabranch.dag.policies.parts.thread_weaver import threads
+from anabranch.dag.policies.parts.thread_weaver import run_threads
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import say
 
@@ -76,12 +76,12 @@ def thread_weaver(
     while states > 1:
         if own.last.tag is None:
             return own.answer()
-        plan, fault = planned(own.last.tag, limit)
+        plan, fault = read_plan(own.last.tag, limit)
         if fault:
             yield Malformed(problem=fault, span=own.last.text[-400:])
         if fault == "unclosed":
             return own.answer()
-        block = None if fault else (yield from threads(plan, form, thread))
+        block = None if fault else (yield from run_threads(plan, form, thread))
         states -= 1 if block is None else 2
         if block is None:
             own.goes_on((yield Think(trunk)))
@@ -89,6 +89,6 @@ def thread_weaver(
             yield Malformed(problem="unfinished-thread", span=form.written(block.parts)[-400:])
             return own.aborted(block, replace(form, behind="\n</Parallel>").written(block.parts))
         else:
-            own.goes_on(*(yield from spliced(form, block, trunk, overflow)))
+            own.goes_on(*(yield from splice_block(form, block, trunk, overflow)))
     yield Malformed(problem="too-many-plans")
     return own.answer()

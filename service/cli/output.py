@@ -57,11 +57,11 @@ def tell_outcome(job: Json, link: str) -> None:
             out.print(Text(_lines(f"\nfailed: {error['title']}. {error['detail']}\n"), style="red"))
         case status:
             out.print(Text(f"\n{status}\n", style="yellow"))
-    out.print(Text(measured(job["metrics"]), style="dim"))
+    out.print(Text(format_metrics(job["metrics"]), style="dim"))
     out.print(Text(link, style="underline"), soft_wrap=True)
 
 
-def measured(metrics: Json) -> str:
+def format_metrics(metrics: Json) -> str:
     """T, L, P and waste in one line."""
     return (
         f"critical path T {metrics['critical_path_tokens']} tokens · all L {metrics['total_tokens']} tokens · "

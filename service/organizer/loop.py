@@ -31,7 +31,7 @@ from functools import partial
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import JobId
-from anabranch.dag.journal.abandon import closing
+from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.decisions import tell_decisions, time_out_approvals
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
@@ -267,7 +267,7 @@ class Organizer:
                     interpreter = await asyncio.to_thread(resume, records, suspicions)
             recall = await recall_of(self._store.journal, row.spec)
         except CannotGoOn as refusal:
-            await self._append(claim, (claimed, *closing(records, refusal.failed)), None)
+            await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
             raise
         context = JobContext(
             pool=self._pool,

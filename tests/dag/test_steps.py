@@ -25,7 +25,7 @@ from anabranch.dag.answers.reading import read
 from anabranch.dag.answers.voting import count
 from anabranch.dag.grammars import GRAMMARS, multiverse, outline
 from anabranch.dag.grammars import apr as apr_grammar
-from anabranch.dag.grammars.escape import escape, unmarked
+from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import outside
 from anabranch.dag.policies.graphs import drafts
@@ -181,7 +181,7 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "plain_groups": lambda text: plain_groups((text, text + "1", text[1:])),
     "tally": tally,
     "escape": escape,
-    "unmarked": unmarked,
+    "unmarked": strip_marks,
     "outlines": outline.outlines,
     "departure": lambda text: outline.departure(f"<Outline>1: a</Outline>{text}", dotted=True, most=None),
     "sub_searches": apr_grammar.sub_searches,

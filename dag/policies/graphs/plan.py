@@ -74,7 +74,7 @@ EXAMPLES = {
 one with subtasks comes last: the other way round, the smallest decline every question."""
 
 
-def planning(width: int) -> tuple[Message, ...]:
+def ask_for_plan(width: int) -> tuple[Message, ...]:
     """What a planner reads before the question."""
     shown = ((say("user", question), say("assistant", plan.as_json())) for question, plan in EXAMPLES.items())
     return (say("system", INSTRUCTION.format(width=width)), *(message for pair in shown for message in pair))

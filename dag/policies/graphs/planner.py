@@ -14,8 +14,8 @@ from anabranch.dag.policies.graphs.plan import (
     BadPlan,
     Plan,
     Subtask,
+    ask_for_plan,
     plan_schema,
-    planning,
     read_plan,
     tokens_for,
 )
@@ -32,7 +32,7 @@ RESULT_LIMIT = 4000
 def write_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
     """The planner's plan; a second one if the first is bad; an empty one if that is bad too, or there is none."""
     decoding = Decoding(structure=Structure(json_schema=plan_schema(width)), max_tokens=tokens_for(width))
-    messages = (*planning(width), *problem.messages)
+    messages = (*ask_for_plan(width), *problem.messages)
     for _ in range(2):
         planner = a.Thought(messages=messages, decoding=decoding, role="planner", returns=a.aside)
         forked: a.Forked = yield a.Fork(children=(planner,))

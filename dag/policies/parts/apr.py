@@ -22,7 +22,7 @@ from anabranch.dag.actions import (
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.grammars.apr import SubSearch, nodes, optimal_path, results, token_budget
-from anabranch.dag.grammars.escape import escape, unmarked
+from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.apr import CALLING
@@ -93,10 +93,10 @@ def repair(own: str) -> Generator[Action, Any, str]:
     return own[: len(own) - removes] + CALLING
 
 
-def answered(own: str, since: int, sources: list[BranchId]) -> Answer:
+def give_answer(own: str, since: int, sources: list[BranchId]) -> Answer:
     """The optimal path that the parent wrote behind the last results; else what stands there; else the same of all."""
     for text in (own[since:], own):
-        told = unmarked(optimal_path(text) or text).strip()
+        told = strip_marks(optimal_path(text) or text).strip()
         if told:
             return Answer(text=told, sources=tuple(sources))
     raise NoAnswer("the parent wrote nothing")

@@ -3,7 +3,7 @@
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.errors import NoAnswer
-from anabranch.dag.grammars.escape import escape, unmarked
+from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.marks import spelling
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.few_shot.async_think import WORKER
@@ -45,16 +45,16 @@ def takeaways(segment: a.Segment) -> a.Answer:
     return a.Answer(text=RETURN.split(segment.text)[-1].strip(), flags=("no-return-tag",))
 
 
-def rendered(result: a.Result) -> str:
+def render_result(result: a.Result) -> str:
     return escape(result.value) if result.ok else f"[no result: {escape(result.cause)}]"
 
 
 def readable(text: str) -> str:
     """What the organizer wrote, as its reader gets it: no mark of the protocol, and nothing escaped."""
-    return unmarked(text, MARKS).strip()
+    return strip_marks(text, MARKS).strip()
 
 
-def unasked(segment: a.Segment, workers: dict[str, BranchId], joined: list[str]) -> a.Policy:
+def answer_unasked(segment: a.Segment, workers: dict[str, BranchId], joined: list[str]) -> a.Policy:
     """The answer of an organizer that ended without one: what it had begun to answer, else its last words; when it was
     cut off, what its workers say."""
     begun = readable(ANSWER.split(segment.text)[-1])

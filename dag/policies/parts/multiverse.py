@@ -18,9 +18,9 @@ from anabranch.dag.policies.parts.parallel_block import (
     Part,
     Trajectory,
     before_mark,
-    carried_out,
-    planned,
-    spliced,
+    read_plan,
+    run_plan,
+    splice_block,
 )
 from anabranch.dag.text import Base
 
@@ -43,7 +43,7 @@ class Rules:
         return replace(self, decoding=replace(self.decoding, grammar=grammar), depth=self.depth - 1)
 
 
-def thought(rules: Rules, first: Decoding) -> Generator[Action, Any, Trajectory]:
+def run_thought(rules: Rules, first: Decoding) -> Generator[Action, Any, Trajectory]:
     """Think, with blocks, to the end of this line of thought: the trunk's own, or a path's `</Path>`."""
     own = Trajectory((yield Think(first)))
     for _ in range(PLANS):
@@ -52,43 +52,43 @@ def thought(rules: Rules, first: Decoding) -> Generator[Action, Any, Trajectory]
         tag = own.last.tag
         if tag is None or tag.kind == "path":
             return own
-        plan, fault = planned(tag, rules.limit)
+        plan, fault = read_plan(tag, rules.limit)
         fault = fault or ("" if rules.depth else "too-deep")
         if fault:
             yield Malformed(problem=fault, span=own.last.text[-400:])
         if fault == "unclosed":
             return own
-        block = None if fault else (yield from paths(plan, rules))
+        block = None if fault else (yield from run_paths(plan, rules))
         if block is None:
             own.goes_on((yield Think(rules.decoding)))
         else:
-            own.goes_on(*(yield from spliced(rules.form, block, rules.decoding, rules.overflow)))
+            own.goes_on(*(yield from splice_block(rules.form, block, rules.decoding, rules.overflow)))
     yield Malformed(problem="too-many-plans")
     return own
 
 
-def paths(plan: tuple[Outline, ...], rules: Rules) -> Generator[Action, Any, Block | None]:
+def run_paths(plan: tuple[Outline, ...], rules: Rules) -> Generator[Action, Any, Block | None]:
     """The paths of a plan, side by side; a single one inline."""
     if len(plan) > 1:
-        return (yield from carried_out(plan, [path(outline, rules) for outline in plan], as_it_stands))
+        return (yield from run_plan(plan, [path(outline, rules) for outline in plan], escape_unless_whole))
     opening = rules.form.opening(plan[0])
     yield Splice(text=opening)
     inside = rules.in_a_path()
-    own = yield from thought(inside, inside.decoding)
-    part = Part(outline=plan[0], text=_path_of(own).text)
+    own = yield from run_thought(inside, inside.decoding)
+    part = Part(outline=plan[0], text=_close_path(own).text)
     return Block(parts=(part,), finished=True, sources=tuple(own.sources), there=opening + own.text)
 
 
 def path(outline: Outline, rules: Rules) -> SubPolicy:
     def run() -> Policy:
         inside = rules.in_a_path()
-        return _path_of((yield from thought(inside, inside.decoding)))
+        return _close_path((yield from run_thought(inside, inside.decoding)))
 
     opening = (rules.form.opening(outline),)
     return SubPolicy(run=run, base=Base.PARENT, opening=opening, role="path", label=outline.text)
 
 
-def _path_of(own: Trajectory) -> Answer:
+def _close_path(own: Trajectory) -> Answer:
     """All that a path wrote, its blocks included, before its closing tag."""
     tag = own.last.tag
     if tag is None or tag.kind != "path":
@@ -96,5 +96,5 @@ def _path_of(own: Trajectory) -> Answer:
     return Answer(text=before_mark(own.text), flags=(UNFINISHED,) if tag.problem else ())
 
 
-def as_it_stands(text: str) -> str:
+def escape_unless_whole(text: str) -> str:
     return text if whole_blocks(text) else escape(text)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from anabranch.dag.actions import Answer, Segment, Thought
 from anabranch.dag.decoding import Decoding, Finish
-from anabranch.dag.grammars.escape import unmarked
+from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.text import Base, Message, Output, Parts, say
@@ -72,10 +72,10 @@ def _continue(problem: Problem, opening: Parts) -> Thought:
     thought = Thought(opening=opening, decoding=Decoding(stop=STOPS), returns=_before_stop)
     if problem.raw:
         return replace(thought, base=Base.PROBLEM)
-    return replace(thought, messages=_asked(problem), opening=("<think>", *opening))
+    return replace(thought, messages=_ask(problem), opening=("<think>", *opening))
 
 
-def _asked(problem: Problem) -> tuple[Message, ...]:
+def _ask(problem: Problem) -> tuple[Message, ...]:
     """The problem's messages, with the released instruction behind the last one of the user."""
     messages = list(problem.messages)
     for place in range(len(messages) - 1, -1, -1):
@@ -87,7 +87,7 @@ def _asked(problem: Problem) -> tuple[Message, ...]:
 
 def readable(text: str) -> str:
     """What a path or a summary says to a reader: without the marks of paths and summaries."""
-    return unmarked(text, MARKS).strip()
+    return strip_marks(text, MARKS).strip()
 
 
 def _before_stop(segment: Segment) -> Answer:

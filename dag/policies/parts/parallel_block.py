@@ -27,10 +27,10 @@ from anabranch.dag.actions import (
 from anabranch.dag.context import truncate
 from anabranch.dag.decoding import Decoding, Finish, Structure, Tag
 from anabranch.dag.errors import DecodeFailed, NoAnswer
-from anabranch.dag.grammars.escape import escape, unmarked
+from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.outline import Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.policies.parts.splicing import rewritten
+from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, Output, say
 
 UNFINISHED = "closed-by-runtime"
@@ -130,7 +130,7 @@ class Trajectory:
         """
         for text in (self.text[self.since :], self.text):
             for piece in reversed(_END.split(text)):
-                said = unmarked(piece).strip()
+                said = strip_marks(piece).strip()
                 if said:
                     return Answer(text=said, sources=(TRUNK, *self.sources))
         raise NoAnswer("the model wrote nothing")
@@ -145,13 +145,13 @@ def plan_structure(opens: str, closes: str, width: int) -> Structure:
     return Structure(regex=opens + outline.format(n=1) + outline.format(n=2) + optional + closes)
 
 
-def planned(tag: Tag, limit: int) -> tuple[tuple[Outline, ...], str]:
+def read_plan(tag: Tag, limit: int) -> tuple[tuple[Outline, ...], str]:
     """What a plan asks for, and what is wrong with it; empty when it can be carried out."""
     found = () if tag.problem else outlines(tag.body)
     return found, "too-many" if len(found) > limit else tag.problem
 
 
-def closed(segment: Segment) -> Answer:
+def close_branch(segment: Segment) -> Answer:
     """What a branch gives: all it wrote before its closing tag. Without one the runtime closes it, and flags it."""
     if segment.finish is not Finish.TAG or segment.tag is None:
         return Answer(text=segment.text, flags=(UNFINISHED,))
@@ -163,7 +163,7 @@ def before_mark(text: str) -> str:
     return text[: text.rindex("<")]
 
 
-def carried_out(
+def run_plan(
     plan: Sequence[Outline], children: Sequence[Thought | SubPolicy], as_text: Text = escape
 ) -> Generator[Action, Any, Block | None]:
     """Fork the branches of a plan and wait for all. None when not one may be forked."""
@@ -174,7 +174,7 @@ def carried_out(
     results = {result.branch: result for result in joined.results}
     parts: list[Part] = []
     for outline, branch in zip(plan, forked.ids, strict=False):  # a person may have taken some out
-        text = f" [not started: {forked.rejected}]" if branch is None else _told(results[branch], as_text)
+        text = f" [not started: {forked.rejected}]" if branch is None else _tell(results[branch], as_text)
         parts.append(Part(outline=outline, text=text, branch=branch))
     done = all(result.ok and UNFINISHED not in result.flags for result in joined.results)
     return Block(
@@ -184,14 +184,14 @@ def carried_out(
     )
 
 
-def _told(result: Result, as_text: Text) -> str:
+def _tell(result: Result, as_text: Text) -> str:
     """A branch's text; of one that failed or was stopped, what it wrote until then, and why."""
     if result.ok:
         return as_text(result.value)
     return f"{as_text(result.text)} [cut short: {escape(result.cause)}]"
 
 
-def spliced(
+def splice_block(
     form: Form, block: Block, decoding: Decoding, overflow: str
 ) -> Generator[Action, Any, tuple[Segment, Block, str]]:
     """Splice a block and decode on: the next segment, the block, and the text that was spliced.
@@ -203,11 +203,11 @@ def spliced(
     parts, text = block.parts, block.there
     for way in WAYS[overflow]:
         if way == "summary":
-            parts = yield from _summarised(parts)
+            parts = yield from _summarise(parts)
         elif way == "truncate":
             parts = tuple(replace(part, text=truncate(part.text, SHORT)) for part in parts)
         before, text = text, form.written(parts)
-        yield rewritten(before, text)
+        yield rewrite(before, text)
         try:
             segment: Segment = yield Think(decoding)
         except DecodeFailed as failed:
@@ -218,7 +218,7 @@ def spliced(
     return segment, block, text
 
 
-def _summarised(parts: Sequence[Part]) -> Generator[Action, Any, tuple[Part, ...]]:
+def _summarise(parts: Sequence[Part]) -> Generator[Action, Any, tuple[Part, ...]]:
     """Each branch in the words of a child that reads it alone, which fits where the branch did. One that got no
     summary stays as it is."""
     summaries: dict[BranchId, Outline] = {}

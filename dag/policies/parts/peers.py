@@ -29,7 +29,7 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.policies.parts.prompts import fill_text
 from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, written_by
-from anabranch.dag.policies.parts.splicing import rewritten
+from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, say
 
 ANSWERED = "answered"
@@ -117,7 +117,7 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
         due = config.nudge and unasked >= config.nudge and not memory.rest.get(me)
         told = NUDGE if due else "" if spent else config.tell(me, config.primer)
         before, context = context, memory.page(config.layout) + told
-        yield rewritten(before, context, reads)
+        yield rewrite(before, context, reads)
         segment: Segment = yield Think(Decoding(stop=(STEP_END,), max_tokens=config.stride))
         words = own_words(segment.text)
         strays = words != segment.text
@@ -142,7 +142,7 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
             break
     if not config.must_answer or segment.winding_down:
         return Answer(text=trace.strip())
-    yield rewritten(context, memory.page(config.layout) + config.finisher, reads)
+    yield rewrite(context, memory.page(config.layout) + config.finisher, reads)
     last: Segment = yield Think(Decoding(max_tokens=FINISHER_TOKENS))
     answer = boxed(config.finisher + last.text) or last.text.partition("\n")[0]
     return Answer(text=answer.strip() or trace.strip(), flags=(FORCED,) if answer.strip() else ())

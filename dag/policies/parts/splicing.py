@@ -4,7 +4,7 @@ from anabranch.dag.actions import Splice
 from anabranch.dag.ids import BranchId
 
 
-def rewritten(before: str, after: str, reads: tuple[BranchId, ...] = ()) -> Splice:
+def rewrite(before: str, after: str, reads: tuple[BranchId, ...] = ()) -> Splice:
     """The splice after which a branch's own text that ended with `before` ends with `after`. What both begin with
     stays: where `after` goes on from `before`, nothing is removed."""
     both = zip(before, after, strict=False)

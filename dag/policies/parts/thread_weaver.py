@@ -6,18 +6,20 @@ from typing import Any
 from anabranch.dag.actions import Action, Segment, Splice, Think, Thought
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.grammars.outline import Outline
-from anabranch.dag.policies.parts.parallel_block import Block, Form, Part, carried_out, closed
+from anabranch.dag.policies.parts.parallel_block import Block, Form, Part, close_branch, run_plan
 from anabranch.dag.text import Base
 
 
-def threads(plan: tuple[Outline, ...], form: Form, thread: Decoding) -> Generator[Action, Any, Block | None]:
+def run_threads(
+    plan: tuple[Outline, ...], form: Form, thread: Decoding
+) -> Generator[Action, Any, Block | None]:
     """The threads of a plan, side by side; a single one inline."""
     if len(plan) > 1:
-        return (yield from carried_out(plan, [_thread(outline, form, thread) for outline in plan]))
+        return (yield from run_plan(plan, [_thread(outline, form, thread) for outline in plan]))
     opening = form.opening(plan[0])
     yield Splice(text=opening)
     segment: Segment = yield Think(thread)
-    told = closed(segment)
+    told = close_branch(segment)
     part = Part(outline=plan[0], text=told.text)
     finished = not told.flags or segment.winding_down
     return Block(parts=(part,), finished=finished, there=opening + segment.text)
@@ -28,7 +30,7 @@ def _thread(outline: Outline, form: Form, thread: Decoding) -> Thought:
         base=Base.PARENT,
         opening=(form.opening(outline),),
         decoding=thread,
-        returns=closed,
+        returns=close_branch,
         role="thread",
         label=outline.text,
     )

@@ -74,7 +74,7 @@ def test_apr_pays_for_a_verified_answer_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "senseless", [lambda: rewards.clipped(1, 0), lambda: rewards.async_think_accuracy(1, 0)]
+    "senseless", [lambda: rewards.clip(1, 0), lambda: rewards.async_think_accuracy(1, 0)]
 )
 def test_what_makes_no_sense_is_refused(senseless: object) -> None:
     with pytest.raises(ValueError, match=r"nothing to reward|are required"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.grammars import GRAMMARS
-from anabranch.dag.grammars.escape import escape, unmarked
+from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.marks import NAMES
 
 MARKS = [
@@ -66,9 +66,9 @@ def test_a_worker_that_writes_control_controls_nothing() -> None:
 
 @given(HOSTILE)
 def test_unmarked_text_has_lost_its_marks_and_nothing_else(text: str) -> None:
-    assert len(unmarked(text)) <= len(text)
-    assert unmarked(f"a {MARKS[0]}b < c </ {MARKS[1][1:]} d") == "a b < c  d"
-    assert escape(unmarked(text)) == unmarked(text) == unmarked(escape(text))
+    assert len(strip_marks(text)) <= len(text)
+    assert strip_marks(f"a {MARKS[0]}b < c </ {MARKS[1][1:]} d") == "a b < c  d"
+    assert escape(strip_marks(text)) == strip_marks(text) == strip_marks(escape(text))
 
 
 @given(HOSTILE)

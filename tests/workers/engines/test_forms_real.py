@@ -10,7 +10,7 @@ from tests.workers.conftest import RequestFor
 
 from anabranch.dag.decoding import Decoding, Finish, Structure
 from anabranch.dag.ids import BranchId
-from anabranch.dag.policies.graphs.plan import Plan, plan_schema, planning, read_plan, tokens_for
+from anabranch.dag.policies.graphs.plan import Plan, ask_for_plan, plan_schema, read_plan, tokens_for
 from anabranch.dag.policies.parts.judge import judge
 from anabranch.dag.policies.parts.skeleton import skeleton_form
 from anabranch.dag.text import Context, Message, say
@@ -50,7 +50,7 @@ async def test_whatever_is_asked_the_plan_is_valid_at_the_first_attempt(
         structure=Structure(json_schema=plan_schema(4)), max_tokens=tokens_for(4), temperature=1.0
     )
     requests = [
-        asking(request_for, (*planning(4), say("user", question)), decoding, seed)
+        asking(request_for, (*ask_for_plan(4), say("user", question)), decoding, seed)
         for seed, question in enumerate(QUESTIONS * 2)
     ]
     texts = await asyncio.gather(*(written(vllm_engine, request) for request in requests))

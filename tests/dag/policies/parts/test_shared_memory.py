@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, steps_of, written_by
-from anabranch.dag.policies.parts.splicing import rewritten
+from anabranch.dag.policies.parts.splicing import rewrite
 
 
 def shared() -> Memory:
@@ -95,7 +95,7 @@ def test_steps_are_the_same_in_whatever_pieces_they_come(text: str, cut: int) ->
 
 @given(st.text(alphabet="ab", max_size=8), st.text(alphabet="ab", max_size=8))
 def test_rewriting_keeps_what_both_texts_begin_with(before: str, after: str) -> None:
-    splice = rewritten(before, after)
+    splice = rewrite(before, after)
     assert before[: len(before) - splice.removes] + splice.text == after
     if after.startswith(before):
         assert splice.removes == 0
