@@ -248,3 +248,32 @@ def test_a_branch_is_joined_once_its_parent_has_its_result() -> None:
     assert not state.branches[BranchId("0.1")].joined
     apply(state, e.BranchesJoined(join=1, joined=(BranchId("0.1"),)))
     assert state.branches[BranchId("0.1")].joined
+
+
+def test_what_is_removed_comes_off_the_end_before_anything_is_inserted() -> None:
+    state = after(started(), finished(text="one two"), started(segment=2, removed=4, inserted=" three"))
+    assert state.branches[BranchId("0")].own == "one three"
+
+
+def test_a_turn_that_new_messages_close_is_without_what_was_removed() -> None:
+    closing = started(segment=2, removed=4, messages=(say("user", "go on"),), inserted="then ")
+    state = after(started(), finished(text="one two"), closing)
+    assert state.branches[BranchId("0")].turns == [say("assistant", "one"), say("user", "go on")]
+    assert state.branches[BranchId("0")].own == "then "
+
+
+def test_a_branch_that_a_grammar_has_read_stays_tagged() -> None:
+    state = after(started())
+    assert not state.branches[BranchId("0")].tagged
+    for event in (finished(), started(segment=2, grammar="apr")):
+        apply(state, event)
+    assert state.branches[BranchId("0")].tagged
+    for event in (finished(segment=2), started(segment=3)):
+        apply(state, event)
+    assert state.branches[BranchId("0")].tagged
+
+
+def test_a_job_that_cannot_end_names_the_first_five_branches_that_live() -> None:
+    children = [forked(f"0.{number}") for number in range(1, 7)]
+    with pytest.raises(InvalidTransition, match=r"still live: 0, 0\.1, 0\.2, 0\.3, 0\.4 \("):
+        after(*children, e.JobCancelled(reason="r"))
