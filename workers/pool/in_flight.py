@@ -15,9 +15,9 @@ class _Seen:
 
     request: DecodeRequest
     segment: int
+    submitted: float
     text: str = ""
     tokens: int = 0
-    submitted: float = 0.0
 
 
 class InFlightCall:
@@ -33,8 +33,7 @@ class InFlightCall:
         self.deliver = deliver
         self._clock = clock
         self._open = {
-            request.key: _Seen(request, request.key.segment, submitted=request.submitted)
-            for request in requests
+            request.key: _Seen(request, request.key.segment, request.submitted) for request in requests
         }
 
     @property
@@ -75,8 +74,6 @@ class InFlightCall:
             case TextPiece(text=text, tokens=tokens):
                 self._open[message.key] = replace(seen, text=seen.text + text, tokens=tokens)
             case SegmentDone(decoded=decoded) if decoded.open:
-                self._open[message.key] = _Seen(
-                    seen.request, message.segment + 1, submitted=decoded.timing.finished
-                )
+                self._open[message.key] = _Seen(seen.request, message.segment + 1, decoded.timing.finished)
             case SegmentDone():
                 del self._open[message.key]

@@ -231,7 +231,7 @@ class ServePool:
         except BackPressureError as error:
             return Fault(cause="overloaded", detail=str(error))
         except DeploymentUnavailableError as error:
-            return Fault(cause="pool-unavailable", detail=str(error))
+            return Fault(cause="pool-unavailable", detail=error.message)  # its str() is a bare name
         except Exception as error:
             logger.exception("a call to replica %s was lost", call.replica)
             return Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")

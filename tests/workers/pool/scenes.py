@@ -8,7 +8,8 @@ from typing import Any
 from tests.chaos.virtual import run_virtually
 from tests.workers.conftest import Listener, RequestFor
 
-from anabranch.workers.messages import DecodeRequest, Message
+from anabranch.dag.decoding import Decoded, Finish
+from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool.serve import ServePool
 from anabranch.workers.replica.replica import Batch, ReplicaState
 
@@ -21,29 +22,45 @@ class Stream:
     def __init__(self, replica: str, requests: tuple[DecodeRequest, ...]) -> None:
         self.replica, self.requests = replica, requests
         self.cancelled = False
-        self._said: asyncio.Queue[Batch] = asyncio.Queue()
+        self._said: asyncio.Queue[Batch | Exception | None] = asyncio.Queue()
         self.say()
 
     def say(self, *messages: Message) -> None:
         self._said.put_nowait(Batch(self.replica, list(messages)))
 
+    def end(self, request: DecodeRequest, text: str = "42") -> None:
+        """Says the last of a decode."""
+        self.say(SegmentDone(key=request.key, segment=0, decoded=Decoded(text=text, finish=Finish.EOS)))
+
+    def break_off(self, error: Exception | None = None) -> None:
+        """Ends the call, with an error or as if all were said."""
+        self._said.put_nowait(error)
+
     def cancel(self) -> None:
         self.cancelled = True
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
-        while True:
-            yield await self._said.get()
+        while (said := await self._said.get()) is not None:
+            if isinstance(said, Exception):
+                raise said
+            yield said
 
 
 class FakeServe:
-    """In the place of Serve's handle: hands out streams, and answers `describe` for replicas that are well."""
+    """In the place of Serve's handle: hands out streams, notes aborts, and answers `describe` for replicas that are
+    well."""
 
     def __init__(self) -> None:
         self.streams: list[Stream] = []
+        self.aborts: list[tuple[str, tuple[Key, ...]]] = []
         self.well = set(PLACES)
 
     def options(self, *, method_name: str = "", **_: Any) -> Any:
-        answers: dict[str, Callable[..., Any]] = {"decode": self._decode, "describe": self._describe}
+        answers: dict[str, Callable[..., Any]] = {
+            "decode": self._decode,
+            "describe": self._describe,
+            "abort": self._abort,
+        }
         return SimpleNamespace(remote=answers[method_name]) if method_name else self
 
     async def shutdown_async(self) -> None: ...
@@ -51,6 +68,9 @@ class FakeServe:
     def _decode(self, requests: tuple[DecodeRequest, ...], *, replica: str) -> Stream:
         self.streams.append(Stream(replica, requests))
         return self.streams[-1]
+
+    async def _abort(self, keys: tuple[Key, ...], *, replica: str) -> None:
+        self.aborts.append((replica, keys))
 
     async def _describe(self, *, replica: str) -> ReplicaState:
         while replica not in self.well:

@@ -282,3 +282,32 @@ async def test_load_counts_what_is_decoding(
 
     load = pool.load()
     assert (load.replicas, load.decoding, load.capacity) == (1, 6, 4)
+
+
+async def test_closing_stops_what_still_decodes_without_last_messages(listener, request_for):
+    pool = says(FOREVER, tokens_per_second=100)
+    request = request_for(max_tokens=10**6)
+    pool.start([request], listener)
+    await listener.until(lambda: bool(listener.text(request.key)))
+    async with asyncio.timeout(60):
+        await pool.close()
+    assert listener.ends() == {}
+    assert pool.load().decoding == 0
+
+
+async def test_a_call_that_is_lost_leaves_each_decode_an_end(
+    opened, listener, request_for, monkeypatch, caplog
+):
+    pool = opened(says("anything"))
+
+    async def broken(requests):
+        raise OSError("no route")
+        yield
+
+    monkeypatch.setattr(pool.replica, "decode", broken)
+    requests = [request_for("0.1"), request_for("0.2")]
+    pool.start(requests, listener)
+    for end in (await listener.all_end(requests)).values():
+        assert end.decoded.finish is Finish.ERROR
+        assert end.decoded.fault == Fault(cause="engine-error", detail="OSError: no route")
+    assert "a call of local was lost" in caplog.text
