@@ -61,7 +61,7 @@ def _to_conversation(context: Context, role: Role, text: str) -> Context:
             return replace(context, continuation=context.continuation + text)
         case "system":
             return replace(context, messages=(*context.messages, ("system", text)))
-        case "user":
+        case "user" | "tool":
             begun = (("assistant", context.continuation),) if context.continuation else ()
             return Context((*context.messages, *begun, ("user", text)))
 
@@ -74,7 +74,7 @@ def _to_prompt(context: Context, role: Role, text: str) -> Context:
             return replace(context, continuation=prompt + text)
         case "system":
             return replace(context, continuation=f"{text}\n\n{prompt}")
-        case "user":
+        case "user" | "tool":
             return replace(context, continuation=f"{prompt}\n\n{text}\n\n")
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from anabranch.dag.ids import BranchId
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+"""The tool's turn tells what a tool gave; engines read it as the user's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

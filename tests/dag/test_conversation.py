@@ -28,6 +28,14 @@ from anabranch.dag.text import Base, Context, Message, Role, say
             (say("assistant", "Let me see."), say("user", "Well?")),
             (("user", "What is due?"), ("assistant", "Let me see."), ("user", "Well?")),
         ),
+        (
+            (say("assistant", "[Called the tool tax]"), say("tool", "[Result of the tool tax]\n7")),
+            (
+                ("user", "What is due?"),
+                ("assistant", "[Called the tool tax]"),
+                ("user", "[Result of the tool tax]\n7"),
+            ),
+        ),
     ],
 )
 def test_no_two_turns_of_a_user_stand_in_a_row(

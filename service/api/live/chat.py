@@ -6,25 +6,26 @@ whoever holds the Idempotency-Key that made it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from anabranch.dag import events as e
+from anabranch.dag.decoding import Usage
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.following import await_end, batches
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.views.chat import (
-    ChatRequest,
     Envelope,
     chunk_json,
     completion_json,
     finish_reason,
     usage_chunk_json,
 )
+from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
 from anabranch.service.api.views.job import JobView, job_view
 from anabranch.service.store.rows import JobRow
 
@@ -45,8 +46,9 @@ class ChatWait:
         self._deps = deps
         self._job = job.id
         self._envelope = Envelope(job.id, sent.model, int(job.created_at.timestamp()))
-        self._usage_asked = sent.stream_options is not None and sent.stream_options.include_usage
+        self._asked = sent.stream_options or StreamOptions()
         self._keyed = keyed
+        self._usage = Usage()
 
     async def complete(self, request: Request, headers: dict[str, str]) -> Response:
         """The answer when the job has ended."""
@@ -71,6 +73,7 @@ class ChatWait:
         with self._deps.feed.follow(self._job) as follower:
             try:
                 async for records in batches(self._deps.feed, follower, PING_SECONDS):
+                    self._count(record.event for record in records)
                     told = "".join(_tell(record.event) for record in records)
                     yield self._chunk({"reasoning_content": told}) if told else sse.PING
             finally:
@@ -84,12 +87,19 @@ class ChatWait:
         if job.answer is None:
             return [_data(failure_json(job)[1]), DONE]
         chunks = [self._chunk({"content": job.answer.text}), self._chunk({}, finish_reason(job))]
-        if self._usage_asked:
+        if self._asked.include_usage:
             chunks.append(_data(usage_chunk_json(self._envelope, job)))
         return [*chunks, DONE]
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
-        return _data(chunk_json(self._envelope, delta, finish))
+        usage = self._usage if self._asked.continuous_usage_stats else None
+        return _data(chunk_json(self._envelope, delta, finish, usage))
+
+    def _count(self, events: Iterable[e.Event]) -> None:
+        """Adds what finished segments cost to the usage so far."""
+        for event in events:
+            if isinstance(event, e.SegmentFinished):
+                self._usage += event.decoded.usage
 
     async def _read(self) -> JobView:
         return job_view(await self._deps.store.jobs.get(self._job))

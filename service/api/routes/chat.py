@@ -17,7 +17,8 @@ from anabranch.service.api.live.chat import ChatWait
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_spec
-from anabranch.service.api.views.chat import PREFIX, ChatRequest, model_json
+from anabranch.service.api.views.chat import model_json
+from anabranch.service.api.views.chat_request import PREFIX, ChatRequest
 
 JOB_HEADER = "X-Anabranch-Job"
 ANSWERS: dict[int | str, dict[str, Any]] = {

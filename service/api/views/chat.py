@@ -1,116 +1,16 @@
-"""Describes OpenAI's shapes, as far as a job has something to put into them.
-
-What would change the meaning of the answer and no job can do (tools, several choices, log probabilities) is refused;
-what only describes the caller is accepted and left alone.
-"""
+"""Writes OpenAI's shapes, as far as a job has something to put into them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from anabranch.dag.decoding import Usage
+from anabranch.service.api.views.chat_request import PREFIX
+from anabranch.service.api.views.job import JobView, UsageView
 
-from anabranch.service.api.views.job import JobView
-from anabranch.service.api.views.requests import (
-    JobRequest,
-    JsonObject,
-    PolicyChoice,
-    Seed,
-    Sent,
-    SentBudget,
-    SentMessage,
-    SentSampling,
-    Temperature,
-    Tokens,
-    TopP,
-)
-
-PREFIX = "anabranch/"
 CHUNK = "chat.completion.chunk"
 
 Json = dict[str, Any]
-
-
-class TextPart(Sent):
-    type: Literal["text"]
-    text: str
-
-
-class ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
-
-    def as_sent(self) -> SentMessage:
-        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content]
-        return SentMessage(role="system" if self.role == "developer" else self.role, content="".join(parts))
-
-
-class StreamOptions(Sent):
-    include_usage: bool = False
-
-
-class Extra(Sent):
-    """What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`)."""
-
-    params: JsonObject = Field(default={})
-    budget: SentBudget = SentBudget()
-    priority: int = Field(default=5, ge=0, le=9)
-    metadata: JsonObject = Field(default={})
-
-
-class ChatRequest(BaseModel):
-    """POST /v1/chat/completions. `model` is anabranch/POLICY."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "model": "anabranch/self-consistency",
-                    "messages": [{"role": "user", "content": "What is six times seven?"}],
-                    "anabranch": {"params": {"n": 4}},
-                }
-            ]
-        },
-    )
-
-    model: str
-    messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    max_tokens: Tokens | None = None
-    max_completion_tokens: Tokens | None = Field(default=None, description="Of all branches together.")
-    seed: Seed | None = None
-    n: Literal[1] = 1
-    user: str | None = Field(default=None, description="Accepted, not used.")
-    metadata: JsonObject | None = None
-    store: bool | None = Field(default=None, description="Accepted: a job is always kept.")
-    anabranch: Extra = Extra()
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> "ChatRequest":
-        if self.max_completion_tokens is not None and self.anabranch.budget.tokens is not None:
-            raise ValueError("give either max_completion_tokens or anabranch.budget.tokens")
-        return self
-
-    def as_job(self) -> JobRequest:
-        """The same request in our words. Raises pydantic.ValidationError, e.g. where nobody asks anything."""
-        extra = self.anabranch
-        tokens = self.max_completion_tokens or extra.budget.tokens
-        return JobRequest(
-            messages=[message.as_sent() for message in self.messages],
-            policy=PolicyChoice(name=self.model.removeprefix(PREFIX), params=extra.params),
-            budget=extra.budget.model_copy(update={"tokens": tokens}),
-            priority=extra.priority,
-            seed=self.seed,
-            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens),
-            approvals=[],
-            metadata=(self.metadata or {}) | extra.metadata,
-        )
+Counts = Usage | UsageView
 
 
 def model_json(name: str) -> Json:
@@ -136,16 +36,20 @@ def completion_json(envelope: Envelope, job: JobView) -> Json:
     assert job.answer is not None
     message = {"role": "assistant", "content": job.answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason(job), "logprobs": None}
-    return envelope.around("chat.completion", {"choices": [choice], "usage": usage_json(job)})
+    return envelope.around("chat.completion", {"choices": [choice], "usage": usage_json(job.usage)})
 
 
-def chunk_json(envelope: Envelope, delta: Json, finish: str | None = None) -> Json:
+def chunk_json(
+    envelope: Envelope, delta: Json, finish: str | None = None, usage: Counts | None = None
+) -> Json:
+    """A part of a completion; `usage` is what the job cost so far, where each chunk is to tell it."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-    return envelope.around(CHUNK, {"choices": [choice]})
+    told = {} if usage is None else {"usage": usage_json(usage)}
+    return envelope.around(CHUNK, {"choices": [choice]} | told)
 
 
 def usage_chunk_json(envelope: Envelope, job: JobView) -> Json:
-    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job)})
+    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job.usage)})
 
 
 def finish_reason(job: JobView) -> str:
@@ -154,8 +58,7 @@ def finish_reason(job: JobView) -> str:
     return "length" if answer is not None and (answer.truncated or answer.forced) else "stop"
 
 
-def usage_json(job: JobView) -> Json:
-    usage = job.usage
+def usage_json(usage: Counts) -> Json:
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

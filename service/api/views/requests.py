@@ -174,4 +174,6 @@ class ReplayRequest(Sent):
 def _asks(messages: list[SentMessage]) -> bool:
     begun = bool(messages) and messages[-1].role == "assistant" and bool(messages[-1].content)
     asked = messages[:-1] if begun else messages
-    return bool(asked) and asked[-1].role == "user" and bool(asked[-1].content.strip())
+    told = [message for message in asked if message.content.strip()]
+    last = told[-1] if told and told[-1] is asked[-1] else None
+    return last is not None and last.role in ("user", "tool") and any(each.role == "user" for each in told)

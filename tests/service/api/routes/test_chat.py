@@ -1,6 +1,7 @@
 """OpenAI's own client, pointed here."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -113,6 +114,21 @@ async def test_a_stream_tells_what_branches_do_then_the_answer(
     assert (content, finish) == ("42", "stop")
     assert usage is not None
     assert usage.completion_tokens == 20
+
+
+async def test_each_chunk_tells_the_usage_so_far_to_who_asks(address: str, answering: Any) -> None:
+    body = {
+        "model": MODEL,
+        "messages": ASK,
+        "stream": True,
+        "stream_options": {"continuous_usage_stats": True},
+    }
+    async with httpx.AsyncClient(base_url=address, timeout=30) as reader:
+        told = (await reader.post("/v1/chat/completions", json=body)).text
+    chunks = [json.loads(line[6:]) for line in told.splitlines() if line.startswith("data: {")]
+    counts = [chunk["usage"]["completion_tokens"] for chunk in chunks]
+    assert (counts[0], counts[-1]) == (0, 20)
+    assert counts == sorted(counts)
 
 
 async def test_a_failed_job_is_an_error_and_not_asked_for_again(

@@ -1,0 +1,200 @@
+"""Lists what a client may send to chat completions: each field of OpenAI's protocol is one line of `ChatRequest`.
+
+Three kinds of fields. What a job *does* has a meaning here. What only describes the caller, or a way of serving, is
+*taken* with any value and changes nothing. Of the rest the *neutral* value is taken, which asks for nothing; any other
+is refused with a sentence that names the alternative. Null is the same as leaving the field out, everywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
+from anabranch.service.api.views.requests import (
+    MAX_SEED,
+    JobRequest,
+    JsonObject,
+    PolicyChoice,
+    Sent,
+    SentBudget,
+    SentSampling,
+    Temperature,
+    Tokens,
+    TopP,
+)
+
+PREFIX = "anabranch/"
+TOOLS = "no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text"
+LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
+SAMPLE = "say it with temperature and top_p"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Only:
+    """Marks a field of which the neutral values alone are taken; `instead` is told to who sends another.
+
+    Two of them are never equal: `Annotated` keeps one of equal marks, and for Python false equals 0.
+    """
+
+    neutral: tuple[Any, ...]
+    instead: str
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return {"enum": [*self.neutral, None], "description": f"Any other value is refused: {self.instead}."}
+
+    def _check(self, value: Any) -> Any:
+        if value is None or any(_same(value, neutral) for neutral in self.neutral):
+            return value
+        told = " or ".join(repr(neutral) for neutral in self.neutral)
+        raise ValueError(f"only {told} is taken here; {self.instead}")
+
+
+def _same(value: Any, neutral: Any) -> bool:
+    """Equality as JSON has it: false is not 0."""
+    return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
+
+
+Taken = Annotated[Any, Field(description="Taken, and changes nothing.")]
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    include_usage: bool | None = None
+    include_obfuscation: Taken = None
+    continuous_usage_stats: bool | None = Field(
+        default=None, description="Each chunk tells the usage so far."
+    )
+
+
+class Extra(Sent):
+    """What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`)."""
+
+    params: JsonObject | None = None
+    budget: SentBudget | None = None
+    priority: int | None = Field(default=None, ge=0, le=9)
+    metadata: JsonObject | None = None
+
+
+class ChatRequest(BaseModel):
+    """POST /v1/chat/completions. `model` is anabranch/POLICY. Null is the same as leaving a field out."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "anabranch/self-consistency",
+                    "messages": [{"role": "user", "content": "What is six times seven?"}],
+                    "anabranch": {"params": {"n": 4}},
+                }
+            ]
+        },
+    )
+
+    # -- does
+    model: str
+    messages: list[ChatMessage] = Field(min_length=1)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_tokens: Tokens | None = None
+    max_completion_tokens: Tokens | None = Field(default=None, description="Of all branches together.")
+    seed: Annotated[int, Field(ge=-1, le=MAX_SEED)] | None = Field(
+        default=None, description="-1, as left out: drawn, and recorded."
+    )
+    metadata: JsonObject | None = None
+    anabranch: Extra | None = None
+
+    # -- taken
+    user: Taken = None
+    store: Taken = None
+    service_tier: Taken = None
+    safety_identifier: Taken = None
+    prompt_cache_key: Taken = None
+    prompt_cache_retention: Taken = None
+    parallel_tool_calls: Taken = None
+
+    # -- neutral
+    n: Annotated[Any, Only((1,), "send the request several times, or let self-consistency vote")] = None
+    stop: Annotated[Any, Only(([],), "leave it out")] = None
+    response_format: Annotated[Any, Only(({"type": "text"},), "leave it out")] = None
+    frequency_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
+    presence_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
+    repetition_penalty: Annotated[Any, Only((1,), SAMPLE)] = None
+    top_k: Annotated[Any, Only((-1, 0), SAMPLE)] = None
+    min_p: Annotated[Any, Only((0,), SAMPLE)] = None
+    logit_bias: Annotated[Any, Only(({},), SAMPLE)] = None
+    logprobs: Annotated[Any, Only((False,), LOGPROBS)] = None
+    top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None
+    reasoning_effort: Annotated[
+        Any, Only(("medium",), "choose the policy's width in anabranch.params, as n")
+    ] = None
+    verbosity: Annotated[Any, Only(("medium",), "ask for it in a system message")] = None
+    modalities: Annotated[Any, Only((["text"],), "answers are text")] = None
+    audio: Annotated[Any, Only((), "answers are text")] = None
+    prediction: Annotated[
+        Any, Only((), "leave it out; an answer that was begun goes in a last assistant message")
+    ] = None
+    web_search_options: Annotated[Any, Only((), "put what was found on the web into the messages")] = None
+    tool_choice: Annotated[Any, Only(("none", "auto"), TOOLS)] = None
+    tools: list[JsonObject] | None = None
+    function_call: Annotated[Any, Only(("none", "auto"), TOOLS)] = None
+    functions: list[JsonObject] | None = None
+
+    @field_validator("messages")
+    @classmethod
+    def _no_call_open(cls, messages: list[ChatMessage]) -> list[ChatMessage]:
+        """A call that has the last word lacks its result."""
+        if messages[-1].calls:
+            raise ValueError("the last turn calls a tool; send what it gave in a turn of the tool behind it")
+        return messages
+
+    @field_validator("tools", "functions")
+    @classmethod
+    def _uncalled(cls, tools: list[JsonObject] | None, info: ValidationInfo) -> list[JsonObject] | None:
+        """Tools that may not be called ask for nothing."""
+        choice = {"tools": "tool_choice", "functions": "function_call"}[str(info.field_name)]
+        if tools and info.data.get(choice) != "none":
+            raise ValueError(TOOLS)
+        return tools
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "ChatRequest":
+        if self.max_completion_tokens is not None and self.budget.tokens is not None:
+            raise ValueError("give either max_completion_tokens or anabranch.budget.tokens")
+        return self
+
+    @property
+    def budget(self) -> SentBudget:
+        return (self.anabranch and self.anabranch.budget) or SentBudget()
+
+    def as_job(self) -> JobRequest:
+        """The same request in our words. Raises pydantic.ValidationError, e.g. where nobody asks anything."""
+        extra = self.anabranch or Extra()
+        tokens = self.max_completion_tokens or self.budget.tokens
+        return JobRequest(
+            messages=list(read_conversation(self.messages)),
+            policy=PolicyChoice(name=self.model.removeprefix(PREFIX), params=extra.params or {}),
+            budget=self.budget.model_copy(update={"tokens": tokens}),
+            priority=5 if extra.priority is None else extra.priority,
+            seed=None if self.seed == -1 else self.seed,
+            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens),
+            approvals=[],
+            metadata=(self.metadata or {}) | (extra.metadata or {}),
+        )
