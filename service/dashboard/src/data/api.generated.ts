@@ -58,30 +58,90 @@ export interface BudgetView {
   cost: number | null;
 }
 
-export interface ChatMessage {
-  role: "system" | "developer" | "user" | "assistant";
-  content: string | TextPart[];
+export interface Call {
+  id?: string | null;
+  function: Function;
 }
 
-/** POST /v1/chat/completions. `model` is anabranch/POLICY. */
+export interface ChatMessage {
+  role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
+  /** Null in a turn of the assistant only. */
+  content?: string | Part[] | null;
+  name?: string | null;
+  tool_calls?: Call[] | null;
+  tool_call_id?: string | null;
+  function_call?: Function | null;
+}
+
+/** POST /v1/chat/completions. `model` is anabranch/POLICY. Null is the same as leaving a field out. */
 export interface ChatRequest {
   model: string;
   messages: ChatMessage[];
-  stream?: boolean;
+  stream?: boolean | null;
   stream_options?: StreamOptions | null;
   temperature?: number | null;
   top_p?: number | null;
   max_tokens?: number | null;
   /** Of all branches together. */
   max_completion_tokens?: number | null;
+  /** -1, as left out: drawn, and recorded. */
   seed?: number | null;
-  n?: 1;
-  /** Accepted, not used. */
-  user?: string | null;
   metadata?: Record<string, unknown> | null;
-  /** Accepted: a job is always kept. */
-  store?: boolean | null;
-  anabranch?: Extra;
+  anabranch?: Extra | null;
+  /** Taken, and changes nothing. */
+  user?: unknown;
+  /** Taken, and changes nothing. */
+  store?: unknown;
+  /** Taken, and changes nothing. */
+  service_tier?: unknown;
+  /** Taken, and changes nothing. */
+  safety_identifier?: unknown;
+  /** Taken, and changes nothing. */
+  prompt_cache_key?: unknown;
+  /** Taken, and changes nothing. */
+  prompt_cache_retention?: unknown;
+  /** Taken, and changes nothing. */
+  parallel_tool_calls?: unknown;
+  /** Any other value is refused: send the request several times, or let self-consistency vote. */
+  n?: 1 | null;
+  /** Any other value is refused: leave it out. */
+  stop?: [] | null;
+  /** Any other value is refused: leave it out. */
+  response_format?: {"type": "text"} | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  frequency_penalty?: 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  presence_penalty?: 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  repetition_penalty?: 1 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  top_k?: -1 | 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  min_p?: 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  logit_bias?: {} | null;
+  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
+  logprobs?: false | null;
+  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
+  top_logprobs?: 0 | null;
+  /** Any other value is refused: choose the policy's width in anabranch.params, as n. */
+  reasoning_effort?: "medium" | null;
+  /** Any other value is refused: ask for it in a system message. */
+  verbosity?: "medium" | null;
+  /** Any other value is refused: answers are text. */
+  modalities?: ["text"] | null;
+  /** Any other value is refused: answers are text. */
+  audio?: null;
+  /** Any other value is refused: leave it out; an answer that was begun goes in a last assistant message. */
+  prediction?: null;
+  /** Any other value is refused: put what was found on the web into the messages. */
+  web_search_options?: null;
+  /** Any other value is refused: no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text. */
+  tool_choice?: "none" | "auto" | null;
+  tools?: Record<string, unknown>[] | null;
+  /** Any other value is refused: no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text. */
+  function_call?: "none" | "auto" | null;
+  functions?: Record<string, unknown>[] | null;
 }
 
 /** What a person says at a gate. */
@@ -121,15 +181,20 @@ export interface ExportFormats {
 
 /** What OpenAI has no words for: sent under `anabranch` (the Python client's `extra_body`). */
 export interface Extra {
-  params?: Record<string, unknown>;
-  budget?: SentBudget;
-  priority?: number;
-  metadata?: Record<string, unknown>;
+  params?: Record<string, unknown> | null;
+  budget?: SentBudget | null;
+  priority?: number | null;
+  metadata?: Record<string, unknown> | null;
 }
 
 export interface Fault {
   path: string;
   message: string;
+}
+
+export interface Function {
+  name: string;
+  arguments?: string | null;
 }
 
 export interface Graph {
@@ -250,6 +315,12 @@ export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
 
 export type NodeStatus = "running" | "finished" | "failed" | "aborted";
 
+export interface Part {
+  type: "text" | "refusal";
+  text?: string | null;
+  refusal?: string | null;
+}
+
 export interface Policies {
   items: PolicyInfoView[];
 }
@@ -317,7 +388,7 @@ export interface SentBudget {
 }
 
 export interface SentMessage {
-  role: "system" | "user" | "assistant";
+  role: "system" | "user" | "assistant" | "tool";
   content: string;
 }
 
@@ -330,12 +401,11 @@ export interface SentSampling {
 }
 
 export interface StreamOptions {
-  include_usage?: boolean;
-}
-
-export interface TextPart {
-  type: "text";
-  text: string;
+  include_usage?: boolean | null;
+  /** Taken, and changes nothing. */
+  include_obfuscation?: unknown;
+  /** Each chunk tells the usage so far. */
+  continuous_usage_stats?: boolean | null;
 }
 
 export interface UsageView {

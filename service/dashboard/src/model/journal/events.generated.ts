@@ -261,7 +261,7 @@ export interface Lineage {
 }
 
 export interface Message {
-  role: "system" | "user" | "assistant";
+  role: "system" | "user" | "assistant" | "tool";
   parts: (string | Output)[];
 }
 
