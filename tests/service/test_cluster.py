@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from anabranch.service import cluster
+from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.pool.status import PoolStatus
-from anabranch.workers.settings import EngineSettings, PoolSettings
+from anabranch.workers.settings import PoolSettings
 
-POOL = PoolSettings(engine=EngineSettings(name="scripted"))
+POOL = PoolSettings(engine=ScriptedSettings())
 
 
 def status(words: str, *, running: int = 0, failed: bool = False) -> PoolStatus:
