@@ -1,6 +1,6 @@
 """What the tests of the pure core share: a way to run any policy function, in virtual time, with a written model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,12 +14,14 @@ from anabranch.dag.policy import PolicyFunction, PolicyInfo
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
-Written = str | Fault | list[str | Fault]
+Written = str | Fault | Sequence[str | Fault]
 
 
-def written(script: dict[str, Written]) -> Callable[[Decode], str | Fault]:
+def written(script: Mapping[str, Written]) -> Callable[[Decode], str | Fault]:
     """A model by rote: what each branch writes; of a list, one after the other."""
-    left = {branch: list(texts) if isinstance(texts, list) else texts for branch, texts in script.items()}
+    left = {
+        branch: texts if isinstance(texts, str | Fault) else list(texts) for branch, texts in script.items()
+    }
 
     def write(decode: Decode) -> str | Fault:
         text = left[decode.branch]

@@ -8,8 +8,8 @@ compares what both find.
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from re import _constants as c  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
+from re import _constants as c
+from re import _parser
 from typing import Any
 
 Rest = Callable[[int], bool]
@@ -75,7 +75,8 @@ class Steps:
 
     def _complex(self, kind: Any, value: Any, at: int, rest: Rest) -> bool:
         if kind in (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT):
-            return self._repeat(kind, *value, at, rest)
+            low, high, inner = value
+            return self._repeat(kind, low, high, inner, at, rest)
         if kind is c.SUBPATTERN:
             number, _, _, inner = value
 
@@ -123,7 +124,8 @@ class Steps:
         most = len(self._text) + 1 if high is c.MAXREPEAT else int(high)
         tree = list(inner)
         if len(tree) == 1 and self._is_single(tree[0][0]):
-            return self._repeat_single(kind, low, most, *tree[0], at, rest)
+            [(single, value)] = tree
+            return self._repeat_single(kind, low, most, single, value, at, rest)
         if kind is c.POSSESSIVE_REPEAT:
             done = 0
             while done < most and (end := self._first(tree, at)) is not None and (end > at or done < low):

@@ -187,7 +187,10 @@ def test_when_time_runs_out_there_is_an_answer_from_what_there_is(
     simulation = simulated(info, seed, Budget(tokens=2000, seconds=soon + later))
     for at in (soon, soon + later):
         simulation._at(
-            at, lambda: simulation.interpreter.feed(e.BudgetExceeded(resource="seconds", limit=1, spent=1))
+            at,
+            lambda: simulation.interpreter.feed(
+                e.BudgetExceeded(resource=e.Resource.SECONDS, limit=1, spent=1)
+            ),
         )
     simulation.run()
     check(simulation)

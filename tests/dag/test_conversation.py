@@ -199,7 +199,7 @@ def test_a_word_about_other_branches_is_never_the_answer_when_time_is_up() -> No
     messages, script = (say("user", "What is due?"),), {"0.1": '{"direct":true}', "0": words(90)}
     simulation = Simulation(JobSpec(messages=messages, policy="plan"), lambda decode: script[decode.branch])
     for at in (18, 20):
-        fact = e.BudgetExceeded(resource="seconds", limit=20, spent=at)
+        fact = e.BudgetExceeded(resource=e.Resource.SECONDS, limit=20, spent=at)
         simulation._at(at, partial(simulation.interpreter.feed, fact))
     simulation.run()
     assert of_kind(simulation, e.BranchReturned)[0].flags == ("aside",)

@@ -129,13 +129,9 @@ def test_a_branch_says_where_it_stands(history: tuple[e.Event, ...], branch: str
 def test_a_job_waits_from_the_question_to_the_decision_whoever_decodes_meanwhile() -> None:
     state = after(started(), forked("0.1"), asked("0.1"))
     assert (state.status, state.phase) == (JobStatus.WAITING, JobStatus.RUNNING)
-    apply(state, finished())
-    assert state.status is JobStatus.WAITING
-    apply(state, asked(approval=2))
-    apply(state, decided("0.1"))
-    assert state.status is JobStatus.WAITING
-    apply(state, decided(approval=2))
-    assert state.status is JobStatus.RUNNING
+    steps = (finished(), asked(approval=2), decided("0.1"), decided(approval=2))
+    statuses = [(apply(state, step), state.status)[1] for step in steps]
+    assert statuses == [*[JobStatus.WAITING] * 3, JobStatus.RUNNING]
 
 
 @pytest.mark.parametrize(("history", "event"), ILLEGAL.values(), ids=ILLEGAL)
@@ -244,7 +240,9 @@ def test_a_segment_without_a_limit_reserves_nothing() -> None:
 
 
 def test_a_branch_is_joined_once_its_parent_has_its_result() -> None:
-    state = after(forked("0.1"), returned("0.1"), e.JoinRequested(join=1, targets=("0.1",), mode=e.Mode.ALL))
+    state = after(
+        forked("0.1"), returned("0.1"), e.JoinRequested(join=1, targets=(BranchId("0.1"),), mode=e.Mode.ALL)
+    )
     assert not state.branches[BranchId("0.1")].joined
     apply(state, e.BranchesJoined(join=1, joined=(BranchId("0.1"),)))
     assert state.branches[BranchId("0.1")].joined

@@ -67,7 +67,7 @@ def test_15_cancelling_twice_is_cancelling_once() -> None:
 @pytest.mark.parametrize("cancel_first", [True, False])
 def test_15_cancel_and_completion_race_to_exactly_one_ending(cancel_first: bool) -> None:
     interpreter = begun("self-consistency", n=2, stop="all")
-    facts = [
+    facts: list[e.Event] = [
         e.BranchCancelled(branch=BranchId("0.1"), reason="enough", by=e.CancelledBy.CLIENT),
         ended("0.1", "7"),
     ]
@@ -124,7 +124,7 @@ def test_16_results_of_older_attempts_are_ignored() -> None:
 
 def test_16_what_was_spliced_once_stays_whatever_is_decoded_again(simulate: Simulate) -> None:
     """The organizer's segment behind a join fails and is tried again: the same join, no second one, the same text."""
-    script = {
+    script: dict[str, list[str | Fault]] = {
         "0": ["<FORK-1>a</FORK-1> <JOIN-1>", BROKEN, "<ANSWER>x</ANSWER>"],
         "0.1": ["<RETURN>first</RETURN>", "<RETURN>second</RETURN>"],
     }

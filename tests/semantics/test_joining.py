@@ -13,6 +13,7 @@ from tests.semantics.scenes import PUBLISHED, REFUSED, ask, inserted
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
+from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Finish
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, JobSpec, Problem
@@ -38,7 +39,7 @@ def test_01_a_join_on_an_unfinished_branch_blocks_only_the_branch_that_asked(sim
 
     simulation = simulate(team, {"0.1.1": words(50, "slow"), "0.2.1": words(5, "quick")})
     at = {r.event.branch: r.at.second for r in simulation.records if isinstance(r.event, e.BranchReturned)}
-    assert (at["0.2"], at["0.1"]) == (5, 50)
+    assert (at[BranchId("0.2")], at[BranchId("0.1")]) == (5, 50)
     check(simulation)
 
 
@@ -85,10 +86,10 @@ def test_02_a_join_of_a_failed_branch_is_answered_with_a_line_that_says_why(simu
 def test_02_a_join_of_a_cancelled_branch_is_answered_with_a_line_that_says_why() -> None:
     """A person cancels the worker that the organizer waits for."""
 
-    def write(decode: object) -> str:
-        return {"0": "<FORK-1>a</FORK-1> <JOIN-1>", "0.1": words(50)}.get(
-            decode.branch if decode.segment == 1 else "",
-            "<ANSWER>x</ANSWER>",  # type: ignore[attr-defined]
+    def write(decode: Decode) -> str:
+        first = {"0": "<FORK-1>a</FORK-1> <JOIN-1>", "0.1": words(50)}
+        return (
+            first[decode.branch] if decode.segment == 1 and decode.branch in first else "<ANSWER>x</ANSWER>"
         )
 
     spec = JobSpec(messages=(say("user", "q"),), policy="async-think", params=TRAINED)

@@ -65,7 +65,7 @@ def test_18_general_dependencies_are_declared_with_after(simulate: Simulate) -> 
     plan = a_plan({"t1": [], "t2": [], "t3": ["t1"], "t4": ["t2", "t3"]})
     simulation = simulate("plan", {"0.1": plan, **{f"0.{i}": f"r{i}" for i in range(2, 7)}})
     after = {event.child: event.after for event in of_kind(simulation, e.BranchForked)}
-    assert (after["0.4"], after["0.5"]) == (("0.2",), ("0.3", "0.4"))
+    assert (after[BranchId("0.4")], after[BranchId("0.5")]) == (("0.2",), ("0.3", "0.4"))
     check(simulation)
 
 
@@ -96,6 +96,6 @@ def test_20_children_that_share_a_prefix_have_one_affinity(listen: Listen) -> No
 def test_20_only_the_first_rendered_thread_extends_a_cached_prefix(listen: Listen) -> None:
     heard = listen("thread-weaver", WOVEN, params=PUBLISHED)
     joined = heard.continued("0")[1]
-    texts = {branch: heard.continued(branch)[0] + WOVEN[branch] for branch in ("0.1", "0.2")}
+    texts = {branch: heard.continued(branch)[0] + str(WOVEN[branch]) for branch in ("0.1", "0.2")}
     assert joined.startswith(texts["0.1"])
     assert not joined.startswith(texts["0.2"][: len(PLAN) + 12])

@@ -1,6 +1,6 @@
 """Trust: people at gates, and text that nobody may take for control."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,7 +27,7 @@ from anabranch.dag.text import Output, say
 # -- 24 ----------------------------------------------
 
 
-def by_ada(*decisions: tuple[str, str | None]) -> Any:
+def by_ada(*decisions: tuple[str, str | None]) -> Callable[[e.ApprovalRequested], e.ApprovalDecided]:
     """A person who decides so, one gate after the other."""
     left = list(decisions)
 
@@ -36,7 +36,7 @@ def by_ada(*decisions: tuple[str, str | None]) -> Any:
         return e.ApprovalDecided(
             branch=request.branch,
             approval=request.approval,
-            decision=decision,
+            decision=e.Choice(decision),
             edit=edit,
             by="ada",
             reason="I see",
@@ -67,7 +67,7 @@ def test_24_a_decision_is_an_event_with_the_name_of_who_decided(simulate: Simula
 
 
 def test_24_an_edited_plan_is_validated_again(simulate: Simulate) -> None:
-    plan, cyclic, better = (a_plan(each) for each in ({"t1": []}, {"t1": ["t1"]}, {"t1": [], "t2": []}))
+    plan, cyclic, better = a_plan({"t1": []}), a_plan({"t1": ["t1"]}), a_plan({"t1": [], "t2": []})
     decide = by_ada(("edit", cyclic), ("edit", better), ("approve", None))
     script = {"0.1": plan, "0.2": "one", "0.3": "two", "0.4": "both"}
     simulation = simulate("plan", script, approvals=("plan",), decide=decide)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dag.conftest import Simulate, words
+from tests.dag.conftest import Simulate, Written, words
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph, build, find_cycle
 from anabranch.dag.analysis.metrics import longest_path, makespan, measure, slack, total_tokens, waste_tokens
+from anabranch.dag.ids import BranchId
 
 
 def brute_force(graph: ReasoningGraph) -> int:
@@ -21,7 +22,7 @@ def brute_force(graph: ReasoningGraph) -> int:
     return heaviest("answer")
 
 
-def organizer(fragments: list[tuple[int, int, int]]) -> tuple[dict[str, list[str] | str], int]:
+def organizer(fragments: list[tuple[int, int, int]]) -> tuple[dict[str, Written], int]:
     """An AsyncThink run that forks all its workers first and then joins each: its script, and T by the recurrence
     l_i = max(l_(i-1) + f_i, l_(j-1) + f_j(before k) + w_k)."""
     forks = " ".join(
@@ -29,7 +30,7 @@ def organizer(fragments: list[tuple[int, int, int]]) -> tuple[dict[str, list[str
     )
     texts = [f"{forks} {words(fragments[0][1], '<JOIN-1>')}"]
     texts += [words(gap, f"<JOIN-{i}>") for i, (_, gap, _) in enumerate(fragments[1:], 2)]
-    script: dict[str, list[str] | str] = {"0": [*texts, words(7, "<ANSWER>a</ANSWER>")]}
+    script: dict[str, Written] = {"0": [*texts, words(7, "<ANSWER>a</ANSWER>")]}
     latency = sum(before for before, _, _ in fragments)
     forked_at = 0
     for i, (before, gap, work) in enumerate(fragments, 1):
@@ -96,7 +97,7 @@ def test_slack_is_how_much_longer_a_branch_could_have_been(simulate: Simulate) -
     script = {"0.1": words(10, "7"), "0.2": words(25, "7")}
     simulation = simulate("self-consistency", script, params={"n": 2, "stop": "all"})
     found = slack(build(simulation.records))
-    assert (found["0.1"], found["0.2"]) == (15, 0)
+    assert (found[BranchId("0.1")], found[BranchId("0.2")]) == (15, 0)
 
 
 def test_a_capacity_of_nothing_is_refused() -> None:

@@ -6,6 +6,7 @@ from tests.dag.policies.test_async_think import TRAINED
 
 from anabranch.dag.analysis.redundancy import mean_similarity, redundancy, similarity
 from anabranch.dag.decoding import Fault
+from anabranch.dag.ids import TRUNK
 
 
 def test_a_hacked_run_shows_what_it_did(simulate: Simulate) -> None:
@@ -28,7 +29,7 @@ def test_a_hacked_run_shows_what_it_did(simulate: Simulate) -> None:
     assert found.empty == ("0.3",)
     assert found.duplicate == ("0.2",)
     assert found.never_joined == ("0.4",)
-    assert found.similarity["0"] == pytest.approx(1 / 3)
+    assert found.similarity[TRUNK] == pytest.approx(1 / 3)
 
 
 def test_an_honest_run_shows_nothing(simulate: Simulate) -> None:

@@ -59,7 +59,7 @@ def told(found: Groups, of: Sequence[str]) -> set[frozenset[str]]:
 @given(st.lists(answers, max_size=7), st.randoms(use_true_random=False), st.sets(st.integers(0, 20)))
 def test_groups_do_not_depend_on_the_order_of_arrival(
     cast: list[str], random: Random, right: set[int]
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     """Also where the verdicts of algebra are any, even such as contradict each other."""
 
     def algebra(left: str, other: str) -> bool:
@@ -119,7 +119,12 @@ def test_verdicts_of_algebra_that_contradict_each_other_join_nothing() -> None:
 
 def test_algebra_is_told_of_units_in_base_units() -> None:
     asked: list[tuple[str, str]] = []
-    groups((r"2\sqrt{3}\text{ cm}", r"\sqrt{12} \text{ km}"), lambda *pair: bool(asked.append(pair)))
+
+    def algebra(left: str, other: str) -> bool:
+        asked.append((left, other))
+        return False
+
+    groups((r"2\sqrt{3}\text{ cm}", r"\sqrt{12} \text{ km}"), algebra)
     assert asked == [(r"\frac{1000}{1} \cdot (\sqrt{12})", r"\frac{1}{100} \cdot (2\sqrt{3})")]
 
 

@@ -10,9 +10,10 @@ from tests.dag.journals import answer, check, ended, kinds, of_kind
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.graph import EdgeKind, build
 from anabranch.dag.analysis.metrics import longest_path, measure
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
+from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import Budget, JobSpec, Problem
 from anabranch.dag.limits import Limits
@@ -49,10 +50,10 @@ def test_a_dependent_starts_when_its_inputs_are_there_and_not_at_a_barrier(simul
     started = {
         r.event.branch: r.at.timestamp() for r in simulation.records if isinstance(r.event, e.SegmentStarted)
     }
-    assert started["0.3"] - started["0.1"] == 10
+    assert started[BranchId("0.3")] - started[BranchId("0.1")] == 10
     assert measure(simulation.records).critical_path_tokens == 100
     assert longest_path(build(simulation.records))[0] == 100
-    assert ("0.1/1", "0.3/1", "depends") in build(simulation.records).edges()
+    assert ("0.1/1", "0.3/1", EdgeKind.DEPENDS) in set(build(simulation.records).edges())
     check(simulation)
 
 
@@ -261,7 +262,7 @@ def test_gates_park_the_job_until_a_person_decides(simulate: Simulate) -> None:
 def test_a_rejected_answer_fails_the_job(simulate: Simulate) -> None:
     def decide(request: e.ApprovalRequested) -> e.ApprovalDecided:
         return e.ApprovalDecided(
-            branch="0", approval=request.approval, decision=e.Choice.REJECT, reason="wrong"
+            branch=TRUNK, approval=request.approval, decision=e.Choice.REJECT, reason="wrong"
         )
 
     simulation = simulate("sequential", {"0": "7"}, approvals=("answer",), decide=decide)

@@ -11,6 +11,7 @@ from tests.dag.policies.writers import part
 from anabranch.dag import events as e
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Finish
+from anabranch.dag.ids import TRUNK
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.simulator import Simulation
 
@@ -70,7 +71,7 @@ def test_an_answer_that_one_whole_text_gives_too_is_whole(simulate: Simulate) ->
 def test_one_cut_point_of_a_skeleton_cuts_the_answer(simulate: Simulate) -> None:
     script = {"0.1": "A", "0": "1. one\n2. two\n", "0.2": words(500), "0.3": words(5)}
     simulation = simulate("skeleton-of-thought", script, max_tokens=30)
-    assert not simulation.interpreter.state.branches["0"].cut
+    assert not simulation.interpreter.state.branches[TRUNK].cut
     assert committed(simulation).truncated
 
 

@@ -8,6 +8,7 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import build
 from anabranch.dag.analysis.metrics import longest_path, makespan, measure, slack
 from anabranch.dag.decoding import Fault
+from anabranch.dag.ids import BranchId
 
 TRAINED = {"assist": "none", "c": 3}
 
@@ -38,7 +39,7 @@ def test_the_papers_worked_example(simulate: Simulate) -> None:
     graph = build(simulation.records)
     assert longest_path(graph)[1] == ("start", "0/1", "0.1/1", "0/j1", "0/4", "0/j2", "0/5", "answer")
     assert makespan(graph, 3) == 175
-    assert slack(graph)["0.2"] == 15  # it may end at 145, and ends at 130
+    assert slack(graph)[BranchId("0.2")] == 15  # it may end at 145, and ends at 130
     check(simulation)
 
 

@@ -63,8 +63,8 @@ def verify(command: c.Verify) -> e.BranchScored:
 
 
 def approve(request: e.ApprovalRequested) -> e.ApprovalDecided:
-    decision = ("approve", "approve", "reject", "edit")[request.approval % 4]
-    edit = request.subject[: len(request.subject) // 2] if decision == "edit" else None
+    decision = (e.Choice.APPROVE, e.Choice.APPROVE, e.Choice.REJECT, e.Choice.EDIT)[request.approval % 4]
+    edit = request.subject[: len(request.subject) // 2] if decision is e.Choice.EDIT else None
     return e.ApprovalDecided(
         branch=request.branch, approval=request.approval, decision=decision, edit=edit, by="ada"
     )
@@ -104,8 +104,10 @@ def test_whatever_happens_each_branch_ends_once_and_every_replay_agrees(
     """Replays from every point at which an organizer can be lost (see `journals.check`), and budgets are kept."""
     job = spec(policy, budget=budget, approvals=tuple(gates))
     simulation = simulation_of(job, whim, limits=Limits(width=width, backoff=0.5), cancel_at=cancelled_job)
-    also(simulation, deadline, e.BudgetExceeded(resource="seconds", limit=1, spent=1))
-    also(simulation, deadline and deadline + 5, e.BudgetExceeded(resource="seconds", limit=1, spent=1))
+    also(simulation, deadline, e.BudgetExceeded(resource=e.Resource.SECONDS, limit=1, spent=1))
+    also(
+        simulation, deadline and deadline + 5, e.BudgetExceeded(resource=e.Resource.SECONDS, limit=1, spent=1)
+    )
     also(
         simulation,
         cancelled_branch,
@@ -169,7 +171,7 @@ HOSTILE = (
 
 def story(simulation: Simulation) -> list[tuple[str, ...]]:
     """What was decided: each event but for texts, numbers of segments, and what posted text says."""
-    told = []
+    told: list[tuple[str, ...]] = []
     for record in simulation.records:
         event = record.event
         if not isinstance(event, e.SegmentStarted | e.SegmentFinished | e.TextPosted):

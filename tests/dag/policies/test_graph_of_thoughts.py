@@ -12,6 +12,7 @@ from anabranch.dag.analysis.graph import EdgeKind, build
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Verify
 from anabranch.dag.decoding import Fault
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget
 from anabranch.dag.policies.graphs.drafts import MOST_PARTS, split
 from anabranch.dag.simulator import EPOCH
@@ -137,8 +138,8 @@ def test_each_input_of_a_generate_is_thought_on(simulate: Simulate) -> None:
     script = {**{f"0.{i}": f"t{i}" for i in range(1, 7)}, "0.7": "all"}
     simulation = run(simulate, script, *graph)
     after = {event.child: event.after for event in of_kind(simulation, e.BranchForked)}
-    assert [after[f"0.{i}"] for i in range(3, 7)] == [("0.1",), ("0.1",), ("0.2",), ("0.2",)]
-    assert after["0.7"] == ("0.3", "0.4", "0.5", "0.6")
+    assert [after[BranchId(f"0.{i}")] for i in range(3, 7)] == [("0.1",), ("0.1",), ("0.2",), ("0.2",)]
+    assert after[BranchId("0.7")] == ("0.3", "0.4", "0.5", "0.6")
 
 
 def test_a_failed_draft_is_neither_judged_nor_kept(simulate: Simulate) -> None:

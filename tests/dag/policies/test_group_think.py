@@ -5,9 +5,12 @@ from tests.dag.journals import answer, check, ended, of_kind
 from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
+from anabranch.dag.actions import Result
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget
+from anabranch.dag.simulator import Simulation
 
 PARAMS = {"thinkers": 2, "stride": 4}
 CITIES = {
@@ -72,9 +75,9 @@ def test_nobody_writes_more_than_its_share(simulate: Simulate) -> None:
     assert [result.tokens for result in _results(simulation)] == [12, 12]
 
 
-def _results(simulation: object) -> list[object]:
-    branches = simulation.interpreter.state.branches  # type: ignore[attr-defined]
-    return [branches[branch].result() for branch in ("0.1", "0.2")]
+def _results(simulation: Simulation) -> list[Result]:
+    branches = simulation.interpreter.state.branches
+    return [branches[BranchId(branch)].result() for branch in ("0.1", "0.2")]
 
 
 def test_silence_fails_the_job(simulate: Simulate) -> None:

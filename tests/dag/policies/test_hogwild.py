@@ -1,6 +1,6 @@
 """Hogwild! as protocols.md section 7 has it, at segment boundaries: who reads what, who wins, who is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from anabranch.dag.job import Budget
 PARAMS = {"stride": 8, "nudge": 0}
 
 
-def talk(*workers: list[str | Fault]) -> Callable[[Decode], str | Fault]:
+def talk(*workers: Sequence[str | Fault]) -> Callable[[Decode], str | Fault]:
     """What each worker says, segment by segment; whoever has said it all goes on for ever."""
     left = {f"0.{number}": list(lines) for number, lines in enumerate(workers, 1)}
     return lambda decode: left[decode.branch].pop(0) if left[decode.branch] else words(8)

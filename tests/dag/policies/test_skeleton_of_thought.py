@@ -156,7 +156,7 @@ def test_router_skeleton_and_points_may_be_asked_for_in_ones_own_words(listen: L
 def test_a_point_of_a_skeleton_may_be_longer(listen: Listen) -> None:
     heard = listen("skeleton-of-thought", SCRIPT, params={"point_words": 7})
     structure = heard.of("0")[0].decoding.structure
-    assert structure
+    assert structure and structure.regex
     assert re.fullmatch(structure.regex, "1. one two three four five six seven\n2. a\n3. b\n")
     assert not re.fullmatch(structure.regex, "1. one two three four five six seven eight\n2. a\n3. b\n")
 

@@ -16,7 +16,11 @@ PLAN = (
     "<Parallel><Outlines><Outline>1: Factor 84.</Outline><Outline>2: Factor 126.</Outline></Outlines>"
 )
 REST = "\ngcd takes minimum exponents: 42; lcm takes maximum: 252. \\boxed{42, 252}</think>"
-SCRIPT = {"0": [PLAN, REST], "0.1": " 84 = 2^2 * 3 * 7.</Thread>", "0.2": " 126 = 2 * 3^2 * 7.</Thread>"}
+SCRIPT: dict[str, str | list[str]] = {
+    "0": [PLAN, REST],
+    "0.1": " 84 = 2^2 * 3 * 7.</Thread>",
+    "0.2": " 126 = 2 * 3^2 * 7.</Thread>",
+}
 JOINED = "\n<Thread>\n1: 84 = 2^2 * 3 * 7.</Thread><Thread>\n2: 126 = 2 * 3^2 * 7.</Thread>\n"
 REFUSED = Fault(cause="refused", detail="not here", retryable=False)
 

@@ -1,6 +1,6 @@
 """Tree of Thoughts: levels of steps, each judged as soon as it is there, the best kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from anabranch.dag.policies.trees.questions import Questions
 from anabranch.dag.status import BranchStatus
 
 REFUSED = Fault(cause="refused", retryable=False)
-Tree = dict[str, list[str | Fault]]
+Tree = Mapping[str, Sequence[str | Fault]]
 
 
 def model(tree: Tree, marks: dict[str, str]) -> Callable[[Decode], str | Fault]:
@@ -54,7 +54,7 @@ def run(simulate: Simulate, tree: Any = MINI, marks: Any = MARKS, **params: Any)
     return simulation
 
 
-def scores(simulation: Any) -> list[dict[str, float]]:
+def scores(simulation: Any) -> list[dict[BranchId, float]]:
     return [dict(event.scores) for event in of_kind(simulation, e.BranchScored)]
 
 
