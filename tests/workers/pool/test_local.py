@@ -1,4 +1,4 @@
-"""The worker pool's promises, on one engine in this process. `test_serve_pool.py` holds the real pool to the same."""
+"""The worker pool's promises, on one engine in this process. `test_serve.py` holds the real pool to the same."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
