@@ -1,4 +1,4 @@
-"""Runs the mutation tool cosmic-ray over one room of the code and tells which mutants its tests let live.
+"""Runs the mutation tool cosmic-ray over a room of the code and tells which mutants its tests let live.
 
     python .ci/mutants.py dag/state.py        (rooms and their tests: [tool.mutants] in pyproject.toml)
 
@@ -33,8 +33,6 @@ excluded-modules = {left_out}
 test-command = {command}
 [cosmic-ray.distributor]
 name = "local"
-[cosmic-ray.filters.operators-filter]
-exclude-operators = {operators}
 """
 WALL_SECONDS = 120
 """After which a run of the tests that waits for ever is ended. Its mutant counts as killed, as does one that works for
@@ -68,24 +66,32 @@ class Room:
 
 def main(name: str) -> int:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutants"]
-    if name not in settings["rooms"]:
-        print(f"no room {name!r}: one of {', '.join(settings['rooms'])}", file=sys.stderr)
+    rooms = [Room(code=code, **rest) for code, rest in settings["rooms"].items()]
+    wanted = [room for room in rooms if f"{room.code}/".startswith(f"{name.removesuffix('/')}/")]
+    if not wanted:
+        print(f"no room {name!r}: one of {', '.join(room.code for room in rooms)}", file=sys.stderr)
         return 2
-    room = Room(code=name, **settings["rooms"][name])
     if not TOOL.exists():
         run(ROOT, sys.executable, "-m", "venv", TOOL.parent)
         run(ROOT, TOOL / "pip", "install", "-q", settings["tool"])
+    for room in wanted:
+        try_mutants(room, settings)
+    return max([tell(room) for room in wanted])
+
+
+def try_mutants(room: Room, settings: Mapping[str, list[str]]) -> None:
+    """Runs the tests over each mutant that has no result yet, or lived."""
     mirror(room.copy)
     seconds = run_tests(room)
+    configure(room, seconds)
     listed, digest = room.copy / "listed", digest_of(room)
     if listed.exists() and listed.read_text() == digest:
         forget_survivors(room)
     else:
         listed.unlink(missing_ok=True)
-        list_mutants(room, settings, seconds)
+        list_mutants(room, settings)
         listed.write_text(digest)
     run(room.copy, TOOL / "cosmic-ray", "exec", "mutants.toml", "session.sqlite")
-    return tell(room)
 
 
 def mirror(copy: Path) -> None:
@@ -114,36 +120,41 @@ def digest_of(room: Room) -> str:
     """Of the room's code, and of what is tried on it."""
     top = ROOT / room.code
     files = sorted(top.rglob("*.py")) if top.is_dir() else [top]
-    told = hashlib.sha256(repr(room).encode())
+    told = hashlib.sha256(repr((room.code, room.sample, room.left_out)).encode())
     for file in files:
         told.update(file.read_bytes())
     return told.hexdigest()
 
 
-def list_mutants(room: Room, settings: Mapping[str, list[str]], seconds: float) -> None:
-    """Lists what is tried: no excluded operators, no lines that decide nothing, one of each sample."""
+def configure(room: Room, seconds: float) -> None:
+    """Tells the tool what to change and what to run, and bounds what a run may take."""
     bounded = shlex.join(("sh", "-c", f"ulimit -t {10 + 3 * seconds:.0f}; exec {room.command}"))
     config = CONFIG.format(
         modules=[room.code],
         timeout=WALL_SECONDS,
         left_out=list(room.left_out),
         command=json.dumps(bounded),
-        operators=settings["excluded"],
     )
     (room.copy / "mutants.toml").write_text(config)
+
+
+def list_mutants(room: Room, settings: Mapping[str, list[str]]) -> None:
+    """Lists what is tried: no excluded operators, no lines that decide nothing, one of each sample."""
     (room.copy / "session.sqlite").unlink(missing_ok=True)
     run(room.copy, TOOL / "cosmic-ray", "init", "mutants.toml", "session.sqlite")
-    run(room.copy, TOOL / "cr-filter-operators", "session.sqlite", "mutants.toml")
-    idle = re.compile("|".join(settings["idle-lines"]))
+    excluded, idle = (re.compile("|".join(settings[which])) for which in ("excluded", "idle-lines"))
     with sqlite3.connect(room.copy / "session.sqlite") as session:
         specs = session.execute(
-            "SELECT job_id, module_path, start_pos_row FROM mutation_specs "
-            "WHERE job_id NOT IN (SELECT job_id FROM work_results) "
+            "SELECT job_id, operator_name, module_path, start_pos_row FROM mutation_specs "
             "ORDER BY module_path, start_pos_row, start_pos_col, operator_name, occurrence"
         ).fetchall()
-        lines = {path: (ROOT / path).read_text().splitlines() for _, path, _ in specs}
-        telling = [job for job, path, row in specs if not idle.search(lines[path][row - 1])]
-        skipped = {job for job, _, _ in specs} - set(telling[:: room.sample])
+        lines = {path: (ROOT / path).read_text().splitlines() for _, _, path, _ in specs}
+        telling = [
+            job
+            for job, operator, path, row in specs
+            if not excluded.match(operator) and not idle.search(lines[path][row - 1])
+        ]
+        skipped = {job for job, *_ in specs} - set(telling[:: room.sample])
         session.executemany(
             "INSERT INTO work_results (job_id, worker_outcome) VALUES (?, 'SKIPPED')",
             [(job,) for job in skipped],

@@ -50,7 +50,7 @@ def _reserve(
     wanted = quota if asked is None else asked
     if spent + promised + wanted <= quota:
         return
-    may_change = promised > 0 and spent + wanted <= quota
+    may_change = spent + wanted <= quota  # it fits, but for what is promised
     raise QuotaSpent(
         what, quota, spent, promised, wanted, SOON_SECONDS if may_change else _until_midnight(at)
     )
