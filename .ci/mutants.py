@@ -34,7 +34,7 @@ test-command = {command}
 [cosmic-ray.distributor]
 name = "local"
 """
-WALL_SECONDS = 120
+WALL_SECONDS = 60
 """After which a run of the tests that waits for ever is ended. Its mutant counts as killed, as does one that works for
 ever; that is told by its processor time, which does not depend on what else the machine does."""
 # Only the plug-ins that the tests need: the others take a second of each run.

@@ -89,6 +89,11 @@ ILLEGAL = {
     "a fork after the answer": ((e.AnswerCommitted(text="x"),), forked("0.1")),
     "a decision about nothing": ((), e.ApprovalDecided(approval=1, decision=e.Choice.APPROVE)),
     "a retry out of turn": ((), e.BranchRetried(attempt=3, cause="c")),
+    "a retry of a segment that is still open": ((started(),), e.BranchRetried(attempt=2, cause="c")),
+    "a retry after the end": (
+        (forked("0.1"), returned("0.1")),
+        e.BranchRetried(branch=BranchId("0.1"), attempt=2, cause="c"),
+    ),
     "anything after the end": ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED),
 }
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, make_url, text
@@ -14,6 +15,7 @@ from anabranch.dag.events import TextPosted
 from anabranch.service.store.errors import NotFound, StoreAway
 from anabranch.service.store.journal import writer
 from anabranch.service.store.sql import database
+from anabranch.service.store.sql.database import Work
 from anabranch.service.store.store import Store
 
 
@@ -184,6 +186,54 @@ async def test_a_locked_file_is_away_for_new_jobs_and_waited_for_by_accepted_one
             assert not waiting.done()
             intruder.execute("ROLLBACK")
         assert (await waiting)[0].seq == 3
+
+
+@pytest.fixture
+def intruder(sqlite_url: str) -> Iterator[sqlite3.Connection]:
+    """Another program on the same file."""
+    with closing(sqlite3.connect(str(make_url(sqlite_url).database), isolation_level=None)) as connection:
+        yield connection
+
+
+async def test_an_append_to_a_locked_file_tries_again_until_it_is_free(
+    sqlite_url: str, intruder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.01)
+    failed = 0
+    async with Store(sqlite_url) as store:
+        claim = await claimed(store)
+        write = store.database.write
+
+        async def counted(work: Work[Any]) -> Any:
+            nonlocal failed
+            try:
+                return await write(work)
+            except StoreAway:
+                failed += 1
+                if failed == 3:
+                    intruder.execute("ROLLBACK")
+                raise
+
+        monkeypatch.setattr(store.database, "write", counted)
+        intruder.execute("BEGIN IMMEDIATE")
+        [record] = await store.journal.append(claim.job, claim.epoch, thoughts(1))
+        assert (record.seq, failed) == (3, 3)
+
+
+async def test_patience_with_a_locked_file_ends_and_nothing_is_written(
+    sqlite_url: str, intruder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "PATIENCE_SECONDS", 0.0)
+    async with Store(sqlite_url) as store:
+        claim, other = await claimed(store), await claimed(store)
+        intruder.execute("BEGIN IMMEDIATE")
+        appends = [store.journal.append(each.job, each.epoch, thoughts(1)) for each in (claim, other)]
+        for refused in await asyncio.gather(*appends, return_exceptions=True):
+            assert isinstance(refused, StoreAway)
+        intruder.execute("ROLLBACK")
+        assert [record.seq for record in await store.journal.read(claim.job)] == [1, 2]
+        assert (await store.journal.append(claim.job, claim.epoch, thoughts(1)))[0].seq == 3
 
 
 async def test_a_commit_on_sqlite_is_on_the_disk_when_it_returns(sqlite_url: str) -> None:

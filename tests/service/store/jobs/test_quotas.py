@@ -41,6 +41,36 @@ async def test_a_job_that_is_under_way_counts_with_its_whole_budget(store: Store
     await store.jobs.submit(job(40))
 
 
+async def test_a_job_that_fits_but_for_what_is_promised_may_ask_again_soon(store: Store) -> None:
+    await store.jobs.submit(job(1))
+    with pytest.raises(QuotaSpent) as no:
+        await store.jobs.submit(job(100))
+    assert no.value.retry_after == SOON_SECONDS
+
+
+async def test_a_job_for_which_too_much_is_spent_waits_for_midnight_whatever_is_promised(
+    database_url: str,
+) -> None:
+    noon = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+    async with Store(database_url, lambda: noon) as store:
+        first = await store.jobs.submit(job(60))
+        await run_to_its_end(store, first.job, tokens=60)
+        await store.jobs.submit(job(20))
+        with pytest.raises(QuotaSpent) as no:
+            await store.jobs.submit(job(41))
+        assert no.value.retry_after == 12 * 3600
+
+
+async def test_a_job_that_ends_at_midnight_counts_for_the_day_that_begins(database_url: str) -> None:
+    midnight = datetime(2026, 3, 14, tzinfo=UTC)
+    async with Store(database_url, lambda: midnight) as store:
+        first = await store.jobs.submit(job(100))
+        await run_to_its_end(store, first.job, tokens=100)
+    async with Store(database_url, lambda: midnight + timedelta(hours=23)) as store:
+        with pytest.raises(QuotaSpent, match="100 are spent"):
+            await store.jobs.submit(job(1))
+
+
 async def test_a_job_that_has_ended_counts_with_what_it_spent(store: Store) -> None:
     first = await store.jobs.submit(job(100))
     await run_to_its_end(store, first.job, tokens=30)
