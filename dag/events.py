@@ -27,6 +27,13 @@ class _Event:
     """Whose event it is: for a fork or a join, the parent's."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BranchEnd(_Event):
+    withdrawn: tuple[int, ...] = field(default=(), compare=False)
+    """Approvals that it waited for: nobody needs to decide them any more. Told to readers only: a journal from before
+    it was told replays the same."""
+
+
 # -- the job ----------------------------------------------
 
 
@@ -146,7 +153,7 @@ class SegmentFinished(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchReturned(_Event):
+class BranchReturned(_BranchEnd):
     """Terminal. What this branch gives to whoever joins it."""
 
     value: str
@@ -155,7 +162,7 @@ class BranchReturned(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchFailed(_Event):
+class BranchFailed(_BranchEnd):
     """Terminal. Its retries are used up, or retrying cannot help."""
 
     cause: str
@@ -173,7 +180,7 @@ class BranchRetried(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchCancelled(_Event):
+class BranchCancelled(_BranchEnd):
     """Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens."""
 
     reason: str

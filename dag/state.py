@@ -51,7 +51,7 @@ class BranchState:
     joined: bool = False
     """Its parent has joined it."""
     usage: Usage = Usage()
-    undecided: int = 0
+    undecided: list[int] = field(default_factory=list)
     """Approvals that it waits for."""
     cut: bool = False
     """Its last segment ended at a limit of tokens."""
@@ -69,7 +69,7 @@ class BranchState:
     @property
     def status(self) -> BranchStatus:
         begun = BranchStatus.OPEN if self.segment or self.children else BranchStatus.QUEUED
-        return branch_status(self.ended or begun, self.undecided, int(self.open is not None))
+        return branch_status(self.ended or begun, len(self.undecided), int(self.open is not None))
 
     def result(self) -> Result:
         """What a join of this branch gives. Only for a branch that has ended."""
@@ -245,6 +245,9 @@ def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Eve
     _demand(branch.live, f"it has {branch.ended} already", event, state)
     branch.ended = ended
     state.live.discard(branch.id)
+    for approval in branch.undecided:
+        del state.approvals[approval]
+    branch.undecided.clear()
     parent = parent_of(branch.id)
     if parent is not None:
         state.branches[parent].live_children -= 1
@@ -309,13 +312,15 @@ def _approval_requested(state: JobState, branch: BranchState, event: e.ApprovalR
     _demand(event.approval == state.approvals_asked + 1, "approvals are numbered in order", event, state)
     state.approvals_asked = event.approval
     state.approvals[event.approval] = event
-    branch.undecided += 1
+    branch.undecided.append(event.approval)
 
 
 def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDecided) -> None:
-    _demand(event.approval in state.approvals, "it was decided already, or never asked", event, state)
+    _demand(
+        event.approval in state.approvals, "it was decided or withdrawn already, or never asked", event, state
+    )
     asked = state.approvals.pop(event.approval)
-    state.branches[asked.branch].undecided -= 1
+    state.branches[asked.branch].undecided.remove(event.approval)
 
 
 def _winding_down(state: JobState, branch: BranchState, event: e.WindUpRequested | e.BudgetExceeded) -> None:

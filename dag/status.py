@@ -3,7 +3,8 @@
 The state, the graph, the tables, the API, the traces, the command line and the dashboard say these words, and no
 others. Two rules decide, and they are written here only:
 
-* A job or a branch *waits* from the moment a person is asked until that person has decided. Other branches may decode
+* A job or a branch *waits* from the moment a person is asked until that person has decided, or the branch that asked
+  has ended: its question is withdrawn then. Other branches may decode
   meanwhile; so "waiting" means "a person has something to decide", never "nothing is being decoded".
 * What has ended stays as it ended.
 """

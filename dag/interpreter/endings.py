@@ -26,7 +26,11 @@ def give_back(run: Run, routine: Routine, answer: Answer) -> None:
         return
     _cancel_below(run, branch, "its parent has returned", e.CancelledBy.PARENT)
     decodes.abort(run, routine)
-    run.emit(e.BranchReturned(branch=branch, value=answer.text, flags=answer.flags))
+    run.emit(
+        e.BranchReturned(
+            branch=branch, value=answer.text, flags=answer.flags, withdrawn=_undecided(run, branch)
+        )
+    )
     _ended(run, branch)
 
 
@@ -36,7 +40,11 @@ def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
     run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced, truncated=truncated))
     _cancel_below(run, TRUNK, "the job has its answer", e.CancelledBy.ANSWER)
     decodes.abort(run, run.routines[TRUNK])
-    run.emit(e.BranchReturned(branch=TRUNK, value=answer.text, flags=answer.flags))
+    run.emit(
+        e.BranchReturned(
+            branch=TRUNK, value=answer.text, flags=answer.flags, withdrawn=_undecided(run, TRUNK)
+        )
+    )
     run.ending = e.JobSucceeded()
 
 
@@ -69,7 +77,13 @@ def fail(run: Run, routine: Routine, error: Exception) -> None:
     decodes.abort(run, routine)
     cause, title, detail = _told(error)
     run.emit(
-        e.BranchFailed(branch=branch, cause=cause, detail=detail, attempts=run.state.branches[branch].attempt)
+        e.BranchFailed(
+            branch=branch,
+            cause=cause,
+            detail=detail,
+            attempts=run.state.branches[branch].attempt,
+            withdrawn=_undecided(run, branch),
+        )
     )
     if branch == TRUNK:
         run.ending = e.JobFailed(type=cause, title=title, detail=detail)
@@ -142,12 +156,17 @@ def _cancel_below(run: Run, branch: BranchId, reason: str, by: e.CancelledBy) ->
 
 def _cancel_one(run: Run, branch: BranchId, reason: str, by: e.CancelledBy) -> None:
     routine = run.routines.get(branch)
-    run.emit(e.BranchCancelled(branch=branch, reason=reason, by=by))
+    run.emit(e.BranchCancelled(branch=branch, reason=reason, by=by, withdrawn=_undecided(run, branch)))
     if routine is not None:  # the trunk of a job that no organizer has claimed yet has none
         routine.generator.close()
         routine.waiting = None
         decodes.abort(run, routine)
         _ended(run, branch)
+
+
+def _undecided(run: Run, branch: BranchId) -> tuple[int, ...]:
+    """The approvals that this branch waits for."""
+    return tuple(run.state.branches[branch].undecided)
 
 
 def _ended(run: Run, branch: BranchId) -> None:

@@ -24,13 +24,19 @@ def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.E
         )
     deepest_first = sorted(state.live - {TRUNK}, key=lambda branch: (-branch.count("."), by_path(branch)))
     events += (
-        e.BranchCancelled(branch=branch, reason=failed.title, by=e.CancelledBy.PARENT)
+        e.BranchCancelled(
+            branch=branch,
+            reason=failed.title,
+            by=e.CancelledBy.PARENT,
+            withdrawn=tuple(state.branches[branch].undecided),
+        )
         for branch in deepest_first
     )
+    withdrawn = tuple(state.branches[TRUNK].undecided)
     if state.answer is not None:
         value = state.answer.text
-        events += [e.BranchReturned(value=value)] if TRUNK in state.live else []
+        events += [e.BranchReturned(value=value, withdrawn=withdrawn)] if TRUNK in state.live else []
         return (*events, e.JobSucceeded())
     if TRUNK in state.live:
-        events.append(e.BranchFailed(cause=failed.type, detail=failed.detail))
+        events.append(e.BranchFailed(cause=failed.type, detail=failed.detail, withdrawn=withdrawn))
     return (*events, failed)

@@ -77,6 +77,7 @@ export function useApprovals(): Fetched<Page<WaitingApproval>> {
       }),
       stream.on("record", (event) => {
         if (event.kind === "ApprovalRequested" || event.kind === "ApprovalDecided") again();
+        else if (event.kind === "BranchCancelled" && event.payload.withdrawn?.length) again();
       }),
       stream.on("back", again),
     ];

@@ -1,5 +1,6 @@
 """The interpreter, told with small policies: what blocks whom, who is cancelled, what a failure costs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import Budget, JobSpec, Problem
+from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import _CATALOGUE, PolicyInfo
 from anabranch.dag.simulator import Simulation
+from anabranch.dag.state import JobState, apply
+from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Base, Output, say
 
 
@@ -257,6 +261,56 @@ def test_gates_park_the_job_until_a_person_decides(simulate: Simulate) -> None:
     simulation = simulate(two, write, approvals=("fork", "answer"), decide=decide)
     assert answer(simulation).text == "BETTER"
     check(simulation)
+
+
+def test_what_a_branch_asked_is_withdrawn_when_it_is_cancelled(simulate: Simulate) -> None:
+    """The job waits for nobody's word on a branch that has ended, and a decision about it comes too late."""
+
+    def asks(problem: Problem) -> a.Policy:
+        yield a.Approve(gate="a gate of its own", subject="go on?")
+        return a.Answer(text="never")
+
+    def parent(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(ask("quick"), a.SubPolicy(run=lambda: asks(problem))))
+        yield a.Join(targets=forked.branches[:1])
+        yield a.Prune(branches=forked.branches[1:], rule="late")
+        yield a.Think()
+        return a.Answer(text="done")
+
+    simulation = simulate(parent, {"0": words(3), "0.1": words(3)})
+    [cancelled] = of_kind(simulation, e.BranchCancelled)
+    assert (cancelled.branch, cancelled.withdrawn) == ("0.2", (1,))
+    check(simulation)
+    state, statuses = JobState(), dict[str, JobStatus]()
+    for record in simulation.records:
+        statuses[type(record.event).__name__] = apply(state, record.event).status
+    assert (statuses["ApprovalRequested"], statuses["BranchCancelled"]) == ("waiting", "running")
+    *_, thinks = [i for i, each in enumerate(simulation.records) if isinstance(each.event, e.SegmentStarted)]
+    late = e.ApprovalDecided(branch="0.2", approval=1, decision=e.Choice.APPROVE)
+    assert replay(simulation.records[: thinks + 1]).feed(late).events == ()
+
+
+def test_a_journal_that_does_not_tell_what_was_withdrawn_replays(simulate: Simulate) -> None:
+    """As earlier releases wrote it."""
+
+    def asks(problem: Problem) -> a.Policy:
+        yield a.Approve(gate="a gate of its own", subject="go on?")
+        return a.Answer(text="never")
+
+    def parent(problem: Problem) -> a.Policy:
+        yield a.Fork(children=(a.SubPolicy(run=lambda: asks(problem)),))
+        yield a.Think()
+        return a.Answer(text="done")
+
+    records = simulate(parent, {"0": "thought"}).records
+    older = [
+        replace(each, event=replace(each.event, withdrawn=()))
+        if isinstance(each.event, e.TERMINAL_OF_BRANCH)
+        else each
+        for each in records
+    ]
+    assert older[-1] == records[-1]
+    assert replay(older).over
 
 
 def test_a_rejected_answer_fails_the_job(simulate: Simulate) -> None:

@@ -46,6 +46,7 @@ export type Base = "nothing" | "problem" | "parent";
 /** Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens. */
 export interface BranchCancelled {
   branch?: string;
+  withdrawn?: number[];
   reason: string;
   by?: CancelledBy;
 }
@@ -53,6 +54,7 @@ export interface BranchCancelled {
 /** Terminal. Its retries are used up, or retrying cannot help. */
 export interface BranchFailed {
   branch?: string;
+  withdrawn?: number[];
   cause: string;
   detail?: string;
   attempts?: number;
@@ -82,6 +84,7 @@ export interface BranchRetried {
 /** Terminal. What this branch gives to whoever joins it. */
 export interface BranchReturned {
   branch?: string;
+  withdrawn?: number[];
   value: string;
   flags?: string[];
 }

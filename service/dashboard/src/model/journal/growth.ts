@@ -130,9 +130,25 @@ export function settle(branch: Branch): void {
   else branch.status = branch.nodes.length + branch.children.length > 0 ? "open" : "queued";
 }
 
+/** What a branch that has ended asked people is withdrawn. */
+function withdraw(graph: ReasoningGraph, branch: Branch, at: number): void {
+  if (branch.undecided === 0) return;
+  for (const approval of graph.approvals) {
+    if (approval.branch === branch.id && approval.to === null) approval.to = at;
+  }
+  branch.undecided = 0;
+  goOnUnlessWaiting(graph);
+}
+
+/** A job whose last open approval was decided or withdrawn runs again. */
+export function goOnUnlessWaiting(graph: ReasoningGraph): void {
+  if (graph.status === "waiting" && graph.approvals.every((one) => one.to !== null)) graph.status = "running";
+}
+
 export function endBranch(graph: ReasoningGraph, branch: Branch, status: BranchStatus, at: number): void {
   branch.status = status;
   branch.endedAt = at;
+  withdraw(graph, branch, at);
   for (const id of branch.nodes) {
     const node = graph.nodes.get(id);
     // A segment that is still open is closed by its own event, with its exact tokens.

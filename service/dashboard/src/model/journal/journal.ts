@@ -10,6 +10,7 @@ import {
   attach,
   endBranch,
   frontier,
+  goOnUnlessWaiting,
   link,
   makeBranch,
   makeNode,
@@ -250,8 +251,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     const asked = graph.branches.get(approval.branch)!;
     asked.undecided -= 1;
     settle(asked);
-    if (graph.status === "waiting" && graph.approvals.every((one) => one.to !== null))
-      graph.status = "running";
+    goOnUnlessWaiting(graph);
   },
 
   BudgetExceeded(graph, _branch, { resource, limit, spent }) {
