@@ -21,6 +21,7 @@ from anabranch.dag.errors import UnknownPolicy
 from anabranch.service.api.openai_errors import refusal_json, speaks_openai
 from anabranch.service.store.errors import (
     AlreadyDecided,
+    ApprovalWithdrawn,
     BadCursor,
     IdempotencyConflict,
     JobEnded,
@@ -145,6 +146,10 @@ def refusal_of(error: Exception) -> Refusal:
             )  # fmt: skip
         case AlreadyDecided():
             return Refusal(status=409, name="already-decided", title="Decided before", detail=str(error))
+        case ApprovalWithdrawn():
+            return Refusal(
+                status=409, name="approval-withdrawn", title="Nobody waits for this", detail=str(error)
+            )
         case UnknownPolicy():
             return _bad_input([Fault(path="policy.name", message=str(error))])
         case JobEnded():

@@ -7,7 +7,7 @@ from typing import cast
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.service.organizer.job_run import JobRun
-from anabranch.service.store.errors import AlreadyDecided, JobEnded
+from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded
 from anabranch.service.store.jobs.requests import Decision
 from anabranch.service.store.rows import ApprovalRow
 from anabranch.service.store.store import Store
@@ -31,7 +31,7 @@ async def time_out_approvals(store: Store, now: datetime) -> bool:
         if each.expires_at is not None and each.expires_at <= now
     ]
     for approval in late:
-        with suppress(AlreadyDecided, JobEnded):
+        with suppress(AlreadyDecided, ApprovalWithdrawn, JobEnded):
             await store.jobs.decide_approval(approval.id, cast("Decision", approval.at_timeout), by="timeout")
     return bool(late)
 

@@ -71,6 +71,16 @@ class AlreadyDecided(StoreError):
         self.decision = decision
 
 
+class ApprovalWithdrawn(StoreError):
+    """The branch that asked has ended: nothing waits for this decision."""
+
+    def __init__(self, approval: str, branch: str, ended: str) -> None:
+        super().__init__(
+            f"Approval {approval} was withdrawn: branch {branch}, which asked for it, is {ended}. "
+            "Nothing was written, and nothing waits for this decision."
+        )
+
+
 class BadJournal(StoreError):
     """A file is not the whole, unchanged journal of an ended job."""
 

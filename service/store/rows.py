@@ -12,7 +12,7 @@ from anabranch.dag.decoding import Usage
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
-from anabranch.dag.status import JobStatus
+from anabranch.dag.status import BranchStatus, JobStatus
 from anabranch.dag.text import say
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
@@ -115,8 +115,7 @@ class BranchRow:
     policy: str | None
     model: str | None
     tool: str | None
-    status: str
-    """forked, running, retrying, returned, failed or cancelled"""
+    status: BranchStatus
     attempts: int
     replica: str | None
     """Where it decoded last."""
@@ -238,7 +237,7 @@ def branch_row(row: Columns) -> BranchRow:
         policy=row["policy"],
         model=row["model"],
         tool=row["tool"],
-        status=row["status"],
+        status=BranchStatus(row["status"]),
         attempts=row["attempts"],
         replica=row["replica"],
         usage=usage_of(row),

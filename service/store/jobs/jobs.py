@@ -18,6 +18,7 @@ from anabranch.service.store.jobs.requests import (
     decide_approval,
     of_tenant,
     request_cancel,
+    who_asks,
 )
 from anabranch.service.store.jobs.submissions import submit
 from anabranch.service.store.rows import (
@@ -73,7 +74,7 @@ class Jobs(Repository):
     ) -> ApprovalRow:
         """Records a decision and wakes the job. A timeout decides here, too, so that there is one first decision.
 
-        Raises AlreadyDecided, JobEnded and NotFound.
+        Raises AlreadyDecided, ApprovalWithdrawn, JobEnded and NotFound.
         """
         verdict = Verdict(decision=decision, edit=edit, by=by, reason=reason, at=self._now())
         return await self._database.write(
@@ -123,16 +124,18 @@ class Jobs(Repository):
         tenant: str | None = None,
         job: JobId | None = None,
     ) -> list[ApprovalRow]:
-        """Gates, oldest first; those of jobs that have ended are not pending."""
+        """Gates, oldest first; those of jobs and branches that have ended are not pending."""
         undecided = approvals.c.decision.is_(None)
         kinds = {
             None: true(),
-            "pending": undecided & (jobs.c.status == JobStatus.WAITING),
+            "pending": undecided & (jobs.c.status == JobStatus.WAITING) & branches.c.finished_at.is_(None),
             "decided": ~undecided,
         }
         wanted = (
             select(approvals)
+            .select_from(approvals)
             .join(jobs)
+            .join(branches, who_asks())
             .where(kinds[status], of_tenant(tenant), true() if job is None else approvals.c.job_id == job)
             .order_by(approvals.c.requested_at, approvals.c.id)
         )

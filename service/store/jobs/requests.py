@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true, update
 
 from anabranch.dag.ids import JobId
-from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
+from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, JobRow, approval_row, job_row
-from anabranch.service.store.sql.tables import approvals, jobs
+from anabranch.service.store.sql.tables import approvals, branches, jobs
 
 Decision = Literal["approve", "edit", "reject"]
 
@@ -43,11 +43,12 @@ def request_cancel(connection: Connection, job: JobId, reason: str, tenant: str 
 def decide_approval(
     connection: Connection, approval: str, verdict: Verdict, tenant: str | None
 ) -> ApprovalRow:
-    """Records the first decision and wakes the job. Raises AlreadyDecided, JobEnded and NotFound."""
+    """Records the first decision and wakes the job. Raises AlreadyDecided, ApprovalWithdrawn, JobEnded and NotFound."""
     _wake(connection, approval, tenant)
+    _refuse_useless(connection, approval)
     decided = (
         update(approvals)
-        .where(approvals.c.id == approval, approvals.c.decision.is_(None))
+        .where(approvals.c.id == approval)
         .values(
             decision=verdict.decision,
             edit=verdict.edit,
@@ -57,16 +58,32 @@ def decide_approval(
         )
         .returning(*approvals.c)
     )
-    row = connection.execute(decided).mappings().one_or_none()
-    if row is None:
-        earlier = select(approvals.c.decision).where(approvals.c.id == approval)
-        raise AlreadyDecided(approval, connection.execute(earlier).scalar_one())
-    return approval_row(row)
+    return approval_row(connection.execute(decided).mappings().one())
 
 
 def of_tenant(tenant: str | None) -> ColumnElement[bool]:
     """Only this tenant's jobs; None is the operator, who sees all."""
     return true() if tenant is None else jobs.c.tenant == tenant
+
+
+def who_asks() -> ColumnElement[bool]:
+    """Joins an approval and the branch that asks for it."""
+    return and_(branches.c.job_id == approvals.c.job_id, branches.c.branch == approvals.c.branch)
+
+
+def _refuse_useless(connection: Connection, approval: str) -> None:
+    """Raises AlreadyDecided and ApprovalWithdrawn. The job's row is locked, so neither can become true meanwhile."""
+    asked = (
+        select(approvals.c.decision, branches.c.branch, branches.c.status, branches.c.finished_at)
+        .select_from(approvals)
+        .join(branches, who_asks())
+        .where(approvals.c.id == approval)
+    )
+    row = connection.execute(asked).one()
+    if row.decision is not None:
+        raise AlreadyDecided(approval, row.decision)
+    if row.finished_at is not None:
+        raise ApprovalWithdrawn(approval, row.branch, row.status)
 
 
 def _wake(connection: Connection, approval: str, tenant: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.status import JobStatus
+from anabranch.dag.status import BranchStatus, JobStatus
 from anabranch.service.store.codec import spec_to_json
 from anabranch.service.store.identity import approval_id
 from anabranch.service.store.projections.changes import Change, merge_changes
@@ -95,7 +95,9 @@ def _forked(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
         "policy": event.policy,
         "model": event.model,
         "tool": event.tool,
-        "status": "forked",
+        "phase": BranchStatus.QUEUED.value,
+        "open_segments": 0,
+        "approvals_pending": 0,
         "attempts": 1,
         "replica": None,
         **_NO_USAGE,
@@ -107,7 +109,13 @@ def _forked(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
         "first_token_at": None,
         "finished_at": None,
     }
-    return (Change("branches", (event.child,), insert=True, set=row),)
+    born = Change("branches", (event.child,), insert=True, set=row)
+    return (born,) if event.child == TRUNK else (born, _open(event.branch))
+
+
+def _open(branch: BranchId, **more: Any) -> Change:
+    """The branch has begun."""
+    return Change("branches", (branch,), set={"phase": BranchStatus.OPEN.value}, **more)
 
 
 def _segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ...]:
@@ -123,10 +131,10 @@ def _segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change,
         **dict.fromkeys(_STAGES),
     }
     segment = Change("segments", (event.branch, event.segment, event.attempt), insert=True, set=row)
+    opened = Change("branches", (event.branch,), add={"open_segments": 1})
     if event.continues:  # of a branch that may have been cancelled meanwhile
-        return (segment,)
-    running = Change("branches", (event.branch,), set={"status": "running"}, first={"started_at": record.at})
-    return segment, running
+        return segment, opened
+    return segment, opened, _open(event.branch, first={"started_at": record.at})
 
 
 def _segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Change, ...]:
@@ -151,7 +159,13 @@ def _segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Chang
     first_token = {"first_token_at": stages["first_token_at"]}
     return (
         Change("segments", (event.branch, event.segment, event.attempt), set=row),
-        Change("branches", (event.branch,), set={"replica": replica}, add=spent, first=first_token),
+        Change(
+            "branches",
+            (event.branch,),
+            set={"replica": replica},
+            add={**spent, "open_segments": -1},
+            first=first_token,
+        ),
         Change("jobs", add=spent),
     )
 
@@ -165,24 +179,32 @@ def _stages(timing: Timing) -> dict[str, datetime | None]:
 
 
 def _branch_returned(record: e.Record, event: e.BranchReturned) -> tuple[Change, ...]:
-    return _branch_over(record, "returned", value=event.value)
+    return _branch_over(record, event, BranchStatus.RETURNED, value=event.value)
 
 
 def _branch_failed(record: e.Record, event: e.BranchFailed) -> tuple[Change, ...]:
-    return _branch_over(record, "failed", cause=f"{event.cause}: {event.detail}".removesuffix(": "))
+    return _branch_over(
+        record, event, BranchStatus.FAILED, cause=f"{event.cause}: {event.detail}".removesuffix(": ")
+    )
 
 
 def _branch_cancelled(record: e.Record, event: e.BranchCancelled) -> tuple[Change, ...]:
-    return _branch_over(record, "cancelled", cause=event.reason)
+    return _branch_over(record, event, BranchStatus.CANCELLED, cause=event.reason)
 
 
-def _branch_over(record: e.Record, status: str, **more: Any) -> tuple[Change, ...]:
-    row = {"status": status, "finished_at": record.at, **more}
-    return (Change("branches", (record.event.branch,), set=row),)
+def _branch_over(
+    record: e.Record,
+    event: e.BranchReturned | e.BranchFailed | e.BranchCancelled,
+    phase: BranchStatus,
+    **more: Any,
+) -> tuple[Change, ...]:
+    row = {"phase": phase.value, "finished_at": record.at, **more}
+    over = Change("branches", (event.branch,), set=row)
+    return over, *_wait_for_people(event.branch, -len(event.withdrawn))
 
 
 def _branch_retried(_record: e.Record, event: e.BranchRetried) -> tuple[Change, ...]:
-    return (Change("branches", (event.branch,), set={"status": "retrying", "attempts": event.attempt}),)
+    return (Change("branches", (event.branch,), set={"attempts": event.attempt}),)
 
 
 # -- joins and approvals -----------------------------------------------------------------------------------------------
@@ -238,7 +260,7 @@ def _approval_requested(record: e.Record, event: e.ApprovalRequested) -> tuple[C
         "recorded": False,
     }
     approval = Change("approvals", (event.approval,), insert=True, set=row)
-    return approval, Change("jobs", add={"approvals_pending": 1})
+    return approval, *_wait_for_people(event.branch, 1)
 
 
 def _approval_decided(record: e.Record, event: e.ApprovalDecided) -> tuple[Change, ...]:
@@ -251,7 +273,15 @@ def _approval_decided(record: e.Record, event: e.ApprovalDecided) -> tuple[Chang
         "recorded": True,
     }
     approval = Change("approvals", (event.approval,), set=row)
-    return approval, Change("jobs", add={"approvals_pending": -1})
+    return approval, *_wait_for_people(event.branch, -1)
+
+
+def _wait_for_people(branch: BranchId, more: int) -> tuple[Change, ...]:
+    """The job and its branch wait for so many decisions more."""
+    if more == 0:
+        return ()
+    pending = {"approvals_pending": more}
+    return Change("branches", (branch,), add=pending), Change("jobs", add=pending)
 
 
 # The events that are missing here only tell; the journal has them.

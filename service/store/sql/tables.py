@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from anabranch.dag.status import JobStatus
+from anabranch.dag.status import ENDED, BranchStatus, JobStatus
 from anabranch.service.store.sql.columns import ExactJson, Json, PlainText, UtcTime
 
 metadata = MetaData(
@@ -36,6 +36,14 @@ metadata = MetaData(
 
 STATUS = f"CASE WHEN phase = '{JobStatus.RUNNING}' AND approvals_pending > 0 THEN '{JobStatus.WAITING}' ELSE phase END"
 """`dag.status.job_status`, in SQL."""
+
+_ENDED = ", ".join(f"'{status}'" for status in ENDED)
+BRANCH_STATUS = (
+    f"CASE WHEN phase IN ({_ENDED}) THEN phase"
+    f" WHEN approvals_pending > 0 THEN '{BranchStatus.WAITING}'"
+    f" WHEN open_segments > 0 THEN '{BranchStatus.DECODING}' ELSE phase END"
+)
+"""`dag.status.branch_status`, in SQL."""
 
 SEARCH_INDEX = ("searched", "jobs_searched")
 """How the names of what makes searches quick begin; migrations alone know it. See `jobs/search.py`."""
@@ -146,7 +154,10 @@ branches = Table(
     Column("policy", PlainText),
     Column("model", PlainText),
     Column("tool", PlainText),
-    Column("status", PlainText, nullable=False),
+    Column("phase", PlainText, nullable=False),
+    Column("open_segments", Integer, nullable=False, server_default="0"),
+    Column("approvals_pending", Integer, nullable=False, server_default="0"),
+    Column("status", PlainText, Computed(BRANCH_STATUS, persisted=True)),
     Column("attempts", Integer, nullable=False, server_default="1"),
     Column("replica", PlainText),
     *_tokens(),

@@ -46,7 +46,7 @@ def _fork(state: JobState, random: Random) -> e.Event:
 def _start(state: JobState, random: Random) -> e.Event:
     branch = _any_branch(state, random)
     known = state.branches[branch]
-    continues = random.random() < 0.3
+    continues = known.segment > 0 and random.random() < 0.3
     return e.SegmentStarted(
         branch=branch, segment=known.segment + 1, attempt=known.attempt, continues=continues
     )
@@ -82,11 +82,14 @@ def _end_branch(state: JobState, random: Random) -> e.Event:
     branch = _any_branch(state, random)
     if branch == TRUNK:
         return e.TextPosted(text="not yet")
+    withdrawn = tuple(state.branches[branch].undecided)
     return random.choice(
         [
-            e.BranchReturned(branch=branch, value="42\n", flags=("truncated",)),
-            e.BranchFailed(branch=branch, cause="timeout", detail=random.choice(["", "60 s"])),
-            e.BranchCancelled(branch=branch, reason="pruned"),
+            e.BranchReturned(branch=branch, value="42\n", flags=("truncated",), withdrawn=withdrawn),
+            e.BranchFailed(
+                branch=branch, cause="timeout", detail=random.choice(["", "60 s"]), withdrawn=withdrawn
+            ),
+            e.BranchCancelled(branch=branch, reason="pruned", withdrawn=withdrawn),
         ]
     )
 
@@ -114,13 +117,24 @@ def _merge(state: JobState, random: Random) -> e.Event:
 
 def _ask_person(state: JobState, random: Random) -> e.Event:
     timeout = random.choice([None, 30.0])
-    return e.ApprovalRequested(approval=state.approvals_asked + 1, gate="fork", subject="?", timeout=timeout)
+    return e.ApprovalRequested(
+        branch=_any_branch(state, random),
+        approval=state.approvals_asked + 1,
+        gate="fork",
+        subject="?",
+        timeout=timeout,
+    )
 
 
 def _decide(state: JobState, random: Random) -> e.Event:
     approval = random.choice(sorted(state.approvals) or [0])
     return e.ApprovalDecided(
-        approval=approval, decision=e.Choice.EDIT, edit="less", by="Zoë", reason="thrift"
+        branch=state.approvals[approval].branch if approval else TRUNK,
+        approval=approval,
+        decision=e.Choice.EDIT,
+        edit="less",
+        by="Zoë",
+        reason="thrift",
     )
 
 
@@ -157,14 +171,18 @@ def _end(state: JobState, random: Random) -> list[e.Event]:
         for branch in sorted(state.open_segments)
     ]
     deepest = sorted(state.live - {TRUNK}, key=lambda branch: -branch.count("."))
-    cancelled = [e.BranchCancelled(branch=branch, reason="over") for branch in deepest]
+    cancelled = [
+        e.BranchCancelled(branch=branch, reason="over", withdrawn=tuple(state.branches[branch].undecided))
+        for branch in deepest
+    ]
+    trunks = tuple(state.branches[TRUNK].undecided)
     if won:
         trunk = [
             e.AnswerCommitted(text="42", sources=tuple(sorted(state.branches))),
-            e.BranchReturned(value="42"),
+            e.BranchReturned(value="42", withdrawn=trunks),
         ]
         return [*open_ends, *cancelled, *trunk, e.JobSucceeded()]
-    trunk = [e.BranchCancelled(reason="over")]
+    trunk = [e.BranchCancelled(reason="over", withdrawn=trunks)]
     terminal = random.choice(
         [e.JobFailed(type="no-answer", title="No answer"), e.JobCancelled(reason="over")]
     )

@@ -139,16 +139,18 @@ async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
         await store.journal.append(claim.job, claim.epoch, happened)
         return await store.jobs.get_branch(claim.job, branch)
 
-    assert (await after(*forked(1))).status == "forked"
+    assert (await after(*forked(1))).status == "queued"
     running = await after(started(branch))
-    assert (running.status, running.finished_at) == ("running", None)
+    assert (running.status, running.finished_at) == ("decoding", None)
     assert running.started_at is not None
     decoded = await after(finished(branch, tokens=7))
-    assert (decoded.usage.completion_tokens, decoded.replica) == (7, "r1")
+    assert (decoded.status, decoded.usage.completion_tokens, decoded.replica) == ("open", 7, "r1")
     assert decoded.first_token_at.timestamp() == 4.0
     retried = await after(e.BranchRetried(branch=branch, attempt=2, cause="replica-died"))
-    assert (retried.status, retried.attempts) == ("retrying", 2)
-    cancelled = await after(e.BranchCancelled(branch=branch, reason="pruned"))
+    assert (retried.status, retried.attempts) == ("open", 2)
+    asking = await after(e.ApprovalRequested(branch=branch, approval=1, gate="fork", subject="?"))
+    assert asking.status == "waiting"
+    cancelled = await after(e.BranchCancelled(branch=branch, reason="pruned", withdrawn=(1,)))
     assert (cancelled.status, cancelled.cause) == ("cancelled", "pruned")
     assert cancelled.finished_at is not None
 

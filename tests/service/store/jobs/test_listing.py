@@ -149,10 +149,10 @@ async def test_jobs_from_before_the_index_are_found_once_the_database_is_upgrade
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "LOOK", 1)
-    await store.database.migrate(lambda connection: command.downgrade(schema.config(connection), "0002"))
     old = await submitted(store, "Where is the needle?")
     for _ in range(2):
         await submitted(store, "hay")
+    await store.database.migrate(lambda connection: command.downgrade(schema.config(connection), "0002"))
     await schema.upgrade(str(store.database.url.render_as_string(hide_password=False)))
     page = await store.jobs.list_page(q="needle")
     assert ([job.id for job in page.items], page.next_cursor) == ([old.id], None)

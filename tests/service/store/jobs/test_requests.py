@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
+from tests.service.store.scenes import LEASE, answered, claimed, ended, forked, submitted
 
-from anabranch.dag.events import ApprovalDecided, ApprovalRequested, Choice
-from anabranch.dag.ids import JobId
-from anabranch.service.store.errors import AlreadyDecided, JobEnded, NotFound
+from anabranch.dag.events import ApprovalDecided, ApprovalRequested, BranchCancelled, Choice
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, Claim
 from anabranch.service.store.store import Store
 
@@ -114,6 +114,21 @@ async def test_nobody_decides_what_is_not_there_not_his_or_over(store: Store) ->
     with pytest.raises(JobEnded):
         await store.jobs.decide_approval(waiting.id, "approve", tenant="acme")
     assert await store.jobs.list_approvals("pending") == []
+
+
+async def test_what_a_cancelled_branch_asked_is_withdrawn(store: Store) -> None:
+    claim, branch = await claimed(store), BranchId("0.1")
+    asked = ApprovalRequested(branch=branch, approval=1, gate="fork", subject="two workers")
+    await store.journal.append(claim.job, claim.epoch, [*forked(1), asked])
+    (waiting,) = await store.jobs.list_approvals("pending")
+    assert (await store.jobs.get(claim.job)).status == "waiting"
+    cancelled = BranchCancelled(branch=branch, reason="pruned", withdrawn=(1,))
+    await store.journal.append(claim.job, claim.epoch, [cancelled])
+    assert (await store.jobs.get(claim.job)).status == "running"
+    assert await store.jobs.list_approvals("pending") == []
+    with pytest.raises(ApprovalWithdrawn, match=r"branch 0\.1, which asked for it, is cancelled"):
+        await store.jobs.decide_approval(waiting.id, "approve")
+    assert await store.jobs.list_approvals() == [waiting]
 
 
 async def test_approvals_are_listed_per_tenant(store: Store) -> None:

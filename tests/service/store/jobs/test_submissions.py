@@ -39,7 +39,7 @@ async def test_its_journal_begins_with_its_submission(store: Store) -> None:
 async def test_its_trunk_is_there_from_the_first_event(store: Store) -> None:
     job = await submitted(store)
     (trunk,) = await store.jobs.list_branches(job.id)
-    assert (trunk.branch, trunk.parent, trunk.role, trunk.status) == ("0", None, "trunk", "forked")
+    assert (trunk.branch, trunk.parent, trunk.role, trunk.status) == ("0", None, "trunk", "queued")
 
 
 async def test_the_same_key_and_body_give_the_same_job(store: Store) -> None:
