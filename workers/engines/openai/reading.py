@@ -3,7 +3,6 @@
 Only an end that is known to be good is an end. All else is a fault, behind the text that came before.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,8 +40,6 @@ FILTERED = frozenset(
     }
 )
 """Words of a filter that ended the text: another try meets it again."""
-SURROGATES = re.compile(r"[\ud800-\udfff]")
-FIRST_HALF = re.compile(r"[\ud800-\udbff]")
 BUSY = frozenset({"insufficient_system_resource", "overloaded", "rate_limit"})
 
 
@@ -57,8 +54,6 @@ class Reading:
 
     stops: tuple[str, ...] = ()
     """Stop strings that were asked for. The upstream leaves them out of the text."""
-    _half: str = ""
-    """The first half of a letter that JSON's escapes have cut in two."""
     _pieces: int = 0
     """Tokens, estimated: each piece of text is at least one."""
     _tail: str = ""
@@ -90,13 +85,12 @@ class Reading:
             self._refusal = part.refusal
             if not self.ended:
                 raise DecodeError(fault_of(part.refusal))
-        text = self._whole_letters(part.text)
-        if not text:
+        if not part.text:
             return None
         longest = max(map(len, self.stops), default=0)
-        self._tail = (self._tail + text)[-longest:] if longest else ""
+        self._tail = (self._tail + part.text)[-longest:] if longest else ""
         usage = self._usage() if self._counts.prompt is not None else None
-        return Chunk(text=text, tokens=self.tokens, usage=usage, usage_estimated=not self._is_counted)
+        return Chunk(text=part.text, tokens=self.tokens, usage=usage, usage_estimated=not self._is_counted)
 
     def last_chunk(self) -> Chunk:
         """Why the text ended, and what it cost. Raises DecodeError where it ended badly."""
@@ -106,21 +100,12 @@ class Reading:
             )
         finish, stop = self._finish()
         return Chunk(
-            text=("\ufffd" if self._half else "") + stop,
+            text=stop,
             tokens=self.tokens,
             finish=finish,
             usage=self._usage(),
             usage_estimated=not self._is_counted,
         )
-
-    def _whole_letters(self, text: str) -> str:
-        """The text with what was held back, without a half letter at its end; a half by itself is no letter."""
-        text, self._half = self._half + text, ""
-        if not SURROGATES.search(text):
-            return text
-        if FIRST_HALF.match(text[-1]):
-            text, self._half = text[:-1], text[-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
     def _count(self, part: Part) -> None:
         for text in (part.text, part.thought):
