@@ -16,6 +16,7 @@ class Chunk:
     """
 
     text: str
+    """It may begin or end with half a character; the replica puts halves together (`replica/surrogates.py`)."""
     tokens: int
     finish: Finish | None = None
     """Set on the last chunk only: STOP, EOS, LENGTH or ABORT."""
