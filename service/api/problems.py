@@ -29,6 +29,7 @@ from anabranch.service.store.errors import (
     QuotaSpent,
     StoreAway,
     StoreError,
+    UnreadableFormat,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -154,6 +155,10 @@ def refusal_of(error: Exception) -> Refusal:
             return _bad_input([Fault(path="policy.name", message=str(error))])
         case JobEnded():
             return Refusal(status=409, name="job-ended", title="The job has ended", detail=str(error))
+        case UnreadableFormat():
+            return Refusal(
+                status=501, name="newer-journal", title="A newer release wrote it", detail=str(error)
+            )
         case StoreAway():
             return Refusal(
                 status=503, name="store-away", title="The store is away", headers=RETRY_AFTER,

@@ -45,10 +45,12 @@ def encode(event: Event) -> Encoded:
 
 
 def decode(kind: str, branch: str, payload: Mapping[str, Any]) -> Event:
-    """The event that `encode` was given. Raises UnreadableFormat for a format this release does not know."""
+    """The event that `encode` was given. Raises UnreadableFormat for a format or a kind this release does not know."""
     written = payload.get(FORMAT_KEY, 1)
     if written > FORMAT:
-        raise UnreadableFormat(written, FORMAT)
+        raise UnreadableFormat(f"events of format {written}, and this release reads up to {FORMAT}")
+    if kind not in KINDS:
+        raise UnreadableFormat(f"an event of the kind {kind!r}, which this release does not know")
     return cast("Event", _adapter(kind).validate_python({**payload, "branch": branch}))
 
 

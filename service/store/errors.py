@@ -103,12 +103,12 @@ class BadCursor(StoreError):
 
 
 class UnreadableFormat(StoreError):
-    """The journal was written by a newer Anabranch."""
+    """The journal was written by a newer Anabranch: it holds a format or a kind of event that this one lacks."""
 
-    def __init__(self, found: int, known: int) -> None:
+    def __init__(self, holds: str) -> None:
         super().__init__(
-            f"This journal holds events of format {found}; this Anabranch reads up to {known}. Nothing was changed; "
-            "run the newer release that wrote it."
+            f"This journal holds {holds}. A newer Anabranch wrote it; nothing was changed. "
+            "Upgrade this one to the newer release that wrote it."
         )
 
 

@@ -84,8 +84,13 @@ def test_numbers_that_are_not_finite_are_numbers_again_when_read() -> None:
 
 
 def test_a_journal_of_a_newer_release_is_refused() -> None:
-    with pytest.raises(UnreadableFormat, match="run the newer release"):
+    with pytest.raises(UnreadableFormat, match="to the newer release that wrote it"):
         decode("TextPosted", "0", {FORMAT_KEY: FORMAT + 1, "text": "?"})
+
+
+def test_a_kind_of_a_newer_release_is_refused() -> None:
+    with pytest.raises(UnreadableFormat, match=r"of the kind 'BranchRested'.* Upgrade this one"):
+        decode("BranchRested", "0", {})
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("format-*.jsonl")), ids=lambda file: file.stem)
