@@ -2,8 +2,9 @@
 text.
 """
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
@@ -48,34 +49,46 @@ def _beginning(state: JobState, of: BranchState, reading: Reading) -> Context:
 def _behind(context: Context, state: JobState, messages: Sequence[Message]) -> Context:
     """The context with these messages behind it. The assistant's turn stays open until a user speaks: so a last
     assistant message is continued (prefill), and a system message, which goes to the front, interrupts nothing."""
+    draft = _Draft(list(context.messages), deque(filter(None, [context.continuation])))
     for message in messages:
-        text = render_parts(state, message.parts)
-        add = _to_prompt if context.raw and context.continuation else _to_conversation
-        context = add(context, message.role, text)
-    return context
+        draft.add(message.role, render_parts(state, message.parts))
+    return Context(tuple(draft.messages), draft.text())
 
 
-def _to_conversation(context: Context, role: Role, text: str) -> Context:
-    match role:
-        case "assistant":
-            return replace(context, continuation=context.continuation + text)
-        case "system":
-            return replace(context, messages=(*context.messages, ("system", text)))
-        case "user" | "tool":
-            begun = (("assistant", context.continuation),) if context.continuation else ()
-            return Context((*context.messages, *begun, ("user", text)))
+@dataclass(slots=True)
+class _Draft:
+    """A context that grows by one message after the other, each at the cost of its own length."""
 
+    messages: list[tuple[Role, str]]
+    open: deque[str]
+    """The text that is continued, in pieces, none of them empty."""
 
-def _to_prompt(context: Context, role: Role, text: str) -> Context:
-    """Raw text knows no turns: what a policy says in a message is a paragraph of it."""
-    prompt = context.continuation
-    match role:
-        case "assistant":
-            return replace(context, continuation=prompt + text)
-        case "system":
-            return replace(context, continuation=f"{text}\n\n{prompt}")
-        case "user" | "tool":
-            return replace(context, continuation=f"{prompt}\n\n{text}\n\n")
+    def add(self, role: Role, text: str) -> None:
+        if role == "assistant":
+            self.open.extend([text] if text else [])
+        elif not self.messages and self.open:
+            self._add_to_prompt(role, text)
+        else:
+            self._add_to_conversation(role, text)
+
+    def text(self) -> str:
+        return "".join(self.open)
+
+    def _add_to_conversation(self, role: Role, text: str) -> None:
+        if role == "system":
+            self.messages.append(("system", text))
+            return
+        if self.open:
+            self.messages.append(("assistant", self.text()))
+            self.open.clear()
+        self.messages.append(("user", text))
+
+    def _add_to_prompt(self, role: Role, text: str) -> None:
+        """Raw text knows no turns: what a policy says in a message is a paragraph of it."""
+        if role == "system":
+            self.open.appendleft(f"{text}\n\n")
+        else:
+            self.open.append(f"\n\n{text}\n\n")
 
 
 def _literal(turn: Message) -> str:
