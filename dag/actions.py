@@ -117,6 +117,8 @@ class Segment:
     tokens: int
     finish: Finish
     tag: Tag | None = None
+    stopped: bool = False
+    """A stop string of the job's owner ended it; an empty text may be what was asked for."""
     winding_down: bool = False
 
 

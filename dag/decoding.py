@@ -17,6 +17,17 @@ class Structure:
     choice: tuple[str, ...] | None = None
 
 
+class Purpose(StrEnum):
+    """What a decode's text is for. The job's answer format holds for all but work."""
+
+    WORK = "work"
+    """Read by the policy, or by other branches."""
+    CANDIDATE = "candidate"
+    """One of several texts of which one becomes the answer, or is voted for."""
+    ANSWER = "answer"
+    """The final thought: its text is the answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
     """What a policy asks of one decode. None takes the job's own sampling."""
@@ -29,6 +40,7 @@ class Decoding:
     grammar: str | None = None
     """Name of a tag grammar in `dag.grammars`: each of its tags ends a segment."""
     structure: Structure | None = None
+    purpose: Purpose = Purpose.WORK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

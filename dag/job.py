@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anabranch.dag.decoding import Decoding
+from anabranch.dag.decoding import Decoding, Structure
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 
@@ -30,6 +30,32 @@ class Sampling:
             top_p=self.top_p if decoding.top_p is None else decoding.top_p,
             max_tokens=decoding.max_tokens or self.max_tokens,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFormat:
+    """What the job's owner asks of the answer's text. It holds for every decode that a policy marks as its answer or as
+    a candidate for it (`Purpose`), and for nothing else that the job decodes."""
+
+    structure: Structure | None = None
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these; it ends the decode, too."""
+    max_tokens: int | None = None
+    """Tokens the answer may have."""
+
+    def complete(self, decoding: Decoding) -> Decoding:
+        """The decoding, held to this format."""
+        return replace(
+            decoding,
+            structure=self.structure or decoding.structure,
+            stop=(*decoding.stop, *self.stop),
+            max_tokens=self.max_tokens or decoding.max_tokens,
+        )
+
+    def cut(self, text: str) -> str:
+        """The text before the first stop string."""
+        found = [place for stop in self.stop if (place := text.find(stop)) >= 0]
+        return text[: min(found)] if found else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +119,7 @@ class JobSpec:
     """Set on an edited re-run."""
     raw: bool = False
     """The only message's text is a raw prompt, for models that are trained on completions: see `Context.raw`."""
+    answer_format: AnswerFormat = AnswerFormat()
 
     @property
     def question(self) -> str:
@@ -111,11 +138,16 @@ class Problem:
     seed: int = 0
     raw: bool = False
     """The question is a raw prompt, which branches with `Base.PROBLEM` continue: no chat template, no turns."""
+    structured: bool = False
+    """The job's owner gave the answer a form: what is decoded as an answer has it, and stands as it is."""
 
     @classmethod
-    def of(cls, messages: tuple[Message, ...], seed: int, *, raw: bool = False) -> "Problem":
+    def of(
+        cls, messages: tuple[Message, ...], seed: int, *, raw: bool = False, structured: bool = False
+    ) -> "Problem":
         """The problem that these messages pose."""
         asked = list(messages)
         while asked and asked[-1].role == "assistant":
             asked.pop()
-        return cls(messages=tuple(asked), question=question_of(messages), seed=seed, raw=raw)
+        question = question_of(messages)
+        return cls(messages=tuple(asked), question=question, seed=seed, raw=raw, structured=structured)

@@ -61,6 +61,9 @@ class PolicyInfo:
     """Digest of what its code does (`policy_version.py`). Information for people: it decides nothing."""
 
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    marks_answer: bool = False
+    """It marks the decodes whose text is its answer, or a candidate for it (`Purpose`): the job's answer format can
+    hold for them."""
 
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
@@ -93,7 +96,12 @@ _BROKEN: dict[str, str] = {}
 
 
 def policy(
-    *, title: str, paper: str, use_when: str, presets: Mapping[str, Preset] | None = None
+    *,
+    title: str,
+    paper: str,
+    use_when: str,
+    presets: Mapping[str, Preset] | None = None,
+    marks_answer: bool = False,
 ) -> Callable[[PolicyFunction], PolicyFunction]:
     """Enters a policy function in the catalogue under its own name, with dashes. Raises PolicyBroken where another
     module has that name."""
@@ -111,6 +119,7 @@ def policy(
             function=function,
             version=version_of(function.__module__),
             presets=presets or {},
+            marks_answer=marks_answer,
         )
         return function
 

@@ -224,9 +224,9 @@ class Interpreter:
 
     def _start_trunk(self) -> None:
         spec = self._run.spec
-        generator = policy_named(spec.policy).start(
-            Problem.of(spec.messages, spec.seed, raw=spec.raw), spec.params
-        )
+        structured = spec.answer_format.structure is not None
+        problem = Problem.of(spec.messages, spec.seed, raw=spec.raw, structured=structured)
+        generator = policy_named(spec.policy).start(problem, spec.params)
         routine = self._run.routines[TRUNK] = Routine(branch=TRUNK, generator=generator)
         self._run.ready.append((routine, None))
 

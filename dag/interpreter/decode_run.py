@@ -4,9 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from anabranch.dag.actions import Segment, Splice
-from anabranch.dag.decoding import Decoded
+from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.events import SegmentStarted
 from anabranch.dag.ids import BranchId
+from anabranch.dag.job import AnswerFormat
 from anabranch.dag.text import Message
 
 
@@ -39,6 +40,8 @@ class DecodeRun:
     """How the running or last decode began."""
     room: int | None = 0
     """Tokens that decode may still write. None: no limit but the model's context."""
+    held_to: AnswerFormat | None = None
+    """The job's answer format, where that decode's text is an answer."""
     partial: str = ""
     """Text of segments that were interrupted and are being continued."""
     partial_tokens: int = 0
@@ -55,9 +58,9 @@ class DecodeRun:
         """Keeps text for the next segment to begin with."""
         self.spliced = self.spliced.then(action, reads)
 
-    def begin(self, started: SegmentStarted) -> None:
+    def begin(self, started: SegmentStarted, held_to: AnswerFormat | None = None) -> None:
         """Notes that a decode has begun: what was spliced is in it, and its delay is used up."""
-        self.opened, self.room = started, started.max_tokens
+        self.opened, self.room, self.held_to = started, started.max_tokens, held_to
         self.spliced, self.delay = Spliced(), 0.0
 
     def spend(self, tokens: int) -> None:
@@ -71,11 +74,15 @@ class DecodeRun:
         self.partial_tokens += decoded.usage.completion_tokens
 
     def complete(self, decoded: Decoded, *, winding_down: bool) -> Segment:
-        """Gives the segment as the policy sees it: what was interrupted before, and this."""
+        """Gives the segment as the policy sees it: what was interrupted before, and this, up to a stop string of the
+        job's owner, where the turn ends for the policy."""
+        whole = self.partial + decoded.text
+        text = self.held_to.cut(whole) if self.held_to else whole
         segment = Segment(
-            text=self.partial + decoded.text,
+            text=text,
             tokens=self.partial_tokens + decoded.usage.completion_tokens,
-            finish=decoded.finish,
+            finish=decoded.finish if text == whole else Finish.EOS,
+            stopped=text != whole,
             tag=decoded.tag,
             winding_down=winding_down,
         )

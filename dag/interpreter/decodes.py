@@ -7,7 +7,7 @@ from anabranch.dag import events as e
 from anabranch.dag.actions import Segment, Splice, Think, ToolCall
 from anabranch.dag.commands import Abort, Decode, RunTool
 from anabranch.dag.context import render
-from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Purpose
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.interpreter import reads
@@ -15,6 +15,7 @@ from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
 from anabranch.dag.interpreter.run import Run
+from anabranch.dag.job import AnswerFormat
 from anabranch.dag.text import Base, outputs_in
 
 DENIALS = 8
@@ -104,8 +105,9 @@ def _spent(run: Run, routine: Routine) -> None:
 def _start(run: Run, routine: Routine, room: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
-    decoding = run.spec.sampling.complete(waiting.action.decoding)
     branch = run.state.branches[routine.branch]
+    decoding, held_to = waiting.action.decoding, _answer_format(run, routine.branch, waiting.action.decoding)
+    decoding = run.spec.sampling.complete(held_to.complete(decoding) if held_to else decoding)
     delay, spliced = routine.decodes.delay, routine.decodes.spliced
     started = e.SegmentStarted(
         branch=branch.id,
@@ -122,7 +124,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         structured=decoding.structure is not None,
     )
     run.emit(started)
-    routine.decodes.begin(started)
+    routine.decodes.begin(started, held_to)
     run.commands.append(
         Decode(
             branch=branch.id,
@@ -136,6 +138,15 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
             delay=delay,
         )
     )
+
+
+def _answer_format(run: Run, branch: BranchId, decoding: Decoding) -> AnswerFormat | None:
+    """What this decode is held to, if its text is the job's answer; the answer of a nested job is not."""
+    if decoding.purpose is Purpose.WORK:
+        return None
+    while branch != TRUNK and run.state.branches[branch].policy is None:
+        branch = parent_of(branch) or TRUNK
+    return run.spec.answer_format if branch == TRUNK else None
 
 
 def _seed(job_seed: int, branch: BranchId) -> int:

@@ -1,5 +1,7 @@
 """Ends branches and the job: exactly one terminal event each, children before parents, the engine told."""
 
+from dataclasses import replace
+
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think
 from anabranch.dag.errors import DecodeFailed, NoAnswer
@@ -36,6 +38,7 @@ def give_back(run: Run, routine: Routine, answer: Answer) -> None:
 
 def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
     """The trunk has its answer: the losers are cancelled, and the job ends when their last tokens are counted."""
+    answer = replace(answer, text=run.spec.answer_format.cut(answer.text))
     truncated = is_cut(run.state, answer)
     run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced, truncated=truncated))
     _cancel_below(run, TRUNK, "the job has its answer", e.CancelledBy.ANSWER)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from anabranch.dag import actions as a
 from anabranch.dag.actions import Check
-from anabranch.dag.decoding import Decoding
+from anabranch.dag.decoding import Decoding, Purpose
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
@@ -19,6 +19,7 @@ from anabranch.dag.text import Base, Output
     paper="Stiennon et al. 2020, arXiv 2009.01325; Cobbe et al. 2021, arXiv 2110.14168",
     use_when="An answer is easier to check than to find: tests, a schema, a pattern, a known result, or a judge.\n"
     "Costs n samples and their checks; stops at the first sample with full marks.",
+    marks_answer=True,
 )
 def best_of_n(
     problem: Problem,
@@ -49,7 +50,8 @@ def best_of_n(
     score (no judge gave a mark), the first that returned anything is the answer; it is flagged as unverified, and so is
     a best one with the score 0.
     """
-    sample = a.Thought(base=Base.PROBLEM, role="sample", decoding=Decoding(temperature=temperature))
+    decoding = Decoding(temperature=temperature, purpose=Purpose.CANDIDATE)
+    sample = a.Thought(base=Base.PROBLEM, role="sample", decoding=decoding)
     drawn: a.Forked = yield a.Fork(children=(sample,) * n)
     samples = pending = drawn.branches
     judged: dict[BranchId, BranchId] = {}

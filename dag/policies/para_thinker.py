@@ -27,6 +27,7 @@ SHORT = 2000
     paper="Wen et al. 2025, arXiv 2509.04475",
     use_when="One line of thought goes wrong early and never recovers: several are begun, and read together.\n"
     "Made for the released checkpoints; others do without the path tokens (the default).",
+    marks_answer=True,
 )
 def para_thinker(
     problem: Problem,
@@ -45,7 +46,8 @@ def para_thinker(
 
     T = min over i of len_i, plus the summary (with stop="all": max). What the losers wrote is kept and used, so it is
     no waste. A path that fails stops nobody. Paths that are too long for the summary's context are cut in the middle,
-    with a mark. Without a summary, the finished path's own text is the answer.
+    with a mark. Without a summary, the finished path's own text is the answer. Where the answer must have a form, the
+    summary is asked for in words, and nothing takes its place.
     """
     trained = assist == "none"
     numbers = range(1, paths + 1)
@@ -64,17 +66,27 @@ def para_thinker(
     for limit in (None, SHORT):
         child = (
             trained_summary(problem, forked.branches, closed, limit)
-            if trained
+            if trained and not problem.structured
             else prompted_summary(forked.branches, limit)
         )
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
-        said = readable(summary.results[0].value) if summary.results and summary.results[0].ok else ""
+        said = _said(summary, problem)
         if said:
             sources = (*forked.branches, *merged.branches)
             flags = tuple(flag for flag in summary.results[0].flags if flag != UNCLOSED)
             return Answer(text=said, sources=sources, flags=flags)
         if not summary.results or not summary.results[0].cause.startswith("prompt-too-long"):
             break
+    if problem.structured:
+        raise NoAnswer("the summary, which alone has the form that the answer must have, was not written")
     with_answer = (text for text in written if extract_answer(text) is not None)
     return Answer(text=next(with_answer, written[0]), sources=forked.branches, flags=("no-summary",))
+
+
+def _said(summary: Joined, problem: Problem) -> str:
+    """What the summary says; under a form nothing in it is a mark."""
+    if not summary.results or not summary.results[0].ok:
+        return ""
+    value = summary.results[0].value
+    return value.strip() if problem.structured else readable(value)

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from typing import Annotated, Any
 
 from anabranch.dag import actions as a
+from anabranch.dag.decoding import Decoding, Purpose
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId
@@ -20,12 +21,15 @@ from anabranch.dag.policies.graphs.planner import (
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
 
+ANSWER = Decoding(purpose=Purpose.ANSWER)
+
 
 @policy(
     title="Plan",
     paper="Anabranch's own front end; plans with dependencies as in MedVerse, validated at plan time",
     use_when="The model knows no tags: any instruct model, also a very small one. The default.\n"
     "Parts start as soon as their own inputs are there; a question without parts is answered directly.",
+    marks_answer=True,
 )
 def plan(
     problem: Problem,
@@ -46,16 +50,24 @@ def plan(
     if parts:
         ask = say("user", CONCLUDE.format(synthesis=escape(agreed.synthesis)))
         conclusion = (IN_PARTS, results_message(agreed, parts), ask)
-        child = a.Thought(base=Base.PROBLEM, messages=conclusion, role="synthesis", label=agreed.synthesis)
+        child = a.Thought(
+            base=Base.PROBLEM,
+            messages=conclusion,
+            decoding=ANSWER,
+            role="synthesis",
+            label=agreed.synthesis,
+        )
         merged: a.Forked = yield a.Merge(merged=tuple(parts.values()), child=child)
         joined: a.Joined = yield a.Join(targets=(*parts.values(), *merged.branches))
         useful = [each for each in joined.results if each.ok and each.value.strip()]
         if useful and useful[-1].branch in merged.branches:
             return a.Answer(text=useful[-1].value.strip(), sources=tuple(each.branch for each in useful))
         yield a.Splice(messages=conclusion)
-    segment: a.Segment = yield a.Think()
-    text = segment.text.strip() or "\n\n".join(each.value.strip() for each in useful)
-    if not text:
+    segment: a.Segment = yield a.Think(ANSWER)
+    text = segment.text.strip()
+    if not problem.structured:  # results side by side have no form
+        text = text or "\n\n".join(each.value.strip() for each in useful)
+    if not text and not segment.stopped:
         raise NoAnswer("no subtask gave a result, and the model wrote nothing")
     return a.Answer(text=text, sources=(TRUNK, *(each.branch for each in useful)))
 

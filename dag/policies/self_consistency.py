@@ -1,5 +1,6 @@
 """Implements self-consistency (Wang et al., arXiv 2203.11171) with quorum stop, and short-m@k (arXiv 2505.17813)."""
 
+import json
 from typing import Annotated, Literal
 
 from anabranch.dag.actions import (
@@ -17,8 +18,9 @@ from anabranch.dag.actions import (
     Voted,
 )
 from anabranch.dag.answers.extraction import boxed, extract_answer
-from anabranch.dag.decoding import Decoding
+from anabranch.dag.decoding import Decoding, Purpose
 from anabranch.dag.errors import NoAnswer
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policy import Param, policy
@@ -32,6 +34,7 @@ FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\bo
     paper="Wang et al. 2022, arXiv 2203.11171; short-m@k: arXiv 2505.17813",
     use_when="Answers can be compared (a number, a name) and chains of thought go wrong at random.\n"
     "Costs n chains; stops as soon as no other answer can win.",
+    marks_answer=True,
 )
 def self_consistency(
     problem: Problem,
@@ -47,25 +50,28 @@ def self_consistency(
     """Sample n independent branches and answer with the majority; what still runs then is cancelled.
 
     Answers that mean the same count as one. A sample without an answer abstains. Ties go to the answer that was found
-    first. T is the longest sample that was waited for.
+    first. T is the longest sample that was waited for. Where the answer must have a form, each sample is an answer as
+    it stands: those that are the same JSON count as one, and the first of the winning ones is given.
     """
     sample = Thought(
         base=Base.PROBLEM,
-        messages=(say("system", FORMAT),) if ask else (),
+        messages=(say("system", FORMAT),) if ask and not problem.structured else (),
         role="sample",
-        decoding=Decoding(temperature=temperature),
+        decoding=Decoding(temperature=temperature, purpose=Purpose.CANDIDATE),
     )
     forked: Forked = yield Fork(children=(sample,) * n)
     pending, ballots, tally = forked.branches, list[Ballot](), None
     cut: list[Ballot] = []
     """What samples that were cut off may have meant: it counts when no sample says more."""
+    values: dict[BranchId, str] = {}
+    read = whole_answer if problem.structured else answer_of
     while pending and not (tally and tally.decided and stop != "all"):
         joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
         pending = joined.pending
         for result in joined.results:
-            answer = answer_of(result)
+            answer, values[result.branch] = read(result), result.value
             ballots.append(Ballot(branch=result.branch, answer=answer))
-            if answer is None and result.ok:
+            if answer is None and result.ok and not problem.structured:
                 cut.append(Ballot(branch=result.branch, answer=extract_answer(result.value)))
         outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
         voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
@@ -75,7 +81,19 @@ def self_consistency(
         tally = voted
     if tally is None or tally.winner is None:
         raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
-    return Answer(text=tally.winner, sources=tally.supporters)
+    text = values[tally.supporters[0]].strip() if problem.structured else tally.winner
+    return Answer(text=text, sources=tally.supporters)
+
+
+def whole_answer(result: Result) -> str | None:
+    """What a sample that must have a form is counted as: the same for the same JSON, however it is written. What was
+    cut off in the middle counts for nothing."""
+    if not result.ok or TRUNCATED in result.flags:
+        return None
+    try:
+        return json.dumps(json.loads(result.value), sort_keys=True, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return result.value.strip() or None
 
 
 def answer_of(result: Result) -> str | None:

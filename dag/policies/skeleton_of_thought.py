@@ -4,7 +4,7 @@ from itertools import zip_longest
 from typing import Annotated, Literal
 
 from anabranch.dag import actions as a
-from anabranch.dag.decoding import Decoding
+from anabranch.dag.decoding import Decoding, Purpose
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import Problem
@@ -75,7 +75,7 @@ def skeleton_of_thought(
 
 
 def _answer_directly() -> a.Policy:
-    segment: a.Segment = yield a.Think()
-    if not segment.text.strip():
+    segment: a.Segment = yield a.Think(Decoding(purpose=Purpose.ANSWER))
+    if not segment.text.strip() and not segment.stopped:
         raise NoAnswer("the model wrote neither a skeleton nor an answer")
     return a.Answer(text=segment.text.strip(), sources=(TRUNK,))

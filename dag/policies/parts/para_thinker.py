@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from anabranch.dag.actions import Answer, Segment, Thought
-from anabranch.dag.decoding import Decoding, Finish
+from anabranch.dag.decoding import Decoding, Finish, Purpose
 from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
@@ -34,6 +34,7 @@ SUMMARY_OPENING = (
 MARKS = (*(f"think{path}" for path in range(1, 9)), "think", "summary")
 STOPS = ("</think>", *(f"</think{path}>" for path in range(1, PATHS + 1)), "</summary>")
 """Whichever of these a path writes, it has ended; so it has where the model ends its turn."""
+ANSWER = Decoding(purpose=Purpose.ANSWER)
 UNCLOSED = "unclosed"
 """Flag of a path that was cut by a limit: the released engine writes no closing tag behind it."""
 
@@ -56,7 +57,8 @@ def trained_summary(
     for number, branch in enumerate(paths, start=1):
         closer = f"</think{number}>" if branch in closed else ""
         read = (*read, f"<think{number}>", Output(branch=branch, limit=limit), closer)
-    return replace(_continue(problem, (*read, SUMMARY_OPENING)), role="summary")
+    summary = _continue(problem, (*read, SUMMARY_OPENING))
+    return replace(summary, role="summary", decoding=replace(summary.decoding, purpose=Purpose.ANSWER))
 
 
 def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
@@ -64,7 +66,9 @@ def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
     read: Parts = ()
     for number, branch in enumerate(paths, start=1):
         read = (*read, f"Line {number}:\n", Output(branch=branch, limit=limit), "\n\n")
-    return Thought(base=Base.PROBLEM, messages=(say("user", *read, SUMMARY),), role="summary")
+    return Thought(
+        base=Base.PROBLEM, messages=(say("user", *read, SUMMARY),), decoding=ANSWER, role="summary"
+    )
 
 
 def _continue(problem: Problem, opening: Parts) -> Thought:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import JobSpec, Lineage, Sampling
+from anabranch.dag.job import AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
-from anabranch.dag.policy import policy_named
+from anabranch.dag.policy import catalogue, policy_named
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
@@ -123,16 +123,23 @@ async def replay(
     return job_view(submitted.job)
 
 
-def make_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.params") -> JobSpec:
-    """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist; where the
-    parameters stand in the body is `params_at`."""
+def make_spec(
+    sent: JobRequest,
+    settings: Settings,
+    *,
+    params_at: str = "policy.params",
+    format_at: str = "answer_format",
+) -> JobSpec:
+    """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist, and for a
+    form of the answer that the policy cannot hold; `params_at` and `format_at` are where these stand in the body."""
     policy = sent.policy or PolicyChoice(name=settings.policy)
     default = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens)
+    params = _params(policy, params_at)
     return JobSpec(
         messages=sent.conversation(),
         raw=sent.raw,
         policy=policy.name,
-        params=_params(policy, params_at),
+        params=params,
         budget=sent.budget.as_budget(),
         sampling=sent.sampling.over(default),
         seed=secrets.randbelow(DRAWN_SEEDS) if sent.seed is None else sent.seed,
@@ -140,7 +147,18 @@ def make_spec(sent: JobRequest, settings: Settings, *, params_at: str = "policy.
         priority=sent.priority,
         approvals=tuple(sent.approvals),
         metadata=sent.metadata,
+        answer_format=_answer_format(sent, policy.name, format_at),
     )
+
+
+def _answer_format(sent: JobRequest, policy: str, where: str) -> AnswerFormat:
+    """Stop strings cut any answer; a form or a limit needs a policy that knows which decode writes the answer."""
+    asked = sent.answer_format.as_format()
+    if (asked.structure or asked.max_tokens) and not policy_named(policy).marks_answer:
+        able = ", ".join(sorted(name for name, info in catalogue().items() if info.marks_answer))
+        message = f"{policy} composes its answer of parts, so it cannot hold it to a form; these policies can: {able}"
+        raise bad_input([Fault(path=where, message=message)])
+    return asked
 
 
 def _params(policy: PolicyChoice, where: str) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from anabranch.dag.policy import catalogue
 from anabranch.service.api.live.dependencies import Injected
@@ -26,6 +26,7 @@ class PolicyInfoView(BaseModel):
     params: dict[str, Any]
     presets: dict[str, PresetView]
     default: bool
+    answer_format: bool = Field(description="Whether its answer can be held to a form and a length.")
 
 
 class Policies(BaseModel):
@@ -50,6 +51,7 @@ async def policies(deps: Injected) -> Policies:
                     for name, preset in info.presets.items()
                 },
                 default=info.name == deps.settings.policy,
+                answer_format=info.marks_answer,
             )
             for info in found
         ]

@@ -6,7 +6,7 @@ is refused with a sentence that names the alternative. Null is the same as leavi
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,15 +19,20 @@ from pydantic import (
     model_validator,
 )
 
+from anabranch.dag.policy import policy_named
 from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
 from anabranch.service.api.views.requests import (
     MAX_SEED,
     JobRequest,
     JsonObject,
+    JsonSchema,
     PolicyChoice,
     Sent,
+    SentAnswerFormat,
     SentBudget,
     SentSampling,
+    Stops,
+    StopText,
     Temperature,
     Tokens,
     TopP,
@@ -58,7 +63,7 @@ class Only:
     def _check(self, value: Any) -> Any:
         if value is None or any(_same(value, neutral) for neutral in self.neutral):
             return value
-        told = " or ".join(repr(neutral) for neutral in self.neutral)
+        told = " or ".join(repr(neutral) for neutral in self.neutral) or "null"
         raise ValueError(f"only {told} is taken here; {self.instead}")
 
 
@@ -68,6 +73,38 @@ def _same(value: Any, neutral: Any) -> bool:
 
 
 Taken = Annotated[Any, Field(description="Taken, and changes nothing.")]
+
+
+class TextFormat(BaseModel):
+    type: Literal["text"]
+
+
+class JsonObjectFormat(BaseModel):
+    type: Literal["json_object"]
+
+
+class NamedSchema(BaseModel):
+    """Name, description and `strict` are taken, and change nothing: the schema is always kept to."""
+
+    form: JsonSchema = Field(alias="schema")
+
+
+class JsonSchemaFormat(BaseModel):
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+
+ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
+
+
+def _schema_of(asked: ResponseFormat | None) -> JsonObject | None:
+    match asked:
+        case JsonObjectFormat():
+            return {"type": "object"}
+        case JsonSchemaFormat():
+            return asked.json_schema.form
+        case _:
+            return None
 
 
 class StreamOptions(BaseModel):
@@ -113,10 +150,19 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
-    max_tokens: Tokens | None = None
+    max_tokens: Tokens | None = Field(
+        default=None,
+        description="Of the answer; where a policy composes its answer of parts: of each of them.",
+    )
     max_completion_tokens: Tokens | None = Field(default=None, description="Of all branches together.")
     seed: Annotated[int, Field(ge=-1, le=MAX_SEED)] | None = Field(
         default=None, description="-1, as left out: drawn, and recorded."
+    )
+    stop: StopText | Stops | None = Field(
+        default=None, description="The answer ends before the first of these."
+    )
+    response_format: ResponseFormat | None = Field(
+        default=None, description="Of the answer, by structured decoding."
     )
     metadata: JsonObject | None = None
     anabranch: Extra | None = None
@@ -132,8 +178,6 @@ class ChatRequest(BaseModel):
 
     # -- neutral
     n: Annotated[Any, Only((1,), "send the request several times, or let self-consistency vote")] = None
-    stop: Annotated[Any, Only(([],), "leave it out")] = None
-    response_format: Annotated[Any, Only(({"type": "text"},), "leave it out")] = None
     frequency_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
     presence_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
     repetition_penalty: Annotated[Any, Only((1,), SAMPLE)] = None
@@ -185,16 +229,23 @@ class ChatRequest(BaseModel):
         return (self.anabranch and self.anabranch.budget) or SentBudget()
 
     def as_job(self) -> JobRequest:
-        """The same request in our words. Raises pydantic.ValidationError, e.g. where nobody asks anything."""
+        """The same request in our words. Raises UnknownPolicy, and pydantic.ValidationError, e.g. where nobody asks
+        anything."""
         extra = self.anabranch or Extra()
         tokens = self.max_completion_tokens or self.budget.tokens
+        policy = policy_named(self.model.removeprefix(PREFIX))
+        of_answer, of_parts = (self.max_tokens, None) if policy.marks_answer else (None, self.max_tokens)
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return JobRequest(
             messages=list(read_conversation(self.messages)),
-            policy=PolicyChoice(name=self.model.removeprefix(PREFIX), params=extra.params or {}),
+            policy=PolicyChoice(name=policy.name, params=extra.params or {}),
             budget=self.budget.model_copy(update={"tokens": tokens}),
             priority=5 if extra.priority is None else extra.priority,
             seed=None if self.seed == -1 else self.seed,
-            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens),
+            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=of_parts),
+            answer_format=SentAnswerFormat(
+                json_schema=_schema_of(self.response_format), stop=stop, max_tokens=of_answer
+            ),
             approvals=[],
             metadata=(self.metadata or {}) | (extra.metadata or {}),
         )

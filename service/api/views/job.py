@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
+from anabranch.dag.decoding import Structure
+from anabranch.dag.job import AnswerFormat
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
 from anabranch.service.bounded_json import cut_deep
@@ -76,6 +78,14 @@ class LineageView(BaseModel):
     output: str | None = Field(description="What it returned instead.")
 
 
+class AnswerFormatView(BaseModel):
+    json_schema: dict[str, Any] | None
+    regex: str | None
+    choice: list[str] | None
+    stop: list[str]
+    max_tokens: int | None
+
+
 class JobView(BaseModel):
     id: str
     status: JobStatus
@@ -90,6 +100,7 @@ class JobView(BaseModel):
     seed: int
     model: str | None
     sampling: dict[str, float | int | None]
+    answer_format: AnswerFormatView | None = Field(None, description="Null where the answer may be any text.")
     approvals: list[str]
     metadata: dict[str, Any]
     lineage: LineageView | None = Field(description="On an edited re-run: where it comes from.")
@@ -136,6 +147,7 @@ def job_view(row: JobRow) -> JobView:
             "top_p": spec.sampling.top_p,
             "max_tokens": spec.sampling.max_tokens,
         },
+        answer_format=_answer_format(spec.answer_format),
         approvals=list(spec.approvals),
         metadata=cut_deep(dict(spec.metadata)),
         lineage=LineageView(**asdict(spec.lineage)) if spec.lineage else None,
@@ -155,6 +167,19 @@ def job_view(row: JobRow) -> JobView:
         attempt=row.attempt,
         head_seq=row.head_seq,
         cancel_requested=row.cancel_requested is not None,
+    )
+
+
+def _answer_format(asked: AnswerFormat) -> AnswerFormatView | None:
+    if asked == AnswerFormat():
+        return None
+    form = asked.structure or Structure()
+    return AnswerFormatView(
+        json_schema=None if form.json_schema is None else cut_deep(dict(form.json_schema)),
+        regex=form.regex,
+        choice=None if form.choice is None else list(form.choice),
+        stop=list(asked.stop),
+        max_tokens=asked.max_tokens,
     )
 
 

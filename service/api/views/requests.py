@@ -2,9 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from jsonschema.validators import validator_for
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from anabranch.dag.job import Budget, Sampling
+from anabranch.dag.decoding import Structure
+from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
 from anabranch.service.bounded_json import check_text
 
@@ -86,6 +90,44 @@ class SentSampling(Sent):
         )
 
 
+def _check_schema(schema: JsonObject) -> JsonObject:
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"this is no JSON Schema: {error.message[:200]}") from error
+    return schema
+
+
+JsonSchema = Annotated[JsonObject, AfterValidator(_check_schema)]
+StopText = Annotated[str, Field(min_length=1, max_length=1000)]
+Stops = Annotated[list[StopText], Field(max_length=64)]
+
+
+class SentAnswerFormat(Sent):
+    """What the answer's text must be like. It holds for the decodes whose text is the answer, or a candidate for it."""
+
+    json_schema: JsonSchema | None = None
+    regex: WrittenText | None = None
+    choice: Annotated[list[WrittenText], Field(min_length=1, max_length=1000)] | None = None
+    stop: Stops = Field([], description="The answer ends before the first of these.")
+    max_tokens: Tokens | None = Field(default=None, description="Tokens the answer may have.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "SentAnswerFormat":
+        if sum(form is not None for form in (self.json_schema, self.regex, self.choice)) > 1:
+            raise ValueError("give one of json_schema, regex and choice")
+        return self
+
+    def as_format(self) -> AnswerFormat:
+        choice = None if self.choice is None else tuple(self.choice)
+        structure = Structure(json_schema=self.json_schema, regex=self.regex, choice=choice)
+        return AnswerFormat(
+            structure=None if structure == Structure() else structure,
+            stop=tuple(self.stop),
+            max_tokens=self.max_tokens,
+        )
+
+
 class JobRequest(Sent):
     """A reasoning request: a question (or messages, or a raw prompt), a policy, limits."""
 
@@ -118,6 +160,7 @@ class JobRequest(Sent):
     seed: Seed | None = Field(default=None, description="Left out: drawn, and recorded.")
     model: WrittenText | None = Field(default=None, description="Left out: the pool's own model.")
     sampling: SentSampling = SentSampling()
+    answer_format: SentAnswerFormat = SentAnswerFormat(stop=[])
     approvals: list[Literal["plan", "fork", "join", "answer"]] = Field(
         [], description="Gates at which a person decides."
     )

@@ -5,8 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from anabranch.dag.decoding import Structure
+from anabranch.dag.job import AnswerFormat
 from anabranch.service.api.views.chat_request import ChatRequest
-from anabranch.service.api.views.requests import JobRequest
+from anabranch.service.api.views.requests import JobRequest, SentAnswerFormat
+from anabranch.service.store.codec import encode
 from anabranch.service.store.store import Store
 
 ASK: list[dict[str, Any]] = [{"role": "user", "content": "What is six times seven?"}]
@@ -77,6 +80,97 @@ def asked(**fields: Any) -> JobRequest:
 @pytest.mark.parametrize("fields", ASKS_FOR_NOTHING, ids=str)
 def test_what_asks_for_nothing_is_taken_and_changes_nothing(fields: dict[str, Any]) -> None:
     assert asked(**fields) == asked()
+
+
+PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+NAMED = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERSON, "strict": True}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked_for"),
+    [
+        ({"response_format": NAMED}, SentAnswerFormat(json_schema=PERSON, stop=[])),
+        (
+            {"response_format": {"type": "json_object"}},
+            SentAnswerFormat(json_schema={"type": "object"}, stop=[]),
+        ),
+        ({"stop": "Q:"}, SentAnswerFormat(stop=["Q:"])),
+        ({"stop": ["Q:", "\n\n"], "max_tokens": 9}, SentAnswerFormat(stop=["Q:", "\n\n"], max_tokens=9)),
+    ],
+)
+def test_what_is_asked_of_the_answer_is_its_format(
+    fields: dict[str, Any], asked_for: SentAnswerFormat
+) -> None:
+    assert asked(**fields) == asked().model_copy(update={"answer_format": asked_for})
+
+
+def test_where_the_answer_is_composed_the_limit_holds_for_each_part() -> None:
+    job = asked(model="anabranch/skeleton-of-thought", max_tokens=9)
+    assert (job.sampling.max_tokens, job.answer_format.max_tokens) == (9, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/jobs", {"question": "?", "answer_format": {"json_schema": {}}}, "answer_format"),
+        ("/v1/jobs", {"question": "?", "answer_format": {"max_tokens": 5}}, "answer_format"),
+        ("/v1/chat/completions", {"messages": ASK, "response_format": NAMED}, "response_format"),
+    ],
+)
+async def test_a_policy_that_composes_its_answer_says_who_can_hold_it_to_a_form(
+    path: str, body: dict[str, Any], where: str, client: httpx.AsyncClient, store: Store
+) -> None:
+    policy = {"policy": {"name": "async-think"}} if path == "/v1/jobs" else {"model": "anabranch/async-think"}
+    response = await client.post(path, json=body | policy)
+    assert response.status_code == 422
+    (fault,) = response.json()["errors"]
+    assert fault["path"] == where
+    assert (
+        "these policies can: best-of-n, para-thinker, plan, self-consistency, sequential" in fault["message"]
+    )
+    assert (await store.jobs.list_page()).items == ()
+
+
+async def test_a_jobs_answer_format_is_kept_and_told(client: httpx.AsyncClient, store: Store) -> None:
+    asked_for = {"json_schema": PERSON, "stop": ["}\n"], "max_tokens": 50}
+    body = {"question": "Who?", "policy": {"name": "sequential"}, "answer_format": asked_for}
+    told = (await client.post("/v1/jobs", json=body)).json()
+    assert told["answer_format"] == {"regex": None, "choice": None} | asked_for
+    spec = (await store.jobs.get(told["id"])).spec.answer_format
+    assert spec == AnswerFormat(structure=Structure(json_schema=PERSON), stop=("}\n",), max_tokens=50)
+    plain = (await client.post("/v1/jobs", json={"question": "Who?"})).json()
+    assert plain["answer_format"] is None
+
+
+async def test_a_job_that_asks_nothing_of_its_answer_is_journaled_as_before(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    told = (await client.post("/v1/jobs", json={"question": "Who?"})).json()
+    (record,) = await store.journal.read(told["id"])
+    assert "answer_format" not in encode(record.event).payload
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema.json_schema"),
+        (
+            {"response_format": NAMED | {"json_schema": {"schema": {"type": "nonsense"}}}},
+            "response_format.json_schema.json_schema.schema",
+        ),
+        ({"stop": ""}, "stop."),
+        ({"stop": [""]}, "stop."),
+        ({"stop": [7]}, "stop."),
+    ],
+)
+async def test_a_format_that_makes_no_sense_is_refused(
+    fields: dict[str, Any], path: str, client: httpx.AsyncClient, store: Store
+) -> None:
+    response = await client.post("/v1/chat/completions", json=BODY | fields)
+    assert response.status_code == 422
+    assert response.json()["error"]["param"].startswith(path)
+    assert (await store.jobs.list_page()).items == ()
 
 
 @pytest.mark.parametrize(("fields", "path", "instead"), ASKS_FOR_WHAT_NO_JOB_DOES, ids=str)
