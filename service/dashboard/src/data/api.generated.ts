@@ -1,5 +1,13 @@
 /** What the API is sent and what it answers. Written by scripts/wire_types.py; change the Python types, not this file. */
 
+export interface AnswerFormatView {
+  json_schema: Record<string, unknown> | null;
+  regex: string | null;
+  choice: string[] | null;
+  stop: string[];
+  max_tokens: number | null;
+}
+
 export interface AnswerView {
   text: string;
   /** The branches that the answer was made from. */
@@ -81,11 +89,16 @@ export interface ChatRequest {
   stream_options?: StreamOptions | null;
   temperature?: number | null;
   top_p?: number | null;
+  /** Of the answer; where a policy composes its answer of parts: of each of them. */
   max_tokens?: number | null;
   /** Of all branches together. */
   max_completion_tokens?: number | null;
   /** -1, as left out: drawn, and recorded. */
   seed?: number | null;
+  /** The answer ends before the first of these. */
+  stop?: string | string[] | null;
+  /** Of the answer, by structured decoding. */
+  response_format?: TextFormat | JsonObjectFormat | JsonSchemaFormat | null;
   metadata?: Record<string, unknown> | null;
   anabranch?: Extra | null;
   /** Taken, and changes nothing. */
@@ -104,10 +117,6 @@ export interface ChatRequest {
   parallel_tool_calls?: unknown;
   /** Any other value is refused: send the request several times, or let self-consistency vote. */
   n?: 1 | null;
-  /** Any other value is refused: leave it out. */
-  stop?: [] | null;
-  /** Any other value is refused: leave it out. */
-  response_format?: {"type": "text"} | null;
   /** Any other value is refused: say it with temperature and top_p. */
   frequency_penalty?: 0 | null;
   /** Any other value is refused: say it with temperature and top_p. */
@@ -251,6 +260,7 @@ export interface JobRequest {
   /** Left out: the pool's own model. */
   model?: string | null;
   sampling?: SentSampling;
+  answer_format?: SentAnswerFormat;
   /** Gates at which a person decides. */
   approvals?: ("plan" | "fork" | "join" | "answer")[];
   metadata?: Record<string, unknown>;
@@ -272,6 +282,8 @@ export interface JobView {
   seed: number;
   model: string | null;
   sampling: Record<string, number | null>;
+  /** Null where the answer may be any text. */
+  answer_format?: AnswerFormatView | null;
   approvals: string[];
   metadata: Record<string, unknown>;
   /** On an edited re-run: where it comes from. */
@@ -288,6 +300,15 @@ export interface JobView {
   /** Events in its journal. */
   head_seq: number;
   cancel_requested: boolean;
+}
+
+export interface JsonObjectFormat {
+  type: "json_object";
+}
+
+export interface JsonSchemaFormat {
+  type: "json_schema";
+  json_schema: NamedSchema;
 }
 
 export interface LineageView {
@@ -309,6 +330,11 @@ export interface MetricsView {
   wall_seconds?: number;
   queue_seconds?: number;
   branches?: number;
+}
+
+/** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
+export interface NamedSchema {
+  schema: Record<string, unknown>;
 }
 
 export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
@@ -340,6 +366,8 @@ export interface PolicyInfoView {
   params: Record<string, unknown>;
   presets: Record<string, PresetView>;
   default: boolean;
+  /** Whether its answer can be held to a form and a length. */
+  answer_format: boolean;
 }
 
 export interface PolicyView {
@@ -370,6 +398,17 @@ export interface Ready {
 export interface ReplayRequest {
   branch: string;
   output: string;
+}
+
+/** What the answer's text must be like. It holds for the decodes whose text is the answer, or a candidate for it. */
+export interface SentAnswerFormat {
+  json_schema?: Record<string, unknown> | null;
+  regex?: string | null;
+  choice?: string[] | null;
+  /** The answer ends before the first of these. */
+  stop?: string[];
+  /** Tokens the answer may have. */
+  max_tokens?: number | null;
 }
 
 /** What the job may spend. What is left out is not limited. */
@@ -406,6 +445,10 @@ export interface StreamOptions {
   include_obfuscation?: unknown;
   /** Each chunk tells the usage so far. */
   continuous_usage_stats?: boolean | null;
+}
+
+export interface TextFormat {
+  type: "text";
 }
 
 export interface UsageView {

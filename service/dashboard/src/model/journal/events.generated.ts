@@ -21,6 +21,13 @@ export interface AnswerCommitted {
   truncated?: boolean;
 }
 
+/** What the job's owner asks of the answer's text. It holds for every decode that a policy marks as its answer or as a candidate for it (`Purpose`), and for nothing else that the job decodes. */
+export interface AnswerFormat {
+  structure?: Structure | null;
+  stop?: string[];
+  max_tokens?: number | null;
+}
+
 /** Fact. */
 export interface ApprovalDecided {
   branch?: string;
@@ -225,6 +232,7 @@ export interface JobSpec {
   metadata?: Record<string, unknown>;
   lineage?: Lineage | null;
   raw?: boolean;
+  answer_format?: AnswerFormat;
 }
 
 /** Fact. The first event of every journal; the trunk exists from here on. */
@@ -318,6 +326,13 @@ export interface SegmentStarted {
   grammar?: string | null;
   reads?: string[];
   structured?: boolean;
+}
+
+/** A form that the decoded text must have, by structured decoding. Exactly one field is set. */
+export interface Structure {
+  json_schema?: Record<string, unknown> | null;
+  regex?: string | null;
+  choice?: string[] | null;
 }
 
 /** One tag that a grammar's parser found in decoded text. */
