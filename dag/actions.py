@@ -16,6 +16,7 @@ from anabranch.dag.events import Mode as Mode  # noqa: PLC0414
 from anabranch.dag.ids import BranchId
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Message, Parts
+from anabranch.dag.vocabulary import ForkRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,7 @@ class Forked:
     """Outcome of Fork: the ids of the children, in order; None where one was rejected."""
 
     ids: tuple[BranchId | None, ...]
-    rejected: str = ""
+    rejected: ForkRefusal | None = None
     """The reason, when any was."""
     winding_down: bool = False
 
@@ -178,6 +179,9 @@ class Result:
     tokens: int
     flags: tuple[str, ...] = ()
     cause: str = ""
+    """Why it has no value, in words."""
+    failed_by: str = ""
+    """Of a failed branch, the `vocabulary.Cause` alone, or what its policy's failure is called."""
 
     @property
     def ok(self) -> bool:
@@ -218,8 +222,7 @@ Check = Literal["rule", "math", "regex", "json-schema", "python-tests", "python-
 class Verifier:
     """A check that runs outside the policy, in a worker task."""
 
-    kind: str
-    """One of `Check`."""
+    kind: Check
     spec: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -111,7 +111,7 @@ class Fault:
     """Why a decode failed and whether trying elsewhere can help."""
 
     cause: str
-    """replica-died, overloaded, timeout, prompt-too-long, refused, engine-error, …"""
+    """A `vocabulary.Cause`; of a journal of another release, perhaps a word that this one does not know."""
     detail: str = ""
     retryable: bool = True
     retry_after: float = 0.0

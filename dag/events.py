@@ -115,7 +115,7 @@ class ForkRejected(_Event):
     """A fork was refused; nothing was started for it."""
 
     reason: str
-    """capacity, budget:tokens, budget:branches, budget:depth, budget:cost, deadline, approval, …"""
+    """A `vocabulary.ForkRefusal`; of a journal of another release, perhaps a word that this one does not know."""
     labels: tuple[str, ...] = ()
 
 

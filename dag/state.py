@@ -60,6 +60,7 @@ class BranchState:
     value: str = ""
     flags: tuple[str, ...] = ()
     cause: str = ""
+    failed_by: str = ""
     story: list[str] = field(default_factory=list)
 
     @property
@@ -83,6 +84,7 @@ class BranchState:
             tokens=self.usage.completion_tokens,
             flags=self.flags,
             cause=self.cause,
+            failed_by=self.failed_by,
         )
 
 
@@ -262,7 +264,8 @@ def _returned(state: JobState, branch: BranchState, event: e.BranchReturned) -> 
 def _branch_failed(state: JobState, branch: BranchState, event: e.BranchFailed) -> None:
     _demand(branch.live_children == 0, "its children still live", event, state)
     _end(state, branch, BranchStatus.FAILED, event)
-    branch.cause = f"{event.cause}: {event.detail}" if event.detail else event.cause
+    branch.cause = f"{event.cause}: {event.detail}" if event.detail else str(event.cause)
+    branch.failed_by = event.cause
 
 
 def _branch_cancelled(state: JobState, branch: BranchState, event: e.BranchCancelled) -> None:

@@ -1,4 +1,8 @@
-"""The closed sets of words that events and actions are told in. Statuses have their own, in `status.py`."""
+"""The closed sets of words that events and actions are told in. Statuses have their own, in `status.py`.
+
+Some fields of events are typed as text although only these words are written into them (`Fault.cause`,
+`ForkRejected.reason`): an older or a newer journal may hold another word, and it stays readable as what it says.
+"""
 
 from enum import StrEnum
 
@@ -41,3 +45,39 @@ class Resource(StrEnum):
     TOKENS = "tokens"
     SECONDS = "seconds"
     COST = "cost"
+
+
+class Cause(StrEnum):
+    """Why a decode, or a tool's run, failed."""
+
+    REPLICA_DIED = "replica-died"
+    OVERLOADED = "overloaded"
+    TIMEOUT = "timeout"
+    """The engine, or the upstream, fell silent."""
+    PROMPT_TOO_LONG = "prompt-too-long"
+    REFUSED = "refused"
+    """What was asked cannot be had; another try meets it again."""
+    ENGINE_ERROR = "engine-error"
+    UPSTREAM_AWAY = "upstream-away"
+    POOL_UNAVAILABLE = "pool-unavailable"
+    ORGANIZER_LOST = "organizer-lost"
+    """What was decoded went with its organizer."""
+    DEADLINE = "deadline"
+    """The time was up, and nothing had been written."""
+    TOOL_ERROR = "tool-error"
+    BAD_ARGUMENTS = "bad-arguments"
+    """Of a tool."""
+    UNKNOWN_TOOL = "unknown-tool"
+
+
+class ForkRefusal(StrEnum):
+    """Why a child was not created."""
+
+    WINDING_DOWN = "winding-down"
+    """The job must answer soon."""
+    BRANCHES = "budget:branches"
+    DEPTH = "budget:depth"
+    CAPACITY = "capacity"
+    """Its parent has as many live children as its policy allows."""
+    APPROVAL = "approval"
+    """A person rejected it, or took it out."""

@@ -22,6 +22,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named
 from anabranch.dag.state import JobState
 from anabranch.dag.status import TERMINAL
+from anabranch.dag.vocabulary import ForkRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +167,8 @@ class Interpreter:
                 )
             case a.Fork() | a.Merge() as action if rejected:
                 count = len(action.children) if isinstance(action, a.Fork) else 1
-                run.emit(e.ForkRejected(branch=routine.branch, reason="approval"))
-                run.ready.append((routine, a.Forked(ids=(None,) * count, rejected="approval")))
+                run.emit(e.ForkRejected(branch=routine.branch, reason=ForkRefusal.APPROVAL))
+                run.ready.append((routine, a.Forked(ids=(None,) * count, rejected=ForkRefusal.APPROVAL)))
             case a.Fork() | a.Merge() as action:
                 run.ready.append((routine, self._fork_decided(routine, action, decision)))
             case _:

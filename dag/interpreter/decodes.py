@@ -17,6 +17,7 @@ from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, r
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.text import Base, outputs_in
+from anabranch.dag.vocabulary import Cause
 
 DENIALS = 8
 """Empty segments that a routine without budget is given before it is stopped."""
@@ -218,7 +219,7 @@ def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
 def _go_on(run: Run, routine: Routine, decoded: Decoded) -> None:
     match decoded.finish:
         case Finish.ERROR:
-            _retry_or_fail(run, routine, decoded.fault or Fault(cause="engine-error"))
+            _retry_or_fail(run, routine, decoded.fault or Fault(cause=Cause.ENGINE_ERROR))
         case Finish.INTERRUPTED:
             routine.decodes.interrupt(decoded)
             _again(run, routine)

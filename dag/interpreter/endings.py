@@ -11,6 +11,7 @@ from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.state import BranchState, JobState
+from anabranch.dag.vocabulary import Cause
 
 TAIL = 200
 """Characters by which an answer is recognised as the end of the trunk's text; what stands before may be dressed up."""
@@ -114,7 +115,7 @@ def stop(run: Run) -> None:
         return
     routine.generator.close()
     routine.waiting = None
-    fail(run, routine, DecodeFailed("deadline", "nothing had been written when the time was up"))
+    fail(run, routine, DecodeFailed(Cause.DEADLINE, "nothing had been written when the time was up"))
 
 
 def last_words(run: Run) -> Answer | None:

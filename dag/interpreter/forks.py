@@ -23,6 +23,7 @@ from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named
 from anabranch.dag.text import Base, Message, Reading
+from anabranch.dag.vocabulary import ForkRefusal
 
 
 def fork(run: Run, parent: Routine, action: Fork) -> Forked:
@@ -31,7 +32,7 @@ def fork(run: Run, parent: Routine, action: Fork) -> Forked:
     reads.refuse_impossible_fork(run, parent.branch, action)
     ids: list[BranchId | None] = []
     refused: list[str] = []
-    reason = ""
+    reason: ForkRefusal | None = None
     cursor = _cursor(run, parent, action.children)
     if action.capacity is not None and action.overflow == Overflow.QUEUE:
         parent.places.limit = action.capacity
@@ -43,7 +44,7 @@ def fork(run: Run, parent: Routine, action: Fork) -> Forked:
             ids.append(None)
         else:
             ids.append(_create(run, parent, child, cursor))
-    if refused:
+    if reason is not None:
         run.emit(e.ForkRejected(branch=parent.branch, reason=reason, labels=tuple(refused)))
     return Forked(ids=tuple(ids), rejected=reason, winding_down=run.state.winding_down)
 
@@ -53,7 +54,8 @@ def fork_in_places(run: Run, parent: Routine, action: Fork, children: tuple[Chil
     forked = fork(run, parent, replace(action, children=tuple(child for child in children if child)))
     ids = iter(forked.ids)
     placed = tuple(next(ids) if child else None for child in children)
-    return replace(forked, ids=placed, rejected=forked.rejected or ("approval" if None in children else ""))
+    taken_out = ForkRefusal.APPROVAL if None in children else None
+    return replace(forked, ids=placed, rejected=forked.rejected or taken_out)
 
 
 def merge(run: Run, parent: Routine, action: Merge) -> Forked:
@@ -65,17 +67,17 @@ def merge(run: Run, parent: Routine, action: Merge) -> Forked:
     return forked
 
 
-def _refusal(run: Run, parent: Routine, action: Fork) -> str:
-    """Why one more child may not be created; empty when it may."""
+def _refusal(run: Run, parent: Routine, action: Fork) -> ForkRefusal | None:
+    """Why one more child may not be created; None when it may."""
     budget, state = run.spec.budget, run.state
     if state.winding_down:
-        return "winding-down"
+        return ForkRefusal.WINDING_DOWN
     if budget.branches is not None and len(state.branches) - 1 >= budget.branches:
-        return "budget:branches"
+        return ForkRefusal.BRANCHES
     if budget.depth is not None and depth_of(parent.branch) + 1 > budget.depth:
-        return "budget:depth"
+        return ForkRefusal.DEPTH
     full = action.capacity is not None and state.branches[parent.branch].live_children >= action.capacity
-    return "capacity" if full and action.overflow == Overflow.REJECT else ""
+    return ForkRefusal.CAPACITY if full and action.overflow == Overflow.REJECT else None
 
 
 Cursor = tuple[int, int]

@@ -3,8 +3,14 @@
 from anabranch.dag.decoding import Fault
 from anabranch.dag.interpreter.decode_run import DecodeRun
 from anabranch.dag.limits import Limits
+from anabranch.dag.vocabulary import Cause
 
-NOT_THE_BRANCHS_FAULT = ("organizer-lost", "replica-died", "overloaded", "upstream-away")
+NOT_THE_BRANCHS_FAULT = (
+    Cause.ORGANIZER_LOST,
+    Cause.REPLICA_DIED,
+    Cause.OVERLOADED,
+    Cause.UPSTREAM_AWAY,
+)
 """Causes that use up no attempt beyond the limit of claims: the decode would have gone well elsewhere."""
 PATIENCE = 4
 """How often such causes may repeat for each attempt allowed."""
@@ -22,7 +28,7 @@ def allowed_tries(limits: Limits, fault: Fault) -> int:
 
 def retry_delay(limits: Limits, attempt: int, fault: Fault) -> float:
     """Seconds before the next try: as told, and never less than the backoff."""
-    if fault.cause == "organizer-lost":
+    if fault.cause == Cause.ORGANIZER_LOST:
         return 0.0
     return max(fault.retry_after, min(limits.backoff * 2.0 ** (attempt - 1), LONGEST_BACKOFF))
 

@@ -6,6 +6,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, by_path
 from anabranch.dag.state import JobState, apply
+from anabranch.dag.vocabulary import Cause
 
 
 def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, ...]:
@@ -18,7 +19,7 @@ def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.E
     for branch in sorted(state.open_segments, key=by_path):
         opened = state.branches[branch].open
         assert opened is not None
-        lost = Decoded(text="", finish=Finish.ERROR, fault=Fault(cause="organizer-lost", retryable=False))
+        lost = Decoded(text="", finish=Finish.ERROR, fault=Fault(cause=Cause.ORGANIZER_LOST, retryable=False))
         events.append(
             e.SegmentFinished(branch=branch, segment=opened.segment, attempt=opened.attempt, decoded=lost)
         )

@@ -17,6 +17,7 @@ from anabranch.dag.policies.parts.para_thinker import (
     trained_summary,
 )
 from anabranch.dag.policy import Param, policy
+from anabranch.dag.vocabulary import Cause
 
 SHORT = 2000
 """Characters of a path that a summary reads when all of them are too long for it."""
@@ -76,7 +77,7 @@ def para_thinker(
             sources = (*forked.branches, *merged.branches)
             flags = tuple(flag for flag in summary.results[0].flags if flag != UNCLOSED)
             return Answer(text=said, sources=sources, flags=flags)
-        if not summary.results or not summary.results[0].cause.startswith("prompt-too-long"):
+        if not summary.results or summary.results[0].failed_by != Cause.PROMPT_TOO_LONG:
             break
     if problem.structured:
         raise NoAnswer("the summary, which alone has the form that the answer must have, was not written")

@@ -5,6 +5,7 @@ reason.
 from http import HTTPStatus
 from typing import Any
 
+from anabranch.dag.vocabulary import Cause
 from anabranch.service.api.views.job import JobView
 
 OWN_PATHS = {"jobs", "approvals", "exports", "policies", "stream"}
@@ -20,8 +21,8 @@ CODES = {
 }
 """OpenAI's own words for our problems' names."""
 JOB_CODES = {
-    "prompt-too-long": (HTTPStatus.BAD_REQUEST, "context_length_exceeded"),
-    "refused": (HTTPStatus.BAD_REQUEST, "refused"),
+    Cause.PROMPT_TOO_LONG: (HTTPStatus.BAD_REQUEST, "context_length_exceeded"),
+    Cause.REFUSED: (HTTPStatus.BAD_REQUEST, "refused"),
     "rejected": (HTTPStatus.FORBIDDEN, "rejected"),
     "deadline": (HTTPStatus.REQUEST_TIMEOUT, "deadline"),
 }

@@ -12,6 +12,7 @@ from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
+from anabranch.dag.vocabulary import Cause
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.rows import Checkpoint
 
@@ -143,7 +144,7 @@ def end_lost_segment(
         decoded = Decoded(text=saved.text, finish=Finish.INTERRUPTED, usage=usage)
     else:
         detail = "its text was not checkpointed, or cannot be entered midway"
-        fault = Fault(cause="organizer-lost", detail=detail)
+        fault = Fault(cause=Cause.ORGANIZER_LOST, detail=detail)
         decoded = Decoded(text="", finish=Finish.ERROR, usage=usage, fault=fault)
     return e.SegmentFinished(
         branch=started.branch,

@@ -17,6 +17,7 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Reading, say
+from anabranch.dag.vocabulary import Cause
 
 SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential")
 SUBMITTED = e.JobSubmitted(spec=SPEC, policy_version="v")
@@ -280,3 +281,9 @@ def test_a_job_that_cannot_end_names_the_first_five_branches_that_live() -> None
     children = [forked(f"0.{number}") for number in range(1, 7)]
     with pytest.raises(InvalidTransition, match=r"still live: 0, 0\.1, 0\.2, 0\.3, 0\.4 \("):
         after(*children, e.JobCancelled(reason="r"))
+
+
+def test_a_failure_tells_its_cause_by_itself_and_in_words() -> None:
+    told = e.BranchFailed(branch=BranchId("0.1"), cause=Cause.PROMPT_TOO_LONG, detail="9 of 8")
+    result = after(forked("0.1"), told).branches[BranchId("0.1")].result()
+    assert (result.failed_by, result.cause) == (Cause.PROMPT_TOO_LONG, "prompt-too-long: 9 of 8")

@@ -9,6 +9,7 @@ from ray.exceptions import RayError, RayTaskError
 from anabranch.dag.actions import Verifier
 from anabranch.dag.decoding import Fault
 from anabranch.dag.ids import BranchId
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.checks import tools, verifiers
 from anabranch.workers.checks.protocol import Groups
 from anabranch.workers.errors import DecodeError
@@ -52,11 +53,11 @@ class RayChecks:
         except RayTaskError as error:
             if isinstance(error.cause, DecodeError):
                 raise error.cause from error
-            raise DecodeError(Fault(cause="tool-error", detail=str(error.cause))) from error
+            raise DecodeError(Fault(cause=Cause.TOOL_ERROR, detail=str(error.cause))) from error
         except (
             RayError
         ) as error:  # its worker died: the tool may have had effects, so its branch says when to retry
-            raise DecodeError(Fault(cause="replica-died", detail=f"{tool}: {error}")) from error
+            raise DecodeError(Fault(cause=Cause.REPLICA_DIED, detail=f"{tool}: {error}")) from error
         return result
 
     async def close(self) -> None:

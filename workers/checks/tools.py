@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.errors import DecodeError
 
 Tools = Mapping[str, str]
@@ -22,12 +23,14 @@ def call(tools: Tools, tool: str, arguments: Mapping[str, Any]) -> str:
     try:
         inspect.signature(function).bind(**arguments)
     except TypeError as error:
-        raise DecodeError(Fault(cause="bad-arguments", detail=f"{tool}: {error}", retryable=False)) from error
+        raise DecodeError(
+            Fault(cause=Cause.BAD_ARGUMENTS, detail=f"{tool}: {error}", retryable=False)
+        ) from error
     try:
         result = function(**arguments)
     except Exception as error:  # the operator's code: its fault is its branch's
         detail = f"{tool} raised {type(error).__name__}: {error}"
-        raise DecodeError(Fault(cause="tool-error", detail=detail)) from error
+        raise DecodeError(Fault(cause=Cause.TOOL_ERROR, detail=detail)) from error
     return result if isinstance(result, str) else json.dumps(result)
 
 
@@ -36,7 +39,7 @@ def _function(tools: Tools, tool: str) -> Callable[..., Any]:
     if place is None:
         known = ", ".join(sorted(tools)) or "none"
         detail = f"no tool {tool!r} is registered; registered are: {known}"
-        raise DecodeError(Fault(cause="unknown-tool", detail=detail, retryable=False))
+        raise DecodeError(Fault(cause=Cause.UNKNOWN_TOOL, detail=detail, retryable=False))
     module, _, name = place.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from anabranch.dag.actions import Verifier
+from anabranch.dag.actions import Check, Verifier
 from anabranch.dag.answers.equality import Groups, fits, groups
 from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.ids import BranchId
@@ -127,7 +127,7 @@ def _passes(passes: bool, why: str) -> Judgement:
     return (1.0, "") if passes else (0.0, why)
 
 
-KINDS: Mapping[str, Callable[[Spec, str], Judgement]] = {
+KINDS: Mapping[Check, Callable[[Spec, str], Judgement]] = {
     "rule": _rule,
     "math": _math,
     "regex": _regex,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from anabranch.dag.decoding import Fault, Finish, Usage
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.script import Line, Rules, Script, rendered
 from anabranch.workers.errors import DecodeError
@@ -119,7 +120,7 @@ class ScriptedEngine:
         if tokens < limit:
             return tokens
         detail = f"the prompt has {tokens} tokens, and the model reads and writes {limit} in all"
-        raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
+        raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
 
 
 def _recital(line: Line, request: DecodeRequest, room: int) -> tuple[list[str], Finish]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 
 from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.messages import DecodeRequest, Key
 from anabranch.workers.pool.in_flight import InFlightCall
@@ -61,12 +62,12 @@ class LocalPool:
 
     async def _follow(self, batches: AsyncGenerator[Batch, None], call: InFlightCall) -> None:
         fault = Fault(
-            cause="engine-error", detail="the replica ended the stream without an end of this decode"
+            cause=Cause.ENGINE_ERROR, detail="the replica ended the stream without an end of this decode"
         )
         try:
             async for batch in batches:
                 call.receive(batch.messages)
         except Exception as error:
             logger.exception("a call of %s was lost", self._name)
-            fault = Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
+            fault = Fault(cause=Cause.ENGINE_ERROR, detail=f"{type(error).__name__}: {error}")
         call.end([request.key for request in call.open], Finish.ERROR, replica=self._name, fault=fault)

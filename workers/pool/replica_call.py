@@ -9,6 +9,7 @@ reason to end a call by itself: one that is being replaced finishes what it deco
 import asyncio
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.messages import Key
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.replica.batcher import SIGN_SECONDS
@@ -36,6 +37,6 @@ class ReplicaCall:
     def give_up(self, reason: str) -> None:
         """Ends the call; its decodes are tried elsewhere, as after the replica's death."""
         if self.given_up is None and self.task is not None:
-            self.given_up = Fault(cause="replica-died", detail=f"replica {self.replica} {reason}")
+            self.given_up = Fault(cause=Cause.REPLICA_DIED, detail=f"replica {self.replica} {reason}")
             # Not at once: a task that is cancelled before its first step never runs, and would end nothing.
             self.task.get_loop().call_soon(self.task.cancel)

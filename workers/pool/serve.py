@@ -10,6 +10,7 @@ from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 
 from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool.deployment import NAME, pool_name
@@ -227,16 +228,16 @@ class ServePool:
             return call.given_up
         except RayActorError as error:
             self._suspect(call.replica)
-            return Fault(cause="replica-died", detail=f"replica {call.replica}: {type(error).__name__}")
+            return Fault(cause=Cause.REPLICA_DIED, detail=f"replica {call.replica}: {type(error).__name__}")
         except BackPressureError as error:
-            return Fault(cause="overloaded", detail=str(error))
+            return Fault(cause=Cause.OVERLOADED, detail=str(error))
         except DeploymentUnavailableError as error:
-            return Fault(cause="pool-unavailable", detail=error.message)  # its str() is a bare name
+            return Fault(cause=Cause.POOL_UNAVAILABLE, detail=error.message)  # its str() is a bare name
         except Exception as error:
             logger.exception("a call to replica %s was lost", call.replica)
-            return Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
+            return Fault(cause=Cause.ENGINE_ERROR, detail=f"{type(error).__name__}: {error}")
         return Fault(
-            cause="engine-error", detail="the replica ended the stream without an end of this decode"
+            cause=Cause.ENGINE_ERROR, detail="the replica ended the stream without an end of this decode"
         )
 
     def _pass_aborts_on(self, call: ReplicaCall) -> None:
@@ -266,7 +267,7 @@ class ServePool:
 def _stalled(message: Message) -> bool:
     """Its next try would find the same engine by its prefix."""
     match message:
-        case SegmentDone(decoded=Decoded(fault=Fault(cause="timeout"))):
+        case SegmentDone(decoded=Decoded(fault=Fault(cause=Cause.TIMEOUT))):
             return True
     return False
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from anabranch.dag.decoding import Decoding, Fault, Finish
 from anabranch.dag.grammars import UnknownGrammar, grammar_named
 from anabranch.dag.grammars.grammar import Parser
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
@@ -66,7 +67,7 @@ class DecodeTask:
             if self._scope.expired():
                 return self._cut_off()
             logger.exception("decode of %s failed inside the engine", self.request.key)
-            fault = Fault(cause="engine-error", detail=f"{type(error).__name__}: {error}")
+            fault = Fault(cause=Cause.ENGINE_ERROR, detail=f"{type(error).__name__}: {error}")
             return self._segmenter.fail(fault, self._clock())
         finally:
             self._running = False
@@ -74,7 +75,7 @@ class DecodeTask:
     def _cut_off(self) -> SegmentDone:
         if self._aborted:
             return self._segmenter.end(Finish.ABORT, self._clock())
-        fault = Fault(cause="timeout", detail=f"the engine gave no token for {self._stall_seconds:g} s")
+        fault = Fault(cause=Cause.TIMEOUT, detail=f"the engine gave no token for {self._stall_seconds:g} s")
         return self._segmenter.fail(fault, self._clock())
 
     async def _read(self) -> SegmentDone:
@@ -97,7 +98,7 @@ class DecodeTask:
                     return Finish.TAG
                 if chunk.finish is not None:
                     return chunk.finish
-        fault = Fault(cause="engine-error", detail="the engine's stream ended without saying why")
+        fault = Fault(cause=Cause.ENGINE_ERROR, detail="the engine's stream ended without saying why")
         raise DecodeError(fault)
 
     def _await_token(self) -> None:
@@ -118,4 +119,4 @@ def _parser_for(decoding: Decoding) -> Parser | None:
     try:
         return grammar_named(decoding.grammar).parser()
     except UnknownGrammar as error:
-        raise DecodeError(Fault(cause="refused", detail=str(error), retryable=False)) from error
+        raise DecodeError(Fault(cause=Cause.REFUSED, detail=str(error), retryable=False)) from error

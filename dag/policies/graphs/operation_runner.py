@@ -105,7 +105,9 @@ def begin(operation: Operation, run: GraphRun) -> Generator[a.Action, Any, tuple
         case "score":
             marked = tuple(each for each in inputs if not (operation.rest and each.branch in run.scores))
             yield from (
-                _check(run, operation, marked) if operation.verifier else _judge(run, operation, marked)
+                _judge(run, operation, marked)
+                if operation.verifier is None
+                else _check(run, operation, operation.verifier, marked)
             )
             return inputs
         case "split":
@@ -167,16 +169,18 @@ def _judge(run: GraphRun, operation: Operation, drafts: tuple[Draft, ...]) -> Ge
         run.pending += forked.branches
 
 
-def _check(run: GraphRun, operation: Operation, drafts: tuple[Draft, ...]) -> Generator[a.Action, Any, None]:
+def _check(
+    run: GraphRun, operation: Operation, verifier: a.Check, drafts: tuple[Draft, ...]
+) -> Generator[a.Action, Any, None]:
     """Let a verifier score these; one that reads states is asked once for each state."""
     groups: dict[tuple[Draft, ...], list[BranchId]] = {}
     for each in drafts:
         if each.branch in run.values:
-            origin = run.origins.get(each.branch, ()) if operation.verifier == READS_STATE else ()
+            origin = run.origins.get(each.branch, ()) if verifier == READS_STATE else ()
             groups.setdefault(origin, []).append(each.branch)
     for origin, targets in groups.items():
-        told = {"state": run.state(origin)} if operation.verifier == READS_STATE else {}
-        check = a.Verifier(kind=operation.verifier or "", spec={**operation.spec, **told})
+        told = {"state": run.state(origin)} if verifier == READS_STATE else {}
+        check = a.Verifier(kind=verifier, spec={**operation.spec, **told})
         scored: a.Scored = yield a.Score(targets=tuple(targets), verifier=check)
         run.scores |= scored.scores
 

@@ -90,7 +90,7 @@ class Operation:
     least: float = 0.5
     below: float | None = None
     tries: int = 3
-    verifier: str | None = None
+    verifier: Check | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
     form: str = "json"
     parts: tuple[str, ...] = ()

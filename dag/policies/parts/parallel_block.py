@@ -32,6 +32,7 @@ from anabranch.dag.grammars.outline import Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, Output, say
+from anabranch.dag.vocabulary import Cause
 
 UNFINISHED = "closed-by-runtime"
 """Flag of a branch that ended without its closing tag."""
@@ -211,7 +212,7 @@ def splice_block(
         try:
             segment: Segment = yield Think(decoding)
         except DecodeFailed as failed:
-            if failed.cause != "prompt-too-long" or way == WAYS[overflow][-1]:
+            if failed.cause != Cause.PROMPT_TOO_LONG or way == WAYS[overflow][-1]:
                 raise
         else:
             break

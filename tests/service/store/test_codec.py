@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from tests.service.store.golden.events import EVENTS
 from tests.service.store.made_up import events_of
 
-from anabranch.dag.events import KINDS, BranchForked, BranchScored, Event, SegmentStarted, TextPosted
+from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.events import (
+    KINDS,
+    BranchForked,
+    BranchScored,
+    Event,
+    ForkRejected,
+    SegmentFinished,
+    SegmentStarted,
+    TextPosted,
+)
 from anabranch.dag.job import JobSpec, Sampling
+from anabranch.dag.vocabulary import Cause
 from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
 from anabranch.service.store.errors import UnreadableFormat
 from anabranch.service.store.sql.storable import json_text
@@ -86,6 +97,27 @@ def test_numbers_that_are_not_finite_are_numbers_again_when_read() -> None:
 def test_a_journal_of_a_newer_release_is_refused() -> None:
     with pytest.raises(UnreadableFormat, match="to the newer release that wrote it"):
         decode("TextPosted", "0", {FORMAT_KEY: FORMAT + 1, "text": "?"})
+
+
+def test_a_word_for_a_cause_that_this_release_does_not_know_stays_readable() -> None:
+    payload = {
+        "segment": 1,
+        "attempt": 1,
+        "decoded": {"text": "", "finish": "error", "fault": {"cause": "cosmic-ray"}},
+    }
+    event = decode("SegmentFinished", "0", payload)
+    assert event.decoded.fault == Fault(cause="cosmic-ray")
+    assert json.loads(encode(event).payload) == payload
+    rejected = decode("ForkRejected", "0", {"reason": "budget:patience"})
+    assert rejected == ForkRejected(reason="budget:patience")
+
+
+def test_a_cause_is_written_as_its_word() -> None:
+    fault = Fault(cause=Cause.PROMPT_TOO_LONG, retryable=False)
+    event = SegmentFinished(segment=1, attempt=1, decoded=Decoded(text="", finish=Finish.ERROR, fault=fault))
+    stored = json.loads(encode(event).payload)
+    assert stored["decoded"]["fault"] == {"cause": "prompt-too-long", "retryable": False}
+    assert decode("SegmentFinished", "0", stored) == event
 
 
 def test_a_kind_of_a_newer_release_is_refused() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.dialect import Dialect
 from anabranch.workers.engines.openai.events import Done, Event, EventReader, NoStream
 from anabranch.workers.engines.openai.faults import fault_of, http_errors_as_faults, refused
@@ -123,7 +124,7 @@ class OpenAIEngine:
         prompt = await self._tokenizer.prompt(request.context, model)
         if len(prompt) >= room:
             detail = f"the prompt has {len(prompt)} tokens; {room} fit, the answer included"
-            raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
+            raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
         return _Call("completions", completion_body(request, prompt, model=model, max_model_len=room))
 
     @asynccontextmanager
@@ -192,7 +193,7 @@ def _event(heard: Event | NoStream, events: EventReader, reading: Reading) -> Ev
             return heard
         case NoStream() if reading.recognised:
             raise DecodeError(
-                Fault(cause="engine-error", detail="the stream ended in something else than a stream")
+                Fault(cause=Cause.ENGINE_ERROR, detail="the stream ended in something else than a stream")
             )
         case NoStream():
             raise refused(f"the upstream does not answer with a stream, but with: {_shown(events)}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.events import TooLong
 from anabranch.workers.engines.openai.refusals import Refusal
 from anabranch.workers.errors import DecodeError
@@ -49,24 +50,24 @@ def http_errors_as_faults(key: str) -> Iterator[None]:
     except httpx.ConnectTimeout as error:
         raise _away(error) from error
     except httpx.TimeoutException as error:
-        raise DecodeError(Fault(cause="timeout", detail="the upstream fell silent")) from error
+        raise DecodeError(Fault(cause=Cause.TIMEOUT, detail="the upstream fell silent")) from error
     except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise refused(f"the upstream's URL leads nowhere: {error}") from error
     except httpx.TransportError as error:
         raise _away(error) from error
     except (httpx.DecodingError, TooLong) as error:
         detail = f"the upstream sends what cannot be read: {error or 'a line without an end'}"
-        raise DecodeError(Fault(cause="engine-error", detail=detail)) from error
+        raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=detail)) from error
 
 
 def _away(error: httpx.TransportError) -> DecodeError:
     detail = f"the upstream is away: {str(error) or type(error).__name__}"
-    return DecodeError(Fault(cause="upstream-away", detail=detail))
+    return DecodeError(Fault(cause=Cause.UPSTREAM_AWAY, detail=detail))
 
 
 def refused(detail: str) -> DecodeError:
     """No further try can help."""
-    return DecodeError(Fault(cause="refused", detail=detail, retryable=False))
+    return DecodeError(Fault(cause=Cause.REFUSED, detail=detail, retryable=False))
 
 
 def fault_of(refusal: Refusal, wait: float = 0.0) -> Fault:
@@ -84,18 +85,18 @@ def fault_of(refusal: Refusal, wait: float = 0.0) -> Fault:
 def _fault_of(refusal: Refusal) -> Fault:
     detail = refusal.message
     if _mentions(refusal, NEVER_BEFORE_MONEY):
-        return Fault(cause="refused", detail=detail, retryable=False)
+        return Fault(cause=Cause.REFUSED, detail=detail, retryable=False)
     if refusal.status == 429:
-        return Fault(cause="overloaded", detail=detail)
+        return Fault(cause=Cause.OVERLOADED, detail=detail)
     if "context_length_exceeded" in refusal.codes or any(words in detail for words in TOO_LONG):
-        return Fault(cause="prompt-too-long", detail=detail, retryable=False)
+        return Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False)
     if refusal.status:
         return _fault_of_status(refusal.status, detail)
     if _mentions(refusal, BUSY):
-        return Fault(cause="overloaded", detail=detail)
+        return Fault(cause=Cause.OVERLOADED, detail=detail)
     if _mentions(refusal, FOR_GOOD):
-        return Fault(cause="refused", detail=detail, retryable=False)
-    return Fault(cause="engine-error", detail=detail)
+        return Fault(cause=Cause.REFUSED, detail=detail, retryable=False)
+    return Fault(cause=Cause.ENGINE_ERROR, detail=detail)
 
 
 def _mentions(refusal: Refusal, words: tuple[str, ...]) -> bool:
@@ -105,16 +106,16 @@ def _mentions(refusal: Refusal, words: tuple[str, ...]) -> bool:
 def _fault_of_status(status: int, detail: str) -> Fault:
     match status:
         case 413:
-            return Fault(cause="prompt-too-long", detail=detail, retryable=False)
+            return Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False)
         case 408 | 504 | 524:
-            return Fault(cause="timeout", detail=detail)
+            return Fault(cause=Cause.TIMEOUT, detail=detail)
         case 409 | 425 | 503 | 529:
-            return Fault(cause="overloaded", detail=detail)
+            return Fault(cause=Cause.OVERLOADED, detail=detail)
         case 502 | 520 | 521 | 522 | 523:
-            return Fault(cause="upstream-away", detail=detail)
+            return Fault(cause=Cause.UPSTREAM_AWAY, detail=detail)
         case 501:
-            return Fault(cause="refused", detail=detail, retryable=False)
+            return Fault(cause=Cause.REFUSED, detail=detail, retryable=False)
         case _ if status >= 500:
-            return Fault(cause="engine-error", detail=detail)
+            return Fault(cause=Cause.ENGINE_ERROR, detail=detail)
         case _:
-            return Fault(cause="refused", detail=detail, retryable=False)
+            return Fault(cause=Cause.REFUSED, detail=detail, retryable=False)

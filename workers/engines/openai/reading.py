@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from anabranch.dag.decoding import Fault, Finish, Usage
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.faults import fault_of, refused
 from anabranch.workers.engines.openai.parts import Counts, Part
 from anabranch.workers.engines.openai.refusals import Refusal
@@ -96,7 +97,7 @@ class Reading:
         """Why the text ended, and what it cost. Raises DecodeError where it ended badly."""
         if not self.ended:
             raise DecodeError(
-                Fault(cause="upstream-away", detail="the stream ended in the middle of the text")
+                Fault(cause=Cause.UPSTREAM_AWAY, detail="the stream ended in the middle of the text")
             )
         finish, stop = self._finish()
         return Chunk(
@@ -155,4 +156,6 @@ class Reading:
         detail = f"the upstream ended the text with {self._end!r}{told}"
         if self._end in FILTERED:
             return refused(f"a filter of the upstream ended the text ({self._end}){told}")
-        return DecodeError(Fault(cause="overloaded" if self._end in BUSY else "engine-error", detail=detail))
+        return DecodeError(
+            Fault(cause=Cause.OVERLOADED if self._end in BUSY else "engine-error", detail=detail)
+        )

@@ -8,6 +8,7 @@ from typing import Any
 
 from anabranch.dag.decoding import Fault, Finish, Structure, Usage
 from anabranch.dag.text import Context
+from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.engines.vllm.start import said, start
@@ -112,7 +113,7 @@ class VllmEngine:
         length = len(prompt["prompt_token_ids"])
         if length >= self._max_model_len:
             detail = f"the prompt has {length} tokens; {self._max_model_len} fit, the answer included"
-            raise DecodeError(Fault(cause="prompt-too-long", detail=detail, retryable=False))
+            raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
         return self._max_model_len - length
 
     def _sampling_params(self, request: DecodeRequest, room: int) -> Any:
@@ -192,7 +193,7 @@ def _finish(completion: Any) -> Finish | None:
         case "abort":
             return Finish.ABORT
         case other:
-            raise DecodeError(Fault(cause="engine-error", detail=f"vLLM ended the sequence: {other}"))
+            raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=f"vLLM ended the sequence: {other}"))
 
 
 def _unix_seconds(monotonic: float) -> float:
@@ -201,7 +202,7 @@ def _unix_seconds(monotonic: float) -> float:
 
 
 def _refused(detail: str) -> DecodeError:
-    return DecodeError(Fault(cause="refused", detail=detail, retryable=False))
+    return DecodeError(Fault(cause=Cause.REFUSED, detail=detail, retryable=False))
 
 
 @contextmanager
@@ -215,6 +216,6 @@ def _vllm_errors_as_faults() -> Iterator[None]:
     except (VLLMClientError, TemplateError, ValueError) as error:
         raise _refused(str(error)) from error
     except EngineGenerateError as error:
-        raise DecodeError(Fault(cause="engine-error", detail=str(error.__cause__ or error))) from error
+        raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=str(error.__cause__ or error))) from error
     except EngineDeadError as error:
-        raise DecodeError(Fault(cause="replica-died", detail="the vLLM process has ended")) from error
+        raise DecodeError(Fault(cause=Cause.REPLICA_DIED, detail="the vLLM process has ended")) from error
