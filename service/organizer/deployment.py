@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import socket
-from typing import Any
 
 from ray import serve
 
@@ -26,24 +25,23 @@ logger = logging.getLogger(__name__)
 class OrganizerDeployment:
     """One organizer in a process of its own. Serve asks after its health, and replaces it."""
 
-    async def __init__(self, settings: dict[str, Any], pool_app: str, model: str) -> None:  # type: ignore[misc]
+    async def __init__(self, settings: Settings, pool_app: str, model: str) -> None:  # type: ignore[misc]
         # Serve awaits it: what it opens belongs to the replica's event loop.
-        chosen = Settings.model_validate(settings)
-        load_policies(chosen.policy_modules)
-        await schema.check(chosen.database)
-        self._store = Store(chosen.database)
-        self._pool = ServePool(pool_app, silence_seconds=chosen.silence_seconds)
+        load_policies(settings.policy_modules)
+        await schema.check(settings.database)
+        self._store = Store(settings.database)
+        self._pool = ServePool(pool_app, silence_seconds=settings.silence_seconds)
         self._traces = Traces(self._store, model)
         name = f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}"
-        self._guardian = Guardian(chosen.database, name, chosen.lease_seconds)
+        self._guardian = Guardian(settings.database, name, settings.lease_seconds)
         self._organizer = Organizer(
             self._store,
             self._pool,
-            RayChecks(chosen.tools),
+            RayChecks(settings.tools),
             self._traces,
             name=name,
-            lease_seconds=chosen.lease_seconds,
-            tenant_max_running=chosen.tenant_max_running,
+            lease_seconds=settings.lease_seconds,
+            tenant_max_running=settings.tenant_max_running,
             mark=self._guardian.mark,
         )
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
@@ -84,4 +82,4 @@ def organizer(settings: Settings, *, pool_app: str, model: str) -> serve.Applica
         graceful_shutdown_timeout_s=10,
         ray_actor_options={"num_cpus": 0},
     )
-    return deployment.bind(settings.model_dump(), pool_app, model)
+    return deployment.bind(settings, pool_app, model)
