@@ -1,8 +1,15 @@
 """Lists everything that can happen to a job. The journal of these is the only truth; graph, metrics, audit, bill and
 spans are folds of it.
 
-Facts come from outside (a segment was decoded, a person decided). Consequences follow from the policy and the facts
-before them, so a replay computes them again and must find the same (see `dag/journal/replay.py`).
+**Facts and consequences.** A *fact* comes from outside: a segment was decoded, a person decided, a client cancelled,
+time ran out. A *consequence* follows from the policy and the facts before it. So an organizer keeps nothing that the
+journal's facts cannot rebuild: a replay (`dag/journal/replay.py`) feeds the facts to the interpreter again, computes
+the consequences, and must find the same as were recorded. If it finds others, the policy has changed in what it does:
+that is told as a divergence, and the job does not go on.
+
+Each class says whether it is a fact; one that does not is a consequence. Whatever decides consequences is part of a
+fact: the operator's limits are in `JobSubmitted`. A field with `compare=False` is told to readers only, and a replay
+does not compare it.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,16 @@
-"""Decides what is legal. The one transition table of a job: `apply(state, event)`.
+"""Decides which events are legal: the one transition table of a job, `apply(state, event)`.
 
-Two rules. Everything that decides whether an event may happen is here; this file does not know what any policy wants.
-An illegal event raises InvalidTransition with the story of its branch and changes nothing. The same table judges live
-runs, replays, imports and tests. A JobState is owned by whoever folds it: `apply` changes it in place, after all
-checks, so that a job of 10,000 branches costs no more per event than one of ten.
+**The transition table.** Everything that decides whether an event may happen is here, and nothing that decides whether
+a policy wants it. The same table judges live runs, replays and tests. Its rules:
+
+* a job begins with JobSubmitted, and nothing follows its JobSucceeded, JobFailed or JobCancelled;
+* a branch is forked once, by its parent, and ends once, after its children (a cancelled one: before them);
+* a branch has at most one open segment; segments, attempts, joins and approvals are numbered without gaps;
+* a job ends when no branch lives and no segment is open; once it has its answer, nothing is forked.
+
+An illegal event raises InvalidTransition with the story of its branch, and changes nothing: all checks come first. Then
+`apply` changes the state in place, so an event costs the same in a job of ten branches and of 10,000. A JobState
+belongs to whoever folds it.
 """
 
 from collections.abc import Callable, Iterable, Mapping

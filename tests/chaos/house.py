@@ -19,7 +19,7 @@ from anabranch.dag.policy import policy_named
 from anabranch.service.organizer.guardian import report_loss
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store.errors import AlreadyDecided, JobEnded, StoreAway
+from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, StoreAway
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -241,7 +241,7 @@ class House:
                 for gate in await store.jobs.list_approvals("pending"):
                     decision = self._dice.choice(["approve", "approve", "reject"])
                     for _ in range(self._dice.choice([1, 2])):
-                        with suppress(AlreadyDecided, JobEnded):
+                        with suppress(AlreadyDecided, ApprovalWithdrawn, JobEnded):
                             await store.jobs.decide_approval(gate.id, decision, by="ada")
                 if self.tally.jobs and self._dice.random() < 0.02:
                     await store.jobs.request_cancel(self._dice.choice(self.tally.jobs), "changed my mind")

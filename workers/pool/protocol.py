@@ -1,5 +1,11 @@
 """Defines the worker pool as the organizer sees it: `serve.py` is the real one, `local.py` one engine in this
 process.
+
+**The pool's promise.** Each request gets exactly one last SegmentDone (`open` False), whatever happens. A replica that
+died or fell silent, a prompt that was refused, an abort: all are told there, as a fault or as the reason why the text
+ended, with the text and the tokens that are known. Nothing is raised, and nothing is sent twice: only the organizer
+knows what a second try may cost, and whether anybody still needs it. Messages of one request come in order, on the
+event loop that started it.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,8 +28,7 @@ class PoolLoad:
 
 
 class Pool(Protocol):
-    """Decodes requests somewhere. Whatever happens, each request gets exactly one last SegmentDone (`open` False):
-    a replica that dies, a refused prompt or an abort is reported there, with what text and tokens are known."""
+    """Decodes requests somewhere."""
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
         """Returns at once; `deliver` is called on this event loop for every message. Requests given together travel

@@ -1,4 +1,13 @@
-"""Writes and reads journals. One writer per process gathers what is ready from all jobs and commits it at once."""
+"""Writes and reads journals.
+
+**The journal's writer.** Each process has one writer. While one commit is under way, it gathers what jobs append; the
+next commit takes all of that, of any job, in one transaction. So a fork of many branches is one commit, and nobody
+waits for more than the commit under way and the next. What one `append` was given is written whole or not at all.
+
+In the transaction, `batch.py` checks each job's epoch (see `jobs/queue.py`), numbers the records without gaps, chains
+their hashes, and changes the tables that fold them (`projections/`). `append` returns when the commit is durable: only
+then may anybody act on its events. When the database is away, the writer tries again for PATIENCE_SECONDS.
+"""
 
 import asyncio
 import time

@@ -1,4 +1,13 @@
-"""Folds a journal into changes of tables: each event changes a few rows."""
+"""Folds a journal into changes of tables: each event changes a few rows.
+
+**Projections.** The journal is the truth. The tables `branches`, `segments`, `joins`, and columns of `jobs` and
+`approvals`, hold what can be folded from it, for SQL and for quick pages. They are changed in the transaction that
+writes the events, so they never say more or less than the journal does. A change is made from its record alone,
+without a look at the row: it sets a column, adds to it, or gives it a first value (`changes.py`). So it makes no
+difference in which batches a journal was written, and an audit (`maintenance/audits.py`) can fold all of it at once and
+compare. What cannot be told from one record is computed by the database from columns that can: see `status` in
+`sql/tables.py`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
