@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,10 @@ from tests.chaos.faults import CALM, Disk, Meter, Process, Wire, store_of
 from tests.chaos.house import LEASE
 from tests.chaos.virtual import run_virtually, unix_now
 from tests.chaos.wishes import PlainChecks
+from tests.clients import Client
 
-from anabranch.dag import events as e
-from anabranch.dag.ids import JobId
-from anabranch.dag.job import JobSpec
-from anabranch.dag.policy import policy_named
-from anabranch.dag.text import say
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store.rows import JobRow, NewJob
 from anabranch.workers.engines.script import Line, Script
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.messages import DecodeRequest
@@ -51,7 +46,7 @@ class Living:
         await self.task
 
 
-class Scene:
+class Scene(Client):
     """Speed is 20 tokens a virtual second."""
 
     def __init__(self, url: str, script: Script) -> None:
@@ -61,7 +56,7 @@ class Scene:
         self._script = script
         self.pool = LocalPool(ScriptedEngine(self._answer, tokens_per_second=20.0))
         self._living: list[Living] = []
-        self.store = store_of(self.disk, self._process("client"))
+        super().__init__(store_of(self.disk, self._process("client")), pause=0.05, patience=300)
 
     def _answer(self, request: DecodeRequest) -> Line:
         self.asked.append(request)
@@ -79,25 +74,6 @@ class Scene:
         task = asyncio.create_task(organizer.run())
         self._living.append(living := Living(process, organizer, wire, task))
         return living
-
-    async def submit(self, policy: str, params: Mapping[str, Any] | None = None) -> JobId:
-        spec = JobSpec(
-            messages=(say("user", "Six times seven?"),), policy=policy, params=params or {}, seed=7
-        )
-        new = NewJob(spec=spec, policy_version=policy_named(policy).version, trace_id="a" * 32)
-        return (await self.store.jobs.submit(new)).job.id
-
-    async def until(self, job: JobId, there: Callable[[JobRow], bool]) -> JobRow:
-        async with asyncio.timeout(300):
-            while not there(row := await self.store.jobs.get(job)):
-                await asyncio.sleep(0.05)
-        return row
-
-    async def ended(self, job: JobId) -> JobRow:
-        return await self.until(job, lambda row: row.finished_at is not None)
-
-    async def events(self, job: JobId) -> list[e.Event]:
-        return [record.event for record in await self.store.journal.read(job)]
 
     async def close(self) -> None:
         for living in self._living:

@@ -1,22 +1,18 @@
 """A house in one process: the real store on SQLite, the real organizer, one scripted engine."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.clients import Client
 
-from anabranch.dag import events as e
 from anabranch.dag.actions import Verifier
-from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import Budget, JobSpec
-from anabranch.dag.policy import policy_named
-from anabranch.dag.text import say
+from anabranch.dag.ids import BranchId
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store.rows import JobRow, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.protocol import Chunk
@@ -54,11 +50,11 @@ class GatedEngine(ScriptedEngine):
             yield chunk
 
 
-class House:
+class House(Client):
     """What the tests act on."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        super().__init__(store)
         self.asked: list[DecodeRequest] = []
 
     @asynccontextmanager
@@ -84,34 +80,6 @@ class House:
             await organizer.drain()
             await working
             await pool.close()
-
-    async def submit(self, policy: str, params: Mapping[str, Any] | None = None, **rest: Any) -> JobId:
-        spec = JobSpec(
-            messages=(say("user", "What is six times seven?"),),
-            policy=policy,
-            params=params or {},
-            seed=7,
-            budget=rest.pop("budget", Budget()),
-            approvals=rest.pop("approvals", ()),
-        )
-        return await self.submit_spec(spec, **rest)
-
-    async def submit_spec(self, spec: JobSpec, **rest: Any) -> JobId:
-        version = policy_named(spec.policy).version
-        new = NewJob(spec=spec, policy_version=version, trace_id="a" * 32, **rest)
-        return (await self.store.jobs.submit(new)).job.id
-
-    async def until(self, job: JobId, there: Callable[[JobRow], bool], *, seconds: float = 20.0) -> JobRow:
-        async with asyncio.timeout(seconds):
-            while not there(row := await self.store.jobs.get(job)):
-                await asyncio.sleep(0.01)
-        return row
-
-    async def ended(self, job: JobId, *, seconds: float = 20.0) -> JobRow:
-        return await self.until(job, lambda row: row.finished_at is not None, seconds=seconds)
-
-    async def events(self, job: JobId) -> list[e.Event]:
-        return [record.event for record in await self.store.journal.read(job)]
 
 
 @pytest.fixture
