@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anabranch.service.api.problems import Refusal
+from anabranch.service.api.problems import Refusal, Refused
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -59,6 +58,7 @@ class Guards:
             self._wrong_host(headers)
             or _wrong_origin(method, headers)
             or _wrong_content(method, headers)
+            or _wrong_encoding(headers)
             or self._too_large(headers)
         )
 
@@ -76,9 +76,7 @@ class Guards:
         small = len(declared) <= 18 and declared.isdecimal() and int(declared) <= self._max_bytes
         if small or not declared.isdecimal():
             return None
-        return Refusal(
-            status=413, name="content-too-large", title="Too much", detail=_too_much(self._max_bytes)
-        )
+        return _too_much(self._max_bytes)
 
 
 def _wrong_origin(method: str, headers: Headers) -> Refusal | None:
@@ -106,6 +104,15 @@ def _wrong_content(method: str, headers: Headers) -> Refusal | None:
     return Refusal(status=415, name="not-json", title="The content is not JSON", detail=detail)
 
 
+def _wrong_encoding(headers: Headers) -> Refusal | None:
+    """A body is read as it comes: what a compressed one would grow to, nobody knows before."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return None
+    detail = f"A body with Content-Encoding {encoding!r} is not read here; send it without one."
+    return Refusal(status=415, name="encoded", title="The content is encoded", detail=detail)
+
+
 def _name_of(host: str) -> str:
     """The Host header without its port."""
     if host.startswith("["):
@@ -113,8 +120,9 @@ def _name_of(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _too_much(limit: int) -> str:
-    return f"A request may have {limit} bytes (ANABRANCH_MAX_REQUEST_BYTES)."
+def _too_much(limit: int) -> Refusal:
+    detail = f"A request may have {limit} bytes (ANABRANCH_MAX_REQUEST_BYTES)."
+    return Refusal(status=413, name="content-too-large", title="Too much", detail=detail)
 
 
 def _bound_body(receive: Receive, limit: int) -> Receive:
@@ -126,7 +134,7 @@ def _bound_body(receive: Receive, limit: int) -> Receive:
         message = await receive()
         got += len(message.get("body", b""))
         if got > limit:
-            raise HTTPException(413, _too_much(limit))
+            raise Refused(_too_much(limit))
         return message
 
     return bounded

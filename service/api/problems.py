@@ -121,7 +121,9 @@ def install(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> JSONResponse:
     refusal = refusal_of(error)
     if refusal.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        refusal = replace(refusal, headers={"Allow": ", ".join(_methods_of(request))})
+        allowed = ", ".join(_methods_of(request))
+        detail = f"{request.url.path} can be asked with {allowed}, not with {request.method}."
+        refusal = replace(refusal, detail=detail, headers={"Allow": allowed})
     if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return refusal.response(request.url.path)

@@ -44,12 +44,14 @@ def _refuse_what_is_no_page(scope: Scope) -> None:
     """Raises HTTPException for what was meant for the API; it names the path that was meant, where there is one."""
     asked, method = scope["path"], scope["method"]
     reading = method in {"GET", "HEAD"}
-    for_api = asked.startswith("/v1")
+    for_api = _tidy(asked).startswith("/v1")
     if for_api or not reading or "application/json" in Headers(scope=scope).get("accept", ""):
         meant = _find_meant(scope)
         if meant is not None:
-            hint = f"did you mean {meant}? An OpenAI client's base URL here is http://HOST:PORT/v1."
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no {asked}; {hint}")
+            hint = f"There is no {asked}; did you mean {meant}?"
+            if meant != _tidy(asked):
+                hint += " An OpenAI client's base URL here is http://HOST:PORT/v1."
+            raise HTTPException(HTTPStatus.NOT_FOUND, hint)
     if for_api:
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"There is no {method} {asked}; see /docs for all there is."
@@ -59,12 +61,17 @@ def _refuse_what_is_no_page(scope: Scope) -> None:
 
 
 def _find_meant(scope: Scope) -> str | None:
-    """The path of the API that has one /v1 more, or one less, than was asked for."""
-    asked = scope["path"]
-    for meant in (f"/v1{asked}", asked.removeprefix("/v1")):
+    """The path of the API that has one /v1 more, or one less, than was asked for, or no slash too many."""
+    asked = _tidy(scope["path"])
+    for meant in (asked, f"/v1{asked}", asked.removeprefix("/v1")):
         like = {**scope, "path": meant}
         if meant.startswith("/v1/") and any(
             route.matches(like)[0] is not Match.NONE for route in scope["app"].routes
         ):
             return meant
     return None
+
+
+def _tidy(path: str) -> str:
+    """The path without slashes that are doubled or at its end."""
+    return "/" + "/".join(part for part in path.split("/") if part)

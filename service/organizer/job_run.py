@@ -25,6 +25,8 @@ from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone,
 Fact = Callable[[Interpreter], Step]
 """Something that happened, still to be told to the interpreter."""
 
+FACTS = 64
+"""Facts that are computed and stored at once: more wait until others had their turn on the loop."""
 
 _Recalled = tuple[int, BranchId, int, tuple[Decoded, ...]]
 """When the origin had this outcome; branch, first segment, and the segments."""
@@ -108,10 +110,11 @@ class JobRun:
             self._let_go()
 
     def _compute(self, fact: Fact) -> list[Step]:
-        """What follows from this fact, and from all others that have come."""
+        """What follows from this fact, and from others that have come: at most FACTS, so that other jobs get their
+        turn."""
         with self._context.computing():
             steps = [fact(self._interpreter)]
-            while not self._inbox.empty():
+            while len(steps) < FACTS and not self._inbox.empty():
                 steps.append(self._inbox.get_nowait()(self._interpreter))
         return steps
 

@@ -8,6 +8,10 @@ from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
 from anabranch.workers.replica.surrogates import SurrogateJoiner
 
+SEGMENTS = 256
+"""Segments of one decode. Each is a fact that an organizer computes and stores: a text of tags and nothing else would
+keep it busy for seconds. Tags beyond them are text, but for those that stop."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Segment:
@@ -76,6 +80,8 @@ class Segmenter:
         messages: list[Message] = []
         start = 0
         for cut in cuts:
+            if not cut.stops and self._segment.index - self.request.key.segment >= SEGMENTS - 1:
+                continue
             end = cut.offset - fed
             messages += self._write(text[start:end], now)
             start = end

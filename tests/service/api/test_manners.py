@@ -1,5 +1,7 @@
 """What clients expect of any service: HEAD, refusals in their own form, and hints where an address is wrong."""
 
+import gzip
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -91,6 +93,10 @@ async def test_what_is_served_is_either_ours_or_openais(app: FastAPI) -> None:
         ("GET", "/models/anabranch/plan", "/v1/models/anabranch/plan"),
         ("POST", "/jobs", "/v1/jobs"),
         ("GET", "/policies", "/v1/policies"),
+        ("GET", "/v1/jobs/", "/v1/jobs"),
+        ("POST", "/v1/jobs/", "/v1/jobs"),
+        ("POST", "//v1/chat/completions/", CHAT),
+        ("GET", "//v1/jobs", "/v1/jobs"),
     ],
 )
 async def test_a_wrong_base_url_is_told(
@@ -100,6 +106,30 @@ async def test_a_wrong_base_url_is_told(
     assert response.status_code == 404
     assert f"did you mean {meant}?" in response.json()["detail"]
     assert "/v1" in response.json()["detail"]
+
+
+async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) -> None:
+    refused = await client.put("/v1/jobs", json={})
+    assert refused.json()["detail"] == "/v1/jobs can be asked with GET, HEAD, POST, not with PUT."
+
+
+async def test_a_compressed_body_is_refused_as_that(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    refused = await client.post("/v1/jobs", content=gzip.compress(b'{"question": "?"}'), headers=headers)
+    assert refused.status_code == 415
+    assert "'gzip'" in refused.json()["detail"]
+
+
+async def test_too_much_is_told_alike_with_and_without_a_declared_length(client: httpx.AsyncClient) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 5_000
+
+    headers = {"Content-Type": "application/json"}
+    declared = await client.post("/v1/jobs", content=b"x" * 15_000, headers=headers)
+    streamed = await client.post("/v1/jobs", content=pieces(), headers=headers)
+    assert declared.status_code == streamed.status_code == 413
+    assert declared.json() == streamed.json()
 
 
 async def test_pages_of_the_dashboard_are_no_wrong_base_url(client: httpx.AsyncClient) -> None:

@@ -13,7 +13,7 @@ from anabranch.dag.decoding import Fault, Finish, Tag, Usage
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
-from anabranch.workers.replica.segmenter import Segmenter
+from anabranch.workers.replica.segmenter import SEGMENTS, Segmenter
 
 KEY = Key(job=JobId("job"), branch=BranchId("0"), segment=3)
 
@@ -57,6 +57,15 @@ def test_without_a_grammar_all_is_one_segment(segments_of: SegmentsOf) -> None:
     assert (end.key, end.segment) == (KEY, 3)
     assert (end.decoded.text, end.decoded.finish, end.decoded.open) == ("a <halt> b", Finish.EOS, False)
     assert end.decoded.usage == Usage(prompt_tokens=7, cached_tokens=2, completion_tokens=3)
+
+
+def test_tags_beyond_all_measure_are_text_but_one_that_stops(segments_of: SegmentsOf) -> None:
+    text = "<go>x</go>" * (2 * SEGMENTS)
+    found = ends(cut(segments_of(), chunks_of([text, "<halt>", " never read"])))
+
+    assert len(found) == SEGMENTS
+    assert "".join(end.decoded.text for end in found) == text + "<halt>"
+    assert found[-1].decoded.tag == Tag(kind="halt")
 
 
 def test_a_closed_tag_ends_a_segment_and_the_stream_goes_on(segments_of: SegmentsOf) -> None:
