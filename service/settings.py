@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -19,9 +20,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from anabranch.dag.limits import Limits
+from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.workers.engines.factory import ENGINES, EngineSettings
 
 PREFIX = "ANABRANCH_"
@@ -198,6 +200,7 @@ def read_settings(**overrides: Any) -> Settings:
     """
     links = find_service_links(os.environ)
     _refuse_unknown(os.environ.keys() - links)
+    _refuse_bad_json(os.environ)
     said = {name: value for name, value in overrides.items() if value is not None}
     if f"{PREFIX}PORT" in links:
         said.setdefault("port", Settings.model_fields["port"].default)
@@ -205,8 +208,22 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**said)
     except ValidationError as error:
         raise BadSettings("; ".join(_told(fault) for fault in error.errors())) from error
-    except ValueError as error:  # a variable that should be JSON is not
-        raise BadSettings(str(error)) from error
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"{PREFIX}{field[1].upper()}" if field else "a setting"
+        raise BadSettings(f"{name} is written as JSON, and this is none: {error.__cause__}") from error
+
+
+def _refuse_bad_json(environment: Mapping[str, str]) -> None:
+    """What is JSON is read within the bound that every door has."""
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and value.lstrip()[:1] in {"{", "["}:
+            try:
+                read_json(value)
+            except json.JSONDecodeError as error:
+                raise BadSettings(f"{name} is written as JSON, and this is none: {error}") from error
+            except BadJson as error:
+                raise BadSettings(f"{name}: {error}") from error
 
 
 def find_service_links(environment: Mapping[str, str]) -> set[str]:
@@ -246,9 +263,10 @@ def _hint(name: str, known: Collection[str]) -> str:
 
 
 def _told(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    hint = f"; {LINK_HINT}" if where == "port" and "://" in str(fault["input"]) else ""
-    return f"{PREFIX}{where.upper()}: {_words(fault)}{hint}" if where else _words(fault)
+    name, *inner = (str(part) for part in fault["loc"]) if fault["loc"] else ("",)
+    where = ".".join([name.upper(), *inner])
+    hint = f"; {LINK_HINT}" if name == "port" and "://" in str(fault["input"]) else ""
+    return f"{PREFIX}{where}: {_words(fault)}{hint}" if where else _words(fault)
 
 
 def _option_told(fault: Any) -> str:

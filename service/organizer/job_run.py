@@ -110,8 +110,7 @@ class JobRun:
             self._let_go()
 
     def _compute(self, fact: Fact) -> list[Step]:
-        """What follows from this fact, and from others that have come: at most FACTS, so that other jobs get their
-        turn."""
+        """What follows from this fact, and from others that have come: at most FACTS."""
         with self._context.computing():
             steps = [fact(self._interpreter)]
             while len(steps) < FACTS and not self._inbox.empty():

@@ -193,3 +193,25 @@ def test_an_engine_that_cannot_be_is_refused_in_one_sentence(
         read_settings()
     assert "ANABRANCH_ENGINE_OPTIONS" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("ANABRANCH_PRICES", "{", "ANABRANCH_PRICES is written as JSON, and this is none: Expecting"),
+        (
+            "ANABRANCH_ALLOWED_HOSTS",
+            "foo",
+            "ANABRANCH_ALLOWED_HOSTS is written as JSON, and this is none: Expecting",
+        ),
+        ("ANABRANCH_PRICES", "[" * 100_000, "ANABRANCH_PRICES: it is nested deeper than 64 levels"),
+        ("ANABRANCH_TOOLS", '{"a": "b:c", "a": "b:d"}', "ANABRANCH_TOOLS: "),
+        ("ANABRANCH_PRICES", '{"*": {"prompt": -1}}', r"ANABRANCH_PRICES\.\*\.prompt: Input should be"),
+    ],
+)
+def test_json_that_cannot_be_read_is_told_by_the_variables_name(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings, match=f"^{why}"):
+        read_settings()

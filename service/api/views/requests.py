@@ -204,6 +204,8 @@ class DecisionRequest(Sent):
     def _edit_where_it_belongs(self) -> "DecisionRequest":
         if (self.decision == "edit") != (self.edit is not None):
             raise ValueError("an edit goes with the decision edit, and only with that")
+        if self.edit is not None and not self.edit.strip():
+            raise ValueError("an edit says something; to let nothing pass, the decision is reject")
         return self
 
 

@@ -156,7 +156,14 @@ async def test_an_approval_that_does_not_exist(refused: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"decision": "maybe"}, {"decision": "edit"}, {"decision": "approve", "edit": "x"}, {"decision": 1}],
+    [
+        {},
+        {"decision": "maybe"},
+        {"decision": "edit"},
+        {"decision": "edit", "edit": " \n"},
+        {"decision": "approve", "edit": "x"},
+        {"decision": 1},
+    ],
 )
 async def test_a_decision_must_be_one(body: dict[str, Any], refused: Any) -> None:
     await refused(422, "POST", "/v1/approvals/x", json=body)
