@@ -154,7 +154,7 @@ async def test_a_connection_that_the_server_ends_costs_an_append_nothing(
     )
     async with Store(postgres_url) as store, Store(postgres_url) as operator:
         claim = await claimed(store)
-        await operator._database.read(lambda connection: connection.execute(end_others).all())
+        await operator.database.read(lambda connection: connection.execute(end_others).all())
         (record,) = await store.journal.append(claim.job, claim.epoch, thoughts(1))
         assert record.seq == 3
 
