@@ -20,6 +20,7 @@ from anabranch.service.api.live.following import await_end, batches
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.views.chat import (
     Envelope,
+    answer_tokens,
     chunk_json,
     completion_json,
     finish_reason,
@@ -65,7 +66,8 @@ class ChatWait:
         if job.answer is None:
             status, failure = failure_json(job)
             return JSONResponse(failure, status, headers | NO_RETRY)
-        return JSONResponse(completion_json(self._envelope, job), headers=headers)
+        completion = completion_json(self._envelope, job, await self._answer_tokens(job))
+        return JSONResponse(completion, headers=headers)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
         """What the branches do, as reasoning; then the answer, as content."""
@@ -80,15 +82,16 @@ class ChatWait:
                 # This generator may be being thrown away: then whatever is still to be done, others must do.
                 if not follower.ended:
                     _run_apart(self._leave_if_gone(request))
-        for chunk in self._end(await self._read()):
+        job = await self._read()
+        for chunk in self._end(job, await self._answer_tokens(job)):
             yield chunk
 
-    def _end(self, job: JobView) -> list[bytes]:
+    def _end(self, job: JobView, of_answer: int) -> list[bytes]:
         if job.answer is None:
             return [_data(failure_json(job)[1]), DONE]
         chunks = [self._chunk({"content": job.answer.text}), self._chunk({}, finish_reason(job))]
         if self._asked.include_usage:
-            chunks.append(_data(usage_chunk_json(self._envelope, job)))
+            chunks.append(_data(usage_chunk_json(self._envelope, job, of_answer)))
         return [*chunks, DONE]
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
@@ -103,6 +106,9 @@ class ChatWait:
 
     async def _read(self) -> JobView:
         return job_view(await self._deps.store.jobs.get(self._job))
+
+    async def _answer_tokens(self, job: JobView) -> int:
+        return answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
 
     async def _leave_if_gone(self, request: Request) -> bool:
         """Whether it was the client that went, and not this server."""

@@ -1,11 +1,14 @@
 """Writes OpenAI's shapes, as far as a job has something to put into them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from anabranch.dag.decoding import Usage
+from anabranch.dag.ids import TRUNK
 from anabranch.service.api.views.chat_request import PREFIX
 from anabranch.service.api.views.job import JobView, UsageView
+from anabranch.service.store.rows import BranchRow
 
 CHUNK = "chat.completion.chunk"
 
@@ -31,12 +34,14 @@ class Envelope:
         return told | content
 
 
-def completion_json(envelope: Envelope, job: JobView) -> Json:
+def completion_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
     """The answer of a succeeded job as a chat completion."""
     assert job.answer is not None
     message = {"role": "assistant", "content": job.answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason(job), "logprobs": None}
-    return envelope.around("chat.completion", {"choices": [choice], "usage": usage_json(job.usage)})
+    return envelope.around(
+        "chat.completion", {"choices": [choice], "usage": usage_json(job.usage, of_answer)}
+    )
 
 
 def chunk_json(
@@ -48,8 +53,8 @@ def chunk_json(
     return envelope.around(CHUNK, {"choices": [choice]} | told)
 
 
-def usage_chunk_json(envelope: Envelope, job: JobView) -> Json:
-    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job.usage)})
+def usage_chunk_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
+    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job.usage, of_answer)})
 
 
 def finish_reason(job: JobView) -> str:
@@ -58,8 +63,26 @@ def finish_reason(job: JobView) -> str:
     return "length" if answer is not None and (answer.truncated or answer.forced) else "stop"
 
 
-def usage_json(usage: Counts) -> Json:
+def answer_tokens(job: JobView, branches: Iterable[BranchRow]) -> int:
+    """Tokens of the branches whose whole text stands in the answer, each text once. Of an answer that was found within
+    a text (a vote's) nothing is its own; the trunk's tokens are, where it alone is the source."""
+    if job.answer is None:
+        return 0
+    sources = set(job.answer.sources)
+    own: dict[str, int] = {}
+    for row in branches:
+        value = (row.value or "").strip()
+        alone = row.branch != TRUNK or sources == {TRUNK}
+        if row.branch in sources and alone and value and value in job.answer.text:
+            own.setdefault(value, row.usage.completion_tokens)
+    return sum(own.values())
+
+
+def usage_json(usage: Counts, of_answer: int | None = None) -> Json:
+    """What all branches cost; with `of_answer`, how much of it is not the answer's own text."""
+    details = {} if of_answer is None else {"reasoning_tokens": usage.completion_tokens - of_answer}
     return {
+        "completion_tokens_details": details,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
