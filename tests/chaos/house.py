@@ -9,16 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import CALM, USUAL, Disk, Meter, Odds, Process, Wire, store_of
-from tests.chaos.virtual import run_virtually, unix_now
-from tests.chaos.wishes import PlainChecks, script, wishes
+from tests.chaos.faults import CALM, USUAL, Disk, Meter, Odds, Process, store_of
+from tests.chaos.living import LEASE, Living, begin
+from tests.chaos.virtual import run_virtually
+from tests.chaos.wishes import script, wishes
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
 from anabranch.service.organizer.guardian import report_loss
-from anabranch.service.organizer.loop import Organizer
-from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, StoreAway
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.sql import schema
@@ -26,7 +25,6 @@ from anabranch.service.store.store import Store
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.pool.local import LocalPool
 
-LEASE = 2.0
 PATIENCE = 900.0
 """Virtual seconds after which a job that has not ended is lost."""
 
@@ -56,7 +54,7 @@ class House:
         self._dice = random.Random(seed)
         self._wanted, self._organizers = jobs, organizers
         self.tally = tally
-        self._living: dict[str, tuple[Process, Organizer, Wire, asyncio.Task[None]]] = {}
+        self._living: dict[str, Living] = {}
         self._born = 0
         self._away = asyncio.Event()
         self._errands: set[asyncio.Task[Any]] = set()
@@ -92,36 +90,19 @@ class House:
         name = f"organizer {self._born}"
         calm = self.tally.deaths >= self._most_deaths
         process = self._process(name, replace(self._odds, death=0.0) if calm else self._odds)
-        store = store_of(self._disk, process)
-        wire = Wire(self._pool, process, self.tally.meter)
-        traces = Traces(store, "scripted")
-        organizer = Organizer(
-            store,
-            wire,
-            PlainChecks(),
-            traces,
-            name=name,
-            lease_seconds=LEASE,
-            now=unix_now,  # type: ignore[arg-type]
-        )
-        task = asyncio.create_task(organizer.run(), name=name)
-        self._living[name] = (process, organizer, wire, task)
+        self._living[name] = begin(process, self._disk, self._pool, self.tally.meter)
 
     def _bury(self, process: Process) -> None:
-        """It is gone between two instructions: nothing is handed over, nothing is said."""
         self.tally.deaths += 1
         self._errand(self._burial(process))
 
     async def _burial(self, process: Process) -> None:
-        _, organizer, wire, task = self._living.pop(process.name)
-        computed = organizer._mark.read()  # nothing, always: processes die here between two steps
+        living = self._living.pop(process.name)
+        computed = living.organizer._mark.read()  # nothing, always: processes die here between two steps
         self.tally.commits += process.commits
-        working = [task, *(held.task for held in organizer._held.values() if held.task is not None)]
-        for each in working:
-            each.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
+        await living.stop_work()
         await asyncio.sleep(self._dice.random())
-        wire.hang_up()
+        living.wire.hang_up()
         if self._dice.random() < 0.5:  # else its machine was lost, and its guardian too
             with suppress(StoreAway):
                 guardian = store_of(self._disk, self._process("guardian", CALM))
@@ -138,21 +119,21 @@ class House:
         """All that still lives drains; then nothing may be left."""
         self._odds = CALM
         self._away.clear()
-        for process, *_ in self._living.values():
-            process.odds = CALM
-            process.running.set()
+        for living in self._living.values():
+            living.process.odds = CALM
+            living.process.running.set()
         await self._bury_all()
         while self._living:
-            name, (process, organizer, _, task) = next(iter(self._living.items()))
-            await organizer.drain()
-            await asyncio.wait({task})
+            name, living = next(iter(self._living.items()))
+            await living.organizer.drain()
+            await asyncio.wait({living.task})
             await self._bury_all()
             if self._living.pop(
                 name, None
             ):  # else a commit that was under way was its last; its heir is next
-                task.result()
-                self.tally.commits += process.commits
-                await organizer._store.close()
+                living.task.result()
+                self.tally.commits += living.process.commits
+                await living.store.close()
         await self._pool.close()
 
     async def _bury_all(self) -> None:
@@ -168,14 +149,15 @@ class House:
             if not self._living or self.tally.deaths >= self._most_deaths:
                 continue
             name = self._dice.choice(sorted(self._living))
-            process, organizer, _, task = self._living[name]
+            living = self._living[name]
+            process = living.process
             match self._dice.randrange(8):
                 case 0 | 1 | 2:
                     process.die()
                 case 3 | 4 if process.running.is_set():
                     self._errand(self._pause(process))
                 case 5 if process.running.is_set():
-                    self._errand(self._replace(process, organizer, task))
+                    self._errand(self._replace(living))
                 case 6:
                     await self._outage()
                 case _:
@@ -187,11 +169,10 @@ class House:
         await asyncio.sleep(self._dice.expovariate(1 / LEASE))
         process.running.set()
 
-    async def _replace(self, process: Process, organizer: Organizer, task: asyncio.Task[None]) -> None:
+    async def _replace(self, living: Living) -> None:
         """A rolling restart: it drains, unless it dies of it."""
-        await asyncio.wait(
-            {asyncio.create_task(organizer.drain()), task}, return_when=asyncio.FIRST_COMPLETED
-        )
+        process, draining = living.process, asyncio.create_task(living.organizer.drain())
+        await asyncio.wait({draining, living.task}, return_when=asyncio.FIRST_COMPLETED)
         if process.alive and self._living.pop(process.name, None):
             self.tally.hand_overs += 1
             self.tally.commits += process.commits

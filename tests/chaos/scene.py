@@ -5,45 +5,18 @@ import random
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import CALM, Disk, Meter, Process, Wire, store_of
-from tests.chaos.house import LEASE
-from tests.chaos.virtual import run_virtually, unix_now
-from tests.chaos.wishes import PlainChecks
+from tests.chaos.faults import CALM, Disk, Meter, Process, store_of
+from tests.chaos.living import Living, begin
+from tests.chaos.virtual import run_virtually
 from tests.clients import Client
 
-from anabranch.service.organizer.loop import Organizer
-from anabranch.service.organizer.traces import Traces
 from anabranch.workers.engines.script import Line, Script
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
-
-
-@dataclass(slots=True)
-class Living:
-    """An organizer and the process that it is in."""
-
-    process: Process
-    organizer: Organizer
-    wire: Wire
-    task: asyncio.Task[None]
-
-    async def die(self) -> None:
-        """kill -9: nothing is handed over, nothing is said."""
-        self.process.die()
-        tasks = [self.task, *(held.task for held in self.organizer._held.values() if held.task is not None)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.wire.hang_up()
-
-    async def drain(self) -> None:
-        await self.organizer.drain()
-        await self.task
 
 
 class Scene(Client):
@@ -66,13 +39,7 @@ class Scene(Client):
         return Process(name=name, dice=random.Random(name), odds=CALM, store_away=self.away)
 
     def start(self, name: str) -> Living:
-        process = self._process(name)
-        store, wire = store_of(self.disk, process), Wire(self.pool, process, self.meter)
-        traces = Traces(store, "scripted")
-        checks: Any = PlainChecks()
-        organizer = Organizer(store, wire, checks, traces, name=name, lease_seconds=LEASE, now=unix_now)
-        task = asyncio.create_task(organizer.run())
-        self._living.append(living := Living(process, organizer, wire, task))
+        self._living.append(living := begin(self._process(name), self.disk, self.pool, self.meter))
         return living
 
     async def close(self) -> None:

@@ -5,8 +5,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.chaos.house import LEASE
-from tests.chaos.scene import Living, Scene, play
+from tests.chaos.living import LEASE, Living
+from tests.chaos.scene import Scene, play
 
 from anabranch.dag import actions as a
 from anabranch.dag.job import Problem
