@@ -74,6 +74,16 @@ describe("a journal folded into a graph", () => {
     expect(story.graph.approvals[0]).toMatchObject({ decision: "approve", by: "ada" });
   });
 
+  it("waits for nobody's word on a branch that was cancelled", () => {
+    const story = new Story()
+      .write("BranchForked", "0", { child: "0.1", role: "worker" })
+      .write("ApprovalRequested", "0.1", { approval: 1, gate: "fork", subject: "Fork?" });
+    expect(story.graph.branches.get("0.1")!.status).toBe("waiting");
+    story.at(60).write("BranchCancelled", "0.1", { reason: "pruned", withdrawn: [1] });
+    expect(story.graph.status).toBe("running");
+    expect(story.graph.approvals[0]!.to).not.toBeNull();
+  });
+
   it("gives the same graph event by event as in one go, and skips what it has", () => {
     const { events } = forkJoin({ "0.1": 100, "0.2": 300, "0.3": 200 });
     const graph = emptyGraph("job");
