@@ -87,6 +87,8 @@ ILLEGAL = {
         e.JobSucceeded(),
     ),
     "a second answer": ((e.AnswerCommitted(text="x"),), e.AnswerCommitted(text="y")),
+    "an answer that a child gives": ((forked("0.1"),), e.AnswerCommitted(branch=BranchId("0.1"), text="x")),
+    "an answer after the trunk has ended": ((returned(),), e.AnswerCommitted(text="x")),
     "a fork after the answer": ((e.AnswerCommitted(text="x"),), forked("0.1")),
     "a decision about nothing": ((), e.ApprovalDecided(approval=1, decision=e.Choice.APPROVE)),
     "a retry out of turn": ((), e.BranchRetried(attempt=3, cause="c")),
@@ -287,3 +289,14 @@ def test_a_failure_tells_its_cause_by_itself_and_in_words() -> None:
     told = e.BranchFailed(branch=BranchId("0.1"), cause=Cause.PROMPT_TOO_LONG, detail="9 of 8")
     result = after(forked("0.1"), told).branches[BranchId("0.1")].result()
     assert (result.failed_by, result.cause) == (Cause.PROMPT_TOO_LONG, "prompt-too-long: 9 of 8")
+
+
+def test_a_branch_is_cut_while_its_last_segment_ended_at_a_limit() -> None:
+    state = after(started())
+    assert not state.branches[BranchId("0")].cut
+    cut = Decoded(text="w", finish=Finish.LENGTH)
+    apply(state, e.SegmentFinished(segment=1, attempt=1, decoded=cut))
+    assert state.branches[BranchId("0")].cut
+    apply(state, started(segment=2))
+    apply(state, finished(segment=2))
+    assert not state.branches[BranchId("0")].cut

@@ -8,7 +8,12 @@ from tests.dag.journals import answer, check, of_kind
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag.job import Budget, Problem
+from anabranch.dag.commands import Abort
+from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.ids import TRUNK, child_of
+from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.job import Budget, JobSpec, Problem
+from anabranch.dag.text import say
 
 
 def inner() -> a.Policy:
@@ -42,3 +47,31 @@ def test_a_seed_is_31_bits_of_a_digest_of_the_jobs_seed_and_the_branch(simulate:
         digest = hashlib.sha256(f"{seed}/{event.branch}".encode()).hexdigest()
         assert event.seed == int(digest[:8], 16) // 2
     assert len({event.seed for event in of_kind(simulation, e.SegmentStarted)}) == 3
+
+
+def test_a_merge_is_told_with_what_it_reads(simulate: Simulate) -> None:
+    def two_into_one(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(a.Thought(label="one"), a.Thought(label="two")))
+        merged: a.Forked = yield a.Merge(merged=forked.branches, child=a.Thought(label="both"))
+        joined: a.Joined = yield a.Join(targets=merged.branches)
+        return a.Answer(text=joined.results[0].value)
+
+    simulation = simulate(two_into_one, {"0.1": "one", "0.2": "two", "0.3": "both"})
+    [merged] = of_kind(simulation, e.BranchesMerged)
+    assert (merged.branch, merged.into, merged.merged) == ("0", "0.3", ("0.1", "0.2"))
+    assert answer(simulation).text == "both"
+    check(simulation)
+
+
+def test_only_a_decode_that_runs_is_aborted() -> None:
+    """Of two samples one has ended: the engine is told to stop the other alone."""
+    interpreter = Interpreter()
+    spec = JobSpec(messages=(say("user", "q"),), policy="self-consistency", params={"n": 2, "stop": "all"})
+    interpreter.feed(e.JobSubmitted(spec=spec, policy_version="v"))
+    interpreter.feed(e.JobClaimed(owner="o", attempt=1))
+    ended = Decoded(text="7", finish=Finish.EOS)
+    step = interpreter.feed(e.SegmentFinished(branch=child_of(TRUNK, 1), segment=1, attempt=1, decoded=ended))
+    assert not [command for command in step.commands if isinstance(command, Abort)]
+    step = interpreter.feed(e.BranchCancelled(branch=TRUNK, reason="enough"))
+    aborted = [command.branch for command in step.commands if isinstance(command, Abort)]
+    assert aborted == [child_of(TRUNK, 2)]

@@ -1,0 +1,43 @@
+"""Checkpoints: the last one of each branch, of one job alone, gone when it is told."""
+
+from tests.service.store.scenes import claimed
+
+from anabranch.dag.ids import BranchId
+from anabranch.service.store.rows import Checkpoint
+from anabranch.service.store.store import Store
+
+A, B = BranchId("0.1"), BranchId("0.2")
+
+
+def checkpoint(branch: BranchId, text: str, segment: int = 1, attempt: int = 1) -> Checkpoint:
+    return Checkpoint(branch=branch, segment=segment, attempt=attempt, text=text, tokens=len(text.split()))
+
+
+async def test_a_branch_has_its_last_checkpoint(store: Store, other_store: Store) -> None:
+    job = (await claimed(store)).job
+    await store.checkpoints.save(job, [checkpoint(A, "one"), checkpoint(B, "two")])
+    later = checkpoint(A, "one more", segment=2, attempt=3)
+    await store.checkpoints.save(job, [later])
+    assert await other_store.checkpoints.read(job) == {A: later, B: checkpoint(B, "two")}
+
+
+async def test_nothing_to_save_is_nothing_done(store: Store) -> None:
+    job = (await claimed(store)).job
+    await store.checkpoints.save(job, [])
+    assert await store.checkpoints.read(job) == {}
+
+
+async def test_jobs_do_not_share_checkpoints(store: Store) -> None:
+    mine, other = (await claimed(store)).job, (await claimed(store)).job
+    await store.checkpoints.save(mine, [checkpoint(A, "mine")])
+    await store.checkpoints.save(other, [checkpoint(A, "other")])
+    await store.checkpoints.delete(mine)
+    assert await store.checkpoints.read(mine) == {}
+    assert await store.checkpoints.read(other) == {A: checkpoint(A, "other")}
+
+
+async def test_only_the_branches_that_are_named_lose_theirs(store: Store) -> None:
+    job = (await claimed(store)).job
+    await store.checkpoints.save(job, [checkpoint(A, "one"), checkpoint(B, "two")])
+    await store.checkpoints.delete(job, [A])
+    assert (await store.checkpoints.read(job)).keys() == {B}
