@@ -181,11 +181,11 @@ def tell(room: Room) -> int:
     """Prints each mutant that lived, and how many of each file; 1 if there is one."""
     with sqlite3.connect(room.copy / "session.sqlite") as session:
         outcomes = session.execute(
-            "SELECT module_path, start_pos_row, definition_name, test_outcome, diff FROM work_results "
-            "JOIN mutation_specs USING (job_id) WHERE test_outcome IS NOT NULL ORDER BY 1, 2"
+            "SELECT module_path, start_pos_row, definition_name, test_outcome, output = 'timeout', diff "
+            "FROM work_results JOIN mutation_specs USING (job_id) WHERE test_outcome IS NOT NULL ORDER BY 1, 2"
         ).fetchall()
     tried, lived = Counter[str](), Counter[str]()
-    for path, row, function, outcome, diff in outcomes:
+    for path, row, function, outcome, _, diff in outcomes:
         tried[path] += 1
         if outcome == "SURVIVED":
             lived[path] += 1
@@ -193,8 +193,9 @@ def tell(room: Room) -> int:
             print(f"{path}:{row} {function or ''}", *changed, sep="\n  ")
     for path in tried:
         print(f"{path}: {lived[path]} of {tried[path]} mutants lived")
-    share = f", one of {room.sample} that there are" if room.sample > 1 else ""
-    print(f"{room.code}: {lived.total()} of {tried.total()} mutants lived{share}")
+    late = sum(bool(each[4]) for each in outcomes)
+    share = f"; of {room.sample} that there are one was tried" if room.sample > 1 else ""
+    print(f"{room.code}: {lived.total()} of {tried.total()} lived, {late} ran out of time{share}")
     return 1 if lived else 0
 
 

@@ -51,7 +51,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
             policy = "under-test"
         fields = {
             name: rest.pop(name)
-            for name in ("params", "approvals", "seed", "raw", "messages", "answer_format")
+            for name in ("params", "approvals", "seed", "raw", "messages", "answer_format", "model")
             if name in rest
         }
         fields.setdefault("messages", (say("user", rest.pop("question", "What is due?")),))

@@ -8,7 +8,7 @@ from tests.dag.journals import answer, check, of_kind
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
-from anabranch.dag.commands import Abort
+from anabranch.dag.commands import Abort, Decode
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import TRUNK, child_of
 from anabranch.dag.interpreter import Interpreter
@@ -61,6 +61,34 @@ def test_a_merge_is_told_with_what_it_reads(simulate: Simulate) -> None:
     assert (merged.branch, merged.into, merged.merged) == ("0", "0.3", ("0.1", "0.2"))
     assert answer(simulation).text == "both"
     check(simulation)
+
+
+def test_a_merge_that_a_person_rejects_has_no_child(simulate: Simulate) -> None:
+    def merges(problem: Problem) -> a.Policy:
+        merged: a.Forked = yield a.Merge(merged=(), child=a.Thought(label="both"))
+        return a.Answer(text=f"{merged.ids} {merged.rejected}")
+
+    def reject(asked: e.ApprovalRequested) -> e.ApprovalDecided:
+        return e.ApprovalDecided(approval=asked.approval, decision=e.Choice.REJECT)
+
+    simulation = simulate(merges, {}, approvals=("fork",), decide=reject)
+    assert answer(simulation).text == "(None,) approval"
+
+
+def test_a_branch_decodes_with_its_own_model_or_else_with_the_jobs(simulate: Simulate) -> None:
+    def two(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(a.Thought(model="small"), a.Thought()))
+        yield a.Join(targets=forked.branches)
+        return a.Answer(text="done")
+
+    models: dict[str, str | None] = {}
+
+    def write(decode: Decode) -> str:
+        models[decode.branch] = decode.model
+        return "w"
+
+    simulate(two, write, model="large")
+    assert models == {"0.1": "small", "0.2": "large"}
 
 
 def test_only_a_decode_that_runs_is_aborted() -> None:

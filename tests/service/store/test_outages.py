@@ -236,6 +236,28 @@ async def test_patience_with_a_locked_file_ends_and_nothing_is_written(
         assert (await store.journal.append(claim.job, claim.epoch, thoughts(1)))[0].seq == 3
 
 
+async def test_an_append_whose_commit_was_done_but_not_told_is_not_written_again(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Store(sqlite_url) as store:
+        claim = await claimed(store)
+        write, lost = store.database.write, False
+
+        async def losing_one_reply(work: Work[Any]) -> Any:
+            nonlocal lost
+            done = await write(work)
+            if not lost:
+                lost = True
+                raise StoreAway(ConnectionError("the reply was lost"))
+            return done
+
+        monkeypatch.setattr(store.database, "write", losing_one_reply)
+        records = await store.journal.append(claim.job, claim.epoch, [*forked(1), *thoughts(2)])
+        assert lost
+        assert (await store.journal.read(claim.job))[2:] == records
+        assert (await store.maintenance.audit(claim.job)).sound
+
+
 async def test_a_commit_on_sqlite_is_on_the_disk_when_it_returns(sqlite_url: str) -> None:
     async with Store(sqlite_url) as store:
 

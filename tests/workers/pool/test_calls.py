@@ -11,7 +11,7 @@ from tests.workers.conftest import RequestFor
 from tests.workers.pool.scenes import PLACES, Scene, play
 
 from anabranch.dag.decoding import Decoded, Fault, Finish
-from anabranch.workers.messages import Key, Message, SegmentDone
+from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.serve import SILENCE_SECONDS, SUSPECT_SECONDS
 
 SOON = 0.01
@@ -114,6 +114,36 @@ def test_a_call_that_breaks_leaves_each_decode_its_fault_and_its_text(
         assert fault is not None
         assert (fault.cause, detail in fault.detail) == (cause, True)
         assert scene.pool.load().decoding == 0
+
+    play(request_for, story)
+
+
+def test_a_call_that_breaks_ends_the_segment_that_was_open(request_for: RequestFor) -> None:
+    async def story(scene: Scene) -> None:
+        request = scene.start()
+        await asyncio.sleep(SOON)
+        [stream] = scene.serve.streams
+        first = Decoded(text="one", finish=Finish.TAG, open=True)
+        stream.say(SegmentDone(key=request.key, segment=0, decoded=first))
+        stream.say(TextPiece(key=request.key, segment=1, offset=0, text="two", tokens=1))
+        stream.break_off(RayActorError())
+        await asyncio.sleep(SOON)
+        assert [(done.segment, done.decoded.text) for done in scene.listener.segments()] == [
+            (0, "one"),
+            (1, "two"),
+        ]
+
+    play(request_for, story)
+
+
+def test_a_replica_that_does_its_work_goes_on_getting_it(request_for: RequestFor) -> None:
+    async def story(scene: Scene) -> None:
+        for number in range(1, 4):
+            request = scene.start(f"0.{number}", affinity="prefix")
+            await asyncio.sleep(SOON)
+            scene.serve.streams[-1].end(request)
+            await asyncio.sleep(SOON)
+        assert len({stream.replica for stream in scene.serve.streams}) == 1
 
     play(request_for, story)
 

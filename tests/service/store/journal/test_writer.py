@@ -224,3 +224,16 @@ async def test_submitted_jobs_are_not_for_those_who_did_not_claim_them(store: St
     await store.queue.claim("somebody", 30.0, 1)
     with pytest.raises(Fenced):
         await store.journal.append(job.id, 0, [thought("mine?")])
+
+
+async def test_what_is_new_in_many_journals_is_read_at_once_by_job_and_seq(store: Store) -> None:
+    claims = [await claimed(store) for _ in range(3)]
+    first, second, ignored = claims
+    for claim in claims:
+        await store.journal.append(claim.job, claim.epoch, [thought(1), thought(2)])
+    new = await store.journal.read_many({first.job: 3, second.job: 2, JobId("none"): 0})
+    assert [(record.job, record.seq) for record in new] == sorted(
+        [(first.job, 4), (second.job, 3), (second.job, 4)]
+    )
+    assert ignored.job not in {record.job for record in new}
+    assert await store.journal.read_many({}) == []
