@@ -73,7 +73,7 @@ def main(name: str) -> int:
         return 2
     if not TOOL.exists():
         run(ROOT, sys.executable, "-m", "venv", TOOL.parent)
-        run(ROOT, TOOL / "pip", "install", "-q", settings["tool"])
+        run(ROOT, TOOL / "pip", "install", "-qq", settings["tool"])
     for room in wanted:
         try_mutants(room, settings)
     return max([tell(room) for room in wanted])
