@@ -39,7 +39,9 @@ from anabranch.service.api.views.requests import (
 )
 
 PREFIX = "anabranch/"
-TOOLS = "no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text"
+TOOLS = (
+    "no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'"
+)
 LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
 SAMPLE = "say it with temperature and top_p"
 
