@@ -145,10 +145,10 @@ export interface ChatRequest {
   prediction?: null;
   /** Any other value is refused: put what was found on the web into the messages. */
   web_search_options?: null;
-  /** Any other value is refused: no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text. */
+  /** Any other value is refused: no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'. */
   tool_choice?: "none" | "auto" | null;
   tools?: Record<string, unknown>[] | null;
-  /** Any other value is refused: no policy calls tools; leave this out, or send tool_choice: 'none' and act on the answer's text. */
+  /** Any other value is refused: no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'. */
   function_call?: "none" | "auto" | null;
   functions?: Record<string, unknown>[] | null;
 }
