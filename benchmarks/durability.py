@@ -68,7 +68,7 @@ async def ours(url: str, kind: str, rounds: int, figures: Figures) -> None:
             PlainChecks(),
             Traces(store, "scripted"),
             name="bench",
-            lease_seconds=4.0,  # type: ignore[arg-type]
+            lease_seconds=4.0,
         )
         working = asyncio.create_task(organizer.run())
         database = Database(url)

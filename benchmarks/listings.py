@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -69,7 +70,7 @@ async def main(count: int, url: str) -> None:
         began = time.perf_counter()
         for start in range(0, count, BATCH):
             rows = [_ended(number, count) for number in range(start, min(start + BATCH, count))]
-            await store.database.write(lambda connection, rows=rows: connection.execute(insert(jobs), rows))
+            await store.database.write(partial(Connection.execute, statement=insert(jobs), parameters=rows))
         await store.database.migrate(_analyze)
         print(f"{count:,} ended jobs, written in {time.perf_counter() - began:.0f} s")
         deps = Dependencies(

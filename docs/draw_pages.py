@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 from tests.browser.conftest import FLAGS
 from tests.browser.house import house
 from tests.browser.showroom import ENDED, showroom
@@ -20,7 +20,7 @@ GATED = {
     "policy": {"name": "plan"},
     "approvals": ["plan", "answer"],
 }
-SIZE = {"width": 1280, "height": 800}
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 
 
 def main() -> None:

@@ -77,7 +77,8 @@ def vote(sim: Simulation, n: int = 8, straggler: int = 0) -> Process:
     answers = {
         branch: "21" if sim.random.random() < 0.7 else str(sim.random.randint(18, 30)) for branch in samples
     }
-    pending, seen = list(samples), []
+    pending = list(samples)
+    seen: list[str] = []
     while pending and (straggler or len(seen) <= n * 3 // 4):
         (first,) = yield Join(branch="0", targets=tuple(pending), need=1)
         pending.remove(first)
@@ -221,7 +222,8 @@ def forest(sim: Simulation, nodes: int) -> Process:
         yield Join(branch=branch, targets=twigs)
         yield from line_of_thought(sim, branch, [sim.random.randint(20, 90)], 900)
 
-    made, last = 0, ()
+    made = 0
+    last: tuple[str, ...] = ()
     while made < nodes - 30:
         yield Decode(branch="0", tokens=sim.random.randint(40, 160), prompt=500, text=prose(sim.random, 20))
         width = min(sim.random.choice((3, 5, 9, 24, 60)), max(3, (nodes - made) // 4))

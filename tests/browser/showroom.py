@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from tests.browser.house import house
-from tests.browser.journals import STORIES, Event, journal
+from tests.browser.journals import STORIES, journal
+from tests.browser.simulated import Event
 
 from anabranch.workers.engines.script import Line, reckon
 from anabranch.workers.messages import DecodeRequest

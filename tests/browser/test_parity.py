@@ -18,6 +18,7 @@ from tests.service.store.journals import journal as any_journal
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph, build
 from anabranch.dag.analysis.metrics import critical_by_seconds, critical_by_tokens, metrics_of
+from anabranch.dag.ids import JobId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
@@ -72,7 +73,7 @@ def at_random(seed: int) -> Iterator[dict[str, Any]]:
     happened = [event for event in happened if not isinstance(event, e.BranchesMerged)]
     for seq, event in enumerate(happened, start=1):
         at += timedelta(milliseconds=random.randrange(500))
-        yield as_json(e.Record(job="j", seq=seq, epoch=1, at=at, event=event, prev_hash="", hash=""))
+        yield as_json(e.Record(job=JobId("j"), seq=seq, epoch=1, at=at, event=event, prev_hash="", hash=""))
 
 
 def as_json(record: e.Record) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def fold(events: Sent) -> tuple[JobState, ReasoningGraph]:
         apply(state, decoded)
         at = datetime.fromisoformat(event["at"])
         records.append(
-            e.Record(job="j", seq=event["seq"], epoch=1, at=at, event=decoded, prev_hash="", hash="")
+            e.Record(job=JobId("j"), seq=event["seq"], epoch=1, at=at, event=decoded, prev_hash="", hash="")
         )
     return state, build(records)
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ class House:
                 idempotency_key=f"job {number}",
                 body_digest=f"{number}",
             )
-            self.tally.jobs.append((await self._stubbornly(lambda new=new: store.jobs.submit(new))).job.id)
+            self.tally.jobs.append((await self._stubbornly(partial(store.jobs.submit, new))).job.id)
             await asyncio.sleep(self._dice.random())
 
     async def _stubbornly(self, ask: Callable[[], Any]) -> Any:
@@ -220,7 +221,7 @@ class House:
             await asyncio.sleep(0.5)
             with suppress(StoreAway):
                 for gate in await store.jobs.list_approvals("pending"):
-                    decision = self._dice.choice(["approve", "approve", "reject"])
+                    decision: Decision = self._dice.choice(["approve", "approve", "reject"])
                     for _ in range(self._dice.choice([1, 2])):
                         with suppress(AlreadyDecided, ApprovalWithdrawn, JobEnded):
                             await store.jobs.decide_approval(gate.id, decision, by="ada")

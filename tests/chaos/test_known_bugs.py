@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chaos.scene import Scene, play
+from tests.chaos.scene import Scene, is_in_epoch, play
 from tests.chaos.wishes import script
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Fault
+from anabranch.service.store.rows import Claim
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
 
@@ -102,10 +103,11 @@ def test_hatchet_4254_heartbeats_alone_keep_no_job(tmp_path: Path, template: Pat
 
     async def story(scene: Scene) -> None:
         zombie = scene.start("zombie")
-        claim, lost = zombie.organizer._store.queue.claim, []
+        claim = zombie.organizer._store.queue.claim
+        lost: list[Claim] = []
 
-        async def deaf(*args: Any) -> Any:
-            lost.extend(await claim(*args))
+        async def deaf(*args: Any, **rest: Any) -> list[Claim]:
+            lost.extend(await claim(*args, **rest))
             return []
 
         zombie.organizer._store.queue.claim = deaf  # type: ignore[method-assign]
@@ -127,7 +129,8 @@ def test_hatchet_4969_a_stale_attempt_neither_stops_nor_ends_a_retry(tmp_path: P
 
     async def story(scene: Scene) -> None:
         organizer = scene.start("first")
-        start, stale = organizer.wire.start, []
+        start = organizer.wire.start
+        stale: list[SegmentDone] = []
 
         def and_again(requests: Sequence[DecodeRequest], deliver: Any) -> None:
             def heard(message: Message) -> None:
@@ -158,7 +161,7 @@ def test_pydantic_ai_harness_549_what_was_spent_is_counted_once_across_recoverie
         job = await scene.submit("sequential")
         for number in range(3):
             organizer = scene.start(f"organizer {number}")
-            await scene.until(job, lambda row, epoch=number + 1: row.epoch == epoch)
+            await scene.until(job, is_in_epoch(number + 1))
             await asyncio.sleep(3.0)
             await organizer.die()
         scene.start("last")

@@ -90,7 +90,7 @@ def test_organizers_lost_with_their_machines_blame_nobody(tmp_path: Path, templa
         job = await scene.submit("sequential")
         for number in range(3 * LOST_BEFORE_PARKING):
             lost = scene.start(f"lost {number}")
-            await scene.until(job, lambda row, epoch=number + 1: row.epoch == epoch)
+            await scene.until(job, is_in_epoch(number + 1))
             await lost.die()
         scene.start("last")
         row = await scene.ended(job)

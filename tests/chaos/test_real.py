@@ -16,9 +16,11 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "chaos_real.py"
 def test_jobs_outlive_whatever_worked_on_them(store: str) -> None:
     if store == "postgres" and system_binaries() is None:
         pytest.skip("no PostgreSQL on this machine that could be crashed")
-    command = [sys.executable, SCRIPT, "--jobs", "10", "--seconds", "32", "--pause", "4", "--seed", "365"]
-    command += ["--postgres"] if store == "postgres" else []
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    options = ["--jobs", "10", "--seconds", "32", "--pause", "4", "--seed", "365"]
+    options += ["--postgres"] if store == "postgres" else []
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *options], capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert "no promise was broken" in done.stdout
     for killed in ("organizers killed", "PostgreSQL crashed" if store == "postgres" else "Ray's head killed"):

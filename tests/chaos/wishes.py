@@ -3,7 +3,11 @@
 import asyncio
 import json
 import random
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
+from anabranch.dag.actions import Verifier
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, JobSpec, Sampling
 from anabranch.dag.text import say
 from anabranch.workers.engines.script import Line, rendered
@@ -38,15 +42,14 @@ def script(request: DecodeRequest) -> Line:
 
 def wishes(dice: random.Random) -> JobSpec:
     """A job as somebody might want it."""
-    policy, params = dice.choice(
-        [
-            ("sequential", {}),
-            ("self-consistency", {"n": 3}),
-            ("self-consistency", {"n": 5, "stop": "all"}),
-            ("plan", {}),
-            ("async-think", {"assist": "none"}),
-        ]
-    )
+    choices: list[tuple[str, dict[str, Any]]] = [
+        ("sequential", {}),
+        ("self-consistency", {"n": 3}),
+        ("self-consistency", {"n": 5, "stop": "all"}),
+        ("plan", {}),
+        ("async-think", {"assist": "none"}),
+    ]
+    policy, params = dice.choice(choices)
     return JobSpec(
         messages=(say("user", "What is six times seven?"),),
         policy=policy,
@@ -72,3 +75,11 @@ class PlainChecks:
         for index, answer in enumerate(answers):
             groups.setdefault(answer, []).append(index)
         return tuple(map(tuple, groups.values()))
+
+    async def verify(self, verifier: Verifier, values: Mapping[BranchId, str]) -> NoReturn:
+        raise AssertionError(verifier)
+
+    async def run_tool(self, tool: str, arguments: Mapping[str, Any]) -> NoReturn:
+        raise AssertionError(tool)
+
+    async def close(self) -> None: ...

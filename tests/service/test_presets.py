@@ -56,6 +56,9 @@ class Organizers:
     def load(self) -> PoolLoad | None:
         return PoolLoad(replicas=1, decoding=0, capacity=32)
 
+    async def hear_load(self) -> PoolLoad | None:
+        return self.load()
+
 
 Run = Callable[[Mapping[str, Any], Script], Any]
 

@@ -10,6 +10,7 @@ import pytest
 from anabranch.service import app
 from anabranch.service.api.server import CannotListen, bind
 from anabranch.service.settings import Settings
+from anabranch.workers.cluster import environment
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -37,7 +38,7 @@ def test_a_port_that_is_taken_is_noticed_before_ray_starts(
         pytest.fail("Ray was started")
         yield
 
-    monkeypatch.setattr(app.environment, "local_ray", started)
+    monkeypatch.setattr(environment, "local_ray", started)
     with bind(("127.0.0.1", 0)) as taken:
         taken.listen()
         port = taken.getsockname()[1]

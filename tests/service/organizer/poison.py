@@ -26,11 +26,10 @@ LEASE = 1.0
 def poison(problem: Problem, *, how: str = "kills") -> a.Policy:
     """T is one segment."""
     segment: a.Segment = yield a.Think()
-    match how:
-        case "kills":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "holds":
-            "a" in range(10**12)  # noqa: B015 - one call of C, for hours: no thread of this process has a turn
+    if how == "kills":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "holds":
+        object() in range(10**12)  # noqa: B015 - one call of C, for hours: no thread of this process has a turn
     return a.Answer(text=segment.text)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
-from anabranch.dag.ids import JobId
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import Lineage
 from anabranch.dag.journal.replay import replay
 from anabranch.workers.engines.script import Line, Script, rendered
@@ -42,7 +42,9 @@ async def origin_of(house: House, policy: str, script: Script, **params: Any) ->
 
 async def submit_edited(house: House, origin: JobId, branch: str, output: str) -> JobId:
     spec = (await house.store.jobs.get(origin)).spec
-    return await house.submit_spec(replace(spec, lineage=Lineage(job=origin, branch=branch, output=output)))
+    return await house.submit_spec(
+        replace(spec, lineage=Lineage(job=origin, branch=BranchId(branch), output=output))
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ async def test_an_edited_rerun_survives_its_organizer(house: House) -> None:
 async def test_a_rerun_whose_origin_is_gone_says_so(house: House) -> None:
     async with house.organizer(by_plan):
         spec = (await house.store.jobs.get(await house.submit("plan"))).spec
-        lineage = Lineage(job=JobId("0" * 36), branch=B, output="?")
+        lineage = Lineage(job=JobId("0" * 36), branch=BranchId(B), output="?")
         row = await house.ended(await house.submit_spec(replace(spec, lineage=lineage)))
     assert row.error is not None
     assert row.error["type"] == "origin-gone"

@@ -1,6 +1,7 @@
 """Organizers that are paused, drained, cut off from their store, or broken by a job: who writes, and who goes on."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from anabranch.dag.job import Budget
 from anabranch.dag.journal.replay import replay
 from anabranch.service.organizer.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
 from anabranch.service.store.errors import Fenced, StoreAway
+from anabranch.service.store.rows import Claim, JobRow
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -60,7 +62,8 @@ async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise its heartbeats would keep a lease on a job that nobody works on."""
-    release, failed = house.store.queue.release, []
+    release = house.store.queue.release
+    failed: list[tuple[object, ...]] = []
 
     async def fails_first(*args: Any, **rest: Any) -> bool:
         if not failed:
@@ -82,7 +85,8 @@ async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
 async def test_a_claim_whose_answer_was_lost_is_given_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, lost = house.store.queue.claim, []
+    claim = house.store.queue.claim
+    lost: list[Claim] = []
 
     async def loses_first(*args: Any) -> Any:
         claimed = await claim(*args)
@@ -98,11 +102,15 @@ async def test_a_claim_whose_answer_was_lost_is_given_back(
     assert (row.status, row.attempt, row.epoch) == ("succeeded", 1, 2)
 
 
+def has_begun(row: JobRow, epoch: int) -> bool:
+    return row.epoch == epoch and row.head_seq > epoch
+
+
 async def test_clean_hand_overs_never_make_a_job_poison(house: House) -> None:
     job = await house.submit("sequential")
     for number in range(LOST_BEFORE_PARKING + 2):
         async with house.organizer(slowly, speed=1, name=f"organizer {number}"):
-            await house.until(job, lambda row, epoch=number + 1: row.epoch == epoch and row.head_seq > epoch)
+            await house.until(job, partial(has_begun, epoch=number + 1))
     async with house.organizer(answers):
         row = await house.ended(job)
     assert (row.status, row.attempt) == ("succeeded", 1)

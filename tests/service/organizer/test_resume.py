@@ -50,7 +50,7 @@ def suspicion(head_seq: int, reason: Loss = Loss.ENDED) -> Suspicion:
         ([claimed(1), finished(Finish.TAG), finished(Finish.LENGTH)], [3]),
         ([claimed(1), claimed(2), claimed(3), finished(Finish.EOS)], []),
         ([claimed(1), finished(Finish.INTERRUPTED), finished(Finish.INTERRUPTED)], [1, 2, 3]),
-        ([claimed(1), e.ApprovalDecided(approval=1, decision="approve"), claimed(1)], [2, 3]),
+        ([claimed(1), e.ApprovalDecided(approval=1, decision=e.Choice.APPROVE), claimed(1)], [2, 3]),
     ],
 )
 def test_suspicions_since_the_job_last_got_anywhere_count(events: list[e.Event], held: list[int]) -> None:

@@ -83,15 +83,13 @@ def _end_branch(state: JobState, random: Random) -> e.Event:
     if branch == TRUNK:
         return e.TextPosted(text="not yet")
     withdrawn = tuple(state.branches[branch].undecided)
-    return random.choice(
-        [
-            e.BranchReturned(branch=branch, value="42\n", flags=("truncated",), withdrawn=withdrawn),
-            e.BranchFailed(
-                branch=branch, cause="timeout", detail=random.choice(["", "60 s"]), withdrawn=withdrawn
-            ),
-            e.BranchCancelled(branch=branch, reason="pruned", withdrawn=withdrawn),
-        ]
-    )
+    detail = random.choice(["", "60 s"])
+    ends: list[e.Event] = [
+        e.BranchReturned(branch=branch, value="42\n", flags=("truncated",), withdrawn=withdrawn),
+        e.BranchFailed(branch=branch, cause="timeout", detail=detail, withdrawn=withdrawn),
+        e.BranchCancelled(branch=branch, reason="pruned", withdrawn=withdrawn),
+    ]
+    return random.choice(ends)
 
 
 def _ask_join(state: JobState, random: Random) -> e.Event:
@@ -140,15 +138,14 @@ def _decide(state: JobState, random: Random) -> e.Event:
 
 def _note(state: JobState, random: Random) -> e.Event:
     branch = _any_branch(state, random)
-    return random.choice(
-        [
-            e.TextPosted(branch=branch, text="I take this half"),
-            e.ForkRejected(branch=branch, reason="capacity"),
-            e.BranchScored(branch=branch, scores={branch: 0.5}, by=e.CancelledBy.POLICY),
-            e.ActionMalformed(branch=branch, problem="unclosed-tag"),
-            e.JobClaimed(owner="another", attempt=2),
-        ]
-    )
+    notes: list[e.Event] = [
+        e.TextPosted(branch=branch, text="I take this half"),
+        e.ForkRejected(branch=branch, reason="capacity"),
+        e.BranchScored(branch=branch, scores={branch: 0.5}, by=e.CancelledBy.POLICY),
+        e.ActionMalformed(branch=branch, problem="unclosed-tag"),
+        e.JobClaimed(owner="another", attempt=2),
+    ]
+    return random.choice(notes)
 
 
 _STEPS = (
@@ -177,13 +174,12 @@ def _end(state: JobState, random: Random) -> list[e.Event]:
     ]
     trunks = tuple(state.branches[TRUNK].undecided)
     if won:
-        trunk = [
-            e.AnswerCommitted(text="42", sources=tuple(sorted(state.branches))),
-            e.BranchReturned(value="42", withdrawn=trunks),
-        ]
-        return [*open_ends, *cancelled, *trunk, e.JobSucceeded()]
-    trunk = [e.BranchCancelled(reason="over", withdrawn=trunks)]
-    terminal = random.choice(
-        [e.JobFailed(type="no-answer", title="No answer"), e.JobCancelled(reason="over")]
-    )
-    return [*open_ends, *cancelled, *trunk, terminal]
+        answer = e.AnswerCommitted(text="42", sources=tuple(sorted(state.branches)))
+        returned = e.BranchReturned(value="42", withdrawn=trunks)
+        return [*open_ends, *cancelled, answer, returned, e.JobSucceeded()]
+    terminals: list[e.Event] = [
+        e.JobFailed(type="no-answer", title="No answer"),
+        e.JobCancelled(reason="over"),
+    ]
+    trunk = e.BranchCancelled(reason="over", withdrawn=trunks)
+    return [*open_ends, *cancelled, trunk, random.choice(terminals)]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import cache
 from types import UnionType
 from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -24,8 +23,7 @@ def events_of(kind: str) -> st.SearchStrategy[Event]:
     return _instances(KINDS[kind])
 
 
-@cache
-def _instances(kind: type) -> st.SearchStrategy[Any]:
+def _instances(kind: type[Any]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(kind)
     return st.builds(kind, **{field.name: _values(hints[field.name]) for field in fields(kind)})
 
@@ -42,7 +40,7 @@ def _values(hint: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(_values(arguments[0]), _values(arguments[1]), max_size=3)
     if get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
         return st.sampled_from(arguments or list(hint))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _instances(hint)
     plain = {
         Any: json_values,

@@ -1,6 +1,9 @@
 """What happens before the thing under test: jobs submitted, claimed, forked, ended."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from sqlalchemy import Row, text
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
@@ -11,6 +14,11 @@ from anabranch.service.store.rows import Claim, JobRow, NewJob
 from anabranch.service.store.store import Store
 
 LEASE = 30.0
+
+
+async def rows_of(store: Store, query: str, **values: str) -> Sequence[Row[Any]]:
+    """What is in the tables, by SQL."""
+    return await store.database.read(lambda connection: connection.execute(text(query), values).all())
 
 
 def new_job(question: str = "What is 6 × 7?", **more: Any) -> NewJob:

@@ -43,14 +43,19 @@ def test_every_event_is_read_back_as_it_was_stored(kind: str, data: st.DataObjec
 
 @settings(deadline=None)
 @given(events_of("JobSubmitted"))
-def test_a_spec_survives_its_own_column(event: object) -> None:
-    spec = encode(event).event.spec  # type: ignore[attr-defined]
+def test_a_spec_survives_its_own_column(event: Event) -> None:
+    submitted = encode(event).event
+    assert isinstance(submitted, JobSubmitted)
+    spec = submitted.spec
     assert spec_from_json(json.loads(json_text(spec_to_json(spec)))) == spec
 
 
 def test_defaults_are_left_out_so_journals_stay_small() -> None:
     assert encode(SegmentStarted(segment=1)).payload == '{"segment":1}'
-    assert encode(BranchForked(child="0.1", role="worker")).payload == '{"child":"0.1","role":"worker"}'
+    assert (
+        encode(BranchForked(child=BranchId("0.1"), role="worker")).payload
+        == '{"child":"0.1","role":"worker"}'
+    )
 
 
 def test_a_length_that_nobody_named_is_not_the_first_releases_default() -> None:
@@ -84,13 +89,13 @@ def test_an_escape_that_only_looks_like_nul_is_kept() -> None:
 
 
 def test_the_order_of_keys_is_kept_since_a_replay_may_depend_on_it() -> None:
-    scores = {"0.2": 0.5, "0.1": 0.5}
+    scores = {BranchId("0.2"): 0.5, BranchId("0.1"): 0.5}
     stored = encode(BranchScored(scores=scores, by="policy"))
     assert list(json.loads(stored.payload)["scores"]) == list(scores)
 
 
 def test_numbers_that_are_not_finite_are_numbers_again_when_read() -> None:
-    event = BranchScored(scores={"0.1": float("-inf"), "0.2": 0.5}, by="verifier")
+    event = BranchScored(scores={BranchId("0.1"): float("-inf"), BranchId("0.2"): 0.5}, by="verifier")
     assert decode("BranchScored", "0", json.loads(encode(event).payload)) == event
 
 

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Connection, make_url, text
 from tests.databases import Databases
 from tests.service.store.scenes import claimed, forked, new_job
 
@@ -261,7 +261,7 @@ async def test_an_append_whose_commit_was_done_but_not_told_is_not_written_again
 async def test_a_commit_on_sqlite_is_on_the_disk_when_it_returns(sqlite_url: str) -> None:
     async with Store(sqlite_url) as store:
 
-        def settings(connection) -> list[object]:
+        def settings(connection: Connection) -> list[object]:
             names = ("journal_mode", "synchronous", "foreign_keys")
             return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
 

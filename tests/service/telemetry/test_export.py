@@ -43,7 +43,7 @@ class Collector:
             "ROTEL_OTLP_GRPC_ENDPOINT": f"127.0.0.1:{free_port()}",
             "ROTEL_OTLP_HTTP_ENDPOINT": f"127.0.0.1:{self.port}",
         }
-        command = [agent(), "start", "--exporter", "blackhole", "--debug-log", "traces"]
+        command: list[str | Path] = [agent(), "start", "--exporter", "blackhole", "--debug-log", "traces"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--debug-log-verbosity", "detailed"],

@@ -1,7 +1,7 @@
 """The worker pool's promises, on one engine in this process. `test_serve.py` holds the real pool to the same."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.errors import EngineDead
-from anabranch.workers.messages import DecodeRequest, TextPiece
+from anabranch.workers.messages import DecodeRequest, Message, TextPiece
 from anabranch.workers.pool.local import LocalPool
 
 
@@ -284,7 +284,9 @@ async def test_load_counts_what_is_decoding(
     assert (load.replicas, load.decoding, load.capacity) == (1, 6, 4)
 
 
-async def test_closing_stops_what_still_decodes_without_last_messages(listener, request_for):
+async def test_closing_stops_what_still_decodes_without_last_messages(
+    listener: Listener, request_for: RequestFor
+) -> None:
     pool = says(FOREVER, tokens_per_second=100)
     request = request_for(max_tokens=10**6)
     pool.start([request], listener)
@@ -296,11 +298,15 @@ async def test_closing_stops_what_still_decodes_without_last_messages(listener, 
 
 
 async def test_a_call_that_is_lost_leaves_each_decode_an_end(
-    opened, listener, request_for, monkeypatch, caplog
-):
+    opened: Opened,
+    listener: Listener,
+    request_for: RequestFor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     pool = opened(says("anything"))
 
-    async def broken(requests):
+    async def broken(requests: Sequence[DecodeRequest]) -> AsyncIterator[list[Message]]:
         raise OSError("no route")
         yield
 

@@ -1,7 +1,7 @@
 """The feed: one query for all readers, no gap, no repeat, and no reader that others wait for."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -191,4 +191,5 @@ async def test_a_page_that_reads_too_slowly_is_told_to_read_again(
     assert told.startswith(f'event: resync\ndata: {{"job": "{job}", "after": 1}}\n\n')
     await fork(organizer, job, 30)
     assert '"child":"0.30"' in (await anext(page)).decode()
+    assert isinstance(page, AsyncGenerator)
     await page.aclose()

@@ -11,6 +11,7 @@ import pytest
 
 from anabranch.dag import events as e
 from anabranch.dag.events import Event
+from anabranch.dag.ids import JobId
 from anabranch.dag.policy import catalogue
 from anabranch.dag.text import say
 from anabranch.service.api.server import serve_api
@@ -91,9 +92,9 @@ async def test_a_completion_is_a_jobs_answer(
 async def test_a_last_assistant_message_is_the_beginning_of_the_answer(
     client: openai.AsyncOpenAI, answering: Any, store: Store
 ) -> None:
-    begun = {"role": "assistant", "content": "It is"}
+    begun: Any = {"role": "assistant", "content": "It is"}
     raw = await client.chat.completions.with_raw_response.create(model=MODEL, messages=[*ASK, begun])
-    spec = (await store.jobs.get(raw.headers["x-anabranch-job"])).spec
+    spec = (await store.jobs.get(JobId(raw.headers["x-anabranch-job"]))).spec
     assert spec.messages[-1] == say("assistant", "It is")
     assert spec.question == ASK[0]["content"]
 

@@ -35,7 +35,7 @@ async def test_a_job_is_durable_before_the_202(
 
 
 async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> None:
-    asked = {
+    asked: dict[str, Any] = {
         "policy": {"name": "self-consistency", "params": {"n": 3}},
         "budget": {"tokens": 20000, "seconds": 60, "branches": 64, "depth": 3, "cost": 0.05},
         "priority": 2,

@@ -1,5 +1,7 @@
 """What can be asked, and that the answers hold while others write."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +11,11 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.store.errors import BadCursor, NotFound
 from anabranch.service.store.jobs.cursors import place_of
+from anabranch.service.store.rows import BranchRow
 from anabranch.service.store.store import Store
 
 
-async def listed(store: Store, **wanted: object) -> list[JobId]:
+async def listed(store: Store, **wanted: Any) -> list[JobId]:
     return [job.id for job in (await store.jobs.list_page(**wanted)).items]
 
 
@@ -135,7 +138,7 @@ async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
     claim = await claimed(store)
     branch = BranchId("0.1")
 
-    async def after(*happened: e.Event):
+    async def after(*happened: e.Event) -> BranchRow:
         await store.journal.append(claim.job, claim.epoch, happened)
         return await store.jobs.get_branch(claim.job, branch)
 
@@ -145,6 +148,7 @@ async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
     assert running.started_at is not None
     decoded = await after(finished(branch, tokens=7))
     assert (decoded.status, decoded.usage.completion_tokens, decoded.replica) == ("open", 7, "r1")
+    assert decoded.first_token_at is not None
     assert decoded.first_token_at.timestamp() == 4.0
     retried = await after(e.BranchRetried(branch=branch, attempt=2, cause="replica-died"))
     assert (retried.status, retried.attempts) == ("open", 2)
@@ -181,4 +185,5 @@ async def test_ended_jobs_have_all_their_times(store: Store) -> None:
     claim = await claimed(store)
     await store.journal.append(claim.job, claim.epoch, answered())
     job = await store.jobs.get(claim.job)
+    assert job.started_at is not None and job.finished_at is not None
     assert job.created_at <= job.started_at <= job.finished_at

@@ -32,14 +32,14 @@ async def without_index(store: Store) -> None:
         True: [*(f"DROP TRIGGER searched_{name}" for name in triggers), "DROP TABLE searched_text"],
         False: ["DROP INDEX jobs_searched"],
     }
-    for statement in statements[store.database.sqlite]:
-        await store.database.write(lambda connection, sql=statement: connection.execute(text(sql)))
+    chosen = [text(statement) for statement in statements[store.database.sqlite]]
+    await store.database.write(lambda connection: [connection.execute(statement) for statement in chosen])
 
 
 async def walked(store: Store, limit: int = 2, **wanted: Any) -> list[str]:
     """All pages of a listing, one after the other."""
     seen: list[str] = []
-    cursor = None
+    cursor: str | None = None
     while True:
         page = await store.jobs.list_page(limit=limit, cursor=cursor, **wanted)
         assert len(page.items) <= limit
@@ -56,10 +56,9 @@ async def test_the_pages_hold_all_that_match_whatever_one_page_may_look_at(
 ) -> None:
     made: list[JobRow] = []
     kinds = itertools.cycle([("acme", "mcts"), ("acme", "plan"), ("zeta", "mcts")])
-    for number, (question, (tenant, policy)) in enumerate(zip(QUESTIONS * 2, kinds, strict=False)):
+    for number, (question, (owner, recipe)) in enumerate(zip(QUESTIONS * 2, kinds, strict=False)):
         make = ended if number % 3 == 0 else submitted
-        job = await make(store, question=question, tenant=tenant, policy=policy)
-        made.insert(0, job)
+        made.insert(0, await make(store, question=question, tenant=owner, policy=recipe))
     if not indexed:
         await without_index(store)
     monkeypatch.setattr(listing, "LOOK", look)

@@ -1,6 +1,7 @@
 """What people tell a job: heard once, and heard by whoever works on it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.service.store.scenes import LEASE, answered, claimed, ended, forked, submitted
@@ -12,7 +13,7 @@ from anabranch.service.store.rows import ApprovalRow, Claim
 from anabranch.service.store.store import Store
 
 
-async def gate(store: Store, **more: object) -> tuple[Claim, ApprovalRow]:
+async def gate(store: Store, **more: Any) -> tuple[Claim, ApprovalRow]:
     """A job that waits for a person."""
     claim = await claimed(store, **more)
     asked = ApprovalRequested(
@@ -57,6 +58,7 @@ async def test_a_job_waits_while_an_approval_does(store: Store) -> None:
     claim, waiting = await gate(store)
     assert (await store.jobs.get(claim.job)).status == "waiting"
     assert (waiting.gate, waiting.subject, waiting.ordinal) == ("fork", "two workers", 1)
+    assert waiting.expires_at is not None
     assert (waiting.expires_at - waiting.requested_at).total_seconds() == 90.0
     await store.journal.append(
         claim.job, claim.epoch, [ApprovalDecided(approval=1, decision=Choice.APPROVE, by="Zoë")]

@@ -73,7 +73,7 @@ def submit_keys(url: str, barrier: Barrier) -> list[tuple[str, bool]]:
     """What one process is told: the job of each key, and whether it made it."""
 
     async def submit_all() -> list[tuple[str, bool]]:
-        told = []
+        told: list[tuple[str, bool]] = []
         async with Store(url) as store:
             await store.ping()
             for key in range(KEYS):
@@ -103,4 +103,6 @@ async def test_a_key_that_several_processes_use_at_once_makes_one_job(
 async def test_what_no_database_holds_does_not_refuse_a_job(store: Store) -> None:
     job = await submitted(store, "a\x00b\ud800", traceparent="\x00")
     assert job.spec.question == "a\ufffdb\ufffd"
-    assert (await store.journal.read(job.id))[0].event.spec.question == "a\ufffdb\ufffd"
+    submission = (await store.journal.read(job.id))[0].event
+    assert isinstance(submission, JobSubmitted)
+    assert submission.spec.question == "a\ufffdb\ufffd"

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from tests.service.store.journals import journal
-from tests.service.store.scenes import answered, claimed, finished, forked, new_job, started
+from tests.service.store.scenes import answered, claimed, finished, forked, new_job, rows_of, started
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
@@ -23,8 +24,7 @@ A, B = BranchId("0.1"), BranchId("0.2")
 
 async def tamper(store: Store, *statements: str) -> None:
     """What somebody with access to the database may do."""
-    for statement in statements:
-        await store.database.write(lambda connection, sql=statement: connection.execute(text(sql)))
+    await store.database.write(lambda connection: [connection.execute(text(sql)) for sql in statements])
 
 
 async def ten_thoughts(store: Store) -> JobId:
@@ -176,17 +176,15 @@ def test_whatever_happens_live_tables_equal_rebuilt_ones(
 
 async def everything(store: Store, job: JobId) -> list[object]:
     """All rows of the tables that are folded from a journal, sums of cost to the last sensible digit."""
-    rows: list[object] = []
+    rows: list[Row[Any]] = []
     for table, key in (
         ("branches", "branch"),
         ("segments", "branch, segment, attempt"),
         ("joins", "branch, ordinal"),
         ("approvals", "ordinal"),
     ):
-        query = text(f"SELECT * FROM {table} WHERE job_id = :job ORDER BY {key}")
-        rows += await store.database.read(
-            lambda connection, query=query: connection.execute(query, {"job": job}).all()
-        )
+        query = f"SELECT * FROM {table} WHERE job_id = :job ORDER BY {key}"
+        rows += await rows_of(store, query, job=job)
     row = await store.jobs.get(job)
     return [[round(value, 9) if isinstance(value, float) else value for value in row] for row in rows] + [
         (row.status, row.usage, round(row.cost, 9), row.answer, row.error, row.started_at, row.finished_at)
@@ -195,10 +193,9 @@ async def everything(store: Store, job: JobId) -> list[object]:
 
 async def test_the_ledger_has_every_decoded_segment_with_its_tenant(store: Store) -> None:
     claim = await claimed(store, tenant="acme")
-    spent = [started(A), finished(A, tokens=7, cost=0.5), started(B)]
+    spent: list[e.Event] = [started(A), finished(A, tokens=7, cost=0.5), started(B)]
     await store.journal.append(claim.job, claim.epoch, [*forked(1, 2), *spent])
-    query = text("SELECT tenant, branch, completion_tokens, cost, engine FROM usage")
-    rows = await store.database.read(lambda connection: connection.execute(query).all())
+    rows = await rows_of(store, "SELECT tenant, branch, completion_tokens, cost, engine FROM usage")
     assert [tuple(row) for row in rows] == [("acme", "0.1", 7, 0.5, "scripted")]
 
 

@@ -1,10 +1,10 @@
 """Checkpoints, spans, and what is kept of jobs that are purged."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import text
-from tests.service.store.scenes import claimed, ended, forked, submitted
+from tests.service.store.scenes import claimed, ended, forked, rows_of, submitted
 
 from anabranch.dag.events import TERMINAL_OF_JOB
 from anabranch.dag.ids import BranchId
@@ -46,8 +46,8 @@ async def test_checkpoints_go_one_by_one_or_all_at_once(store: Store) -> None:
     assert set(await store.checkpoints.read(other)) == {A, B}
 
 
-def span(name: str, start_ns: int, **more: object) -> Span:
-    fields: dict[str, object] = {
+def span(name: str, start_ns: int, **more: Any) -> Span:
+    fields: dict[str, Any] = {
         "trace_id": "ab" * 16,
         "span_id": f"{start_ns:016x}",
         "parent_span_id": None,
@@ -88,11 +88,7 @@ async def test_a_purge_takes_ended_jobs_with_all_that_is_theirs(store: Store) ->
     with pytest.raises(NotFound):
         await store.jobs.get(old.id)
     for table in ("events", "branches", "segments", "joins", "approvals", "checkpoints", "spans"):
-        left = text(f"SELECT count(*) FROM {table} WHERE job_id = :job")
-        count = await store.database.read(
-            lambda connection, left=left: connection.execute(left, {"job": old.id}).scalar_one()
-        )
-        assert count == 0, table
+        assert not await rows_of(store, f"SELECT * FROM {table} WHERE job_id = :job", job=old.id), table
     assert (await store.maintenance.audit(running.job)).sound
 
 
@@ -100,8 +96,7 @@ async def test_an_export_made_before_the_purge_can_still_be_verified(store: Stor
     job = await ended(store)
     records = await store.journal.read(job.id)
     await store.maintenance.purge(TOMORROW)
-    kept = text("SELECT job_id, last_seq, head_hash FROM purged")
-    (row,) = await store.database.read(lambda connection: connection.execute(kept).all())
+    [row] = await rows_of(store, "SELECT job_id, last_seq, head_hash FROM purged")
     assert tuple(row) == (job.id, len(records), records[-1].hash)
     assert isinstance(records[-1].event, TERMINAL_OF_JOB)
     assert verify([], Head(seq=row.last_seq, hash=row.head_hash)) is not None
@@ -109,6 +104,7 @@ async def test_an_export_made_before_the_purge_can_still_be_verified(store: Stor
 
 async def test_a_purge_spares_the_young_and_other_statuses(store: Store) -> None:
     job = await ended(store)
+    assert job.finished_at is not None
     assert await store.maintenance.purge(job.finished_at) == 0
     assert await store.maintenance.purge(TOMORROW, [JobStatus.FAILED]) == 0
     assert await store.maintenance.purge(TOMORROW, [JobStatus.FAILED, JobStatus.SUCCEEDED]) == 1

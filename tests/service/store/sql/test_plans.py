@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -123,9 +124,7 @@ async def test_no_statement_that_is_repeated_reads_all_jobs(
     plans = {}
     for sql, statement in asked.items():
         if re.match(r"\s*(SELECT|WITH|UPDATE|DELETE)", sql):
-            plans[sql] = await store.database.write(
-                lambda connection, this=statement: explain(connection, this)
-            )
+            plans[sql] = await store.database.write(partial(explain, statement=statement))
     assert len(plans) > 25
     claims = [sql for sql in plans if "picked" in sql]
     assert len(claims) == 2
