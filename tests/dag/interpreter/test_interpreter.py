@@ -286,7 +286,7 @@ def test_what_a_branch_asked_is_withdrawn_when_it_is_cancelled(simulate: Simulat
         statuses[type(record.event).__name__] = apply(state, record.event).status
     assert (statuses["ApprovalRequested"], statuses["BranchCancelled"]) == ("waiting", "running")
     *_, thinks = [i for i, each in enumerate(simulation.records) if isinstance(each.event, e.SegmentStarted)]
-    late = e.ApprovalDecided(branch="0.2", approval=1, decision=e.Choice.APPROVE)
+    late = e.ApprovalDecided(branch=BranchId("0.2"), approval=1, decision=e.Choice.APPROVE)
     assert replay(simulation.records[: thinks + 1]).feed(late).events == ()
 
 

@@ -108,6 +108,8 @@ def _status_told_earlier(happened: Sequence[e.Event]) -> dict[str, str]:
                 told[event.branch] = "failed"
             case e.BranchCancelled():
                 told[event.branch] = "cancelled"
+            case _:
+                pass  # no other event was told there
     return told
 
 
