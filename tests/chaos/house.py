@@ -20,6 +20,7 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
 from anabranch.service.organizer.guardian import report_loss
 from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, StoreAway
+from anabranch.service.store.jobs.requests import Decision
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -174,7 +175,7 @@ class House:
         """A rolling restart: it drains, unless it dies of it."""
         process, draining = living.process, asyncio.create_task(living.organizer.drain())
         await asyncio.wait({draining, living.task}, return_when=asyncio.FIRST_COMPLETED)
-        if process.alive and self._living.pop(process.name, None):
+        if process.alive and self._living.pop(process.name, None) is not None:
             self.tally.hand_overs += 1
             self.tally.commits += process.commits
             process.alive = False

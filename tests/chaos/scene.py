@@ -13,10 +13,15 @@ from tests.chaos.living import Living, begin
 from tests.chaos.virtual import run_virtually
 from tests.clients import Client
 
+from anabranch.service.store.rows import JobRow
 from anabranch.workers.engines.script import Line, Script
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
+
+
+def is_in_epoch(epoch: int) -> Callable[[JobRow], bool]:
+    return lambda row: row.epoch == epoch
 
 
 class Scene(Client):

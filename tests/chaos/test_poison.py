@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.chaos.living import LEASE, Living
-from tests.chaos.scene import Scene, play
+from tests.chaos.scene import Scene, is_in_epoch, play
 
 from anabranch.dag import actions as a
 from anabranch.dag.job import Problem

@@ -26,7 +26,7 @@ def inner() -> a.Policy:
 def nest(problem: Problem) -> a.Policy:
     forked: a.Forked = yield a.Fork(children=(a.SubPolicy(run=inner),))
     joined: a.Joined = yield a.Join(targets=forked.branches)
-    return a.Answer(text=" ".join(result.value for result in joined.results) or forked.rejected)
+    return a.Answer(text=" ".join(result.value for result in joined.results) or forked.rejected or "")
 
 
 @pytest.mark.parametrize(("depth", "told"), [(0, "budget:depth"), (1, "budget:depth"), (2, "forked")])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.service.store.golden.events import EVENTS
 from tests.service.store.made_up import events_of
 
+from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.events import (
     KINDS,
@@ -16,10 +17,12 @@ from anabranch.dag.events import (
     BranchScored,
     Event,
     ForkRejected,
+    JobSubmitted,
     SegmentFinished,
     SegmentStarted,
     TextPosted,
 )
+from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.vocabulary import Cause
 from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
@@ -111,6 +114,7 @@ def test_a_word_for_a_cause_that_this_release_does_not_know_stays_readable() -> 
         "decoded": {"text": "", "finish": "error", "fault": {"cause": "cosmic-ray"}},
     }
     event = decode("SegmentFinished", "0", payload)
+    assert isinstance(event, e.SegmentFinished)
     assert event.decoded.fault == Fault(cause="cosmic-ray")
     assert json.loads(encode(event).payload) == payload
     rejected = decode("ForkRejected", "0", {"reason": "budget:patience"})

@@ -14,7 +14,7 @@ from anabranch.workers.checks.verifiers import partition, verify
 A, B = BranchId("0.1"), BranchId("0.2")
 
 
-def judged(kind: str, value: str, **spec: Any) -> tuple[float, str]:
+def judged(kind: Check, value: str, **spec: Any) -> tuple[float, str]:
     scores, details = verify(Verifier(kind=kind, spec=spec), {A: value})
     return scores[A], details.get(A, "")
 
@@ -203,7 +203,7 @@ def test_policies_may_name_these_verifiers_and_no_other() -> None:
     ],
 )  # fmt: skip
 def test_a_verifier_that_cannot_be_used_says_so_and_stops_no_job(
-    kind: str, spec: dict[str, Any], why: str
+    kind: Check, spec: dict[str, Any], why: str
 ) -> None:
     score, told = judged(kind, '{"a": 1}', **spec)
     assert score == 0.0

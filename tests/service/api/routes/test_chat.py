@@ -82,7 +82,7 @@ async def test_a_completion_is_a_jobs_answer(
     assert (completion.usage.completion_tokens, completion.usage.total_tokens) == (20, 60)
     assert completion.usage.completion_tokens_details is not None
     assert completion.usage.completion_tokens_details.reasoning_tokens == 10  # two samples said the same
-    spec = (await store.jobs.get(raw.headers["x-anabranch-job"])).spec
+    spec = (await store.jobs.get(JobId(raw.headers["x-anabranch-job"]))).spec
     assert (spec.policy, dict(spec.params), spec.priority) == ("self-consistency", {"n": 2}, 1)
     assert (spec.seed, spec.sampling.temperature, spec.answer_format.max_tokens) == (7, 0.5, 99)
     assert (spec.budget.tokens, dict(spec.metadata)) == (5000, {"who": "me"})
