@@ -19,13 +19,15 @@ STATUS = (
     " WHEN approvals_pending > 0 THEN 'waiting' WHEN open_segments > 0 THEN 'decoding' ELSE phase END"
 )
 
+# A branch is open from its first segment or its first child on.
 FILL = (
-    "UPDATE branches SET phase = 'open' WHERE phase IN ('running', 'retrying')",
+    "UPDATE branches SET phase = 'open' WHERE phase = 'running'",
     """
-    UPDATE branches SET phase = 'open' WHERE phase = 'forked'
-        AND (job_id, branch) IN (SELECT job_id, parent FROM branches WHERE parent IS NOT NULL)
+    UPDATE branches SET phase = 'open' WHERE phase IN ('forked', 'retrying') AND (
+        (job_id, branch) IN (SELECT job_id, branch FROM segments)
+        OR (job_id, branch) IN (SELECT job_id, parent FROM branches WHERE parent IS NOT NULL))
     """,
-    "UPDATE branches SET phase = 'queued' WHERE phase = 'forked'",
+    "UPDATE branches SET phase = 'queued' WHERE phase IN ('forked', 'retrying')",
     """
     UPDATE branches SET open_segments = 1
         WHERE (job_id, branch) IN (SELECT job_id, branch FROM segments WHERE finished_at IS NULL)
@@ -38,15 +40,16 @@ FILL = (
     """,
 )
 
+# It was told as retrying from the retry to the first segment of that attempt.
 EMPTY = (
+    """
+    UPDATE branches SET phase = 'retrying' WHERE phase IN ('queued', 'open') AND attempts > 1
+        AND (job_id, branch, attempts) NOT IN (SELECT job_id, branch, attempt FROM segments WHERE NOT continues)
+    """,
     "UPDATE branches SET phase = 'forked' WHERE phase = 'queued'",
     """
     UPDATE branches SET phase = 'forked' WHERE phase = 'open'
         AND (job_id, branch) NOT IN (SELECT job_id, branch FROM segments WHERE NOT continues)
-    """,
-    """
-    UPDATE branches SET phase = 'retrying' WHERE phase = 'open'
-        AND (job_id, branch, attempts) NOT IN (SELECT job_id, branch, attempt FROM segments WHERE NOT continues)
     """,
     "UPDATE branches SET phase = 'running' WHERE phase = 'open'",
 )
