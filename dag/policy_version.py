@@ -1,4 +1,4 @@
-"""The version of a policy: a digest of what its code does.
+"""Digests what a policy's code does into its version.
 
 Words do not count: docstrings, comments, formatting and annotations; nor does it matter in which module, or in which
 order, functions stand. So an edit of words, or a moved file, changes no version.

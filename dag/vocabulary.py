@@ -1,4 +1,4 @@
-"""The closed sets of words that events and actions are told in. Statuses have their own, in `status.py`.
+"""Defines the closed sets of words that events and actions are told in. Statuses have their own, in `status.py`.
 
 Some fields of events are typed as text although only these words are written into them (`Fault.cause`,
 `ForkRejected.reason`): an older or a newer journal may hold another word, and it stays readable as what it says.

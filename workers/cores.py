@@ -1,4 +1,6 @@
-"""How many cores this process may use: asked where the work is done, since a driver's machine may be another one."""
+"""Counts the cores that this process may use: asked where the work is done, since a driver's machine may be another
+one.
+"""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Joins: rules when a join is satisfied, and in which order its results come."""
+"""Rules when a join is satisfied, and in which order its results come."""
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import Join, Joined, Mode

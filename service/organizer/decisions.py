@@ -1,4 +1,4 @@
-"""What people decide about jobs: told to the run that waits for it, and taken for them when their time has passed."""
+"""Tells people's decisions to the run that waits for them, and takes them for people when their time has passed."""
 
 from contextlib import suppress
 from datetime import datetime

@@ -1,4 +1,5 @@
-"""A process beside each organizer that outlives it: tells the store what the organizer was computing, and hands over.
+"""Guards an organizer from a process that outlives it: tells the store what the organizer was computing, and hands
+over.
 
 An organizer that is lost cannot say of what, and while a step holds its event loop (in one long call of C, all its
 threads) it can say nothing either. So another process watches, through the mark in shared memory (`mark.py`):

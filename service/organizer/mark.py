@@ -1,4 +1,4 @@
-"""Which job this process is computing: a mark in memory that outlives the process, so that a guardian can read it.
+"""Marks which job this process is computing, in memory that outlives the process, so that a guardian can read it.
 
 Writing it costs a microsecond and no system call, so each step may do so. There are two places: the event loop computes
 one step at a time, and beside it one journal at a time is replayed in a thread.

@@ -1,4 +1,4 @@
-"""All that this program uses of Ray beyond its documented interface, each with the reason; nobody else does.
+"""Gathers all that this program uses of Ray beyond its documented interface, each with the reason; nobody else does.
 
 Ray may change any of it in a minor release, so `pyproject.toml` allows only the minor release that
 `tests/workers/cluster/test_ray_private.py` was run on: one test there for each use here. To allow the next release, run

@@ -1,1 +1,1 @@
-"""What decodes: vLLM in this process, an OpenAI-compatible upstream, or a script."""
+"""Decodes: vLLM in this process, an OpenAI-compatible upstream, or a script."""

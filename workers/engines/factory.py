@@ -1,4 +1,4 @@
-"""The registry of engines: the settings of each kind, and what is made of them.
+"""Registers the engines: the settings of each kind, and what is made of them.
 
 A new engine is a module (or a room) of its own, and its lines here. Settings are for all processes; what an engine
 needs is imported only when it is built.

@@ -1,4 +1,6 @@
-"""What anything that decodes must do: each module of this room, and `openai/`, does it for one kind of engine."""
+"""Defines what anything that decodes must do: each module of this room, `openai/` and `vllm/` do it for one kind of
+engine.
+"""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the scripted engine says: programmed or recorded lines, found by what was asked. Written in Python or JSON."""
+"""Finds what the scripted engine says: programmed or recorded lines, by what was asked. Written in Python or JSON."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""An engine that recites: programmed or recorded outputs and a token clock. Every trace it appears in says so.
+"""Recites programmed or recorded outputs by a token clock. Every trace it appears in says so.
 
 Its token is a run of non-blank characters with the blanks after it (blanks at the very beginning are one token):
 "a  bc " is two.

@@ -1,4 +1,4 @@
-"""One call to one replica: what it carries, and when its caller last heard of it.
+"""Calls one replica: what the call carries, and when its caller last heard of it.
 
 The pool's promise is one last SegmentDone for each request. A replica that dies is told by Ray, but one that hangs, or
 whose network is gone, is not, for minutes. So a replica says something each second, if only that it is there

@@ -1,4 +1,5 @@
-"""Creative writing (Yao et al., arXiv 2305.10601, section 4.2): a plan chosen by vote, then a text chosen by vote.
+"""Presets creative writing (Yao et al., arXiv 2305.10601, section 4.2): a plan chosen by vote, then a text chosen by
+vote.
 
 The question holds the sentences with which the four paragraphs are to end.
 """

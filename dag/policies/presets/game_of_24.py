@@ -1,4 +1,4 @@
-"""Game of 24 (Yao et al., arXiv 2305.10601, section 4.1): four numbers, three steps and the expression.
+"""Presets the game of 24 (Yao et al., arXiv 2305.10601, section 4.1): four numbers, three steps and the expression.
 
 The question is the four numbers, as in `4 9 10 13`. Each step combines two numbers and tells what is left; a judge says
 whether 24 can still be reached, three times over; the five best of each level go on, and all five are the answer.

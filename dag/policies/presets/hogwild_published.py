@@ -1,4 +1,5 @@
-"""Hogwild! as it was released (Rodionov et al., arXiv 2504.06261): what workers are told, how they begin, how they end.
+"""Presets Hogwild! as it was released (Rodionov et al., arXiv 2504.06261): what workers are told, how they begin, how
+they end.
 
 The words are ours; what they say, and the rules of steps, nudges and the finisher, are those of the released code
 (protocols.md sections 7 and 13).

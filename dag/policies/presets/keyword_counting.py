@@ -1,4 +1,5 @@
-"""Counting how often each country is named in a text (Besta et al., arXiv 2308.09687, section 5.3): by parts, added up.
+"""Presets counting how often each country is named in a text (Besta et al., arXiv 2308.09687, section 5.3): by parts,
+added up.
 
 The question is the text. What is claimed of a part is checked against the part, and a sum against what was added: it is
 improved, up to three times, until it is right.

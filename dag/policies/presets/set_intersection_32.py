@@ -1,4 +1,5 @@
-"""Intersecting two sets of 32 numbers (Besta et al., arXiv 2308.09687, section 5.2): split one, intersect, unite.
+"""Presets intersecting two sets of 32 numbers (Besta et al., arXiv 2308.09687, section 5.2): split one, intersect,
+unite.
 
 The question holds both sets, as in `Set 1: [1, 2, 3]`, a newline and `Set 2: [2, 3, 4]`.
 """

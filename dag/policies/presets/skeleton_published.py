@@ -1,4 +1,5 @@
-"""Skeleton-of-Thought as published (Ning et al., arXiv 2307.15337, section 2): an organizer's skeleton, points at once.
+"""Presets Skeleton-of-Thought as published (Ning et al., arXiv 2307.15337, section 2): an organizer's skeleton, points
+at once.
 
 The words are ours, after what the paper asks for: 3 to 10 points of 3 to 5 words, then one or two sentences each.
 """

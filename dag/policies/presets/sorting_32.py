@@ -1,4 +1,4 @@
-"""Sorting 32 numbers (Besta et al., arXiv 2308.09687, section 5.1): split, sort, merge, improve.
+"""Presets sorting 32 numbers (Besta et al., arXiv 2308.09687, section 5.1): split, sort, merge, improve.
 
 The question is the list alone, as in `[3, 7, 0, 2]`. A check counts the errors.
 """

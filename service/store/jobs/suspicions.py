@@ -1,4 +1,6 @@
-"""Which jobs their organizers were computing when they were lost: the evidence by which a job is found to be poison."""
+"""Stores which jobs their organizers were computing when they were lost: the evidence by which a job is found to be
+poison.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""The engine whose tokens come from an OpenAI-compatible upstream: its requests, its streams, its faults."""
+"""Decodes on an OpenAI-compatible upstream: its requests, its streams, its faults."""

@@ -1,1 +1,1 @@
-"""vLLM in this process: one model, decoded by many requests at once."""
+"""Decodes on vLLM in this process: one model, many requests at once."""
