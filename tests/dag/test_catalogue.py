@@ -30,7 +30,7 @@ sequential self-consistency best-of-n skeleton-of-thought tree-of-thoughts graph
 thread-weaver multiverse apr para-thinker group-think hogwild plan
 """.split()
 
-LINES = {"graph-of-thoughts": 120, "mcts": 120}
+LINES = {"graph-of-thoughts": 120, "mcts": 120, "self-consistency": 110}
 MOST_LINES = 95
 """Of a whole file, docstring and imports included: a policy reads like its paper, or it is too clever."""
 

@@ -87,6 +87,8 @@ export interface Branch {
   /** The last of its nodes that ended and whose text is read; failed attempts are not. */
   tip: string | null;
   status: BranchStatus;
+  /** It has had a segment or a child. */
+  begun: boolean;
   /** Approvals of it that nobody has decided yet. */
   undecided: number;
   openSegments: number;

@@ -21,6 +21,7 @@ export function makeBranch(id: string, parent: string | null, at: number): Branc
     children: [],
     tip: null,
     status: "queued",
+    begun: false,
     undecided: 0,
     openSegments: 0,
     value: "",
@@ -127,7 +128,7 @@ export function settle(branch: Branch): void {
   if (branch.endedAt !== null) return;
   if (branch.undecided > 0) branch.status = "waiting";
   else if (branch.openSegments > 0) branch.status = "decoding";
-  else branch.status = branch.nodes.length + branch.children.length > 0 ? "open" : "queued";
+  else branch.status = branch.begun ? "open" : "queued";
 }
 
 /** What a branch that has ended asked people is withdrawn. */

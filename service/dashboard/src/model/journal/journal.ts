@@ -89,6 +89,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     child.opening = payload.reading?.opening ?? [];
     child.entry = frontier(graph, parent).map(({ source }) => source);
     parent.children.push(child.id);
+    parent.begun = true;
     settle(parent);
     graph.branches.set(child.id, child);
   },
@@ -113,6 +114,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
       ...posted.map((source) => ({ source, kind: "depends" as const })),
     ]);
     branch.openSegments += 1;
+    branch.begun = true;
     settle(branch);
   },
 
