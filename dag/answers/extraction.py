@@ -108,7 +108,7 @@ _ANNOUNCEMENT = re.compile(
 )
 ANNOUNCEMENTS = 16
 """How many announcements, from the last one back, are looked behind."""
-_BEFORE = re.compile(r"(?:[ \t\r\n*_:>]|`(?!``)|-[ \t])*+")
+_BEFORE = re.compile(r"(?:[ \t\r\n*_:>]|`(?!``)|-[ \t])*")
 _DISPLAY = {"\\[": "\\]", "$$": "$$", "\\(": "\\)", "```": "```"}
 
 

@@ -18,9 +18,11 @@ LONGEST = 120
 TAIL = 4_096
 """Characters at the end of a text in which its last value is looked for."""
 
-# Repetitions are possessive (++, *+): what was matched is never given back, so no text is looked at twice.
-_ONE = r"[0-9]++(?:\.[0-9]++)?+"
-_N = rf"{_ONE}(?:(?:,|\\,|\{{,\}}|\u2009|\u202f){_ONE})*+"
+# Runs of digits are possessive (++): what was matched is never given back. Groups are not, since before 3.11.5 re kept
+# what a possessive group had matched when it failed (CPython #106052): what follows a number forbids to tear it apart.
+_ONE = r"[0-9]++(?:\.[0-9]++|(?!\.[0-9]))"
+_BETWEEN = r"\\?\{?[,\u2009\u202f]\}?"
+_N = rf"{_ONE}(?:{_BETWEEN}{_ONE})*(?!{_BETWEEN}[0-9])"
 _UP = r"\s?(?:\^|\*\*)\s?(?:\{\s?)?[-+\u2212]?[0-9]++(?:\s?\})?"
 _MONTH = rf"(?:{'|'.join(f'{month.capitalize()}|{month[:3].capitalize()}' for month in MONTHS)}|Sept)\b\.?"
 _VALUES = (

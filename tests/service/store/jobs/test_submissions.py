@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -86,9 +87,10 @@ def submit_keys(url: str, barrier: Barrier) -> list[tuple[str, bool]]:
 
 
 async def test_a_key_that_several_processes_use_at_once_makes_one_job(
-    store: Store, database_url: str
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They meet before each key. On PostgreSQL some find no job and yet may not insert one: they find it then."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[4]))  # where the processes find this module
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         barrier = manager.Barrier(PROCESSES)
