@@ -7,6 +7,7 @@ transaction, not one per statement, is what makes commits quick), for PostgreSQL
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -227,7 +228,8 @@ def _sqlite_writer(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         # NORMAL, WAL's usual companion, may lose the last commits with the power. Organizers act on what is committed.
-        _set_up_sqlite(connection, "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+        _set_up_sqlite(connection, "synchronous = FULL", "foreign_keys = ON")
+        _keep_write_ahead_log(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -254,3 +256,17 @@ def _set_up_sqlite(connection: sqlite3.Connection, *pragmas: str) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself
     for pragma in (f"busy_timeout = {LOCK_TIMEOUT_SECONDS * 1000:.0f}", *pragmas):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _keep_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switches a file to a write-ahead log. SQLite does not wait for others who open the same new file, it refuses at
+    once, whatever the timeout says: so this waits. Raises sqlite3.OperationalError."""
+    give_up_at = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+        time.sleep(ASK_AGAIN_SECONDS)

@@ -85,6 +85,14 @@ async def test_several_processes_may_upgrade_at_once(empty_url: str) -> None:
     await schema.check(empty_url)
 
 
+@pytest.mark.parametrize("_try", range(20))
+async def test_several_processes_may_open_a_new_file_at_once(databases: Databases, _try: int) -> None:
+    url = databases.empty("sqlite")
+    await asyncio.gather(
+        *(within(url, lambda connection: connection.execute(text("SELECT 1"))) for _ in range(6))
+    )
+
+
 async def test_a_database_that_is_not_there_is_away(kind: str) -> None:
     urls = {"sqlite": "sqlite:////no/such/folder/file.db", "postgres": "postgresql://nobody@127.0.0.1:1/none"}
     with pytest.raises(StoreAway, match="Nothing was written"):
