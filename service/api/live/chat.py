@@ -1,12 +1,7 @@
-"""Waits for a chat client's job: the whole completion, or chunks while the job runs.
+"""Answers a chat client when its job has ended: the whole completion, or chunks while the job runs."""
 
-Who goes away before the end cancels the job, unless somebody else may still ask for it: another who follows it, or
-whoever holds the Idempotency-Key that made it.
-"""
-
-import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from fastapi import Request
@@ -16,7 +11,9 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Usage
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.following import await_end, batches
+from anabranch.service.api.live.following import batches
+from anabranch.service.api.live.telling import tell
+from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.views.chat import (
     Envelope,
@@ -27,17 +24,13 @@ from anabranch.service.api.views.chat import (
     usage_chunk_json,
 )
 from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
-from anabranch.service.api.views.job import JobView, job_view
+from anabranch.service.api.views.job import JobView
 from anabranch.service.store.rows import JobRow
 
-LOOK_SECONDS = 1.0
-"""How soon a client that went away is noticed; one that streams is at once."""
 PING_SECONDS = 5.0
-CLIENT_CLOSED = 499
 NO_RETRY = {"x-should-retry": "false"}
 """The job has had its retries; OpenAI's client would ask for two more jobs."""
 DONE = b"data: [DONE]\n\n"
-_ERRANDS: set[asyncio.Task[bool]] = set()
 
 
 class ChatWait:
@@ -48,21 +41,14 @@ class ChatWait:
         self._job = job.id
         self._envelope = Envelope(job.id, sent.model, int(job.created_at.timestamp()))
         self._asked = sent.stream_options or StreamOptions()
-        self._keyed = keyed
+        self._waiting = Waiting(deps, job.id, findable=keyed)
         self._usage = Usage()
 
     async def complete(self, request: Request, headers: dict[str, str]) -> Response:
         """The answer when the job has ended."""
-        with self._deps.feed.follow(
-            self._job
-        ):  # so that others who wait see that this one does, all the time
-            job = await self._read()
-            while job.finished_at is None:
-                if await request.is_disconnected():
-                    await self._leave(others=self._deps.feed.followers(self._job) - 1)
-                    return Response(status_code=CLIENT_CLOSED)
-                await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
-                job = await self._read()
+        job = await self._waiting.await_end(request)
+        if job is None:
+            return Response(status_code=CLIENT_CLOSED)
         if job.answer is None:
             status, failure = failure_json(job)
             return JSONResponse(failure, status, headers | NO_RETRY)
@@ -76,13 +62,12 @@ class ChatWait:
             try:
                 async for records in batches(self._deps.feed, follower, PING_SECONDS):
                     self._count(record.event for record in records)
-                    told = "".join(_tell(record.event) for record in records)
+                    told = "".join(tell(record.event) for record in records)
                     yield self._chunk({"reasoning_content": told}) if told else sse.PING
             finally:
-                # This generator may be being thrown away: then whatever is still to be done, others must do.
                 if not follower.ended:
-                    _run_apart(self._leave_if_gone(request))
-        job = await self._read()
+                    self._waiting.leave_apart(request)
+        job = await self._waiting.read()
         for chunk in self._end(job, await self._answer_tokens(job)):
             yield chunk
 
@@ -104,47 +89,9 @@ class ChatWait:
             if isinstance(event, e.SegmentFinished):
                 self._usage += event.decoded.usage
 
-    async def _read(self) -> JobView:
-        return job_view(await self._deps.store.jobs.get(self._job))
-
     async def _answer_tokens(self, job: JobView) -> int:
         return answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
-
-    async def _leave_if_gone(self, request: Request) -> bool:
-        """Whether it was the client that went, and not this server."""
-        gone = await request.is_disconnected()
-        if gone:
-            await self._leave(others=self._deps.feed.followers(self._job))
-        return gone
-
-    async def _leave(self, *, others: int) -> None:
-        if self._keyed or others > 0:
-            return
-        await self._deps.store.jobs.request_cancel(self._job, "the client went away")
-        self._deps.organizers.nudge(self._job)
-
-
-def _run_apart(errand: Coroutine[None, None, bool]) -> None:
-    task = asyncio.create_task(errand)
-    _ERRANDS.add(task)
-    task.add_done_callback(_ERRANDS.discard)
 
 
 def _data(content: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(content)}\n\n".encode()
-
-
-def _tell(event: e.Event) -> str:
-    """What a person who waits wants to read of it; nothing for most events."""
-    match event:
-        case e.BranchForked():
-            label = f": {event.label}" if event.label else ""
-            return f"[{event.child}] {event.role}{label}\n"
-        case e.SegmentFinished(decoded=decoded) if decoded.text:
-            return f"[{event.branch}] {decoded.text}\n"
-        case e.BranchesJoined():
-            return f"[{event.branch}] joined {', '.join(event.joined)}\n"
-        case e.BranchFailed() | e.BranchCancelled():
-            return f"[{event.branch}] {'failed' if isinstance(event, e.BranchFailed) else 'cancelled'}\n"
-        case _:
-            return ""

@@ -1,0 +1,66 @@
+"""Waits with a client for the end of its job, and notices when the client goes away.
+
+Who goes away before the end cancels the job, unless somebody else may still ask for it: another who follows it, or
+whoever can find it again.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+
+from fastapi import Request
+
+from anabranch.dag.ids import JobId
+from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.service.api.live.following import await_end
+from anabranch.service.api.views.job import JobView, job_view
+
+LOOK_SECONDS = 1.0
+"""How soon a client that went away is noticed; one that streams is at once."""
+CLIENT_CLOSED = 499
+_ERRANDS: set[asyncio.Task[None]] = set()
+
+
+class Waiting:
+    """A client that waits for a job. `findable`: it may ask for the job again, so the job outlives its leaving."""
+
+    def __init__(self, deps: Dependencies, job: JobId, *, findable: bool) -> None:
+        self._deps = deps
+        self._job = job
+        self._findable = findable
+
+    async def await_end(self, request: Request) -> JobView | None:
+        """The job when it has ended; None when its client went away."""
+        # It follows all the time, so that others who wait see that this one does.
+        with self._deps.feed.follow(self._job):
+            job = await self.read()
+            while job.finished_at is None:
+                if await request.is_disconnected():
+                    await self._leave(others=self._deps.feed.followers(self._job) - 1)
+                    return None
+                await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
+                job = await self.read()
+        return job
+
+    async def read(self) -> JobView:
+        return job_view(await self._deps.store.jobs.get(self._job))
+
+    def leave_apart(self, request: Request) -> None:
+        """For a generator that is perhaps being thrown away: whatever is still to be done, others must do."""
+        _run_apart(self._leave_if_gone(request))
+
+    async def _leave_if_gone(self, request: Request) -> None:
+        """It was the client that went, and not this server."""
+        if await request.is_disconnected():
+            await self._leave(others=self._deps.feed.followers(self._job))
+
+    async def _leave(self, *, others: int) -> None:
+        if self._findable or others > 0:
+            return
+        await self._deps.store.jobs.request_cancel(self._job, "the client went away")
+        self._deps.organizers.nudge(self._job)
+
+
+def _run_apart(errand: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(errand)
+    _ERRANDS.add(task)
+    task.add_done_callback(_ERRANDS.discard)
