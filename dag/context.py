@@ -17,7 +17,8 @@ CUT = "\n[… {n} characters cut …]\n"
 
 def render(state: JobState, branch: BranchId) -> Context:
     """The context that an engine gets for this branch's next segment. All branches it refers to have ended."""
-    return _render(state, state.branches[branch], None)
+    of = state.branches[branch]
+    return replace(_render(state, of, None), thought=of.thought)
 
 
 def _render(state: JobState, of: BranchState, until: Reading | None) -> Context:

@@ -28,6 +28,15 @@ class Purpose(StrEnum):
     """The final thought: its text is the answer."""
 
 
+class Thinking(StrEnum):
+    """Whether a model that can think before it answers does."""
+
+    AUTO = "auto"
+    """As the model does by itself."""
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
     """What a policy asks of one decode. None takes the job's own sampling."""
@@ -41,6 +50,11 @@ class Decoding:
     """Name of a tag grammar in `dag.grammars`: each of its tags ends a segment."""
     structure: Structure | None = None
     purpose: Purpose = Purpose.WORK
+    thinking: Thinking | None = None
+    thinking_tokens: int | None = None
+    """Tokens after which the thinking is brought to an end, where the engine can."""
+    raw_thoughts: bool = False
+    """The text is all that was decoded, thoughts and their marks included: a trained protocol has its tags in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +97,15 @@ class Usage:
     cached_tokens: int = 0
     """Of the prompt, found in the prefix cache."""
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Of the completion, those of thoughts."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 
@@ -123,7 +140,10 @@ class Decoded:
     """One finished segment, as the pool reports it. This is a fact: it is journaled as SegmentFinished."""
 
     text: str
+    """What readers of the branch get."""
     finish: Finish
+    thought: str = ""
+    """What the model thought before the text, without marks; no other branch reads it."""
     usage: Usage = Usage()
     tag: Tag | None = None
     open: bool = False

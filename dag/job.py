@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anabranch.dag.decoding import Decoding, Structure
+from anabranch.dag.decoding import Decoding, Structure, Thinking
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 
@@ -20,6 +20,9 @@ class Sampling:
     max_tokens: int | None = 512
     """Tokens one segment may decode. None: what the model's context and the budget leave; so it is where nobody says
     anything. (The default stands for journals of the first release, which leave it out.)"""
+    thinking: Thinking = Thinking.AUTO
+    thinking_tokens: int | None = None
+    """Tokens after which each decode's thinking is brought to an end, where the engine can. None: no such limit."""
 
     def complete(self, decoding: Decoding) -> Decoding:
         """What the policy asked of a decode; what it left open, as the job asks. The one rule of precedence: the
@@ -29,6 +32,10 @@ class Sampling:
             temperature=self.temperature if decoding.temperature is None else decoding.temperature,
             top_p=self.top_p if decoding.top_p is None else decoding.top_p,
             max_tokens=decoding.max_tokens or self.max_tokens,
+            thinking=self.thinking if decoding.thinking is None else decoding.thinking,
+            thinking_tokens=self.thinking_tokens
+            if decoding.thinking_tokens is None
+            else decoding.thinking_tokens,
         )
 
 

@@ -64,6 +64,9 @@ class PolicyInfo:
     marks_answer: bool = False
     """It marks the decodes whose text is its answer, or a candidate for it (`Purpose`): the job's answer format can
     hold for them."""
+    raw_thoughts: bool = False
+    """It reads all that is decoded, thoughts included, because its trained protocol has its tags in them; all other
+    policies read the text behind the thoughts."""
 
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
@@ -102,6 +105,7 @@ def policy(
     use_when: str,
     presets: Mapping[str, Preset] | None = None,
     marks_answer: bool = False,
+    raw_thoughts: bool = False,
 ) -> Callable[[PolicyFunction], PolicyFunction]:
     """Enters a policy function in the catalogue under its own name, with dashes. Raises PolicyBroken where another
     module has that name."""
@@ -120,6 +124,7 @@ def policy(
             version=version_of(function.__module__),
             presets=presets or {},
             marks_answer=marks_answer,
+            raw_thoughts=raw_thoughts,
         )
         return function
 

@@ -44,6 +44,8 @@ class BranchState:
     """Its closed turns: its own earlier text as assistant messages, and the messages put behind them."""
     own: str = ""
     """What it wrote and what the runtime inserted in the turn that is open, after its opening."""
+    thought: str = ""
+    """What it thought in that turn before it wrote: its own engine goes on from it, and nobody else reads it."""
     segment: int = 0
     """Segments started so far."""
     open: e.SegmentStarted | None = None
@@ -225,6 +227,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
         if kept:
             branch.turns.append(Message("assistant", (kept,)))
             kept = ""
+        branch.thought = ""
         branch.turns.extend(event.messages)
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
@@ -248,6 +251,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     state.reserved -= started.max_tokens or 0
     if event.decoded.finish is not Finish.ERROR:
         branch.own += event.decoded.text
+        branch.thought += event.decoded.thought
 
 
 def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Event) -> None:

@@ -71,6 +71,8 @@ class Context:
     """In order, at most one of the system, at the front. None in a raw prompt."""
     continuation: str = ""
     """How the assistant's turn begins, which the model goes on with token by token; of a raw prompt, all its text."""
+    thought: str = ""
+    """What was thought in that turn: with a continuation behind it, the thinking is over; without one, it goes on."""
 
     @property
     def raw(self) -> bool:

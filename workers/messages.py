@@ -38,16 +38,28 @@ class DecodeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPiece:
-    """Coalesced text of a segment that is being decoded: for live views and checkpoints, never for the journal."""
+    """Coalesced text of a segment that is being decoded: for live views and checkpoints, never for the journal.
+
+    A segment's thought comes before its text, so a piece that adds to both adds to the thought first.
+    """
 
     key: Key
     segment: int
     offset: int
-    """Characters of this segment before this piece: a piece that is late, lost or told twice is noticed."""
+    """Characters of this segment's text before this piece: a piece that is late, lost or told twice is noticed."""
     text: str
     """What was added since the last piece."""
     tokens: int
-    """Tokens of this segment so far."""
+    """Tokens of this segment so far, those of its thought included."""
+    thought_offset: int = 0
+    """Characters of this segment's thought before this piece."""
+    thought: str = ""
+    """What was added to the thought."""
+    reasoning_tokens: int = 0
+    """Of `tokens`, those of the thought."""
+    recast: bool = False
+    """The text that the pieces before this one told was the thought: only now its end mark has come, of a model whose
+    turn begins inside the thinking. It is `thought_offset` characters long, and the text begins anew at offset 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ def _useless(outcomes: list[tuple[int, Decoded]]) -> bool:
 
 
 def _asked(branch: BranchId, context: Context, grammar: str | None) -> _Asked:
-    return _Asked(branch, _digest(context.messages, context.continuation, grammar))
+    return _Asked(branch, _digest(context.messages, context.thought, context.continuation, grammar))
 
 
 def _asked_tool(branch: BranchId, tool: str, arguments: object) -> _Asked:

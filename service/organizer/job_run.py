@@ -256,6 +256,8 @@ class JobRun:
             attempt=self._interpreter.state.branches[partial_text.branch].attempt,
             text=partial_text.text,
             tokens=partial_text.tokens,
+            thought=partial_text.thought,
+            reasoning_tokens=partial_text.reasoning_tokens,
         )
 
     def _at(self, due: float, fact: e.Event) -> None:

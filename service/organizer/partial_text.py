@@ -16,13 +16,28 @@ EVERY_TOKENS = 2048
 
 @dataclass(slots=True, kw_only=True)
 class PartialText:
-    """The open segment of one branch, as far as its text has arrived."""
+    """The open segment of one branch, as far as its thought and its text have arrived."""
 
     branch: BranchId
     segment: int
+    thought: str = ""
     text: str = ""
     tokens: int = 0
+    reasoning_tokens: int = 0
+    """Of `tokens`."""
     changed: bool = False
+
+    def take(self, piece: TextPiece) -> bool:
+        """Whether the piece follows what is there, and has been added to it."""
+        thought, text = (self.text, "") if piece.recast else (self.thought, self.text)
+        if piece.recast and self.thought:
+            return False  # told twice
+        if (piece.thought_offset, piece.offset) != (len(thought), len(text)):
+            return False
+        self.thought, self.text = thought + piece.thought, text + piece.text
+        self.tokens, self.reasoning_tokens = piece.tokens, piece.reasoning_tokens
+        self.changed = True
+        return True
 
 
 class PartialTexts:
@@ -43,12 +58,9 @@ class PartialTexts:
             partial = self._texts[piece.key.branch] = PartialText(
                 branch=piece.key.branch, segment=piece.segment
             )
-        if (piece.segment, piece.offset) != (partial.segment, len(partial.text)):
-            return
-        self._unsaved_tokens += piece.tokens - partial.tokens
-        partial.text += piece.text
-        partial.tokens = piece.tokens
-        partial.changed = True
+        before = partial.tokens
+        if piece.segment == partial.segment and partial.take(piece):
+            self._unsaved_tokens += piece.tokens - before
 
     def ended(self, branch: BranchId, segment: int) -> None:
         partial = self._texts.get(branch)

@@ -133,15 +133,16 @@ def end_lost_segment(
 ) -> e.SegmentFinished:
     """The end of a segment whose organizer was lost.
 
-    Free text goes on from its checkpoint. Text under a grammar or a structure cannot be entered in the middle: it is
-    decoded again from its segment's start (the last tag), as is text that was never checkpointed.
+    Free text goes on from its checkpoint, and so does a thought. Text under a grammar or a structure cannot be entered
+    in the middle: it is decoded again from its segment's start (the last tag), as is text that was never checkpointed.
     """
     saved = checkpoints.get(started.branch)
     if saved is not None and (saved.segment, saved.attempt) != (started.segment, started.attempt):
         saved = None
-    usage = Usage(completion_tokens=saved.tokens if saved is not None else 0)
-    if saved is not None and saved.text and not started.structured and started.grammar is None:
-        decoded = Decoded(text=saved.text, finish=Finish.INTERRUPTED, usage=usage)
+    spent = (saved.tokens, saved.reasoning_tokens) if saved is not None else (0, 0)
+    usage = Usage(completion_tokens=spent[0], reasoning_tokens=spent[1])
+    if saved is not None and _can_go_on(saved, started):
+        decoded = Decoded(text=saved.text, finish=Finish.INTERRUPTED, usage=usage, thought=saved.thought)
     else:
         detail = "its text was not checkpointed, or cannot be entered midway"
         fault = Fault(cause=Cause.ORGANIZER_LOST, detail=detail)
@@ -152,3 +153,10 @@ def end_lost_segment(
         attempt=started.attempt,
         decoded=limits.priced(decoded),
     )
+
+
+def _can_go_on(saved: Checkpoint, started: e.SegmentStarted) -> bool:
+    """Whether a decode can go on from here. No form holds for a thought."""
+    if saved.text:
+        return not started.structured and started.grammar is None
+    return bool(saved.thought)

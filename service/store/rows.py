@@ -164,6 +164,9 @@ class Checkpoint:
     attempt: int
     text: str
     tokens: int
+    thought: str = ""
+    reasoning_tokens: int = 0
+    """Of `tokens`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,7 @@ def usage_of(row: Columns) -> Usage:
         prompt_tokens=row["prompt_tokens"],
         cached_tokens=row["cached_tokens"],
         completion_tokens=row["completion_tokens"],
+        reasoning_tokens=row["reasoning_tokens"],
     )
 
 

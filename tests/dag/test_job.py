@@ -1,8 +1,10 @@
 """What a job asks of every decode, and what its policy asks goes first."""
 
+from dataclasses import replace
+
 import pytest
 
-from anabranch.dag.decoding import Decoding
+from anabranch.dag.decoding import Decoding, Thinking
 from anabranch.dag.job import Sampling
 
 
@@ -24,5 +26,11 @@ def test_what_the_policy_asks_goes_before_what_the_job_asks(
 
 
 def test_all_else_of_a_decoding_is_the_policys() -> None:
-    decoding = Decoding(stop=("x",), grammar="apr", temperature=0.1, top_p=0.2, max_tokens=3)
-    assert Sampling().complete(decoding) == decoding
+    said = Decoding(stop=("x",), grammar="apr", temperature=0.1, top_p=0.2, max_tokens=3)
+    decoding = replace(said, thinking=Thinking.OFF, thinking_tokens=9)
+    assert Sampling(thinking=Thinking.ON, thinking_tokens=1).complete(decoding) == decoding
+
+
+def test_a_job_says_how_its_decodes_think_where_the_policy_does_not() -> None:
+    complete = Sampling(thinking=Thinking.ON, thinking_tokens=64).complete(Decoding())
+    assert (complete.thinking, complete.thinking_tokens) == (Thinking.ON, 64)

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anabranch.dag import events as e
+from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.errors import InvalidTransition
-from anabranch.dag.ids import BranchId
+from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.status import JobStatus
-from anabranch.dag.text import Reading, say
+from anabranch.dag.text import Base, Reading, say
 from anabranch.dag.vocabulary import Cause
 
 SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential")
@@ -300,3 +301,24 @@ def test_a_branch_is_cut_while_its_last_segment_ended_at_a_limit() -> None:
     apply(state, started(segment=2))
     apply(state, finished(segment=2))
     assert not state.branches[BranchId("0")].cut
+
+
+def test_a_branch_goes_on_from_its_thought_until_its_turn_is_closed() -> None:
+    """Only its own engine is given the thought: neither a later turn nor a child that reads all of it."""
+
+    def thought_of(*events: e.Event) -> tuple[str, str]:
+        context = render(after(*events), TRUNK)
+        return context.thought, context.continuation
+
+    thinking = Decoded(text="", thought="so", finish=Finish.INTERRUPTED)
+    done = Decoded(text="four", thought=" then", finish=Finish.EOS)
+    begun = (started(), e.SegmentFinished(segment=1, attempt=1, decoded=thinking))
+    wrote = (*begun, started(segment=2), e.SegmentFinished(segment=2, attempt=1, decoded=done))
+    assert thought_of(*begun) == ("so", "")
+    assert thought_of(*wrote, started(segment=3, inserted=", or")) == ("so then", "four, or")
+    assert thought_of(*wrote, started(segment=3, messages=(say("user", "Sure?"),))) == ("", "")
+    failed = e.SegmentFinished(segment=2, attempt=1, decoded=replace(done, finish=Finish.ERROR))
+    assert thought_of(*begun, started(segment=2), failed) == ("so", "")
+    child = forked("0.1")
+    reads_all = replace(child, reading=Reading(base=Base.PARENT, cursor=4))
+    assert render(after(*wrote, reads_all), BranchId("0.1")).thought == ""

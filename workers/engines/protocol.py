@@ -31,6 +31,13 @@ class Chunk:
     """Of all that was decoded, before temperature and truncation; on the last chunk of an engine that knows it."""
     usage_estimated: bool = False
     """Nobody has counted yet: `tokens`, and `usage` on the last chunk, are by the text's length."""
+    thought: str = ""
+    """New thought, without the marks around it; it comes before `text`."""
+    reasoning_tokens: int = 0
+    """Of `tokens`, those of thoughts."""
+    recast: bool = False
+    """All text of the chunks before this one was thought. Only of an engine that could not tell before, and only once
+    in a decode, before any thought."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

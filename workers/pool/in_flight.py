@@ -17,7 +17,14 @@ class _Seen:
     segment: int
     submitted: float
     text: str = ""
-    tokens: int = 0
+    thought: str = ""
+    usage: Usage = Usage()
+
+    def then(self, piece: TextPiece) -> "_Seen":
+        """With this piece behind it."""
+        usage = Usage(completion_tokens=piece.tokens, reasoning_tokens=piece.reasoning_tokens)
+        thought, text = (self.text, "") if piece.recast else (self.thought, self.text)
+        return replace(self, thought=thought + piece.thought, text=text + piece.text, usage=usage)
 
 
 class InFlightCall:
@@ -62,7 +69,8 @@ class InFlightCall:
                 decoded = Decoded(
                     text=seen.text,
                     finish=finish,
-                    usage=Usage(completion_tokens=seen.tokens),
+                    thought=seen.thought,
+                    usage=seen.usage,
                     fault=fault,
                     timing=Timing(submitted=seen.submitted, finished=self._clock()),
                     replica=replica,
@@ -71,8 +79,8 @@ class InFlightCall:
 
     def _note(self, message: Message, seen: _Seen) -> None:
         match message:
-            case TextPiece(text=text, tokens=tokens):
-                self._open[message.key] = replace(seen, text=seen.text + text, tokens=tokens)
+            case TextPiece():
+                self._open[message.key] = seen.then(message)
             case SegmentDone(decoded=decoded) if decoded.open:
                 self._open[message.key] = _Seen(seen.request, message.segment + 1, decoded.timing.finished)
             case SegmentDone():

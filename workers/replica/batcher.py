@@ -26,7 +26,7 @@ class Batcher:
         if isinstance(message, TextPiece):
             before = self._messages.get(place)
             if isinstance(before, TextPiece):
-                message = replace(message, offset=before.offset, text=before.text + message.text)
+                message = _together(before, message)
         else:
             self._urgent.set()
         self._messages[place] = message
@@ -67,3 +67,17 @@ class Batcher:
             self._urgent.clear()
             self._filled.clear()
         return batch
+
+
+def _together(before: TextPiece, piece: TextPiece) -> TextPiece:
+    """Both pieces as one."""
+    if piece.recast:
+        return replace(piece, thought_offset=before.offset, thought=before.text + piece.thought)
+    return replace(
+        piece,
+        offset=before.offset,
+        text=before.text + piece.text,
+        thought_offset=before.thought_offset,
+        thought=before.thought + piece.thought,
+        recast=before.recast,
+    )

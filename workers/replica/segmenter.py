@@ -18,21 +18,29 @@ class _Segment:
     """The segment that is being decoded."""
 
     index: int
-    tokens_before: int
+    before: Usage
     """Tokens of the decode when this segment began."""
     timing: Timing
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     length: int = 0
     """Characters of `texts`."""
+    thought_length: int = 0
+    """Characters of `thoughts`."""
+
+    def recast(self) -> None:
+        """Makes a thought of its text."""
+        self.thoughts, self.texts = self.texts, []
+        self.thought_length, self.length = self.length, 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Segmenter:
     """Fed each chunk of one decode, yields its messages. Synchronous and without a clock: the caller tells the time.
 
-    A segment's pieces, joined, are its text. Its tokens are those that had come with the chunk that ended it, so over
-    all segments of a decode, plus `overshoot_tokens`, they sum to the engine's own count. What the prompt cost is
-    booked once, on the first segment that ends after the engine told it.
+    A segment's pieces, joined, are its thought and its text; the parser reads the text only. Its tokens are those that
+    had come with the chunk that ended it, so over all segments of a decode, plus `overshoot_tokens`, they sum to the
+    engine's own count. What the prompt cost is booked once, on the first segment that ends after the engine told it.
     """
 
     request: DecodeRequest
@@ -42,6 +50,7 @@ class Segmenter:
     overshoot: str = ""
     """Decoded past the tag that stopped the decode, and dropped."""
     _joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
+    _thought_joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _segment: _Segment = field(init=False)
     _stopped_by: Tag | None = None
     _fed: int = 0
@@ -53,7 +62,7 @@ class Segmenter:
 
     def __post_init__(self) -> None:
         timing = Timing(submitted=self.request.submitted)
-        self._segment = _Segment(index=self.request.key.segment, tokens_before=0, timing=timing)
+        self._segment = _Segment(index=self.request.key.segment, before=Usage(), timing=timing)
 
     @property
     def stopped(self) -> bool:
@@ -74,10 +83,11 @@ class Segmenter:
         self._count(chunk)
         timing = self._segment.timing
         self._segment.timing = replace(timing, scheduled=timing.scheduled or chunk.scheduled)
-        text = self._joiner.feed(chunk.text) + (self._joiner.close() if chunk.finish is not None else "")
+        ended = chunk.finish is not None
+        text = self._joiner.feed(chunk.text) + (self._joiner.close() if ended else "")
+        messages = self._think(chunk, now, ended=ended or bool(text))
         fed, self._fed = self._fed, self._fed + len(text)
         cuts = self.parser.feed(text) if self.parser else ()
-        messages: list[Message] = []
         start = 0
         for cut in cuts:
             if not cut.stops and self._segment.index - self.request.key.segment >= SEGMENTS - 1:
@@ -107,37 +117,60 @@ class Segmenter:
     @property
     def _segment_tokens(self) -> int:
         """Never negative, though an engine's own count at the end may be less than the estimates before it."""
-        return max(0, self._usage.completion_tokens - self._segment.tokens_before)
+        return max(0, self._usage.completion_tokens - self._segment.before.completion_tokens)
+
+    @property
+    def _reasoning_tokens(self) -> int:
+        """Of the segment's tokens, never more than they are."""
+        thought = self._usage.reasoning_tokens - self._segment.before.reasoning_tokens
+        return min(max(0, thought), self._segment_tokens)
 
     def _count(self, chunk: Chunk) -> None:
         known = chunk.usage or self._usage
         total = chunk.usage.completion_tokens if chunk.usage and chunk.finish else chunk.tokens
         self._chunk_tokens = total - self._usage.completion_tokens
-        self._usage = replace(known, completion_tokens=total)
+        thought = chunk.reasoning_tokens
+        if chunk.usage and chunk.finish:
+            thought = chunk.usage.reasoning_tokens or thought
+        self._usage = replace(known, completion_tokens=total, reasoning_tokens=thought)
         self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
 
+    def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
+        """The thought of this chunk; `ended` when no more of it comes."""
+        if chunk.recast:
+            self._segment.recast()
+        joiner = self._thought_joiner
+        thought = joiner.feed(chunk.thought) + (joiner.close() if ended else "")
+        return self._tell(now, thought=thought, recast=chunk.recast) if thought or chunk.recast else []
+
     def _write(self, text: str, now: float) -> list[Message]:
-        if not text:
-            return []
+        return self._tell(now, text=text) if text else []
+
+    def _tell(self, now: float, *, text: str = "", thought: str = "", recast: bool = False) -> list[Message]:
         segment = self._segment
-        if not segment.texts:
+        if not segment.timing.first_token:
             segment.timing = replace(segment.timing, first_token=now)
-        offset, segment.length = segment.length, segment.length + len(text)
+        piece = TextPiece(
+            key=self.request.key,
+            segment=segment.index,
+            offset=segment.length,
+            text=text,
+            tokens=self._segment_tokens,
+            thought_offset=segment.thought_length,
+            thought=thought,
+            reasoning_tokens=self._reasoning_tokens,
+            recast=recast,
+        )
         segment.texts.append(text)
-        return [
-            TextPiece(
-                key=self.request.key,
-                segment=segment.index,
-                offset=offset,
-                text=text,
-                tokens=self._segment_tokens,
-            )
-        ]
+        segment.thoughts.append(thought)
+        segment.length += len(text)
+        segment.thought_length += len(thought)
+        return [piece]
 
     def _begin_next(self, now: float) -> None:
         self._segment = _Segment(
             index=self._segment.index + 1,
-            tokens_before=self._usage.completion_tokens,
+            before=self._usage,
             timing=Timing(submitted=now, admitted=now, scheduled=now),
         )
 
@@ -155,6 +188,7 @@ class Segmenter:
         decoded = Decoded(
             text="".join(self._segment.texts),
             finish=finish,
+            thought="".join(self._segment.thoughts),
             usage=self._book(max(0, self._segment_tokens - dropped)),
             tag=tag,
             open=open,
@@ -169,7 +203,12 @@ class Segmenter:
         return SegmentDone(key=self.request.key, segment=self._segment.index, decoded=decoded)
 
     def _book(self, completion_tokens: int) -> Usage:
+        spent = Usage(
+            completion_tokens=completion_tokens,
+            reasoning_tokens=min(self._reasoning_tokens, completion_tokens),
+        )
         if self._prompt_booked:
-            return Usage(completion_tokens=completion_tokens)
+            return spent
         self._prompt_booked = self._usage.prompt_tokens > 0
-        return replace(self._usage, completion_tokens=completion_tokens)
+        prompt = self._usage
+        return replace(spent, prompt_tokens=prompt.prompt_tokens, cached_tokens=prompt.cached_tokens)

@@ -14,7 +14,7 @@ from anabranch.service.store.sql.tables import checkpoints
 
 
 class Checkpoints(Repository):
-    """The text so far of open segments."""
+    """The thought and the text so far of open segments."""
 
     async def save(self, job: JobId, saved: Sequence[Checkpoint]) -> None:
         """Replaces the checkpoints of these branches. Raises StoreAway."""
@@ -27,6 +27,8 @@ class Checkpoints(Repository):
                 "attempt": checkpoint.attempt,
                 "text": checkpoint.text,
                 "tokens": checkpoint.tokens,
+                "thought": checkpoint.thought,
+                "reasoning_tokens": checkpoint.reasoning_tokens,
                 "at": at,
             }
             for checkpoint in saved
@@ -40,7 +42,13 @@ class Checkpoints(Repository):
         rows = await self._database.read(lambda connection: connection.execute(saved).all())
         return {
             row.branch: Checkpoint(
-                branch=row.branch, segment=row.segment, attempt=row.attempt, text=row.text, tokens=row.tokens
+                branch=row.branch,
+                segment=row.segment,
+                attempt=row.attempt,
+                text=row.text,
+                tokens=row.tokens,
+                thought=row.thought,
+                reasoning_tokens=row.reasoning_tokens,
             )
             for row in rows
         }

@@ -14,7 +14,13 @@ _LAST_SECOND = 253_402_300_799
 
 _STAGES = ("submitted_at", "admitted_at", "scheduled_at", "first_token_at", "decoded_at")
 
-NO_USAGE = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "cost": 0.0}
+NO_USAGE = {
+    "prompt_tokens": 0,
+    "cached_tokens": 0,
+    "completion_tokens": 0,
+    "reasoning_tokens": 0,
+    "cost": 0.0,
+}
 
 
 def forked(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
@@ -74,6 +80,7 @@ def segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Change
         "prompt_tokens": decoded.usage.prompt_tokens,
         "cached_tokens": decoded.usage.cached_tokens,
         "completion_tokens": decoded.usage.completion_tokens,
+        "reasoning_tokens": decoded.usage.reasoning_tokens,
         "cost": decoded.in_fields().cost,
     }
     stages = _stages(decoded.timing)

@@ -53,11 +53,12 @@ def _job_key() -> Column[str]:
     return Column("job_id", PlainText, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
 
 
-def _tokens() -> tuple[Column[int], Column[int], Column[int], Column[float]]:
+def _tokens() -> tuple[Column[int], Column[int], Column[int], Column[int], Column[float]]:
     return (
         Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
         Column("cached_tokens", BigInteger, nullable=False, server_default="0"),
         Column("completion_tokens", BigInteger, nullable=False, server_default="0"),
+        Column("reasoning_tokens", BigInteger, nullable=False, server_default="0"),
         Column("cost", Double, nullable=False, server_default="0"),
     )
 
@@ -247,6 +248,8 @@ checkpoints = Table(
     Column("text", PlainText, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("thought", PlainText, nullable=False, server_default=""),
+    Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
 )
 
 spans = Table(

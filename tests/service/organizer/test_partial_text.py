@@ -1,5 +1,6 @@
 """PartialTexts: what is kept of a segment is always how it begins, whatever happens to the messages."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +11,11 @@ from anabranch.workers.messages import Key, TextPiece
 BRANCH = BranchId("0.1")
 
 
+KEY = Key(job=JobId("j"), branch=BRANCH, segment=1)
+
+
 def piece(text: str, *, offset: int = 0, segment: int = 1, tokens: int = 1) -> TextPiece:
-    key = Key(job=JobId("j"), branch=BRANCH, segment=1)
-    return TextPiece(key=key, segment=segment, offset=offset, text=text, tokens=tokens)
+    return TextPiece(key=KEY, segment=segment, offset=offset, text=text, tokens=tokens)
 
 
 PIECES = [
@@ -59,3 +62,42 @@ def test_text_is_due_after_a_time_or_after_many_tokens() -> None:
     texts.add(piece("many", offset=3, tokens=3 + EVERY_TOKENS))
     assert [partial.text for partial in texts.due()] == ["fewmany"]
     assert texts.due() == ()
+
+
+THOUGHTS = [
+    TextPiece(key=KEY, segment=1, offset=0, text="", tokens=1, thought="ab", reasoning_tokens=1),
+    TextPiece(
+        key=KEY, segment=1, offset=0, text="X", tokens=3, thought="cd", thought_offset=2, reasoning_tokens=2
+    ),
+    TextPiece(key=KEY, segment=1, offset=1, text="Y", tokens=4, thought_offset=4, reasoning_tokens=2),
+]
+LATE = [
+    piece("ab"),
+    piece("cd", offset=2, tokens=2),
+    TextPiece(
+        key=KEY, segment=1, offset=0, text="X", tokens=3, thought_offset=4, reasoning_tokens=2, recast=True
+    ),
+    TextPiece(key=KEY, segment=1, offset=1, text="Y", tokens=4, thought_offset=4, reasoning_tokens=2),
+]
+
+
+@pytest.mark.parametrize("told", [THOUGHTS, LATE])
+def test_a_thought_is_kept_beside_the_text_even_if_it_was_taken_for_text_at_first(
+    told: list[TextPiece],
+) -> None:
+    texts = PartialTexts(lambda: 0.0)
+    for each in told:
+        texts.add(each)
+        texts.add(each)
+    [partial] = texts.all_changed()
+    assert (partial.thought, partial.text, partial.tokens, partial.reasoning_tokens) == ("abcd", "XY", 4, 2)
+
+
+@given(st.lists(st.sampled_from(LATE)))
+def test_pieces_of_a_thought_however_they_come_leave_a_beginning(heard: list[TextPiece]) -> None:
+    texts = PartialTexts(lambda: 0.0)
+    for each in heard:
+        texts.add(each)
+    for partial in texts.all_changed():
+        whole = "abcd" if not partial.thought else partial.thought
+        assert (whole == "abcd" and "XY".startswith(partial.text)) or "abcd".startswith(partial.text)

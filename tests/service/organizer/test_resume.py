@@ -1,11 +1,12 @@
 """Taking up a job: when it is poison, and what is said about decodes that were lost."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import JobSpec
@@ -98,6 +99,26 @@ def test_free_text_goes_on_from_its_checkpoint_and_its_tokens_are_paid_once() ->
         2,
     )
     assert decoded.cost == 1.0
+
+
+@pytest.mark.parametrize(
+    "started",
+    [STARTED, replace(STARTED, structured=True), replace(STARTED, grammar="apr")],
+    ids=["free", "structured", "tags"],
+)
+def test_a_thought_goes_on_from_its_checkpoint_whatever_form_its_text_will_have(
+    started: e.SegmentStarted,
+) -> None:
+    checkpoint = replace(saved()[TRUNK], text="", thought="so far", tokens=2, reasoning_tokens=2)
+    decoded = end_lost_segment(started, {TRUNK: checkpoint}, Limits()).decoded
+    assert (decoded.finish, decoded.thought, decoded.text) == (Finish.INTERRUPTED, "so far", "")
+    assert decoded.usage == Usage(completion_tokens=2, reasoning_tokens=2)
+
+
+def test_a_text_behind_its_thought_goes_on_with_both() -> None:
+    checkpoint = replace(saved()[TRUNK], thought="before", reasoning_tokens=1)
+    decoded = end_lost_segment(STARTED, {TRUNK: checkpoint}, Limits()).decoded
+    assert (decoded.finish, decoded.thought, decoded.text) == (Finish.INTERRUPTED, "before", "so far")
 
 
 @pytest.mark.parametrize("other", [saved(segment=1), saved(attempt=2), {}])

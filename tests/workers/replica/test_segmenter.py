@@ -13,6 +13,8 @@ from anabranch.dag.decoding import Fault, Finish, Tag, Usage
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
+from anabranch.workers.pool.in_flight import InFlightCall
+from anabranch.workers.replica.batcher import Batcher
 from anabranch.workers.replica.segmenter import SEGMENTS, Segmenter
 
 KEY = Key(job=JobId("job"), branch=BranchId("0"), segment=3)
@@ -76,6 +78,65 @@ def test_a_closed_tag_ends_a_segment_and_the_stream_goes_on(segments_of: Segment
     assert (first.decoded.finish, first.decoded.open) == (Finish.TAG, True)
     assert first.decoded.tag == Tag(kind="go", body="two")
     assert (first.decoded.usage.completion_tokens, last.decoded.usage.completion_tokens) == (4, 1)
+
+
+def test_a_thought_is_beside_the_text_in_pieces_and_at_the_end(segments_of: SegmentsOf) -> None:
+    chunks = [
+        Chunk(text="", tokens=1, thought="First <halt>, ", reasoning_tokens=1),
+        Chunk(text="Four", tokens=3, thought="then.", reasoning_tokens=2),
+        Chunk(text=".", tokens=4, reasoning_tokens=2, finish=Finish.EOS),
+    ]
+    messages = cut(segments_of(), chunks)
+    pieces = [message for message in messages if isinstance(message, TextPiece)]
+
+    (end,) = ends(messages)
+    assert (end.decoded.thought, end.decoded.text) == ("First <halt>, then.", "Four.")
+    assert (end.decoded.usage.completion_tokens, end.decoded.usage.reasoning_tokens) == (4, 2)
+    assert "".join(piece.thought for piece in pieces) == end.decoded.thought
+    assert "".join(piece.text for piece in pieces) == end.decoded.text
+    assert end.decoded.timing.first_token == 2.0
+
+
+def test_a_text_that_turns_out_to_have_been_a_thought_is_told_as_one(segments_of: SegmentsOf) -> None:
+    chunks = [
+        Chunk(text="It is ", tokens=2),
+        Chunk(text="four.", tokens=3),
+        Chunk(text="Four", tokens=5, reasoning_tokens=4, recast=True),
+        Chunk(text=".", tokens=6, reasoning_tokens=4, finish=Finish.EOS),
+    ]
+    *pieces, end = cut(segments_of(grammar=False), chunks)
+    assert isinstance(end, SegmentDone)
+    assert (end.decoded.thought, end.decoded.text) == ("It is four.", "Four.")
+    assert end.decoded.usage.reasoning_tokens == 4
+    recast = next(piece for piece in pieces if isinstance(piece, TextPiece) and piece.recast)
+    assert (recast.thought_offset, recast.offset) == (len("It is four."), 0)
+
+
+@pytest.mark.parametrize("batches", [(1, 1, 1, 1), (2, 2), (1, 3), (3, 1), (4,), (1, 2, 1)])
+async def test_pieces_that_are_gathered_tell_the_same_thought_and_text(
+    segments_of: SegmentsOf, batches: Sequence[int]
+) -> None:
+    chunks = [
+        Chunk(text="It is ", tokens=2),
+        Chunk(text="four.", tokens=3),
+        Chunk(text="Fo", tokens=5, reasoning_tokens=4, recast=True),
+        Chunk(text="ur", tokens=6, reasoning_tokens=4),
+    ]
+    segments, flight = segments_of(grammar=False), list[Message]()
+    request = segments.request
+    call, batcher = InFlightCall([request], flight.append), Batcher(0.0)
+    told, rest = batcher.batches(), iter(chunks)
+    for count in batches:
+        for _ in range(count):
+            for message in segments.feed(next(rest), 2.0):
+                batcher.put(message)
+        call.receive(await anext(told))
+    call.end([request.key], Finish.ABORT, replica="r")
+    *pieces, end = flight
+    assert isinstance(end, SegmentDone)
+    assert (end.decoded.thought, end.decoded.text) == ("It is four.", "Four")
+    assert end.decoded.usage.reasoning_tokens == 4
+    assert len(pieces) == len(batches)
 
 
 def test_a_tag_that_stops_drops_what_was_decoded_past_it(segments_of: SegmentsOf) -> None:

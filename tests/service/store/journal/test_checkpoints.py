@@ -1,5 +1,7 @@
 """Checkpoints: the last one of each branch, of one job alone, gone when it is told."""
 
+from dataclasses import replace
+
 from tests.service.store.scenes import claimed
 
 from anabranch.dag.ids import BranchId
@@ -19,6 +21,13 @@ async def test_a_branch_has_its_last_checkpoint(store: Store, other_store: Store
     later = checkpoint(A, "one more", segment=2, attempt=3)
     await store.checkpoints.save(job, [later])
     assert await other_store.checkpoints.read(job) == {A: later, B: checkpoint(B, "two")}
+
+
+async def test_a_thought_is_kept_beside_the_text(store: Store) -> None:
+    job = (await claimed(store)).job
+    thinking = replace(checkpoint(A, "four"), thought="two\nand two", reasoning_tokens=3)
+    await store.checkpoints.save(job, [thinking])
+    assert await store.checkpoints.read(job) == {A: thinking}
 
 
 async def test_nothing_to_save_is_nothing_done(store: Store) -> None:
