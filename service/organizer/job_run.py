@@ -15,7 +15,7 @@ from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget
 from anabranch.service.organizer.deadlines import BranchDeadlines, time_limits
 from anabranch.service.organizer.job_context import JobContext
-from anabranch.service.organizer.partial_text import PartialText, PartialTexts
+from anabranch.service.organizer.partial_text import PartialTexts
 from anabranch.service.organizer.requests import request_of
 from anabranch.service.organizer.timers import Timers
 from anabranch.service.store.rows import Checkpoint
@@ -247,18 +247,8 @@ class JobRun:
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
         """Text to be saved now; for a clean hand-over, all that is not saved yet."""
         partials = self._texts.all_changed() if everything else self._texts.due()
-        return tuple(map(self._checkpoint, partials))
-
-    def _checkpoint(self, partial_text: PartialText) -> Checkpoint:
-        return Checkpoint(
-            branch=partial_text.branch,
-            segment=partial_text.segment,
-            attempt=self._interpreter.state.branches[partial_text.branch].attempt,
-            text=partial_text.text,
-            tokens=partial_text.tokens,
-            thought=partial_text.thought,
-            reasoning_tokens=partial_text.reasoning_tokens,
-        )
+        branches = self._interpreter.state.branches
+        return tuple(partial.checkpoint(branches[partial.branch].attempt) for partial in partials)
 
     def _at(self, due: float, fact: e.Event) -> None:
         """Tell this fact at that moment (Unix seconds), or now if it has passed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anabranch.dag.ids import BranchId
+from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.messages import TextPiece
 
 EVERY_SECONDS = 2.0
@@ -38,6 +39,18 @@ class PartialText:
         self.tokens, self.reasoning_tokens = piece.tokens, piece.reasoning_tokens
         self.changed = True
         return True
+
+    def checkpoint(self, attempt: int) -> Checkpoint:
+        """What the store keeps of it."""
+        return Checkpoint(
+            branch=self.branch,
+            segment=self.segment,
+            attempt=attempt,
+            text=self.text,
+            tokens=self.tokens,
+            thought=self.thought,
+            reasoning_tokens=self.reasoning_tokens,
+        )
 
 
 class PartialTexts:

@@ -164,6 +164,7 @@ export type Choice = "approve" | "edit" | "reject";
 export interface Decoded {
   text: string;
   finish: Finish;
+  thought?: string;
   usage?: Usage;
   tag?: Tag | null;
   open?: boolean;
@@ -301,6 +302,8 @@ export interface Sampling {
   temperature?: number | null;
   top_p?: number | null;
   max_tokens?: number | null;
+  thinking?: Thinking;
+  thinking_tokens?: number | null;
 }
 
 /** Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile. */
@@ -349,6 +352,9 @@ export interface TextPosted {
   text: string;
 }
 
+/** Whether a model that can think before it answers does. */
+export type Thinking = "auto" | "on" | "off";
+
 /** When one segment passed each stage: Unix seconds on the replica's clock; 0.0 is 'not reached'. */
 export interface Timing {
   submitted?: number;
@@ -363,6 +369,7 @@ export interface Usage {
   prompt_tokens?: number;
   cached_tokens?: number;
   completion_tokens?: number;
+  reasoning_tokens?: number;
 }
 
 /** Fact. A budget is nearly spent, none is exceeded: children are stopped, and the policy must answer soon. */
