@@ -16,6 +16,7 @@ from anabranch.dag.events import Mode as Mode  # noqa: PLC0414
 from anabranch.dag.ids import BranchId
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Message, Parts
+from anabranch.dag.tools import Call
 from anabranch.dag.vocabulary import ForkRefusal
 
 
@@ -27,6 +28,8 @@ class Answer:
     sources: tuple[BranchId, ...] = ()
     """The branches that the answer was made from."""
     flags: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    """What it calls of the tools that the job's owner offers, behind the text."""
 
 
 # -- children of a fork ----------------------------------------------
@@ -120,6 +123,8 @@ class Segment:
     tag: Tag | None = None
     stopped: bool = False
     """A stop string of the job's owner ended it; an empty text may be what was asked for."""
+    calls: tuple[Call, ...] = ()
+    """What it calls of the tools that the job's owner offers."""
     winding_down: bool = False
 
 
@@ -182,6 +187,7 @@ class Result:
     """Why it has no value, in words."""
     failed_by: str = ""
     """Of a failed branch, the `vocabulary.Cause` alone, or what its policy's failure is called."""
+    calls: tuple[Call, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -249,6 +255,8 @@ class Ballot:
     answer: str | None
     """None abstains: no answer was found in the branch."""
     weight: float = 1.0
+    exact: bool = False
+    """The answer is the same as one that is written the same, letter by letter, and as no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

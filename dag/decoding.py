@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from anabranch.dag.ids import JobId
+from anabranch.dag.tools import Call, Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Decoding:
     grammar: str | None = None
     """Name of a tag grammar in `dag.grammars`: each of its tags ends a segment."""
     structure: Structure | None = None
+    tools: Tools | None = None
+    """Of the job's owner; set where the text is the job's answer."""
     purpose: Purpose = Purpose.WORK
     thinking: Thinking | None = None
     thinking_tokens: int | None = None
@@ -148,6 +151,8 @@ class Decoded:
     tag: Tag | None = None
     open: bool = False
     """The stream goes on: the next segment of this branch is already being decoded."""
+    calls: tuple[Call, ...] = ()
+    """Tools that the model calls, behind the text; on a decode's last segment."""
     fault: Fault | None = None
     timing: Timing = Timing()
     replica: str = ""

@@ -22,6 +22,7 @@ from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import Message, Reading
+from anabranch.dag.tools import Call
 from anabranch.dag.vocabulary import CancelledBy as CancelledBy  # noqa: PLC0414  # they are said as e.CancelledBy, …
 from anabranch.dag.vocabulary import Choice as Choice  # noqa: PLC0414
 from anabranch.dag.vocabulary import Mode as Mode  # noqa: PLC0414
@@ -71,6 +72,8 @@ class AnswerCommitted(_Event):
     """Given because the deadline or a budget was near, from what there was."""
     truncated: bool = field(default=False, compare=False)
     """A limit of tokens cut its text. Told to readers only: a journal from before it was told replays the same."""
+    calls: tuple[Call, ...] = ()
+    """Tools of the job's owner that are called, behind the text; it may be empty then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ class BranchReturned(_BranchEnd):
     value: str
     flags: tuple[str, ...] = ()
     """no-return-tag, closed-by-runtime, truncated, …"""
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 from anabranch.dag.decoding import Decoding, Structure, Thinking
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
+from anabranch.dag.tools import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class AnswerFormat:
     """The answer ends before the first of these; it ends the decode, too."""
     max_tokens: int | None = None
     """Tokens the answer may have."""
+    tools: Tools | None = None
+    """What it may call instead of answering."""
 
     def complete(self, decoding: Decoding) -> Decoding:
         """The decoding, held to this format."""
@@ -57,6 +60,7 @@ class AnswerFormat:
             structure=self.structure or decoding.structure,
             stop=(*decoding.stop, *self.stop),
             max_tokens=self.max_tokens or decoding.max_tokens,
+            tools=self.tools,
         )
 
     def cut(self, text: str) -> str:

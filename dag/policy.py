@@ -67,6 +67,8 @@ class PolicyInfo:
     raw_thoughts: bool = False
     """It reads all that is decoded, thoughts included, because its trained protocol has its tags in them; all other
     policies read the text behind the thoughts."""
+    may_call: bool = False
+    """What these decodes call of the tools that a job's owner offers, it passes on in its answer."""
 
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
@@ -106,6 +108,7 @@ def policy(
     presets: Mapping[str, Preset] | None = None,
     marks_answer: bool = False,
     raw_thoughts: bool = False,
+    may_call: bool = False,
 ) -> Callable[[PolicyFunction], PolicyFunction]:
     """Enters a policy function in the catalogue under its own name, with dashes. Raises PolicyBroken where another
     module has that name."""
@@ -125,6 +128,7 @@ def policy(
             presets=presets or {},
             marks_answer=marks_answer,
             raw_thoughts=raw_thoughts,
+            may_call=may_call,
         )
         return function
 

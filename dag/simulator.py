@@ -6,7 +6,7 @@ Used by tests and by capacity planning: no clock is read, nothing is awaited, so
 import heapq
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -20,9 +20,10 @@ from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
+from anabranch.dag.tools import Call
 
-Writer = Callable[[c.Decode], str | Fault]
-"""Stands for the model: what this decode would write if nothing stopped it."""
+Writer = Callable[[c.Decode], str | tuple[Call, ...] | Fault]
+"""Stands for the model: what this decode would write if nothing stopped it, or what it calls instead."""
 
 Tool = Callable[[c.RunTool], str | Fault]
 """Stands for the operator's tools: what this call gives. The same call must give the same, or a run is no function."""
@@ -132,6 +133,13 @@ class Simulation:
         if isinstance(text, Fault):
             self._finish_at(
                 start, stream, Decoded(text="", finish=Finish.ERROR, fault=text, engine="simulator")
+            )
+            return
+        if isinstance(text, tuple):
+            self._finish_at(
+                start + len(text) * self.pace,
+                stream,
+                replace(_decoded("", Finish.EOS, len(text)), calls=text),
             )
             return
         pace = self.pace_of(command) if self.pace_of is not None else self.pace

@@ -26,6 +26,7 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, branch_status, job_status
 from anabranch.dag.text import Base, Message, Reading
+from anabranch.dag.tools import Call
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class BranchState:
     ended: BranchStatus | None = None
     """How, once it has ended."""
     value: str = ""
+    calls: tuple[Call, ...] = ()
     flags: tuple[str, ...] = ()
     cause: str = ""
     failed_by: str = ""
@@ -94,6 +96,7 @@ class BranchState:
             flags=self.flags,
             cause=self.cause,
             failed_by=self.failed_by,
+            calls=self.calls,
         )
 
 
@@ -269,7 +272,7 @@ def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Eve
 def _returned(state: JobState, branch: BranchState, event: e.BranchReturned) -> None:
     _demand(branch.live_children == 0, "its children still live", event, state)
     _end(state, branch, BranchStatus.RETURNED, event)
-    branch.value, branch.flags = event.value, event.flags
+    branch.value, branch.flags, branch.calls = event.value, event.flags, event.calls
 
 
 def _branch_failed(state: JobState, branch: BranchState, event: e.BranchFailed) -> None:

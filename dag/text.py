@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Literal
 
 from anabranch.dag.ids import BranchId
+from anabranch.dag.tools import Call
 
 Role = Literal["system", "user", "assistant", "tool"]
 """The tool's turn tells what a tool gave; engines read it as the user's."""
@@ -30,6 +31,10 @@ Parts = tuple[str | Output, ...]
 class Message:
     role: Role
     parts: Parts
+    calls: tuple[Call, ...] = ()
+    """Of a turn of the assistant: what it calls, behind its text. Each has an id."""
+    result_of: str = ""
+    """Of a turn of a tool: the id of the call, in an earlier turn, that gave its text."""
 
 
 def outputs_in(messages: Iterable[Message], opening: Parts = ()) -> tuple[BranchId, ...]:
@@ -64,6 +69,18 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A message with all references resolved."""
+
+    role: Role
+    text: str
+    calls: tuple[Call, ...] = ()
+    result_of: str = ""
+    name: str = ""
+    """Of a turn of a tool: the tool's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """A branch's context as an engine gets it: all references resolved."""
 
@@ -73,6 +90,9 @@ class Context:
     """How the assistant's turn begins, which the model goes on with token by token; of a raw prompt, all its text."""
     thought: str = ""
     """What was thought in that turn: with a continuation behind it, the thinking is over; without one, it goes on."""
+    turns: tuple[Turn, ...] = ()
+    """The messages once more, where tools were called: calls and their results as such, for engines that know them. In
+    `messages` they are put into words."""
 
     @property
     def raw(self) -> bool:

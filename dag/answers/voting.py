@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from anabranch.dag.actions import Vote, Voted
+from anabranch.dag.actions import Ballot, Vote, Voted
+from anabranch.dag.answers.equality import Groups
 from anabranch.dag.events import AnswerClass, BranchesVoted
 from anabranch.dag.ids import BranchId
 
@@ -14,10 +15,30 @@ def cast(vote: Vote) -> tuple[str, ...]:
     return tuple(ballot.answer for ballot in vote.ballots if ballot.answer is not None)
 
 
+def _cast(vote: Vote) -> list[Ballot]:
+    return [ballot for ballot in vote.ballots if ballot.answer is not None]
+
+
+def compared(vote: Vote) -> tuple[str, ...]:
+    """Those of `cast` that may mean the same though they are written differently."""
+    return tuple(ballot.answer for ballot in _cast(vote) if ballot.answer is not None and not ballot.exact)
+
+
+def partition(vote: Vote, groups: Groups) -> Groups:
+    """`cast(vote)` in groups, given those of `compared(vote)`; exact answers group by their letters."""
+    ballots = _cast(vote)
+    places = [place for place, ballot in enumerate(ballots) if not ballot.exact]
+    exact: dict[str, list[int]] = {}
+    for place, ballot in enumerate(ballots):
+        if ballot.exact:
+            exact.setdefault(ballot.answer or "", []).append(place)
+    meant = (tuple(places[index] for index in group) for group in groups)
+    return (*meant, *map(tuple, exact.values()))
+
+
 def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> BranchesVoted:
     """The tally of a vote; `groups` partitions the indices of `cast(vote)` by meaning."""
-    ballots = [ballot for ballot in vote.ballots if ballot.answer is not None]
-    answers = cast(vote)
+    ballots, answers = _cast(vote), cast(vote)
     classes = [
         AnswerClass(
             answer=answers[group[0]],

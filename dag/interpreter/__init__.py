@@ -6,7 +6,7 @@ alone. All it knows is in the journal: fed the journal's facts after a crash, it
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anabranch.dag import actions as a
@@ -71,7 +71,8 @@ class Interpreter:
         waiting = self._waiting(branch)
         if waiting is None or not isinstance(waiting.action, a.Vote):
             return Step()
-        return self.feed(voting.count(branch, waiting.action, groups))
+        counted = voting.count(branch, waiting.action, voting.partition(waiting.action, groups))
+        return self.feed(counted)
 
     def expired(self, branch: BranchId, join: int) -> Step:
         """The answer to an Expire."""
@@ -161,10 +162,10 @@ class Interpreter:
                 endings.fail(
                     run, routine, endings.Rejected(f"the answer {answer.text!r} was rejected: {fact.reason}")
                 )
+            case a.Answer() as answer if decision.decision == e.Choice.EDIT:
+                endings.commit(run, replace(answer, text=decision.subject, calls=()))
             case a.Answer() as answer:
-                endings.commit(
-                    run, a.Answer(text=decision.subject, sources=answer.sources, flags=answer.flags)
-                )
+                endings.commit(run, answer)
             case a.Fork() | a.Merge() as action if rejected:
                 count = len(action.children) if isinstance(action, a.Fork) else 1
                 run.emit(e.ForkRejected(branch=routine.branch, reason=ForkRefusal.APPROVAL))
@@ -250,7 +251,7 @@ class Interpreter:
 
     def _give_back(self, routine: Routine, answer: a.Answer) -> None:
         if routine.branch == TRUNK and outside.gated(self._run, "answer"):
-            outside.ask(self._run, routine, answer, a.Approve(gate="answer", subject=answer.text))
+            outside.ask(self._run, routine, answer, outside.answer_request(answer))
         else:
             endings.give_back(self._run, routine, answer)
 

@@ -42,7 +42,8 @@ def think_once(thought: Thought) -> Policy:
     segment: Segment = yield Think(thought.decoding)
     if thought.returns is not None:
         return thought.returns(segment)
-    return Answer(text=segment.text, flags=("truncated",) if segment.finish is Finish.LENGTH else ())
+    flags = ("truncated",) if segment.finish is Finish.LENGTH else ()
+    return Answer(text=segment.text, flags=flags, calls=segment.calls)
 
 
 def call_tool(call: ToolCall) -> Policy:

@@ -85,6 +85,7 @@ class DecodeRun:
             stopped=text != whole,
             tag=decoded.tag,
             winding_down=winding_down,
+            calls=decoded.calls if text == whole else (),
         )
         self.partial, self.partial_tokens = "", 0
         return segment

@@ -122,7 +122,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         temperature=decoding.temperature,
         seed=_seed(run.spec.seed, branch.id),
         grammar=decoding.grammar,
-        structured=decoding.structure is not None,
+        structured=decoding.structure is not None or decoding.tools is not None,
     )
     run.emit(started)
     routine.decodes.begin(started, held_to)

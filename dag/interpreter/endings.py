@@ -31,7 +31,11 @@ def give_back(run: Run, routine: Routine, answer: Answer) -> None:
     decodes.abort(run, routine)
     run.emit(
         e.BranchReturned(
-            branch=branch, value=answer.text, flags=answer.flags, withdrawn=_undecided(run, branch)
+            branch=branch,
+            value=answer.text,
+            flags=answer.flags,
+            calls=answer.calls,
+            withdrawn=_undecided(run, branch),
         )
     )
     _ended(run, branch)
@@ -41,12 +45,24 @@ def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
     """The trunk has its answer: the losers are cancelled, and the job ends when their last tokens are counted."""
     answer = replace(answer, text=run.spec.answer_format.cut(answer.text))
     truncated = is_cut(run.state, answer)
-    run.emit(e.AnswerCommitted(text=answer.text, sources=answer.sources, forced=forced, truncated=truncated))
+    run.emit(
+        e.AnswerCommitted(
+            text=answer.text,
+            sources=answer.sources,
+            forced=forced,
+            truncated=truncated,
+            calls=answer.calls,
+        )
+    )
     _cancel_below(run, TRUNK, "the job has its answer", e.CancelledBy.ANSWER)
     decodes.abort(run, run.routines[TRUNK])
     run.emit(
         e.BranchReturned(
-            branch=TRUNK, value=answer.text, flags=answer.flags, withdrawn=_undecided(run, TRUNK)
+            branch=TRUNK,
+            value=answer.text,
+            flags=answer.flags,
+            calls=answer.calls,
+            withdrawn=_undecided(run, TRUNK),
         )
     )
     run.ending = e.JobSucceeded()
@@ -122,8 +138,9 @@ def last_words(run: Run) -> Answer | None:
     """What can be said when there is no time to say more: the latest value a branch returned, else the trunk's text."""
     for branch in sorted(run.rank, key=run.rank.__getitem__, reverse=True):
         state = run.state.branches[branch]
-        if ASIDE not in state.flags and (value := _readable(state, state.value)):
-            return Answer(text=value, sources=(branch,))
+        value = _readable(state, state.value)
+        if ASIDE not in state.flags and (value or state.calls):
+            return Answer(text=value, sources=(branch,), calls=state.calls)
     trunk = run.state.branches[TRUNK]
     own = _readable(trunk, trunk.own).strip()
     return Answer(text=own, sources=(TRUNK,)) if own else None

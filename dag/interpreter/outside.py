@@ -26,22 +26,28 @@ from anabranch.dag.ids import BranchId, parent_of
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import GATES
+from anabranch.dag.tools import in_words
 
 
 def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
     """Count at once what needs no algebra; otherwise let a worker say which answers mean the same."""
-    answers = voting.cast(action)
     groups = (
-        plain_groups(answers) if run.verdicts is None else _recorded_groups(run.verdicts, routine, action)
+        _plain_groups(action) if run.verdicts is None else _recorded_groups(run.verdicts, routine, action)
     )
     if groups is None:
-        command = Compare(branch=routine.branch, answers=answers)
+        command = Compare(branch=routine.branch, answers=voting.compared(action))
         run.commands.append(command)
         routine.waiting = Waiting(action=action, command=command)
         return None
     event = voting.count(routine.branch, action, groups)
     run.emit(event)
     return voting.outcome(event)
+
+
+def _plain_groups(action: Vote) -> Groups | None:
+    """Which answers are equal, where that takes no algebra; None where it may."""
+    groups = plain_groups(voting.compared(action))
+    return None if groups is None else voting.partition(action, groups)
 
 
 def _recorded_groups(
@@ -54,7 +60,7 @@ def _recorded_groups(
     places = {ballot.branch: i for i, ballot in enumerate(b for b in action.ballots if b.answer is not None)}
     classes = [each.branches for each in recorded.popleft().classes]
     if sorted(branch for each in classes for branch in each) != sorted(places):
-        return plain_groups(voting.cast(action))  # of other ballots: the replay will diverge, and say where
+        return _plain_groups(action)  # of other ballots: the replay will diverge, and say where
     return tuple(tuple(places[branch] for branch in each) for each in classes)
 
 
@@ -63,7 +69,8 @@ def score(run: Run, routine: Routine, action: Score) -> Scored | None:
     if action.verifier is None:
         run.emit(e.BranchScored(branch=routine.branch, scores=dict(action.scores), by=action.by))
         return Scored(scores=action.scores)
-    values = {branch: run.state.branches[branch].value for branch in action.targets}
+    targets = {branch: run.state.branches[branch] for branch in action.targets}
+    values = {branch: in_words(target.value, target.calls) for branch, target in targets.items()}
     command = Verify(branch=routine.branch, verifier=action.verifier, values=values)
     run.commands.append(command)
     routine.waiting = Waiting(action=action, command=command)
@@ -103,6 +110,11 @@ def ask(run: Run, routine: Routine, action: Approve | Fork | Merge | Answer, req
         )
     )
     routine.waiting = Waiting(action=action, approval=number)
+
+
+def answer_request(answer: Answer) -> Approve:
+    """An answer as a person reads it, with what it calls."""
+    return Approve(gate="answer", subject=in_words(answer.text, answer.calls))
 
 
 def fork_request(action: Fork | Merge) -> Approve:

@@ -35,8 +35,9 @@ def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.E
     )
     withdrawn = tuple(state.branches[TRUNK].undecided)
     if state.answer is not None:
-        value = state.answer.text
-        events += [e.BranchReturned(value=value, withdrawn=withdrawn)] if TRUNK in state.live else []
+        answer = state.answer
+        returned = e.BranchReturned(value=answer.text, calls=answer.calls, withdrawn=withdrawn)
+        events += [returned] if TRUNK in state.live else []
         return (*events, e.JobSucceeded())
     if TRUNK in state.live:
         events.append(e.BranchFailed(cause=failed.type, detail=failed.detail, withdrawn=withdrawn))

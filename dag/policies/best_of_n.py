@@ -20,6 +20,7 @@ from anabranch.dag.text import Base, Output
     use_when="An answer is easier to check than to find: tests, a schema, a pattern, a known result, or a judge.\n"
     "Costs n samples and their checks; stops at the first sample with full marks.",
     marks_answer=True,
+    may_call=True,
 )
 def best_of_n(
     problem: Problem,
@@ -60,7 +61,7 @@ def best_of_n(
         asked: a.Forked = yield a.Fork(children=judges)
         judged = {who: whom for who, whom in zip(asked.ids, samples, strict=False) if who is not None}
         pending += asked.branches
-    values: dict[BranchId, str] = {}
+    found: dict[BranchId, a.Result] = {}
     scores: dict[BranchId, float] = {}
     while pending and (stop == "all" or max(scores.values(), default=0.0) < 1.0):
         joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
@@ -71,13 +72,14 @@ def best_of_n(
             idle = tuple(who for who, whom in judged.items() if whom == result.branch)
             yield a.Cancel(branches=idle, reason="there is nothing to judge")
         else:
-            values[result.branch] = result.value
+            found[result.branch] = result
             if verifier != "judge":
                 check = a.Verifier(kind=verifier, spec=spec or {})
                 scored: a.Scored = yield a.Score(targets=(result.branch,), verifier=check)
                 scores |= scored.scores
-    if not values:
+    if not found:
         raise NoAnswer(f"none of {n} samples could be drawn")
-    best = max((each for each in samples if each in values), key=lambda each: scores.get(each, -1.0))
+    best = max((each for each in samples if each in found), key=lambda each: scores.get(each, -1.0))
     yield a.Prune(branches=tuple(each for each in samples if each != best), rule="best of n")
-    return a.Answer(text=values[best], sources=(best,), flags=() if scores.get(best) else ("unverified",))
+    flags = () if scores.get(best) else ("unverified",)
+    return a.Answer(text=found[best].value, sources=(best,), flags=flags, calls=found[best].calls)

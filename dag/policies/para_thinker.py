@@ -29,6 +29,7 @@ SHORT = 2000
     use_when="One line of thought goes wrong early and never recovers: several are begun, and read together.\n"
     "Made for the released checkpoints; others do without the path tokens (the default).",
     marks_answer=True,
+    may_call=True,
 )
 def para_thinker(
     problem: Problem,
@@ -73,10 +74,11 @@ def para_thinker(
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
         said = _said(summary, problem)
-        if said:
+        calls = summary.results[0].calls if summary.results else ()
+        if said or calls:
             sources = (*forked.branches, *merged.branches)
             flags = tuple(flag for flag in summary.results[0].flags if flag != UNCLOSED)
-            return Answer(text=said, sources=sources, flags=flags)
+            return Answer(text=said, sources=sources, flags=flags, calls=calls)
         if not summary.results or summary.results[0].failed_by != Cause.PROMPT_TOO_LONG:
             break
     if problem.structured:

@@ -30,6 +30,7 @@ ANSWER = Decoding(purpose=Purpose.ANSWER)
     use_when="The model knows no tags: any instruct model, also a very small one. The default.\n"
     "Parts start as soon as their own inputs are there; a question without parts is answered directly.",
     marks_answer=True,
+    may_call=True,
 )
 def plan(
     problem: Problem,
@@ -59,17 +60,19 @@ def plan(
         )
         merged: a.Forked = yield a.Merge(merged=tuple(parts.values()), child=child)
         joined: a.Joined = yield a.Join(targets=(*parts.values(), *merged.branches))
-        useful = [each for each in joined.results if each.ok and each.value.strip()]
-        if useful and useful[-1].branch in merged.branches:
-            return a.Answer(text=useful[-1].value.strip(), sources=tuple(each.branch for each in useful))
+        useful = [each for each in joined.results if each.ok and (each.value.strip() or each.calls)]
+        if useful and (last := useful[-1]).branch in merged.branches:
+            sources = tuple(each.branch for each in useful)
+            return a.Answer(text=last.value.strip(), sources=sources, calls=last.calls)
         yield a.Splice(messages=conclusion)
     segment: a.Segment = yield a.Think(ANSWER)
     text = segment.text.strip()
-    if not problem.structured:  # results side by side have no form
+    if not problem.structured and not segment.calls:  # results side by side have no form
         text = text or "\n\n".join(each.value.strip() for each in useful)
-    if not text and not segment.stopped:
+    if not text and not segment.calls and not segment.stopped:
         raise NoAnswer("no subtask gave a result, and the model wrote nothing")
-    return a.Answer(text=text, sources=(TRUNK, *(each.branch for each in useful)))
+    sources = (TRUNK, *(each.branch for each in useful))
+    return a.Answer(text=text, sources=sources, calls=segment.calls)
 
 
 def _forked(plan: Plan) -> Generator[a.Action, Any, dict[str, BranchId]]:

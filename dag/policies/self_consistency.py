@@ -25,6 +25,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
+from anabranch.dag.tools import meaning_of
 
 FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\boxed{}."
 
@@ -35,6 +36,7 @@ FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\bo
     use_when="Answers can be compared (a number, a name) and chains of thought go wrong at random.\n"
     "Costs n chains; stops as soon as no other answer can win.",
     marks_answer=True,
+    may_call=True,
 )
 def self_consistency(
     problem: Problem,
@@ -52,6 +54,7 @@ def self_consistency(
     Answers that mean the same count as one. A sample without an answer abstains. Ties go to the answer that was found
     first. T is the longest sample that was waited for. Where the answer must have a form, each sample is an answer as
     it stands: those that are the same JSON count as one, and the first of the winning ones is given.
+    A sample that calls tools votes for its calls: the same functions with arguments that are the same JSON are one.
     """
     sample = Thought(
         base=Base.PROBLEM,
@@ -63,15 +66,16 @@ def self_consistency(
     pending, ballots, tally = forked.branches, list[Ballot](), None
     cut: list[Ballot] = []
     """What samples that were cut off may have meant: it counts when no sample says more."""
-    values: dict[BranchId, str] = {}
+    drawn: dict[BranchId, Result] = {}
     read = whole_answer if problem.structured else answer_of
     while pending and not (tally and tally.decided and stop != "all"):
         joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
         pending = joined.pending
         for result in joined.results:
-            answer, values[result.branch] = read(result), result.value
-            ballots.append(Ballot(branch=result.branch, answer=answer))
-            if answer is None and result.ok and not problem.structured:
+            drawn[result.branch] = result
+            answer = meaning_of(result.calls) if result.calls else read(result)
+            ballots.append(Ballot(branch=result.branch, answer=answer, exact=bool(result.calls)))
+            if answer is None and result.ok and not result.calls and not problem.structured:
                 cut.append(Ballot(branch=result.branch, answer=extract_answer(result.value)))
         outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
         voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
@@ -81,8 +85,9 @@ def self_consistency(
         tally = voted
     if tally is None or tally.winner is None:
         raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
-    text = values[tally.supporters[0]].strip() if problem.structured else tally.winner
-    return Answer(text=text, sources=tally.supporters)
+    first = drawn[tally.supporters[0]]
+    text = first.value.strip() if problem.structured or first.calls else tally.winner
+    return Answer(text=text, sources=tally.supporters, calls=first.calls)
 
 
 def whole_answer(result: Result) -> str | None:

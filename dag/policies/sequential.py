@@ -13,11 +13,12 @@ from anabranch.dag.policy import policy
     paper="the baseline of every paper here",
     use_when="The question is short or each step needs the one before.\nAlso the yardstick: T equals L.",
     marks_answer=True,
+    may_call=True,
 )
 def sequential(problem: Problem) -> Policy:
     """Decode one chain of thought; what it says is the answer. T = L = its length."""
     segment: Segment = yield Think(Decoding(purpose=Purpose.ANSWER))
     text = segment.text.strip()
-    if not text and not segment.stopped:
+    if not text and not segment.calls and not segment.stopped:
         raise NoAnswer("the model wrote nothing")
-    return Answer(text=text, sources=(TRUNK,))
+    return Answer(text=text, sources=(TRUNK,), calls=segment.calls)

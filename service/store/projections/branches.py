@@ -7,6 +7,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.status import BranchStatus
+from anabranch.dag.tools import in_words
 from anabranch.service.store.projections.changes import Change
 
 _LAST_SECOND = 253_402_300_799
@@ -116,7 +117,7 @@ def _stages(timing: Timing) -> dict[str, datetime | None]:
 
 
 def returned(record: e.Record, event: e.BranchReturned) -> tuple[Change, ...]:
-    return _branch_over(record, event, BranchStatus.RETURNED, value=event.value)
+    return _branch_over(record, event, BranchStatus.RETURNED, value=in_words(event.value, event.calls))
 
 
 def failed(record: e.Record, event: e.BranchFailed) -> tuple[Change, ...]:

@@ -65,6 +65,10 @@ def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]
         event.truncated
     ):  # left out otherwise, so that rows of releases that did not know it equal their rebuild
         answer["truncated"] = True
+    if event.calls:
+        answer["calls"] = [
+            {"name": call.name, "arguments": call.arguments, "id": call.id} for call in event.calls
+        ]
     return (Change("jobs", set={"answer": answer}),)
 
 

@@ -1,0 +1,84 @@
+"""Describes the tools that a job's owner offers, and what a model calls of them.
+
+A job's final thought may call them instead of answering; the owner runs what is called and asks again with the results.
+(What an operator registers is another matter: a policy forks it as a branch, see `actions.ToolCall`.)
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function of the job's owner, as a model is told of it."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema of its arguments, an object. Empty: it takes none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What may be called, and whether something must be."""
+
+    offered: tuple[Tool, ...]
+    required: bool = False
+    """A call must come; text alone is no answer."""
+    several: bool = True
+    """Several may be called at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that a model asks for."""
+
+    name: str
+    arguments: str = "{}"
+    """JSON of an object, as the model wrote it: it may be broken."""
+    id: str = ""
+    """As its upstream named it; empty where nobody did."""
+
+    def in_words(self) -> str:
+        """The call for a reader who knows no calls."""
+        return f"[Called the tool {self.name} with {self.arguments}]"
+
+
+def in_words(text: str, calls: Sequence[Call]) -> str:
+    """A text and the calls behind it for a reader who knows no calls."""
+    return "\n".join(line for line in (text, *(call.in_words() for call in calls)) if line)
+
+
+def result_in_words(name: str, text: str) -> str:
+    """What a tool gave, for a reader who knows no calls."""
+    return f"[Result of the tool {name}]\n{text}"
+
+
+def meaning_of(calls: Sequence[Call]) -> str | None:
+    """Names and arguments in one form: equal for calls of the same functions with arguments that are equal as JSON.
+    None where the arguments of one are no JSON object."""
+    meant = []
+    for call in calls:
+        try:
+            arguments = json.loads(call.arguments)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(arguments, dict):
+            return None
+        meant.append({"name": call.name, "arguments": _plain(arguments)})
+    return json.dumps(meant, sort_keys=True, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value with whole numbers written as such: for JSON 1 and 1.0 are the same."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
