@@ -19,6 +19,7 @@ export interface AnswerCommitted {
   sources?: string[];
   forced?: boolean;
   truncated?: boolean;
+  calls?: Call[];
 }
 
 /** What the job's owner asks of the answer's text. It holds for every decode that a policy marks as its answer or as a candidate for it (`Purpose`), and for nothing else that the job decodes. */
@@ -26,6 +27,7 @@ export interface AnswerFormat {
   structure?: Structure | null;
   stop?: string[];
   max_tokens?: number | null;
+  tools?: Tools | null;
 }
 
 /** Fact. */
@@ -94,6 +96,7 @@ export interface BranchReturned {
   withdrawn?: number[];
   value: string;
   flags?: string[];
+  calls?: Call[];
 }
 
 /** Fact where a verifier ran (`by` names it), consequence where the policy computed the numbers itself. */
@@ -154,6 +157,13 @@ export interface BudgetExceeded {
   spent: number;
 }
 
+/** One call that a model asks for. */
+export interface Call {
+  name: string;
+  arguments?: string;
+  id?: string;
+}
+
 /** Who cancelled a branch. CLIENT and DEADLINE are facts, the rest consequences. */
 export type CancelledBy = "policy" | "client" | "deadline" | "budget" | "parent" | "answer";
 
@@ -168,6 +178,7 @@ export interface Decoded {
   usage?: Usage;
   tag?: Tag | null;
   open?: boolean;
+  calls?: Call[];
   fault?: Fault | null;
   timing?: Timing;
   replica?: string;
@@ -275,6 +286,8 @@ export interface Lineage {
 export interface Message {
   role: "system" | "user" | "assistant" | "tool";
   parts: (string | Output)[];
+  calls?: Call[];
+  result_of?: string;
 }
 
 export type Mode = "all" | "first" | "first-k" | "deadline";
@@ -362,6 +375,20 @@ export interface Timing {
   scheduled?: number;
   first_token?: number;
   finished?: number;
+}
+
+/** A function of the job's owner, as a model is told of it. */
+export interface Tool {
+  name: string;
+  description?: string;
+  parameters?: Record<string, unknown>;
+}
+
+/** What may be called, and whether something must be. */
+export interface Tools {
+  offered: Tool[];
+  required?: boolean;
+  several?: boolean;
 }
 
 /** Tokens, as the engine counted them. */
