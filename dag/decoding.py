@@ -127,6 +127,19 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Who decoded, as far as it is known; what is not known is empty."""
+
+    provider: str = ""
+    """vllm, openai for OpenAI's own servers, scripted; of another upstream, its host."""
+    host: str = ""
+    """The upstream's; empty where the engine is in the replica's process."""
+    port: int = 0
+    model: str = ""
+    """The model that answered, as the engine or the upstream itself names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Why a decode failed and whether trying elsewhere can help."""
 
@@ -158,6 +171,7 @@ class Decoded:
     replica: str = ""
     engine: str = ""
     """The engine's name: the journal says who decoded."""
+    served: Served = Served()
     logprob: float | None = None
     """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
     usage_estimated: bool = False

@@ -151,6 +151,10 @@ class SegmentStarted(_Event):
     """Branches whose posts are part of `inserted`."""
     structured: bool = False
     """Decoded under a regex, a schema or a choice: its form is the runtime's doing, not the model's."""
+    top_p: float | None = field(default=None, compare=False)
+    """Told to readers only, as is what follows."""
+    output_type: str = field(default="", compare=False)
+    """json or text, where the text was asked for in a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,8 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         seed=_seed(run.spec.seed, branch.id),
         grammar=decoding.grammar,
         structured=decoding.structure is not None or decoding.tools is not None,
+        top_p=decoding.top_p,
+        output_type=_output_type(decoding),
     )
     run.emit(started)
     routine.decodes.begin(started, held_to)
@@ -139,6 +141,13 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
             delay=delay,
         )
     )
+
+
+def _output_type(decoding: Decoding) -> str:
+    """As OpenTelemetry words it."""
+    if decoding.structure is None:
+        return ""
+    return "text" if decoding.structure.json_schema is None else "json"
 
 
 def _answer_format(run: Run, branch: BranchId, decoding: Decoding) -> AnswerFormat | None:

@@ -3,10 +3,10 @@ engine.
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from anabranch.dag.decoding import Finish, Usage
+from anabranch.dag.decoding import Finish, Served, Usage
 from anabranch.workers.messages import DecodeRequest
 
 
@@ -38,6 +38,8 @@ class Chunk:
     recast: bool = False
     """All text of the chunks before this one was thought. Only of an engine that could not tell before, and only once
     in a decode, before any thought."""
+    model: str = ""
+    """The model that answers, where an upstream names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Capabilities:
     structured_output: bool
     raw_prompts: bool
     """Whether a context without messages is accepted."""
+    served: Served = field(default_factory=Served)
+    """Who decodes, as far as the engine knows before it decodes."""
 
 
 class Engine(Protocol):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from anabranch.dag.decoding import Fault, Finish, Usage
+from anabranch.dag.decoding import Fault, Finish, Served, Usage
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.script import Line, Rules, Script, rendered
@@ -73,6 +73,7 @@ class ScriptedEngine:
             max_model_len=max_model_len,
             structured_output=True,
             raw_prompts=True,
+            served=Served(provider="scripted", model=model),
         )
 
     @property

@@ -40,7 +40,10 @@ class DecodeTask:
         self._admission = admission
         self._stall_seconds = stall_seconds
         self._clock = clock
-        self._segmenter = Segmenter(request=request, replica=replica, engine=engine.capabilities.name)
+        engines = engine.capabilities
+        self._segmenter = Segmenter(
+            request=request, replica=replica, engine=engines.name, served=engines.served
+        )
         self._scope = asyncio.timeout(None)
         self._running = False
         self._aborted = False

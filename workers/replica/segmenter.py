@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from anabranch.dag.decoding import Decoded, Fault, Finish, Tag, Timing, Usage
+from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
 from anabranch.dag.grammars.grammar import Parser
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
@@ -46,6 +46,7 @@ class Segmenter:
     request: DecodeRequest
     replica: str
     engine: str
+    served: Served = field(default_factory=Served)
     parser: Parser | None = None
     overshoot: str = ""
     """Decoded past the tag that stopped the decode, and dropped."""
@@ -134,6 +135,8 @@ class Segmenter:
             thought = chunk.usage.reasoning_tokens or thought
         self._usage = replace(known, completion_tokens=total, reasoning_tokens=thought)
         self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
+        if chunk.model != self.served.model and chunk.model:
+            self.served = replace(self.served, model=chunk.model)
 
     def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
         """The thought of this chunk; `ended` when no more of it comes."""
@@ -196,6 +199,7 @@ class Segmenter:
             timing=replace(self._segment.timing, finished=now),
             replica=self.replica,
             engine=self.engine,
+            served=self.served,
             logprob=logprob,
             usage_estimated=self._usage_estimated,
             overshoot_tokens=dropped,

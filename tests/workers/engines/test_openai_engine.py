@@ -12,10 +12,37 @@ from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, 
 from anabranch.dag.decoding import Finish, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.settings import OpenAISettings
-from anabranch.workers.engines.openai.upstream import UNKNOWN_MODEL_LEN
+from anabranch.workers.engines.openai.upstream import UNKNOWN_MODEL_LEN, served_by
 from anabranch.workers.errors import ModelUnavailable
 
 # -- what is served
+
+
+@pytest.mark.parametrize(
+    ("url", "vllm", "provider", "port"),
+    [
+        ("https://api.openai.com/v1", False, "openai", 443),
+        ("https://eu.api.openai.com./v1", False, "openai", 443),
+        ("http://someone:secret@gateway.example:8080/v1", False, "gateway.example", 8080),
+        ("https://openai.com.example/v1", False, "openai.com.example", 443),
+        ("http://127.0.0.1:8000/v1", True, "vllm", 8000),
+    ],
+)
+def test_only_openais_own_hosts_are_openai(url: str, vllm: bool, provider: str, port: int) -> None:
+    served = served_by(url, vllm=vllm)
+    assert (served.provider, served.port) == (provider, port)
+    assert "secret" not in repr(served)
+
+
+async def test_the_model_that_answers_is_the_one_that_the_upstream_names(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    upstream.models = ("an-alias",)
+    engine = connect()
+    assert (engine.capabilities.served.host, engine.capabilities.served.model) == ("127.0.0.1", "")
+    chunks = await decoded(engine, request_for())
+    assert upstream.asked[0]["model"] == "an-alias"
+    assert {chunk.model for chunk in chunks} == {"some-model"}
 
 
 def test_it_takes_the_first_model_that_the_upstream_lists(upstream: Upstream, connect: Connect) -> None:

@@ -26,7 +26,7 @@ from anabranch.workers.engines.openai.refusals import read_body, start_of
 from anabranch.workers.engines.openai.requests import chat_body, completion_body
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.openai.tokens import UpstreamTokenizer
-from anabranch.workers.engines.openai.upstream import look_up, root_of
+from anabranch.workers.engines.openai.upstream import look_up, root_of, served_by
 from anabranch.workers.engines.openai.waits import told_wait
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.errors import DecodeError
@@ -71,6 +71,7 @@ class OpenAIEngine:
         self._client = httpx.AsyncClient(**options, limits=limits)
         self._key = settings.api_key or ""
         self._base_url = settings.base_url.rstrip("/")
+        self._served = served_by(settings.base_url, vllm=self._upstream.vllm)
         self._tokenizer = UpstreamTokenizer(self._client, root_of(settings.base_url))
         self._known_dialect = Dialect(settings.parameters)
         self._dialects: dict[str, Dialect] = {}
@@ -83,6 +84,7 @@ class OpenAIEngine:
             max_model_len=self._upstream.max_model_len,
             structured_output=True,
             raw_prompts=self._upstream.tokenizes,
+            served=self._served,
         )
 
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:

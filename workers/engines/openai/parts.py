@@ -8,6 +8,8 @@ from anabranch.workers.engines.openai.refusals import Refusal, read_refusal, sta
 
 MOST_TOKENS = 1_000_000_000
 """A count beyond it is none."""
+LONGEST_NAME = 256
+"""Characters of a model's name that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Part:
     refusal: Refusal | None = None
     choices: bool = False
     """Whether the event has the form of a chunk at all."""
+    model: str = ""
+    """Which model answers, where the upstream says so."""
 
 
 def read_parts(data: Any, name: str = "") -> Iterator[Part]:
@@ -62,6 +66,7 @@ def _part(event: Mapping[str, Any], name: str) -> Part:
         counts=_counts(event),
         refusal=_refusal(event, choice, name),
         choices="choices" in event,
+        model=_string(event.get("model"))[:LONGEST_NAME],
     )
 
 

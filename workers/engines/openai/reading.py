@@ -63,6 +63,7 @@ class Reading:
     _stop: str = ""
     _refusal: Refusal | None = None
     _declined: str = ""
+    _model: str = ""
     recognised: bool = False
     """Whether anything had the form of a chunk."""
 
@@ -80,6 +81,7 @@ class Reading:
         self.recognised = self.recognised or part.choices
         self._count(part)
         self._declined += part.declined
+        self._model = part.model or self._model
         if part.finish:
             self._end, self._stop = part.finish.lower(), part.stop
         if part.refusal is not None:
@@ -91,7 +93,13 @@ class Reading:
         longest = max(map(len, self.stops), default=0)
         self._tail = (self._tail + part.text)[-longest:] if longest else ""
         usage = self._usage() if self._counts.prompt is not None else None
-        return Chunk(text=part.text, tokens=self.tokens, usage=usage, usage_estimated=not self._is_counted)
+        return Chunk(
+            text=part.text,
+            tokens=self.tokens,
+            usage=usage,
+            usage_estimated=not self._is_counted,
+            model=self._model,
+        )
 
     def last_chunk(self) -> Chunk:
         """Why the text ended, and what it cost. Raises DecodeError where it ended badly."""
@@ -106,6 +114,7 @@ class Reading:
             finish=finish,
             usage=self._usage(),
             usage_estimated=not self._is_counted,
+            model=self._model,
         )
 
     def _count(self, part: Part) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from anabranch.dag.decoding import Served
 from anabranch.workers.engines.openai.refusals import read_body, start_of
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.errors import ModelUnavailable
@@ -13,6 +14,7 @@ from anabranch.workers.errors import ModelUnavailable
 UNKNOWN_MODEL_LEN = 8192
 """Tokens, for an upstream that does not tell and where nothing was said."""
 PROBE_SECONDS = 10.0
+OPENAI = "openai.com"
 NO_LIST = (403, 404, 405, 501)
 """Statuses of an upstream that shows no list of models; one may be named nevertheless."""
 
@@ -44,6 +46,17 @@ def look_up(client: httpx.Client, settings: OpenAISettings) -> Upstream:
         max_model_len=length or UNKNOWN_MODEL_LEN,
         vllm=told is not None,
         tokenizes=bool(told),
+    )
+
+
+def served_by(base_url: str, *, vllm: bool) -> Served:
+    """Who answers at this URL. Only OpenAI's own hosts are OpenAI; a server that is no vLLM is known by its host."""
+    url = httpx.URL(base_url)
+    host = url.host.lower().rstrip(".")
+    is_openai = host == OPENAI or host.endswith(f".{OPENAI}")
+    provider = "openai" if is_openai else "vllm" if vllm else host
+    return Served(
+        provider=provider, host=host, port=url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from anabranch.dag.decoding import Fault, Finish, Structure, Usage
+from anabranch.dag.decoding import Fault, Finish, Served, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
@@ -44,6 +44,7 @@ class VllmEngine:
             max_model_len=self._max_model_len,
             structured_output=True,
             raw_prompts=True,
+            served=Served(provider="vllm", model=self.model.name),
         )
 
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:

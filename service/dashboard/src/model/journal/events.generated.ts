@@ -183,6 +183,7 @@ export interface Decoded {
   timing?: Timing;
   replica?: string;
   engine?: string;
+  served?: Served;
   logprob?: number | null;
   usage_estimated?: boolean;
   overshoot_tokens?: number;
@@ -342,6 +343,16 @@ export interface SegmentStarted {
   grammar?: string | null;
   reads?: string[];
   structured?: boolean;
+  top_p?: number | null;
+  output_type?: string;
+}
+
+/** Who decoded, as far as it is known; what is not known is empty. */
+export interface Served {
+  provider?: string;
+  host?: string;
+  port?: number;
+  model?: string;
 }
 
 /** A form that the decoded text must have, by structured decoding. Exactly one field is set. */
