@@ -24,9 +24,9 @@ class Purpose(StrEnum):
     WORK = "work"
     """Read by the policy, or by other branches."""
     CANDIDATE = "candidate"
-    """One of several texts of which one becomes the answer, or is voted for."""
+    """Becomes the answer, or is made into it, once the policy has chosen, counted votes, or removed marks."""
     ANSWER = "answer"
-    """The final thought: its text is the answer."""
+    """The final thought: its text, without blanks around it, is the answer, and is told as such while it is decoded."""
 
 
 class Thinking(StrEnum):
@@ -89,7 +89,8 @@ class Finish(StrEnum):
     ERROR = "error"
     """The replica or the engine failed; the text that arrived is kept, and not read again."""
     INTERRUPTED = "interrupted"
-    """The organizer was lost; decoding goes on from this checkpointed text."""
+    """The organizer was lost, or, in the final thought, the replica (then `fault` says how): decoding goes on from this
+    text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

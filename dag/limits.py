@@ -16,6 +16,9 @@ class Limits:
     prompt_price: float = 0.0
     """Money per prompt token, of the job's model."""
     completion_price: float = 0.0
+    final_thoughts: bool = False
+    """Policies' final thoughts are marked, and what one has written stands when time is up. Not so in journals of the
+    first release, which leave it out."""
 
     def cost(self, usage: Usage) -> float:
         """Money."""

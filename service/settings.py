@@ -186,7 +186,10 @@ class Settings(BaseSettings):
         """What holds for a job of this model. None is the pool's own."""
         price = self.prices.get(model or self.model or "*") or self.prices.get("*") or Price()
         return Limits(
-            width=self.width, prompt_price=price.prompt / 1e6, completion_price=price.completion / 1e6
+            width=self.width,
+            prompt_price=price.prompt / 1e6,
+            completion_price=price.completion / 1e6,
+            final_thoughts=True,
         )
 
     def make_state_folder(self) -> None:

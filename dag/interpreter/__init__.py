@@ -14,7 +14,7 @@ from anabranch.dag import events as e
 from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
-from anabranch.dag.ids import TRUNK, BranchId, by_path
+from anabranch.dag.ids import TRUNK, BranchId, by_path, descends
 from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
@@ -112,6 +112,7 @@ class Interpreter:
                 taken = decodes.segment_finished(self._run, fact)
                 if taken:
                     endings.wake(self._run, fact.branch)
+                    endings.stop_with(self._run, fact)
                 return taken
             case e.BranchCancelled():
                 return endings.cancel_from_outside(self._run, fact)
@@ -192,17 +193,23 @@ class Interpreter:
             return refusal
 
     def _time_is_short(self, fact: e.WindUpRequested | e.BudgetExceeded) -> bool:
-        """Children are stopped and the policy must wind up; once the time is up, what there is, is the answer."""
+        """Children are stopped, but for one that writes the answer, and the policy must wind up; once the time is up,
+        what there is, is the answer."""
         run = self._run
-        if run.ending is not None:
+        if run.ending is not None or run.stopping is not None:
             return False
-        final = isinstance(e.in_current_words(fact), e.BudgetExceeded)
         run.emit(fact)
-        children = tuple(branch for branch in sorted(self.state.live, key=by_path) if branch != TRUNK)
-        endings.cancel(run, children, "deadline", e.CancelledBy.DEADLINE)
-        if final:
-            endings.stop(run)
+        answering = decodes.final_thought(run)
+        endings.cancel(run, tuple(self._beside(answering)), "deadline", e.CancelledBy.DEADLINE)
+        if isinstance(e.in_current_words(fact), e.BudgetExceeded):
+            endings.stop(run, answering)
         return True
+
+    def _beside(self, answering: BranchId | None) -> Iterable[BranchId]:
+        """Living branches that neither are the one that writes the answer nor stand above it."""
+        for branch in sorted(self.state.live, key=by_path):
+            if branch != TRUNK and (answering is None or not descends(answering, branch)):
+                yield branch
 
     # -- running ----------------------------------------------
 

@@ -9,7 +9,7 @@ from anabranch.dag.commands import Abort, Decode, RunTool
 from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Purpose
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
-from anabranch.dag.ids import TRUNK, BranchId, parent_of
+from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
@@ -100,7 +100,11 @@ def _spent(run: Run, routine: Routine) -> None:
             (routine, PolicyBroken("its budget is spent, and it asks for more instead of answering"))
         )
         return
-    _deliver(run, routine, Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True))
+    nothing = Decoded(text="", finish=Finish.LENGTH)
+    if run.state.limits.final_thoughts:  # what was interrupted, and cannot go on, stands
+        _deliver(run, routine, routine.decodes.complete(nothing, winding_down=True))
+    else:
+        _deliver(run, routine, Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True))
 
 
 def _start(run: Run, routine: Routine, room: int | None) -> None:
@@ -123,6 +127,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         seed=_seed(run.spec.seed, branch.id),
         grammar=decoding.grammar,
         structured=decoding.structure is not None or decoding.tools is not None,
+        final=_is_final(run, decoding, held_to),
         top_p=decoding.top_p,
         output_type=_output_type(decoding),
     )
@@ -157,6 +162,22 @@ def _answer_format(run: Run, branch: BranchId, decoding: Decoding) -> AnswerForm
     while branch != TRUNK and run.state.branches[branch].policy is None:
         branch = parent_of(branch) or TRUNK
     return run.spec.answer_format if branch == TRUNK else None
+
+
+def _is_final(run: Run, decoding: Decoding, held_to: AnswerFormat | None) -> bool:
+    return run.state.limits.final_thoughts and decoding.purpose is Purpose.ANSWER and held_to is not None
+
+
+def final_thought(run: Run) -> BranchId | None:
+    """The branch that is decoding the final thought, or goes on with it soon; None where nothing stands of one yet."""
+    for branch in sorted(run.state.live, key=by_path):
+        routine = run.routines.get(branch)
+        opened = routine.decodes.opened if routine is not None else None
+        if routine is None or opened is None or not opened.goes_on or routine.waiting is None:
+            continue
+        if run.state.branches[branch].open is not None or routine.decodes.partial:
+            return branch
+    return None
 
 
 def _seed(job_seed: int, branch: BranchId) -> int:
@@ -220,7 +241,7 @@ def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
     routine.decodes.spend(decoded.usage.completion_tokens)
     if decoded.open:
         run.streams.add(fact.branch)
-    if branch.live:
+    if branch.live and branch.id != run.stopping:
         _go_on(run, routine, decoded)
     return True
 
@@ -231,7 +252,10 @@ def _go_on(run: Run, routine: Routine, decoded: Decoded) -> None:
             _retry_or_fail(run, routine, decoded.fault or Fault(cause=Cause.ENGINE_ERROR))
         case Finish.INTERRUPTED:
             routine.decodes.interrupt(decoded)
-            _again(run, routine)
+            if decoded.fault is not None:
+                _retry_or_fail(run, routine, decoded.fault)
+            else:
+                _again(run, routine)
         case _:
             _deliver(run, routine, routine.decodes.complete(decoded, winding_down=run.state.winding_down))
 

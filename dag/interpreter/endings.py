@@ -124,14 +124,41 @@ def _told(error: Exception) -> tuple[str, str, str]:
             return "policy-error", f"The policy raised {type(error).__name__}", str(error)
 
 
-def stop(run: Run) -> None:
-    """The deadline has passed: whatever there is becomes the answer."""
+def stop(run: Run, answering: BranchId | None = None) -> None:
+    """The deadline has passed: whatever there is becomes the answer. What a final thought has written, and a reader has
+    been told, is known when its decode has been stopped."""
     routine = run.routines.get(TRUNK)
     if routine is None or TRUNK not in run.state.live:
+        return
+    if answering is not None:
+        run.stopping = answering
+        if run.state.branches[answering].open is not None:
+            decodes.abort(run, run.routines[answering])
+        else:
+            _answer_with(run, answering, "")
         return
     routine.generator.close()
     routine.waiting = None
     fail(run, routine, DecodeFailed(Cause.DEADLINE, "nothing had been written when the time was up"))
+
+
+def stop_with(run: Run, fact: e.SegmentFinished) -> None:
+    """The final thought of a job whose time is up was stopped, if this is its end: it is the answer."""
+    if fact.branch == run.stopping and TRUNK in run.state.live and run.ending is None:
+        _answer_with(run, fact.branch, fact.decoded.text)
+
+
+def _answer_with(run: Run, branch: BranchId, text: str) -> None:
+    """Commits what this branch has written of the answer; where that is nothing, what there is besides."""
+    routine = run.routines[TRUNK]
+    routine.generator.close()
+    routine.waiting = None
+    run.stopping = None
+    text = run.spec.answer_format.cut(run.routines[branch].decodes.partial + text).strip()
+    if text:
+        commit(run, Answer(text=text, sources=(branch,)), forced=True)
+    else:
+        stop(run)
 
 
 def last_words(run: Run) -> Answer | None:

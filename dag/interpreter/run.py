@@ -27,6 +27,8 @@ class Run:
     """The how-manieth branch to end each one was."""
     streams: set[BranchId] = field(default_factory=set)
     """Branches whose decode goes on behind their last finished segment."""
+    stopping: BranchId | None = None
+    """The time is up, and this branch is to say how far it came with the answer."""
     ending: e.Event | None = None
     """The job's terminal event, due when the last open segment is closed."""
     events: list[e.Event] = field(default_factory=list)

@@ -73,7 +73,7 @@ def para_thinker(
         )
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
-        said = _said(summary, problem)
+        said = _said(summary, trained=trained and not problem.structured)
         calls = summary.results[0].calls if summary.results else ()
         if said or calls:
             sources = (*forked.branches, *merged.branches)
@@ -87,9 +87,9 @@ def para_thinker(
     return Answer(text=next(with_answer, written[0]), sources=forked.branches, flags=("no-summary",))
 
 
-def _said(summary: Joined, problem: Problem) -> str:
-    """What the summary says; under a form nothing in it is a mark."""
+def _said(summary: Joined, *, trained: bool) -> str:
+    """What the summary says; only the released checkpoints write marks in it."""
     if not summary.results or not summary.results[0].ok:
         return ""
     value = summary.results[0].value
-    return value.strip() if problem.structured else readable(value)
+    return readable(value) if trained else value.strip()

@@ -52,13 +52,14 @@ def prompted_path(number: int) -> Thought:
 def trained_summary(
     problem: Problem, paths: Sequence[BranchId], closed: Sequence[BranchId], limit: int | None
 ) -> Thought:
-    """A child that goes on behind all paths, in the order of their numbers; those in `closed` end with their tag."""
+    """A child that goes on behind all paths, in the order of their numbers; those in `closed` end with their tag. The
+    answer is what it says without marks, so it is known at its end."""
     read: Parts = ()
     for number, branch in enumerate(paths, start=1):
         closer = f"</think{number}>" if branch in closed else ""
         read = (*read, f"<think{number}>", Output(branch=branch, limit=limit), closer)
     summary = _continue(problem, (*read, SUMMARY_OPENING))
-    return replace(summary, role="summary", decoding=replace(summary.decoding, purpose=Purpose.ANSWER))
+    return replace(summary, role="summary", decoding=replace(summary.decoding, purpose=Purpose.CANDIDATE))
 
 
 def prompted_summary(paths: Sequence[BranchId], limit: int | None) -> Thought:
