@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -18,6 +17,7 @@ from anabranch.service.organizer.deadlines import BranchDeadlines, time_limits
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.partial_text import PartialTexts
 from anabranch.service.organizer.requests import request_of
+from anabranch.service.organizer.resume import keep_final_text
 from anabranch.service.organizer.timers import Timers
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.errors import DecodeError
@@ -84,18 +84,8 @@ class JobRun:
                 self._texts.add(message)
             case SegmentDone(key=key, segment=segment, decoded=decoded):
                 self._texts.ended(key.branch, segment)
-                self._finish(key.branch, segment, self._kept(key.branch, decoded))
-
-    def _kept(self, branch: BranchId, decoded: Decoded) -> Decoded:
-        """The segment as it is recorded: the final thought, whose text may have been told, goes on from what arrived
-        when its replica fails."""
-        started = self._interpreter.state.branches[branch].open
-        if started is None or not started.goes_on or decoded.finish is not Finish.ERROR or not decoded.text:
-            return decoded
-        fault = decoded.fault
-        return (
-            replace(decoded, finish=Finish.INTERRUPTED) if fault is not None and fault.retryable else decoded
-        )
+                started = self._interpreter.state.branches[key.branch].open
+                self._finish(key.branch, segment, keep_final_text(started, decoded))
 
     def _finish(self, branch: BranchId, segment: int, decoded: Decoded) -> None:
         self._inbox.put_nowait(lambda interpreter: _finished(interpreter, branch, segment, decoded))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
@@ -126,6 +126,15 @@ def evidence_against(records: Sequence[e.Record], suspicions: Sequence[Suspicion
             case _:
                 pass
     return [each for each in suspicions if each.head_seq >= progress]
+
+
+def keep_final_text(started: e.SegmentStarted | None, decoded: Decoded) -> Decoded:
+    """The segment as it is recorded. Where a replica fails in the middle of the final thought, decoding goes on from
+    the text that arrived: it may have been told, and an engine need not say the same again."""
+    fails = decoded.finish is Finish.ERROR and decoded.fault is not None and decoded.fault.retryable
+    if started is None or not started.goes_on or not fails or not decoded.text:
+        return decoded
+    return replace(decoded, finish=Finish.INTERRUPTED)
 
 
 def end_lost_segment(
