@@ -275,6 +275,7 @@ export interface Limits {
   backoff?: number;
   prompt_price?: number;
   completion_price?: number;
+  final_thoughts?: boolean;
 }
 
 /** Where an edited re-run comes from. */
@@ -343,6 +344,7 @@ export interface SegmentStarted {
   grammar?: string | null;
   reads?: string[];
   structured?: boolean;
+  final?: boolean;
   top_p?: number | null;
   output_type?: string;
 }
