@@ -139,7 +139,7 @@ def test_its_text_ends_before_a_stop_string_also_when_time_is_up() -> None:
 
 
 def test_where_time_runs_short_the_branch_that_writes_the_answer_writes_on(simulate: Simulate) -> None:
-    parts = [{"id": name, "question": f"{name}?", "after": []} for name in ("a", "b")]
+    parts = [{"id": name, "question": f"{name}?", "after": ()} for name in ("a", "b")]
     plan = json.dumps({"subtasks": parts, "synthesis": "s"}, separators=(",", ":"))
     script = {"0.1": plan, "0.2": "1", "0.3": "2", "0.4": words(10)}
     whole = simulate("plan", script, limits=MARKED)
