@@ -152,18 +152,11 @@ class SegmentStarted(_Event):
     structured: bool = False
     """Decoded under a regex, a schema or a choice: its form is the runtime's doing, not the model's."""
     final: bool = False
-    """The final thought: its text, without blanks around it and up to a stop string of the job's owner, is the answer.
-    """
+    """The final thought: its text, without blanks around it and up to the owner's stop string, is the answer."""
     top_p: float | None = field(default=None, compare=False)
     """Told to readers only, as is what follows."""
     output_type: str = field(default="", compare=False)
     """json or text, where the text was asked for in a form."""
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether a lost decode of the final thought goes on from the text that arrived, so that what was told of it
-        stands. A form or a grammar cannot be entered midway."""
-        return self.final and not self.structured and self.grammar is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from anabranch.dag import events as e
 from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
-from anabranch.dag.ids import TRUNK, BranchId, by_path, descends
+from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
@@ -200,16 +200,10 @@ class Interpreter:
             return False
         run.emit(fact)
         answering = decodes.final_thought(run)
-        endings.cancel(run, tuple(self._beside(answering)), "deadline", e.CancelledBy.DEADLINE)
+        endings.cancel(run, tuple(endings.beside(run, answering)), "deadline", e.CancelledBy.DEADLINE)
         if isinstance(e.in_current_words(fact), e.BudgetExceeded):
             endings.stop(run, answering)
         return True
-
-    def _beside(self, answering: BranchId | None) -> Iterable[BranchId]:
-        """Living branches that neither are the one that writes the answer nor stand above it."""
-        for branch in sorted(self.state.live, key=by_path):
-            if branch != TRUNK and (answering is None or not descends(answering, branch)):
-                yield branch
 
     # -- running ----------------------------------------------
 

@@ -13,7 +13,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
-from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, retry_delay
+from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.text import Base, outputs_in
@@ -173,7 +173,7 @@ def final_thought(run: Run) -> BranchId | None:
     for branch in sorted(run.state.live, key=by_path):
         routine = run.routines.get(branch)
         opened = routine.decodes.opened if routine is not None else None
-        if routine is None or opened is None or not opened.goes_on or routine.waiting is None:
+        if routine is None or opened is None or not goes_on(opened) or routine.waiting is None:
             continue
         if run.state.branches[branch].open is not None or routine.decodes.partial:
             return branch

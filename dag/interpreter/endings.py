@@ -1,5 +1,6 @@
 """Ends branches and the job: exactly one terminal event each, children before parents, the engine told."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from anabranch.dag import events as e
@@ -122,6 +123,13 @@ def _told(error: Exception) -> tuple[str, str, str]:
             return "rejected", "A person rejected the answer", str(error)
         case _:
             return "policy-error", f"The policy raised {type(error).__name__}", str(error)
+
+
+def beside(run: Run, answering: BranchId | None) -> Iterable[BranchId]:
+    """Living children that neither write the answer nor stand above the branch that does."""
+    for branch in sorted(run.state.live, key=by_path):
+        if branch != TRUNK and (answering is None or not descends(answering, branch)):
+            yield branch
 
 
 def stop(run: Run, answering: BranchId | None = None) -> None:

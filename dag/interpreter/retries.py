@@ -1,6 +1,7 @@
-"""Decides whether a decode that failed is tried again, and when."""
+"""Decides whether a decode that failed is tried again, and when, and whether it goes on or begins anew."""
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.events import SegmentStarted
 from anabranch.dag.interpreter.decode_run import DecodeRun
 from anabranch.dag.limits import Limits
 from anabranch.dag.vocabulary import Cause
@@ -19,6 +20,12 @@ LONGEST_BACKOFF = 10.0
 LONGEST_WAIT = 600.0
 """Seconds that one branch waits in all because it was told when to come back; until then no such try is counted, so
 that limits per minute are outlived however many branches share them."""
+
+
+def goes_on(started: SegmentStarted) -> bool:
+    """Whether a lost decode of this segment goes on from the text that arrived: so it is in the final thought, that what
+    was told of it stands. A form or a grammar cannot be entered midway."""
+    return started.final and not started.structured and started.grammar is None
 
 
 def allowed_tries(limits: Limits, fault: Fault) -> int:

@@ -9,6 +9,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.errors import Diverged, UnknownPolicy
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
@@ -132,7 +133,7 @@ def keep_final_text(started: e.SegmentStarted | None, decoded: Decoded) -> Decod
     """The segment as it is recorded. Where a replica fails in the middle of the final thought, decoding goes on from
     the text that arrived: it may have been told, and an engine need not say the same again."""
     fails = decoded.finish is Finish.ERROR and decoded.fault is not None and decoded.fault.retryable
-    if started is None or not started.goes_on or not fails or not (decoded.text or decoded.thought):
+    if started is None or not goes_on(started) or not fails or not (decoded.text or decoded.thought):
         return decoded
     return replace(decoded, finish=Finish.INTERRUPTED)
 

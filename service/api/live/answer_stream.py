@@ -18,7 +18,7 @@ What it promises
   has to approve. Candidates are reasoning.
 * The answer is the final thought's text up to the first stop string of the job's owner, without blanks around it. So
   what may begin a stop string, and blanks, wait until something follows.
-* A segment that is interrupted goes on in the next one of its branch (`SegmentStarted.goes_on`), from the text in its
+* A segment that is interrupted goes on in the next one of its branch (`retries.goes_on`), from the text in its
   record. Live text may be behind a record or ahead of it: it is used only for the segment that the records say is open,
   and the record of its end tells the rest.
 * All of it is linear in the text's length, however it is cut into pieces.
@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish
 from anabranch.dag.ids import BranchId
+from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.job import JobSpec
 from anabranch.service.api.live.stop_strings import SafeText
 from anabranch.service.api.live.text import LiveText
@@ -135,11 +136,11 @@ class AnswerStream:
 
     def _begin(self, event: e.SegmentStarted) -> Sequence[Delta]:
         thought = self._thoughts.get(event.branch)
-        if thought is not None and thought.interrupted and event.goes_on:
+        if thought is not None and thought.interrupted and goes_on(event):
             thought.segment, thought.open, thought.interrupted = event.segment, True, False
             thought.read = thought.thought_read = 0
         else:
-            tells = event.goes_on and not self._approved
+            tells = goes_on(event) and not self._approved
             safe = SafeText(self._stops if tells else None)
             thought = self._thoughts[event.branch] = _FinalThought(event.branch, event.segment, safe)
         early = self._early.pop(event.branch, [])

@@ -11,6 +11,7 @@ from anabranch.dag.commands import Abort, Decode
 from anabranch.dag.decoding import Decoded, Fault, Finish, Structure, Usage
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import Interpreter, Step
+from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.job import AnswerFormat, Budget, JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import say
@@ -83,7 +84,7 @@ def test_a_journal_of_an_older_release_has_no_marks(simulate: Simulate) -> None:
 def test_a_form_cannot_be_entered_midway() -> None:
     form = AnswerFormat(structure=Structure(regex="[0-9]+"))
     opened = begin(form=form).state.branches[TRUNK].open
-    assert opened is not None and opened.final and not opened.goes_on
+    assert opened is not None and opened.final and not goes_on(opened)
 
 
 def test_a_decode_whose_replica_died_goes_on_from_the_text_that_arrived() -> None:
