@@ -23,8 +23,8 @@ that limits per minute are outlived however many branches share them."""
 
 
 def goes_on(started: SegmentStarted) -> bool:
-    """Whether a lost decode of this segment goes on from the text that arrived: so it is in the final thought, that what
-    was told of it stands. A form or a grammar cannot be entered midway."""
+    """Whether a lost decode of this segment goes on from the text that arrived. In the final thought it does, so
+    that what was told of it stands. A form or a grammar cannot be entered midway."""
     return started.final and not started.structured and started.grammar is None
 
 
