@@ -18,6 +18,8 @@ class Tool:
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schema of its arguments, an object. Empty: it takes none."""
+    strict: bool = False
+    """The arguments must keep to the schema, where the engine can see to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

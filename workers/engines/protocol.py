@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from anabranch.dag.decoding import Finish, Served, Usage
+from anabranch.dag.tools import Call
 from anabranch.workers.messages import DecodeRequest
 
 
@@ -35,6 +36,8 @@ class Chunk:
     """New thought, without the marks around it; it comes before `text`."""
     reasoning_tokens: int = 0
     """Of `tokens`, those of thoughts."""
+    calls: tuple[Call, ...] = ()
+    """Of the tools that were offered; on the last chunk, and no part of any `text`."""
     recast: bool = False
     """All text of the chunks before this one was thought. Only of an engine that could not tell before, and only once
     in a decode, before any thought."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from anabranch.dag.decoding import Fault
 from anabranch.dag.text import Context
+from anabranch.dag.tools import Call
 from anabranch.workers.messages import DecodeRequest
 
 
@@ -18,7 +19,9 @@ from anabranch.workers.messages import DecodeRequest
 class Line:
     """What one decode is answered."""
 
-    text: str
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    """Behind the text, where tools are offered and nothing cuts it."""
     fault: Fault | None = None
     """Raised after `after` tokens."""
     dies: bool = False
@@ -82,8 +85,8 @@ def rendered(context: Context) -> str:
 
 
 def script_of(data: Mapping[str, Any]) -> Rules:
-    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "fault", "dies", "after"}],
-    "tokens_per_second"}.
+    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "calls", "fault", "dies",
+    "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an object.
 
     "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
     """
@@ -104,6 +107,11 @@ def _rules_of(entry: dict[str, Any]) -> Sequence[Rule]:
     text = entry.pop("text", "")
     texts = [text] if isinstance(text, str) else text
     fault = entry.pop("fault", None)
-    lines = [Line(text=one, fault=Fault(**fault) if fault else None, **entry) for one in texts]
+    calls = tuple(_call(call) for call in entry.pop("calls", ()))
+    lines = [Line(text=one, calls=calls, fault=Fault(**fault) if fault else None, **entry) for one in texts]
     rules = [Rule(line=line, since=since + index, **conditions) for index, line in enumerate(lines)]
     return rules[::-1]
+
+
+def _call(entry: Mapping[str, Any]) -> Call:
+    return Call(name=entry["name"], arguments=json.dumps(entry.get("arguments", {}), ensure_ascii=False))

@@ -85,12 +85,13 @@ class ScriptedEngine:
         line = self._script(request)
         tokens, finish = _recital(line, request, self._capabilities.max_model_len - prompt_tokens)
         recited = tokens[: line.after] if _breaks(line) else tokens
+        calls = line.calls if request.decoding.tools is not None and finish is Finish.EOS else ()
         scheduled = time.time()
         for start in range(0, len(recited), self._chunk_tokens):
             piece = recited[start : start + self._chunk_tokens]
             await self._wait(len(piece))
             told = start + len(piece)
-            last = told == len(tokens) and not _breaks(line)
+            last = told == len(tokens) and not calls and not _breaks(line)
             yield Chunk(
                 text="".join(piece),
                 tokens=told,
@@ -99,9 +100,11 @@ class ScriptedEngine:
                 scheduled=scheduled,
             )
         _break(line)
-        if not tokens:
-            await self._wait(0)
-            yield Chunk(text="", tokens=0, finish=finish, usage=Usage(prompt_tokens=prompt_tokens))
+        if calls or not tokens:
+            called = sum(len(tokens_of(f"{call.name} {call.arguments}")) for call in calls)
+            await self._wait(called)
+            usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=len(tokens) + called)
+            yield Chunk(text="", tokens=len(tokens) + called, finish=finish, usage=usage, calls=calls)
 
     async def count_tokens(self, text: str) -> int:
         return len(tokens_of(text))

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
 from anabranch.dag.grammars.grammar import Parser
+from anabranch.dag.tools import Call
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
-from anabranch.workers.replica.surrogates import SurrogateJoiner
+from anabranch.workers.replica.surrogates import SurrogateJoiner, join_halves
 
 SEGMENTS = 256
 """Segments of one decode. Each is a fact that an organizer computes and stores: a text of tags and nothing else would
@@ -60,6 +61,7 @@ class Segmenter:
     _prompt_booked: bool = False
     _logprob: float | None = None
     _usage_estimated: bool = False
+    _calls: tuple[Call, ...] = ()
 
     def __post_init__(self) -> None:
         timing = Timing(submitted=self.request.submitted)
@@ -109,7 +111,7 @@ class Segmenter:
         if self._stopped_by is not None:
             return self._close(Finish.TAG, now, tag=self._stopped_by, dropped=overshoot_tokens)
         unclosed = self.parser.close() if self.parser and finish is not Finish.ABORT else None
-        return self._close(finish, now, tag=unclosed, logprob=self._logprob)
+        return self._close(finish, now, tag=unclosed, logprob=self._logprob, calls=self._calls)
 
     def fail(self, fault: Fault, now: float) -> SegmentDone:
         """The decode failed: its last segment, with the text so far."""
@@ -137,6 +139,7 @@ class Segmenter:
         self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
         if chunk.model != self.served.model and chunk.model:
             self.served = replace(self.served, model=chunk.model)
+        self._calls = tuple(replace(call, arguments=join_halves(call.arguments)) for call in chunk.calls)
 
     def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
         """The thought of this chunk; `ended` when no more of it comes."""
@@ -187,6 +190,7 @@ class Segmenter:
         dropped: int = 0,
         fault: Fault | None = None,
         logprob: float | None = None,
+        calls: tuple[Call, ...] = (),
     ) -> SegmentDone:
         decoded = Decoded(
             text="".join(self._segment.texts),
@@ -195,6 +199,7 @@ class Segmenter:
             usage=self._book(max(0, self._segment_tokens - dropped)),
             tag=tag,
             open=open,
+            calls=calls,
             fault=fault,
             timing=replace(self._segment.timing, finished=now),
             replica=self.replica,

@@ -21,7 +21,7 @@ class SurrogateJoiner:
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        return _join(text)
+        return join_halves(text)
 
     def close(self) -> str:
         """What is left when no more comes: a half whose other never came."""
@@ -29,7 +29,8 @@ class SurrogateJoiner:
         return REPLACEMENT if left else ""
 
 
-def _join(text: str) -> str:
+def join_halves(text: str) -> str:
+    """The text with halves that meet put together; one that stays alone becomes U+FFFD."""
     if not _LONE.search(text):
         return text
     return _LONE.sub(REPLACEMENT, text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass"))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules, reckon, script_from, script_of
 from anabranch.workers.engines.scripted import ScriptedEngine, tokens_of
@@ -76,6 +77,23 @@ async def test_answers_with_one_of_the_choices(request_for: RequestFor) -> None:
 
     (chunk,) = await recite(ScriptedEngine(saying("no")), choice)
     assert chunk.text == "no"
+
+
+async def test_calls_what_its_line_calls_where_tools_are_offered(request_for: RequestFor) -> None:
+    script = script_of(
+        {"rules": [{"text": "I look.", "calls": [{"name": "weather", "arguments": {"city": "Rome"}}]}]}
+    )
+    tools = Tools(offered=(Tool(name="weather"),))
+    *_, last = await recite(ScriptedEngine(script), request_for(tools=tools))
+    assert last.calls == (Call(name="weather", arguments='{"city": "Rome"}'),)
+    assert (last.finish, last.tokens) == (Finish.EOS, 5)
+
+    for cut in (
+        request_for(),
+        request_for(tools=tools, max_tokens=1),
+        request_for(tools=tools, stop=("look",)),
+    ):
+        assert not any(chunk.calls for chunk in await recite(ScriptedEngine(script), cut))
 
 
 async def test_where_no_number_was_named_it_writes_what_its_context_leaves(request_for: RequestFor) -> None:

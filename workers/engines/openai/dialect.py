@@ -15,6 +15,7 @@ DISPENSABLE = (
     "temperature",
     "top_p",
     "stream",
+    "parallel_tool_calls",
     "skip_special_tokens",
     "spaces_between_special_tokens",
 )

@@ -95,7 +95,8 @@ class OpenAIEngine:
             async with self._answer(
                 call
             ) as response:  # left early, it closes the connection: the upstream stops
-                reading = Reading(stops=request.decoding.stop)
+                decoding = request.decoding
+                reading = Reading(stops=decoding.stop, calling=decoding.tools is not None)
                 async with aclosing(_heard(response, reading)) as all_heard:
                     async for heard in all_heard:
                         for part in read_parts(heard.data, heard.name):
@@ -120,7 +121,8 @@ class OpenAIEngine:
         upstream = self._upstream
         model = request.model or upstream.model
         room = upstream.max_model_len
-        if not upstream.tokenizes:
+        with_tools = request.decoding.tools is not None or bool(request.context.turns)
+        if with_tools or not upstream.tokenizes:  # tokens know no tools: only a chat endpoint does
             body = chat_body(request, model=model, max_model_len=room, vllm=upstream.vllm)
             return _Call("chat/completions", body)
         prompt = await self._tokenizer.prompt(request.context, model)

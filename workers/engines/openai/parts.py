@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anabranch.workers.engines.openai.calls import CallPiece, read_calls
 from anabranch.workers.engines.openai.refusals import Refusal, read_refusal, start_of
 
 MOST_TOKENS = 1_000_000_000
@@ -28,6 +29,7 @@ class Part:
     text: str = ""
     thought: str = ""
     """Text that the upstream tells apart as reasoning."""
+    calls: tuple[CallPiece, ...] = ()
     declined: str = ""
     """Why the model will not answer, where the upstream tells that apart."""
     finish: str = ""
@@ -60,6 +62,7 @@ def _part(event: Mapping[str, Any], name: str) -> Part:
     return Part(
         text=_content(said.get("content")) or _string(choice.get("text")),
         thought=_string(said.get("reasoning_content")) or _string(said.get("reasoning")),
+        calls=read_calls(said),
         declined=_string(said.get("refusal")),
         finish=_word(choice.get("finish_reason")),
         stop=_first_string(choice, "stop_reason", "matched_stop", "stopping_word"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from anabranch.dag.decoding import Fault, Finish, Usage
 from anabranch.dag.vocabulary import Cause
+from anabranch.workers.engines.openai.calls import CallReading
 from anabranch.workers.engines.openai.faults import fault_of, refused
 from anabranch.workers.engines.openai.parts import Counts, Part
 from anabranch.workers.engines.openai.refusals import Refusal
@@ -28,6 +29,8 @@ GOOD_ENDS: Mapping[str, Finish] = {
     "model_length": Finish.LENGTH,
 }
 """By OpenAI's words, and by those that gateways pass on from TGI, Anthropic, Gemini and Mistral; in small letters."""
+CALLED = frozenset({"tool_calls", "function_call", "tool_use", "tool_call"})
+"""Words for an end at which the model waits for what it has called."""
 FILTERED = frozenset(
     {
         "content_filter",
@@ -55,6 +58,9 @@ class Reading:
 
     stops: tuple[str, ...] = ()
     """Stop strings that were asked for. The upstream leaves them out of the text."""
+    calling: bool = False
+    """Whether tools were offered; calls of others are no calls."""
+    _calls: CallReading = field(default_factory=CallReading)
     _pieces: int = 0
     """Tokens, estimated: each piece of text is at least one."""
     _tail: str = ""
@@ -82,6 +88,8 @@ class Reading:
         self._count(part)
         self._declined += part.declined
         self._model = part.model or self._model
+        for piece in part.calls if self.calling else ():
+            self._calls.take(piece)
         if part.finish:
             self._end, self._stop = part.finish.lower(), part.stop
         if part.refusal is not None:
@@ -115,10 +123,11 @@ class Reading:
             usage=self._usage(),
             usage_estimated=not self._is_counted,
             model=self._model,
+            calls=self._calls.calls() if finish is Finish.EOS else (),
         )
 
     def _count(self, part: Part) -> None:
-        for text in (part.text, part.thought):
+        for text in (part.text, part.thought, *(f"{call.name}{call.arguments}" for call in part.calls)):
             if text:
                 self._pieces += max(1, len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)
         told, known = part.counts, self._counts
@@ -145,7 +154,7 @@ class Reading:
 
     def _finish(self) -> tuple[Finish, str]:
         """Why the text ended, and the stop string that the upstream left out."""
-        finish = GOOD_ENDS.get(self._end)
+        finish = Finish.EOS if self._calls and self._end in CALLED else GOOD_ENDS.get(self._end)
         if finish is None:
             raise self._ended_badly()
         if self._declined and not self._pieces:

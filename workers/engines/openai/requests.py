@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anabranch.dag.decoding import Structure
+from anabranch.dag.text import Turn
+from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.openai.faults import refused
+from anabranch.workers.engines.openai.tokens import defused
 from anabranch.workers.messages import DecodeRequest
 
 ALL_THAT_IS_DECODED: Mapping[str, Any] = {
@@ -20,14 +23,49 @@ def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: b
     context = request.context
     if not context.messages:
         raise refused("this upstream takes messages, not a raw prompt; this policy needs another engine")
-    messages = [{"role": role, "content": text} for role, text in context.messages]
+    messages = (
+        [_message(turn, vllm=vllm) for turn in context.turns]
+        if context.turns
+        else [{"role": role, "content": text} for role, text in context.messages]
+    )
     if context.continuation:
         messages.append({"role": "assistant", "content": context.continuation})
-    body = {"model": model, "messages": messages} | _sampling(request, max_model_len)
+    offered = _tools(request.decoding.tools)
+    body = {"model": model, "messages": messages} | _sampling(request, max_model_len) | offered
     if vllm:
         goes_on = {"continue_final_message": True, "add_generation_prompt": False}
         return body | _in_vllms_words(request) | (goes_on if context.continuation else {})
     return body | {"stream_options": {"include_usage": True}} | _response_format(request.decoding.structure)
+
+
+def _message(turn: Turn, *, vllm: bool) -> dict[str, Any]:
+    """A turn in the protocol's words. What calls and says nothing has no content."""
+    text = defused(turn.text) if vllm and turn.role in ("user", "tool") else turn.text
+    if turn.role == "tool":
+        return {"role": "tool", "tool_call_id": turn.result_of, "name": turn.name, "content": text}
+    if not turn.calls:
+        return {"role": turn.role, "content": text}
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in turn.calls
+    ]
+    return {"role": turn.role, "content": text or None, "tool_calls": calls}
+
+
+def _tools(tools: Tools | None) -> dict[str, Any]:
+    """What may be called. What is the protocol's default is left out: some servers know no more than `tools`."""
+    if tools is None:
+        return {}
+    offered = [{"type": "function", "function": _function(tool)} for tool in tools.offered]
+    choice = {"tool_choice": "required"} if tools.required else {}
+    return {"tools": offered} | choice | ({} if tools.several else {"parallel_tool_calls": False})
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    parameters = dict(tool.parameters) or {"type": "object", "properties": {}}
+    named = {"name": tool.name, "parameters": parameters}
+    about = {"description": tool.description} if tool.description else {}
+    return named | about | ({"strict": True} if tool.strict else {})
 
 
 def completion_body(

@@ -66,7 +66,7 @@ class UpstreamTokenizer:
         key = (model, context.messages)
         if key not in self._known:
             messages = [
-                {"role": role, "content": _defused(text) if role == "user" else text}
+                {"role": role, "content": defused(text) if role == "user" else text}
                 for role, text in context.messages
             ]
             asked = {"model": model, "messages": messages, "add_generation_prompt": True}
@@ -95,7 +95,7 @@ def _tokens(told: Any) -> Tokens:
     return tuple(told)
 
 
-def _defused(text: str) -> str:
+def defused(text: str) -> str:
     """What users and workers wrote, without control tokens: an `<|im_end|>` in it would end the turn. An invisible word
     joiner behind its first character makes such a token ordinary text."""
     return CONTROL_TOKEN.sub("<\u2060|", text)
