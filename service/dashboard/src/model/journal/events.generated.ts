@@ -395,6 +395,7 @@ export interface Tool {
   name: string;
   description?: string;
   parameters?: Record<string, unknown>;
+  strict?: boolean;
 }
 
 /** What may be called, and whether something must be. */
