@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from anabranch.service.exports.registry import ExportedJob, ExportFormat
-from anabranch.service.telemetry.names import WORKFLOW
+from anabranch.service.telemetry.capture import read_capture
+from anabranch.service.telemetry.names import SCHEMA_URL, WORKFLOW
 from anabranch.service.telemetry.resource import service_resource
 from anabranch.service.telemetry.span import Kind, Link, Span, Status, Value
 from anabranch.service.telemetry.spans import spans_of
@@ -18,10 +19,15 @@ Json = dict[str, Any]
 
 
 def write_otlp(job: ExportedJob) -> Iterator[str]:
-    """Writes the spans of the job's trace, under the service's name and attributes that OTEL_* variables give."""
-    spans = spans_of(job.records, job.origin, job.pool_model)
+    """Writes the spans of the job's trace, under the service's name and attributes that OTEL_* variables give. Prompts
+    and answers are in them where those variables want them on spans."""
+    spans = spans_of(job.records, job.origin, job.pool_model, read_capture())
     resource = {"attributes": _attributes(service_resource().attributes.items())}
-    scope = {"scope": {"name": WORKFLOW}, "spans": [_span(span) for span in spans]}
+    scope = {
+        "scope": {"name": WORKFLOW},
+        "spans": [_span(span) for span in spans],
+        "schemaUrl": SCHEMA_URL,
+    }
     yield json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
     yield "\n"
 

@@ -6,6 +6,7 @@ import logging
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.store import Store
+from anabranch.service.telemetry.capture import NOTHING, read_capture
 from anabranch.service.telemetry.export import Exporter, wanted
 from anabranch.service.telemetry.ids import TraceOrigin, read_traceparent
 from anabranch.service.telemetry.spans import Trace
@@ -21,6 +22,8 @@ class Traces:
         self._store = store
         self._model = model
         self._exporter = Exporter() if wanted() else None
+        self._capture = read_capture() if self._exporter else NOTHING
+        """The store holds no content among its spans: the journal has it."""
 
     async def keep(self, job: JobId) -> None:
         """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
@@ -28,15 +31,18 @@ class Traces:
         origin = TraceOrigin(
             row.trace_id, read_traceparent(row.traceparent).span_id if row.traceparent else None
         )
-        trace, seq = Trace(job, self._model), 0
+        trace, seq = Trace(job, self._model, self._capture), 0
         while page := await self._store.journal.read_page(job, seq):
             for record in page:
                 trace.add(record)
             seq = page[-1].seq
-        spans = trace.spans(origin)
-        await self._store.spans.save(job, spans)
-        if self._exporter is not None and not await self._exporter.export(spans):
+        await self._store.spans.save(job, trace.spans(origin))
+        if self._exporter is None:
+            return
+        if not await self._exporter.export(trace.spans(origin, content=self._capture.on_spans)):
             logger.warning("the spans of job %s did not reach the collector; the store has them", job)
+        if not await self._exporter.export_events(trace.events(origin)):
+            logger.warning("the events of job %s did not reach the collector; the journal has them", job)
 
     async def close(self) -> None:
         if self._exporter is not None:

@@ -3,15 +3,26 @@
 from collections.abc import Mapping
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Decoded, Timing
+from anabranch.dag.context import render
+from anabranch.dag.decoding import Decoded, Finish, Timing
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.status import BranchStatus
 from anabranch.service.telemetry import ids, names
-from anabranch.service.telemetry.drawing import Drawing, Node
+from anabranch.service.telemetry.drawing import Drawing, Node, Score
+from anabranch.service.telemetry.messages import Content, messages_of_context
 from anabranch.service.telemetry.span import Kind, Status, Value
 from anabranch.workers.engines.factory import REMOTE
+
+PLANNER = "planner"
+"""The role of branches that do nothing but plan (`dag/policies/graphs/planner.py`)."""
+_IN_PROCESS = frozenset({"vllm", "scripted"})
+"""Engines that are their own provider; who an upstream is, journals did not always say."""
+_REASONS: Mapping[Finish, str] = {Finish.LENGTH: "length"} | dict.fromkeys(
+    (Finish.ABORT, Finish.ERROR, Finish.INTERRUPTED), "error"
+)
+"""In the conventions' words; all others are stop. A decode that was cut off is an error there."""
 
 
 def forked(drawing: Drawing, record: Record, event: e.BranchForked) -> None:
@@ -31,7 +42,7 @@ def open_branch(
     drawing: Drawing, branch: BranchId, parent: str, role: str, told: Mapping[str, Value]
 ) -> None:
     tool = told.get(names.TOOL_NAME)
-    operation = names.EXECUTE_TOOL if tool else names.INVOKE_AGENT
+    operation = names.EXECUTE_TOOL if tool else names.PLAN if role == PLANNER else names.INVOKE_AGENT
     attributes: dict[str, Value] = {
         names.OPERATION: operation,
         names.SPAN_KIND: names.TOOL if tool else names.AGENT,
@@ -46,7 +57,21 @@ def merged(drawing: Drawing, _: Record, event: e.BranchesMerged) -> None:
     drawing.link(ids.branch_node(event.into), event.merged, "merge")
 
 
+def scored(drawing: Drawing, _: Record, event: e.BranchScored) -> None:
+    """A branch's span tells its last score; events tell all."""
+    for branch, value in event.scores.items():
+        detail = event.details.get(branch, "")
+        drawing.scores.append(Score(branch, event.by, float(value), detail, drawing.now))
+        node = drawing.nodes.get(ids.branch_node(branch))
+        if node is not None:
+            node.attributes |= {names.EVALUATION: event.by, names.EVALUATION_SCORE: float(value)}
+
+
 def returned(drawing: Drawing, _: Record, event: e.BranchReturned) -> None:
+    node = drawing.nodes.get(ids.branch_node(event.branch))
+    if drawing.state is not None and node is not None:
+        node.content = node.content or Content([])
+        node.content.text, node.content.calls, node.content.ended = event.value, event.calls, True
     drawing.close(ids.branch_node(event.branch), Status.OK, {names.STATUS: BranchStatus.RETURNED.value})
 
 
@@ -79,7 +104,10 @@ def _open_decode(drawing: Drawing, event: e.SegmentStarted) -> None:
         names.SPAN_KIND: names.LLM,
         names.REQUEST_MODEL: model,
         names.REQUEST_MAX_TOKENS: event.max_tokens,
-        names.REQUEST_TEMPERATURE: event.temperature,
+        names.REQUEST_TEMPERATURE: None if event.temperature is None else float(event.temperature),
+        names.REQUEST_TOP_P: None if event.top_p is None else float(event.top_p),
+        names.REQUEST_STREAM: True,
+        names.OUTPUT_TYPE: event.output_type or None,
         names.REQUEST_SEED: event.seed,
         names.BRANCH: event.branch,
         names.ATTEMPT: event.attempt,
@@ -91,6 +119,11 @@ def _open_decode(drawing: Drawing, event: e.SegmentStarted) -> None:
     known = {name: value for name, value in attributes.items() if value is not None}
     drawing.open(node, ids.branch_node(event.branch), f"{names.CHAT} {model}", known)
     drawing.decodes[event.branch] = node
+    if drawing.state is not None:
+        sent = messages_of_context(render(drawing.state, event.branch))
+        drawing.nodes[node].content = Content(sent)
+        branch = drawing.nodes[ids.branch_node(event.branch)]
+        branch.content = branch.content or Content(sent)
 
 
 def segment_finished(drawing: Drawing, _: Record, event: e.SegmentFinished) -> None:
@@ -114,8 +147,15 @@ def _begin(node: Node, decoded: Decoded) -> None:
         names.PREFILL_SECONDS: _between(timing.scheduled, timing.first_token),
         names.TIME_TO_FIRST_CHUNK: _between(timing.submitted, timing.first_token),
     }
-    node.attributes |= {names.PROVIDER: decoded.engine, names.REPLICA: decoded.replica}
+    node.attributes |= {names.PROVIDER: _provider(decoded), names.REPLICA: decoded.replica}
+    if decoded.served.host:
+        node.attributes |= {names.SERVER_ADDRESS: decoded.served.host, names.SERVER_PORT: decoded.served.port}
     node.attributes |= {name: seconds for name, seconds in waits.items() if seconds is not None}
+
+
+def _provider(decoded: Decoded) -> str:
+    """Who decoded, as far as it is known: no upstream is called OpenAI but OpenAI."""
+    return decoded.served.provider or (decoded.engine if decoded.engine in _IN_PROCESS else names.UNKNOWN)
 
 
 def _add(node: Node, decoded: Decoded) -> None:
@@ -124,7 +164,16 @@ def _add(node: Node, decoded: Decoded) -> None:
     told[names.INPUT_TOKENS] = _number(told, names.INPUT_TOKENS) + decoded.usage.prompt_tokens
     told[names.CACHED_TOKENS] = _number(told, names.CACHED_TOKENS) + decoded.usage.cached_tokens
     told[names.OUTPUT_TOKENS] = _number(told, names.OUTPUT_TOKENS) + decoded.usage.completion_tokens
-    told[names.FINISH_REASONS] = (decoded.finish.value,)
+    if decoded.usage.reasoning_tokens:
+        told[names.REASONING_TOKENS] = _number(told, names.REASONING_TOKENS) + decoded.usage.reasoning_tokens
+    if decoded.served.model:
+        told[names.RESPONSE_MODEL] = decoded.served.model
+    told[names.FINISH] = decoded.finish.value
+    told[names.FINISH_REASONS] = ("tool_call" if decoded.calls else _REASONS.get(decoded.finish, "stop"),)
+    if node.content is not None:
+        node.content.text += decoded.text
+        node.content.thought += decoded.thought
+        node.content.calls, node.content.ended = decoded.calls, True
     seconds = _between(_first_token(decoded.timing), decoded.timing.finished)
     if seconds is not None:
         told[names.DECODE_SECONDS] = _number(told, names.DECODE_SECONDS) + seconds

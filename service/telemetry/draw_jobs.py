@@ -9,6 +9,7 @@ from anabranch.service.policies import effective_params
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.draw_branches import open_branch
 from anabranch.service.telemetry.drawing import Drawing
+from anabranch.service.telemetry.messages import Content, messages_of_job
 from anabranch.service.telemetry.span import Kind, Status, Value
 
 
@@ -17,6 +18,7 @@ def submitted(drawing: Drawing, record: Record, event: e.JobSubmitted) -> None:
     drawing.models[TRUNK] = spec.model or drawing.pool_model
     attributes: dict[str, Value] = {
         names.OPERATION: names.INVOKE_WORKFLOW,
+        names.AGENT_NAME: names.WORKFLOW,
         names.WORKFLOW_NAME: names.WORKFLOW,
         names.SPAN_KIND: names.CHAIN,
         names.JOB: record.job,
@@ -26,6 +28,8 @@ def submitted(drawing: Drawing, record: Record, event: e.JobSubmitted) -> None:
         names.REQUEST_SEED: spec.seed,
     }
     drawing.open(ids.JOB_NODE, None, f"{names.INVOKE_WORKFLOW} {names.WORKFLOW}", attributes)
+    if drawing.state is not None:
+        drawing.nodes[ids.JOB_NODE].content = Content(messages_of_job(spec))
     route: dict[str, Value] = {names.HTTP_METHOD: "POST", names.HTTP_ROUTE: "/v1/jobs"}
     drawing.open(ids.SUBMIT_NODE, ids.JOB_NODE, names.SUBMIT, route, Kind.SERVER)
     drawing.close(ids.SUBMIT_NODE)
@@ -47,7 +51,10 @@ def claimed(drawing: Drawing, record: Record, event: e.JobClaimed) -> None:
 
 
 def answered(drawing: Drawing, _: Record, event: e.AnswerCommitted) -> None:
-    drawing.nodes[ids.JOB_NODE].attributes[names.SOURCES] = tuple(event.sources)
+    job = drawing.nodes[ids.JOB_NODE]
+    job.attributes[names.SOURCES] = tuple(event.sources)
+    if job.content is not None:
+        job.content.text, job.content.calls, job.content.ended = event.text, event.calls, True
 
 
 def limited(drawing: Drawing, _: Record, event: e.WindUpRequested | e.BudgetExceeded) -> None:

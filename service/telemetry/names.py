@@ -1,15 +1,19 @@
 """Lists every span name and attribute that Anabranch emits. The GenAI conventions are still moving: they move here
 only.
 
-Names are those of the OpenTelemetry GenAI conventions (status: development), as the Python packages of 2026 emit them;
-`openinference.span.kind` is for viewers that know no other. What neither has (fork, join, branch) is `anabranch.*`.
+Names are those of the OpenTelemetry GenAI conventions, release v0.1.0 (status: development), held against a table of
+its registry in `tests/service/telemetry/conventions.py`. OpenInference's are for viewers that know no other. What
+neither has (fork, join, branch) is `anabranch.*`.
 """
 
 from typing import Final
 
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+"""The last one that the conventions' repository gave itself in public (model/manifest.yaml)."""
+
 # -- span names
 WORKFLOW: Final = "anabranch"
-"""gen_ai.workflow.name of every job."""
+"""The agent's name of every job."""
 SUBMIT: Final = "POST /v1/jobs"
 ORGANIZE: Final = "organize"
 FORK: Final = "fork"
@@ -20,26 +24,49 @@ APPROVAL: Final = "approval"
 INVOKE_WORKFLOW: Final = "invoke_workflow"
 INVOKE_AGENT: Final = "invoke_agent"
 EXECUTE_TOOL: Final = "execute_tool"
+PLAN: Final = "plan"
 CHAT: Final = "chat"
 
 # -- GenAI attributes
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"
+CONVERSATION: Final = "gen_ai.conversation.id"
+"""The job, on all spans of a GenAI operation."""
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+"""Replaced by the agent's name in v0.1.0; told besides it for one release of ours."""
 AGENT_NAME: Final = "gen_ai.agent.name"
 TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_RESULT: Final = "gen_ai.tool.call.result"
 REQUEST_MODEL: Final = "gen_ai.request.model"
 REQUEST_SEED: Final = "gen_ai.request.seed"
 REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
 REQUEST_TEMPERATURE: Final = "gen_ai.request.temperature"
+REQUEST_TOP_P: Final = "gen_ai.request.top_p"
+REQUEST_STREAM: Final = "gen_ai.request.stream"
+OUTPUT_TYPE: Final = "gen_ai.output.type"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
 FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 CACHED_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+EVALUATION: Final = "gen_ai.evaluation.name"
+"""On a branch's span: who scored it last."""
+EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+INPUT_MESSAGES: Final = "gen_ai.input.messages"
+OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
 HTTP_METHOD: Final = "http.request.method"
 HTTP_ROUTE: Final = "http.route"
+UNKNOWN: Final = "_OTHER"
+
+# -- events
+DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
+EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
 
 # -- OpenInference
 SPAN_KIND: Final = "openinference.span.kind"
@@ -47,6 +74,12 @@ LLM: Final = "LLM"
 AGENT: Final = "AGENT"
 CHAIN: Final = "CHAIN"
 TOOL: Final = "TOOL"
+INPUT_VALUE: Final = "input.value"
+INPUT_MIME_TYPE: Final = "input.mime_type"
+OUTPUT_VALUE: Final = "output.value"
+OUTPUT_MIME_TYPE: Final = "output.mime_type"
+PLAIN: Final = "text/plain"
+JSON: Final = "application/json"
 
 # -- what only Anabranch has
 JOB: Final = "anabranch.job"
@@ -83,6 +116,8 @@ REPLICA: Final = "anabranch.replica"
 GRAMMAR: Final = "anabranch.grammar"
 STRUCTURED: Final = "anabranch.structured"
 """The form of the output was enforced by structured decoding, so it is not the model's merit."""
+FINISH: Final = "anabranch.finish"
+"""Why the decode ended, in our words: the conventions' are fewer."""
 INSERTED: Final = "anabranch.inserted_characters"
 """Text that the runtime wrote into the branch: never the model's."""
 QUEUE_SECONDS: Final = "anabranch.queue_seconds"

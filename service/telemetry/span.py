@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 Value = str | bool | int | float | tuple[str, ...]
 
@@ -42,3 +43,16 @@ class Span:
     status: Status
     attributes: Mapping[str, Value]
     links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event, as OpenTelemetry's logs know it: it happened within a span."""
+
+    trace_id: str
+    span_id: str
+    name: str
+    at_ns: int
+    """Unix nanoseconds."""
+    attributes: Mapping[str, Any]
+    """Structured where the conventions say so."""

@@ -11,6 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from anabranch.service import exports
 from anabranch.service.exports.registry import ExportedJob, export_formats
+from anabranch.service.telemetry import names
+from anabranch.service.telemetry.capture import CONTENT
 from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import spans_of
 
@@ -67,6 +69,7 @@ def test_otlp_is_what_the_protocol_says(voted: Any) -> None:
     sent = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert [one["traceId"] for one in sent] == [TRACE] * len(spans)
     assert [one["spanId"] for one in sent] == [span.span_id for span in spans]
+    assert request["resourceSpans"][0]["scopeSpans"][0]["schemaUrl"] == names.SCHEMA_URL
     parsed = ParseDict(request, ExportTraceServiceRequest())
     received = parsed.resource_spans[0].scope_spans[0].spans
     assert [(one.name, one.start_time_unix_nano) for one in received] == [
@@ -95,6 +98,14 @@ def test_otlp_names_the_service_as_the_standard_variables_say(
     told = {one["key"]: one["value"]["stringValue"] for one in resource["resource"]["attributes"]}
     assert told["service.name"] == name
     assert ("deployment.environment" in told) == ("deployment" in str(variables))
+
+
+def test_otlp_holds_prompts_and_answers_only_where_they_are_asked_for(
+    voted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "six times seven" not in written(voted, "otlp")
+    monkeypatch.setenv(CONTENT, "SPAN_ONLY")
+    assert "six times seven" in written(voted, "otlp")
 
 
 def test_a_new_form_is_one_new_file(voted: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from anabranch.service.telemetry import ids
+from anabranch.service.telemetry import ids, names
+from anabranch.service.telemetry.capture import Capture
 from anabranch.service.telemetry.export import Exporter, wanted
 from anabranch.service.telemetry.ids import TraceOrigin
-from anabranch.service.telemetry.spans import spans_of
+from anabranch.service.telemetry.spans import Trace, spans_of
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -43,7 +44,16 @@ class Collector:
             "ROTEL_OTLP_GRPC_ENDPOINT": f"127.0.0.1:{free_port()}",
             "ROTEL_OTLP_HTTP_ENDPOINT": f"127.0.0.1:{self.port}",
         }
-        command: list[str | Path] = [agent(), "start", "--exporter", "blackhole", "--debug-log", "traces"]
+        command: list[str | Path] = [
+            agent(),
+            "start",
+            "--exporter",
+            "blackhole",
+            "--debug-log",
+            "traces",
+            "--debug-log",
+            "logs",
+        ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--debug-log-verbosity", "detailed"],
@@ -108,6 +118,27 @@ async def test_a_collector_gets_names_parents_links_and_genai_attributes(
     assert by_name["invoke_agent sample"]["openinference.span.kind"] == "Str(AGENT)"
     assert by_name["join"]["links"] == " ".join(ids.span_id_of(voted.job, f"branch/0.{n}") for n in (1, 2))
     assert "deployment.environment: Str(test)" in collector.log.read_text()
+    assert f"ScopeSpans SchemaURL: {names.SCHEMA_URL}" in collector.log.read_text()
+
+
+async def test_a_collector_gets_events_within_their_spans_and_with_structured_messages(
+    collector: Collector, voted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.port}")
+    trace = Trace(voted.job, "tiny", Capture(on_events=True, events=True))
+    for record in voted.records:
+        trace.add(record)
+    events = trace.events(TraceOrigin(TRACE))
+    exporter = Exporter()
+
+    assert await exporter.export_events(events)
+    await exporter.close()
+
+    log = collector.told(f"Span ID        : {events[-1].span_id}")
+    assert log.count("EventName: gen_ai.client.inference.operation.details") == len(events) == 2
+    question = "Map(type:Str(text), content:Str(What is six times seven?))"
+    assert f"gen_ai.input.messages: Slice(Map(role:Str(user), parts:Slice({question})))" in log
+    assert f"ScopeLogs SchemaURL: {names.SCHEMA_URL}" in log
 
 
 def parsed(log: str) -> list[dict[str, str]]:
@@ -127,6 +158,7 @@ def parsed(log: str) -> list[dict[str, str]]:
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, True),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4318/v1/traces"}, True),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
     ],
 )
 def test_spans_are_exported_where_the_standard_variables_say(

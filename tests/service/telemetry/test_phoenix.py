@@ -15,6 +15,7 @@ import httpx
 import pytest
 from tests.service.telemetry.test_export import TRACE, free_port
 
+from anabranch.service.telemetry.capture import Capture
 from anabranch.service.telemetry.export import Exporter
 from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import spans_of
@@ -71,12 +72,12 @@ def await_ready(url: str, server: subprocess.Popen[bytes]) -> None:
     pytest.fail(f"Phoenix ended with {server.returncode}; its log is beside its database")
 
 
-async def test_phoenix_shows_every_span_under_its_parent_and_by_its_kind(
+async def test_phoenix_shows_every_span_under_its_parent_by_its_kind_with_prompts_and_answers(
     phoenix: str, voted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", phoenix)
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "openinference.project.name=anabranch")
-    spans = spans_of(voted.records, TraceOrigin(TRACE), "tiny")
+    spans = spans_of(voted.records, TraceOrigin(TRACE), "tiny", Capture(on_spans=True))
     exporter = Exporter()
     assert await exporter.export(spans)
     await exporter.close()
@@ -91,3 +92,11 @@ async def test_phoenix_shows_every_span_under_its_parent_and_by_its_kind(
     kinds = {one["name"]: one["span_kind"] for one in shown}
     assert kinds["chat tiny"] == "LLM"
     assert kinds["invoke_agent sample"] == "AGENT"
+    told = {one["name"]: one["attributes"] for one in shown}
+    for name in ("invoke_workflow anabranch", "invoke_agent sample", "chat tiny"):
+        assert told[name]["input.value"] == "What is six times seven?"
+        assert told[name]["output.value"] == "42"
+    chat = told["chat tiny"]
+    assert chat["llm.input_messages.0.message.contents.0.message_content.text"] == "What is six times seven?"
+    assert chat["llm.token_count.prompt"] == 20
+    assert chat["session.id"] == voted.job

@@ -64,7 +64,8 @@ def test_a_decode_says_who_decoded_what_it_cost_and_how_long_it_waited(voted: An
     assert chat.attributes[names.CACHED_TOKENS] == 16
     assert chat.attributes[names.OUTPUT_TOKENS] == 30
     assert chat.attributes[names.REQUEST_SEED] == 11
-    assert chat.attributes[names.FINISH_REASONS] == ("eos",)
+    assert chat.attributes[names.FINISH_REASONS] == ("stop",)
+    assert chat.attributes[names.FINISH] == "eos"
     assert chat.attributes[names.QUEUE_SECONDS] == pytest.approx(0.02, abs=1e-6)
     assert chat.attributes[names.TIME_TO_FIRST_CHUNK] == pytest.approx(0.04, abs=1e-6)
     assert chat.end_ns - chat.start_ns == pytest.approx(90_000_000, abs=1000)
