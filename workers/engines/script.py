@@ -12,6 +12,7 @@ from typing import Any
 from anabranch.dag.decoding import Fault
 from anabranch.dag.text import Context
 from anabranch.dag.tools import Call
+from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.messages import DecodeRequest
 
 
@@ -20,6 +21,8 @@ class Line:
     """What one decode is answered."""
 
     text: str = ""
+    thought: str = ""
+    """Told before the text. A decode that goes on from a part of it is told the rest."""
     calls: tuple[Call, ...] = ()
     """Behind the text, where tools are offered and nothing cuts it."""
     fault: Fault | None = None
@@ -81,12 +84,12 @@ def reckon(request: DecodeRequest) -> Line:
 def rendered(context: Context) -> str:
     """A context as one text, as scripts see it: one line per message, then how the assistant's turn begins."""
     lines = [f"{role}: {text}\n" for role, text in context.messages]
-    return "".join(lines) + context.continuation
+    return "".join(lines) + Marks().written(context, opened=False)
 
 
 def script_of(data: Mapping[str, Any]) -> Rules:
-    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "calls", "fault", "dies",
-    "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an object.
+    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "thought", "calls", "fault",
+    "dies", "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an object.
 
     "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
     """

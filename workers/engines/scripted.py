@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from anabranch.dag.decoding import Fault, Finish, Served, Usage
+from anabranch.dag.decoding import Fault, Finish, Served, Thinking, Usage
+from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.script import Line, Rules, Script, rendered
+from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest
 
@@ -51,8 +53,8 @@ class ScriptedSettings:
 
 
 class ScriptedEngine:
-    """Recites its script. Honours stop strings, max_tokens and a structure's choices; other structures are the
-    script's to keep."""
+    """Recites its script. Honours stop strings, max_tokens, the switch and the limit of thinking, and a structure's
+    choices; other structures are the script's to keep."""
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class ScriptedEngine:
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         prompt_tokens = self._prompt_tokens(request)
         line = self._script(request)
-        tokens, finish = _recital(line, request, self._capabilities.max_model_len - prompt_tokens)
+        tokens, thoughts, finish = _recital(line, request, self._capabilities.max_model_len - prompt_tokens)
         recited = tokens[: line.after] if _breaks(line) else tokens
         calls = line.calls if request.decoding.tools is not None and finish is Finish.EOS else ()
         scheduled = time.time()
@@ -92,19 +94,37 @@ class ScriptedEngine:
             await self._wait(len(piece))
             told = start + len(piece)
             last = told == len(tokens) and not calls and not _breaks(line)
+            of_thought = max(0, min(thoughts - start, len(piece)))
             yield Chunk(
-                text="".join(piece),
+                text="".join(piece[of_thought:]),
                 tokens=told,
                 finish=finish if last else None,
-                usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=told),
+                usage=Usage(
+                    prompt_tokens=prompt_tokens,
+                    completion_tokens=told,
+                    reasoning_tokens=min(told, thoughts),
+                ),
+                thought="".join(piece[:of_thought]),
+                reasoning_tokens=min(told, thoughts),
                 scheduled=scheduled,
             )
         _break(line)
         if calls or not tokens:
             called = sum(len(tokens_of(f"{call.name} {call.arguments}")) for call in calls)
             await self._wait(called)
-            usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=len(tokens) + called)
-            yield Chunk(text="", tokens=len(tokens) + called, finish=finish, usage=usage, calls=calls)
+            usage = Usage(
+                prompt_tokens=prompt_tokens,
+                completion_tokens=len(tokens) + called,
+                reasoning_tokens=thoughts,
+            )
+            yield Chunk(
+                text="",
+                tokens=usage.completion_tokens,
+                finish=finish,
+                usage=usage,
+                reasoning_tokens=thoughts,
+                calls=calls,
+            )
 
     async def count_tokens(self, text: str) -> int:
         return len(tokens_of(text))
@@ -127,16 +147,28 @@ class ScriptedEngine:
         raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
 
 
-def _recital(line: Line, request: DecodeRequest, room: int) -> tuple[list[str], Finish]:
-    """What of the line is decoded, and why it ends there."""
+def _recital(line: Line, request: DecodeRequest, room: int) -> tuple[list[str], int, Finish]:
+    """What of the line is decoded, how many of these tokens are thoughts, and why it ends there."""
     decoding = request.decoding
-    text = _chosen(line, request)
+    text, thoughts = _chosen(line, request), _thoughts(line, request)
+    if decoding.raw_thoughts and thoughts:
+        written = Context((), text, "".join(thoughts))
+        text, thoughts = Marks().written(written, opened=False), []
     end = _stop_in(text, decoding.stop)
-    tokens = tokens_of(text if end is None else text[:end])
+    tokens = [*thoughts, *tokens_of(text if end is None else text[:end])]
     limit = min(decoding.max_tokens or room, room)
     if len(tokens) > limit:
-        return tokens[:limit], Finish.LENGTH
-    return tokens, Finish.EOS if end is None else Finish.STOP
+        return tokens[:limit], min(len(thoughts), limit), Finish.LENGTH
+    return tokens, len(thoughts), Finish.EOS if end is None else Finish.STOP
+
+
+def _thoughts(line: Line, request: DecodeRequest) -> list[str]:
+    """The tokens of the line's thought that are still to come."""
+    decoding, context = request.decoding, request.context
+    if context.continuation or decoding.thinking is Thinking.OFF:
+        return []
+    left = line.thought.removeprefix(context.thought)
+    return tokens_of(left)[: decoding.thinking_tokens]
 
 
 def _chosen(line: Line, request: DecodeRequest) -> str:

@@ -1,6 +1,7 @@
 """The scripted engine obeys what any engine obeys, so that what runs on it also runs on a model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.workers.conftest import RequestFor, usage_of
 
-from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.dag.decoding import Fault, Finish, Structure, Thinking
+from anabranch.dag.text import Context
 from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules, reckon, script_from, script_of
@@ -149,3 +151,51 @@ def test_without_a_rule_the_same_prompt_gets_the_same_boxed_number(request_for: 
 @given(st.text(alphabet="ab \n<>", max_size=40))
 def test_tokens_joined_are_the_text(text: str) -> None:
     assert "".join(tokens_of(text)) == text
+
+
+THINKING = Rules((Rule(line=Line(thought="two and two", text="is four")),))
+
+
+def told(chunks: list[Chunk]) -> tuple[str, str]:
+    return "".join(chunk.thought for chunk in chunks), "".join(chunk.text for chunk in chunks)
+
+
+async def test_a_thought_comes_before_the_text_and_is_counted(request_for: RequestFor) -> None:
+    chunks = await recite(ScriptedEngine(THINKING, chunk_tokens=2), request_for())
+    assert [(chunk.thought, chunk.text) for chunk in chunks] == [
+        ("two and ", ""),
+        ("two", "is "),
+        ("", "four"),
+    ]
+    assert (usage_of(chunks[-1]).completion_tokens, usage_of(chunks[-1]).reasoning_tokens) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "expected"),
+    [
+        ({"thinking": Thinking.OFF}, ("", "is four")),
+        ({"thinking_tokens": 2}, ("two and ", "is four")),
+        ({"max_tokens": 2}, ("two and ", "")),
+        ({"stop": ("two",)}, ("two and two", "is four")),
+        ({"raw_thoughts": True}, ("", "<think>\ntwo and two\n</think>\n\nis four")),
+    ],
+)
+async def test_it_thinks_as_it_is_told(
+    decoding: dict[str, Any], expected: tuple[str, str], request_for: RequestFor
+) -> None:
+    assert told(await recite(ScriptedEngine(THINKING), request_for(**decoding))) == expected
+
+
+async def test_a_thought_goes_on_where_it_was(request_for: RequestFor) -> None:
+    def asked(thought: str, text: str = "") -> DecodeRequest:
+        return replace(request_for(), context=Context((("user", "2+2?"),), text, thought))
+
+    engine = ScriptedEngine(THINKING)
+    assert told(await recite(engine, asked("two "))) == ("and two", "is four")
+    assert told(await recite(engine, asked("two and two"))) == ("", "is four")
+    assert told(await recite(engine, asked("two and two", "So"))) == ("", "is four")
+
+
+def test_a_script_in_json_thinks_too(request_for: RequestFor) -> None:
+    script = script_of({"rules": [{"thought": "hm", "text": "four"}]})
+    assert script(request_for()) == Line(thought="hm", text="four")

@@ -18,11 +18,14 @@ DISPENSABLE = (
     "parallel_tool_calls",
     "skip_special_tokens",
     "spaces_between_special_tokens",
+    "chat_template_kwargs",
+    "reasoning_effort",
+    "thinking_token_budget",
 )
 """Without these a decode is poorer (it cannot be repeated, its tokens are estimated, …), but what was asked."""
 UNKNOWN_TO_IT = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|forbidden|deprecated"
-    r"|no longer|not available|not implemented|instead",
+    r"|no longer|not available|not implemented|not configured|instead",
     re.IGNORECASE,
 )
 """How refusals of a parameter, whatever its value, are worded."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from anabranch.dag.decoding import Fault
+from anabranch.dag.decoding import Fault, Thinking
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.dialect import Dialect
 from anabranch.workers.engines.openai.events import Done, Event, EventReader, NoStream
@@ -29,6 +29,7 @@ from anabranch.workers.engines.openai.tokens import UpstreamTokenizer
 from anabranch.workers.engines.openai.upstream import look_up, root_of, served_by
 from anabranch.workers.engines.openai.waits import told_wait
 from anabranch.workers.engines.protocol import Capabilities, Chunk
+from anabranch.workers.engines.thoughts import Begin
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest
 
@@ -47,6 +48,7 @@ class _Call:
 
     path: str
     body: dict[str, Any]
+    begin: Begin
 
 
 class OpenAIEngine:
@@ -75,6 +77,8 @@ class OpenAIEngine:
         self._tokenizer = UpstreamTokenizer(self._client, root_of(settings.base_url))
         self._known_dialect = Dialect(settings.parameters)
         self._dialects: dict[str, Dialect] = {}
+        self._inside: set[str] = set()
+        """Models whose turns were found to begin inside a thought."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -96,12 +100,19 @@ class OpenAIEngine:
                 call
             ) as response:  # left early, it closes the connection: the upstream stops
                 decoding = request.decoding
-                reading = Reading(stops=decoding.stop, calling=decoding.tools is not None)
+                reading = Reading(
+                    stops=decoding.stop,
+                    calling=decoding.tools is not None,
+                    begin=call.begin,
+                    raw_thoughts=decoding.raw_thoughts,
+                )
                 async with aclosing(_heard(response, reading)) as all_heard:
                     async for heard in all_heard:
                         for part in read_parts(heard.data, heard.name):
                             if chunk := reading.take(part):
                                 yield chunk
+                if reading.recast:
+                    self._inside.add(call.body["model"])
                 yield reading.last_chunk()
 
     async def count_tokens(self, text: str) -> int:
@@ -124,12 +135,25 @@ class OpenAIEngine:
         with_tools = request.decoding.tools is not None or bool(request.context.turns)
         if with_tools or not upstream.tokenizes:  # tokens know no tools: only a chat endpoint does
             body = chat_body(request, model=model, max_model_len=room, vllm=upstream.vllm)
-            return _Call("chat/completions", body)
-        prompt = await self._tokenizer.prompt(request.context, model)
+            return _Call("chat/completions", body, self._begin(request, model))
+        prompt, begin = await self._tokenizer.prompt(request.context, request.decoding, model)
         if len(prompt) >= room:
             detail = f"the prompt has {len(prompt)} tokens; {room} fit, the answer included"
             raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
-        return _Call("completions", completion_body(request, prompt, model=model, max_model_len=room))
+        body = completion_body(request, prompt, model=model, max_model_len=room)
+        return _Call("completions", body, begin)
+
+    def _begin(self, request: DecodeRequest, model: str) -> Begin:
+        """Where the first token comes, as far as is known of an upstream whose prompts nobody sees."""
+        context, decoding = request.context, request.decoding
+        if context.continuation:
+            return Begin.OUTSIDE
+        if context.thought:
+            return Begin.INSIDE
+        if decoding.structure is not None and model not in self._inside:
+            return Begin.OUTSIDE
+        known = model in self._inside and decoding.structure is None and decoding.thinking is not Thinking.OFF
+        return Begin.INSIDE if known else Begin.UNKNOWN
 
     @asynccontextmanager
     async def _answer(self, call: _Call) -> AsyncIterator[httpx.Response]:

@@ -20,6 +20,8 @@ class Counts:
     prompt: int | None = None
     cached: int | None = None
     completion: int | None = None
+    reasoning: int | None = None
+    """Of the completion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,10 @@ def _part(event: Mapping[str, Any], name: str) -> Part:
     choice = _choice(event.get("choices"))
     delta, message = choice.get("delta"), choice.get("message")
     said = delta if isinstance(delta, dict) else message if isinstance(message, dict) else {}
+    content = said.get("content")
     return Part(
-        text=_content(said.get("content")) or _string(choice.get("text")),
-        thought=_string(said.get("reasoning_content")) or _string(said.get("reasoning")),
+        text=_content(content) or _string(choice.get("text")),
+        thought=_first_string(said, "reasoning_content", "reasoning") or _thinking(content),
         calls=read_calls(said),
         declined=_string(said.get("refusal")),
         finish=_word(choice.get("finish_reason")),
@@ -89,6 +92,12 @@ def _content(content: Any) -> str:
     return "".join(_string(part.get("text")) for part in parts)
 
 
+def _thinking(content: Any) -> str:
+    """The thoughts among parts of several kinds, as Mistral has them."""
+    parts = (part for part in content if isinstance(part, dict)) if isinstance(content, list) else ()
+    return "".join(_content(part.get("thinking")) for part in parts if part.get("type") == "thinking")
+
+
 def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
@@ -113,7 +122,16 @@ def _counts(event: Mapping[str, Any]) -> Counts:
         prompt=prompt,
         cached=None if cached is None or prompt is None else min(cached, prompt),
         completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
+        reasoning=_reasoning(usage),
     )
+
+
+def _reasoning(usage: Mapping[str, Any]) -> int | None:
+    """By the names of chat completions, of Responses, and of servers that tell it beside the rest."""
+    for details in ("completion_tokens_details", "output_tokens_details"):
+        if (told := _count(_mapping(usage.get(details)).get("reasoning_tokens"))) is not None:
+            return told
+    return _count(usage.get("reasoning_tokens"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

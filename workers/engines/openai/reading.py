@@ -1,4 +1,5 @@
-"""Folds the parts of one stream into chunks: the text as it comes, and at the end why it ended and what it cost.
+"""Folds the parts of one stream into chunks: thought and text as they come, and at the end why they ended and what they
+cost.
 
 Only an end that is known to be good is an end. All else is a fault, behind the text that came before.
 """
@@ -13,6 +14,7 @@ from anabranch.workers.engines.openai.faults import fault_of, refused
 from anabranch.workers.engines.openai.parts import Counts, Part
 from anabranch.workers.engines.openai.refusals import Refusal
 from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.engines.thoughts import Begin, Marks, ThoughtSplitter, Told
 from anabranch.workers.errors import DecodeError
 
 BYTES_PER_TOKEN = 4
@@ -52,6 +54,11 @@ def estimated_tokens(text: str) -> int:
     return -(-len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)
 
 
+def _pieces_of(text: str) -> int:
+    """Tokens of a part, estimated so that a long stream of short parts is not overrated by much."""
+    return max(1, len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN) if text else 0
+
+
 @dataclass(slots=True)
 class Reading:
     """What a stream has told so far. Takes part after part; `ended` from the word for its end on."""
@@ -60,9 +67,18 @@ class Reading:
     """Stop strings that were asked for. The upstream leaves them out of the text."""
     calling: bool = False
     """Whether tools were offered; calls of others are no calls."""
+    begin: Begin = Begin.OUTSIDE
+    raw_thoughts: bool = False
+    """Thoughts stay in the text, between their marks."""
+    recast: bool = False
+    """Whether the text turned out to have begun inside a thought."""
     _calls: CallReading = field(default_factory=CallReading)
+    _splitter: ThoughtSplitter = field(init=False)
+    _in_thought: bool = False
     _pieces: int = 0
     """Tokens, estimated: each piece of text is at least one."""
+    _thought_pieces: int = 0
+    """Of these, those of thoughts."""
     _tail: str = ""
     _counts: Counts = field(default_factory=Counts)
     _end: str = ""
@@ -72,6 +88,9 @@ class Reading:
     _model: str = ""
     recognised: bool = False
     """Whether anything had the form of a chunk."""
+
+    def __post_init__(self) -> None:
+        self._splitter = ThoughtSplitter(Begin.BEHIND if self.raw_thoughts else self.begin)
 
     @property
     def ended(self) -> bool:
@@ -85,7 +104,8 @@ class Reading:
     def take(self, part: Part) -> Chunk | None:
         """The chunk that this part makes. Raises DecodeError for an error that comes before the end."""
         self.recognised = self.recognised or part.choices
-        self._count(part)
+        told = self._inline(part) if self.raw_thoughts else self._split(part)
+        self._count(part, told)
         self._declined += part.declined
         self._model = part.model or self._model
         for piece in part.calls if self.calling else ():
@@ -96,18 +116,38 @@ class Reading:
             self._refusal = part.refusal
             if not self.ended:
                 raise DecodeError(fault_of(part.refusal))
-        if not part.text:
-            return None
+        return self._chunk(told) if part.text or part.thought else None
+
+    def _chunk(self, told: Told) -> Chunk:
         longest = max(map(len, self.stops), default=0)
-        self._tail = (self._tail + part.text)[-longest:] if longest else ""
-        usage = self._usage() if self._counts.prompt is not None else None
+        self._tail = (self._tail + told.text)[-longest:] if longest else ""
+        usage = self._usage()
         return Chunk(
-            text=part.text,
+            text=told.text,
             tokens=self.tokens,
-            usage=usage,
+            usage=usage if self._counts.prompt is not None else None,
             usage_estimated=not self._is_counted,
+            thought=told.thought,
+            reasoning_tokens=usage.reasoning_tokens,
+            recast=told.recast,
             model=self._model,
         )
+
+    def _split(self, part: Part) -> Told:
+        """Thought and text of a part."""
+        if not part.thought:
+            return self._splitter.feed(part.text)
+        self._splitter.told_apart()
+        return Told(part.thought, self._splitter.feed(part.text).text)
+
+    def _inline(self, part: Part) -> Told:
+        """The text as the model wrote it, with marks where the upstream took them out."""
+        marks, text = Marks(), part.text
+        begun = f"{marks.opening}\n" if part.thought and not self._in_thought else ""
+        self._in_thought = self._in_thought or bool(part.thought)
+        if self._in_thought and text:
+            text, self._in_thought = f"\n{marks.closing}\n\n{text.lstrip()}", False
+        return Told(text=begun + part.thought + text)
 
     def last_chunk(self) -> Chunk:
         """Why the text ended, and what it cost. Raises DecodeError where it ended badly."""
@@ -115,9 +155,14 @@ class Reading:
             raise DecodeError(
                 Fault(cause=Cause.UPSTREAM_AWAY, detail="the stream ended in the middle of the text")
             )
+        left = self._splitter.close()
+        self._tail += left.text
         finish, stop = self._finish()
+        in_thought = self._splitter.thinking
         return Chunk(
-            text=stop,
+            text=left.text + ("" if in_thought else stop),
+            thought=left.thought + (stop if in_thought else ""),
+            reasoning_tokens=self._usage().reasoning_tokens,
             tokens=self.tokens,
             finish=finish,
             usage=self._usage(),
@@ -126,15 +171,18 @@ class Reading:
             calls=self._calls.calls() if finish is Finish.EOS else (),
         )
 
-    def _count(self, part: Part) -> None:
-        for text in (part.text, part.thought, *(f"{call.name}{call.arguments}" for call in part.calls)):
-            if text:
-                self._pieces += max(1, len(text.encode(errors="surrogatepass")) // BYTES_PER_TOKEN)
-        told, known = part.counts, self._counts
+    def _count(self, part: Part, told: Told) -> None:
+        calls = (f"{call.name}{call.arguments}" for call in part.calls)
+        self._pieces += sum(map(_pieces_of, (part.text, part.thought, *calls)))
+        self.recast = self.recast or told.recast
+        if told.thought or told.recast or part.thought or self._splitter.thinking:
+            self._thought_pieces = max(self._thought_pieces, self._pieces - _pieces_of(told.text))
+        counts, known = part.counts, self._counts
         self._counts = Counts(
-            prompt=known.prompt if told.prompt is None else told.prompt,
-            cached=known.cached if told.cached is None else told.cached,
-            completion=known.completion if told.completion is None else told.completion,
+            prompt=known.prompt if counts.prompt is None else counts.prompt,
+            cached=known.cached if counts.cached is None else counts.cached,
+            completion=known.completion if counts.completion is None else counts.completion,
+            reasoning=known.reasoning if counts.reasoning is None else counts.reasoning,
         )
 
     @property
@@ -150,7 +198,15 @@ class Reading:
             prompt_tokens=counts.prompt or 0,
             cached_tokens=counts.cached or 0,
             completion_tokens=completion or 0,
+            reasoning_tokens=self._reasoning_tokens(completion or 0),
         )
+
+    def _reasoning_tokens(self, completion: int) -> int:
+        """As told; where nobody does, the share that thoughts have in all that was written."""
+        told = self._counts.reasoning
+        if told is None:
+            told = -(-completion * self._thought_pieces // self._pieces) if self._pieces else 0
+        return min(told, completion)
 
     def _finish(self) -> tuple[Finish, str]:
         """Why the text ended, and the stop string that the upstream left out."""

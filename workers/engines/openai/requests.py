@@ -1,13 +1,18 @@
-"""Writes what an upstream is asked: the bodies of chat completions and, for vLLM, of completions of tokens."""
+"""Writes what an upstream is asked: the bodies of chat completions and, for vLLM, of completions of tokens.
+
+How long a model thinks has no name that all know. So it is said by each that is in use: the switches of chat templates
+(`switches_of`), OpenAI's effort, vLLM's budget. An upstream that refuses one is not told it again (`dialect.py`).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anabranch.dag.decoding import Structure
+from anabranch.dag.decoding import Decoding, Structure, Thinking
 from anabranch.dag.text import Turn
 from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.openai.faults import refused
 from anabranch.workers.engines.openai.tokens import defused
+from anabranch.workers.engines.thoughts import Marks, switches_of
 from anabranch.workers.messages import DecodeRequest
 
 ALL_THAT_IS_DECODED: Mapping[str, Any] = {
@@ -28,13 +33,15 @@ def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: b
         if context.turns
         else [{"role": role, "content": text} for role, text in context.messages]
     )
-    if context.continuation:
-        messages.append({"role": "assistant", "content": context.continuation})
+    begun, _ = Marks().begun(context, request.decoding, opened=False)
+    if begun:
+        messages.append({"role": "assistant", "content": begun})
     offered = _tools(request.decoding.tools)
     body = {"model": model, "messages": messages} | _sampling(request, max_model_len) | offered
+    body |= _thinking(request.decoding)
     if vllm:
         goes_on = {"continue_final_message": True, "add_generation_prompt": False}
-        return body | _in_vllms_words(request) | (goes_on if context.continuation else {})
+        return body | _in_vllms_words(request) | (goes_on if begun else {})
     return body | {"stream_options": {"include_usage": True}} | _response_format(request.decoding.structure)
 
 
@@ -74,7 +81,7 @@ def completion_body(
     """A completion of vLLM's from tokens: exactly these are what the model reads."""
     room = max_model_len - len(prompt)
     body = {"model": model, "prompt": list(prompt), "max_tokens": room} | _sampling(request, room)
-    return body | _in_vllms_words(request)
+    return body | _thinking_budget(request.decoding) | _in_vllms_words(request)
 
 
 def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
@@ -89,6 +96,33 @@ def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
         "stream": True,
     }
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _thinking(decoding: Decoding) -> dict[str, Any]:
+    """How long to think, in the words that chat completions have for it; nothing where nobody says."""
+    asked: dict[str, Any] = _thinking_budget(decoding)
+    if switches := switches_of(decoding):
+        asked["chat_template_kwargs"] = switches
+    if effort := _effort(decoding):
+        asked["reasoning_effort"] = effort
+    return asked
+
+
+def _thinking_budget(decoding: Decoding) -> dict[str, Any]:
+    tokens = decoding.thinking_tokens
+    return {} if tokens is None or decoding.thinking is Thinking.OFF else {"thinking_token_budget": tokens}
+
+
+EFFORTS = ((2048, "low"), (8192, "medium"))
+"""OpenAI's words for so many tokens of thought; for more it is high."""
+
+
+def _effort(decoding: Decoding) -> str:
+    if decoding.thinking is Thinking.OFF:
+        return "none"
+    if decoding.thinking_tokens is not None:
+        return next((word for most, word in EFFORTS if decoding.thinking_tokens <= most), "high")
+    return "medium" if decoding.thinking is Thinking.ON else ""
 
 
 def _response_format(structure: Structure | None) -> dict[str, Any]:
