@@ -21,21 +21,23 @@ from pydantic import (
 
 from anabranch.dag.policy import policy_named
 from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
-from anabranch.service.api.views.requests import (
+from anabranch.service.api.views.fields import (
     MAX_SEED,
-    JobRequest,
     JsonObject,
     JsonSchema,
-    PolicyChoice,
     Sent,
-    SentAnswerFormat,
-    SentBudget,
-    SentSampling,
     Stops,
     StopText,
     Temperature,
     Tokens,
     TopP,
+)
+from anabranch.service.api.views.requests import (
+    JobRequest,
+    PolicyChoice,
+    SentAnswerFormat,
+    SentBudget,
+    SentSampling,
 )
 
 PREFIX = "anabranch/"

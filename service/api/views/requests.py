@@ -1,45 +1,26 @@
 """Describes what clients send."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from anabranch.dag.decoding import Structure
 from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
-from anabranch.service.bounded_json import check_text
-
-MAX_SEED = 2**53 - 1
-"""The largest number that every JSON reader holds exactly."""
-MAX_TOKENS = 2**31 - 1
-MAX_SECONDS = 1e9
-"""Thirty years. Later moments soon lie behind the last year that a date can have."""
-
-
-def _check_written(value: str) -> str:
-    if not value.strip():
-        raise ValueError("there is nothing in it")
-    return value
-
-
-WrittenText = Annotated[str, AfterValidator(_check_written)]
-EditText = Annotated[str, AfterValidator(check_text)]
-"""What takes the place of a model's text; a policy may read it as JSON."""
-JsonObject = dict[str, Any]
-Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
-TopP = Annotated[float, Field(gt=0, le=1)]
-
-
-class Sent(BaseModel):
-    """Base of all bodies: nothing unknown, nothing converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+from anabranch.service.api.views.fields import (
+    MAX_TOKENS,
+    EditText,
+    JsonObject,
+    JsonSchema,
+    Seconds,
+    Seed,
+    Sent,
+    Stops,
+    Temperature,
+    Tokens,
+    TopP,
+    WrittenText,
+)
 
 
 class PolicyChoice(Sent):
@@ -88,19 +69,6 @@ class SentSampling(Sent):
             top_p=default.top_p if self.top_p is None else self.top_p,
             max_tokens=self.max_tokens or default.max_tokens,
         )
-
-
-def _check_schema(schema: JsonObject) -> JsonObject:
-    try:
-        validator_for(schema, default=Draft202012Validator).check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"this is no JSON Schema: {error.message[:200]}") from error
-    return schema
-
-
-JsonSchema = Annotated[JsonObject, AfterValidator(_check_schema)]
-StopText = Annotated[str, Field(min_length=1, max_length=1000)]
-Stops = Annotated[list[StopText], Field(max_length=64)]
 
 
 class SentAnswerFormat(Sent):

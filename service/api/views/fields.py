@@ -1,0 +1,52 @@
+"""Lists the types of fields that bodies are made of."""
+
+from typing import Annotated, Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from jsonschema.validators import validator_for
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from anabranch.service.bounded_json import check_text
+
+MAX_SEED = 2**53 - 1
+"""The largest number that every JSON reader holds exactly."""
+MAX_TOKENS = 2**31 - 1
+MAX_SECONDS = 1e9
+"""Thirty years. Later moments soon lie behind the last year that a date can have."""
+
+
+def _check_written(value: str) -> str:
+    if not value.strip():
+        raise ValueError("there is nothing in it")
+    return value
+
+
+WrittenText = Annotated[str, AfterValidator(_check_written)]
+EditText = Annotated[str, AfterValidator(check_text)]
+"""What takes the place of a model's text; a policy may read it as JSON."""
+JsonObject = dict[str, Any]
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopP = Annotated[float, Field(gt=0, le=1)]
+
+
+class Sent(BaseModel):
+    """Base of all bodies: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+def _check_schema(schema: JsonObject) -> JsonObject:
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        raise ValueError(f"this is no JSON Schema: {error.message[:200]}") from error
+    return schema
+
+
+JsonSchema = Annotated[JsonObject, AfterValidator(_check_schema)]
+StopText = Annotated[str, Field(min_length=1, max_length=1000)]
+Stops = Annotated[list[StopText], Field(max_length=64)]
