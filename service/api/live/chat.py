@@ -18,6 +18,7 @@ from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.views.chat import (
     Envelope,
     answer_tokens,
+    calls_delta,
     chunk_json,
     completion_json,
     finish_reason,
@@ -39,7 +40,9 @@ class ChatWait:
     def __init__(self, deps: Dependencies, job: JobRow, sent: ChatRequest, *, keyed: bool) -> None:
         self._deps = deps
         self._job = job.id
-        self._envelope = Envelope(job.id, sent.model, int(job.created_at.timestamp()))
+        self._envelope = Envelope(
+            job.id, sent.model, int(job.created_at.timestamp()), older=bool(sent.functions)
+        )
         self._asked = sent.stream_options or StreamOptions()
         self._waiting = Waiting(deps, job.id, findable=keyed)
         self._usage = Usage()
@@ -74,7 +77,12 @@ class ChatWait:
     def _end(self, job: JobView, of_answer: int) -> list[bytes]:
         if job.answer is None:
             return [_data(failure_json(job)[1]), DONE]
-        chunks = [self._chunk({"content": job.answer.text}), self._chunk({}, finish_reason(job))]
+        told = (
+            {"content": job.answer.text} if job.answer.text else {},
+            calls_delta(self._envelope, job.answer.calls),
+        )
+        chunks = [self._chunk(delta) for delta in told if delta]
+        chunks.append(self._chunk({}, finish_reason(self._envelope, job)))
         if self._asked.include_usage:
             chunks.append(_data(usage_chunk_json(self._envelope, job, of_answer)))
         return [*chunks, DONE]

@@ -63,7 +63,13 @@ async def chat(
         asked = sent.as_job()
     except ValidationError as error:
         raise bad_input(faults_of(error)) from error
-    spec = make_spec(asked, deps.settings, params_at="anabranch.params", format_at="response_format")
+    spec = make_spec(
+        asked,
+        deps.settings,
+        params_at="anabranch.params",
+        format_at="response_format",
+        tools_at="functions" if sent.functions else "tools",
+    )
     submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent)
     wait = ChatWait(deps, submitted.job, sent, keyed=idempotency_key is not None)
     headers: dict[str, str] = {JOB_HEADER: submitted.job.id}

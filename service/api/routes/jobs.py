@@ -14,6 +14,7 @@ from anabranch.dag.job import AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
 from anabranch.dag.status import JobStatus
+from anabranch.dag.tools import Tools
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
@@ -129,9 +130,10 @@ def make_spec(
     *,
     params_at: str = "policy.params",
     format_at: str = "answer_format",
+    tools_at: str = "tools",
 ) -> JobSpec:
     """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist, and for a
-    form of the answer that the policy cannot hold; `params_at` and `format_at` are where these stand in the body."""
+    form of the answer, or tools, that the policy cannot do; the other arguments are where these stand in the body."""
     policy = sent.policy or PolicyChoice(name=settings.policy)
     default = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens)
     params = _params(policy, params_at)
@@ -147,7 +149,9 @@ def make_spec(
         priority=sent.priority,
         approvals=tuple(sent.approvals),
         metadata=sent.metadata,
-        answer_format=_answer_format(sent, policy.name, format_at),
+        answer_format=replace(
+            _answer_format(sent, policy.name, format_at), tools=_tools(sent, policy.name, tools_at)
+        ),
     )
 
 
@@ -159,6 +163,16 @@ def _answer_format(sent: JobRequest, policy: str, where: str) -> AnswerFormat:
         message = f"{policy} composes its answer of parts, so it cannot hold it to a form; these policies can: {able}"
         raise bad_input([Fault(path=where, message=message)])
     return asked
+
+
+def _tools(sent: JobRequest, policy: str, where: str) -> Tools | None:
+    """Tools need a policy that passes on what its last thought calls."""
+    offered = sent.offered()
+    if offered is not None and not policy_named(policy).may_call:
+        able = ", ".join(sorted(name for name, info in catalogue().items() if info.may_call))
+        message = f"the answer of {policy} is text alone and calls no tools; these policies can: {able}"
+        raise bad_input([Fault(path=where, message=message)])
+    return offered
 
 
 def _params(policy: PolicyChoice, where: str) -> dict[str, object]:

@@ -27,6 +27,7 @@ class PolicyInfoView(BaseModel):
     presets: dict[str, PresetView]
     default: bool
     answer_format: bool = Field(description="Whether its answer can be held to a form and a length.")
+    tools: bool = Field(description="Whether its answer may call tools of the client's.")
 
 
 class Policies(BaseModel):
@@ -52,6 +53,7 @@ async def policies(deps: Injected) -> Policies:
                 },
                 default=info.name == deps.settings.policy,
                 answer_format=info.marks_answer,
+                tools=info.may_call,
             )
             for info in found
         ]

@@ -1,6 +1,6 @@
 """Writes OpenAI's shapes, as far as a job has something to put into them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from anabranch.dag.decoding import Usage
 from anabranch.dag.ids import TRUNK
 from anabranch.service.api.views.chat_request import PREFIX
 from anabranch.service.api.views.job import JobView, UsageView
+from anabranch.service.api.views.tools import CallView
 from anabranch.service.store.rows import BranchRow
 
 CHUNK = "chat.completion.chunk"
@@ -28,6 +29,8 @@ class Envelope:
     model: str
     created: int
     """Unix seconds: when the job was."""
+    older: bool = False
+    """The client speaks of functions, as the protocol did before there were tools."""
 
     def around(self, kind: str, content: Json) -> Json:
         told = {"id": f"chatcmpl-{self.job}", "object": kind, "created": self.created, "model": self.model}
@@ -37,8 +40,10 @@ class Envelope:
 def completion_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
     """The answer of a succeeded job as a chat completion."""
     assert job.answer is not None
-    message = {"role": "assistant", "content": job.answer.text, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason(job), "logprobs": None}
+    called = calls_json(envelope, job.answer.calls)
+    content = None if called and not job.answer.text else job.answer.text
+    message = {"role": "assistant", "content": content, "refusal": None} | called
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason(envelope, job), "logprobs": None}
     return envelope.around(
         "chat.completion", {"choices": [choice], "usage": usage_json(job.usage, of_answer)}
     )
@@ -57,9 +62,30 @@ def usage_chunk_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
     return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job.usage, of_answer)})
 
 
-def finish_reason(job: JobView) -> str:
-    """An answer whose text a limit cut, or that was given because one was near, ended by its length."""
+def calls_json(envelope: Envelope, calls: Sequence[CallView]) -> Json:
+    """What a message calls; empty where it calls nothing. The older protocol knows one call."""
+    functions = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    if not calls:
+        return {}
+    if envelope.older:
+        return {"function_call": functions[0]}
+    named = zip(calls, functions, strict=True)
+    return {"tool_calls": [{"id": call.id, "type": "function", "function": each} for call, each in named]}
+
+
+def calls_delta(envelope: Envelope, calls: Sequence[CallView]) -> Json:
+    """The same in a stream, where each call has a number."""
+    told = calls_json(envelope, calls)
+    numbered = [{"index": number} | call for number, call in enumerate(told.get("tool_calls", ()))]
+    return {"tool_calls": numbered} if numbered else told
+
+
+def finish_reason(envelope: Envelope, job: JobView) -> str:
+    """An answer that calls waits for results. One whose text a limit cut, or that was given because one was near, ended
+    by its length."""
     answer = job.answer
+    if answer is not None and answer.calls:
+        return "function_call" if envelope.older else "tool_calls"
     return "length" if answer is not None and (answer.truncated or answer.forced) else "stop"
 
 

@@ -1,15 +1,19 @@
 """Reads the turns of a chat client's conversation, the calls of tools and their results included.
 
-Engines and their chat templates differ in what they know of tools, so calls and results are put into words: a call
-becomes part of the assistant's turn, a result a turn that the engine reads as the user's.
+A call and its result are passed on as such where each has the other. What does not fit together is put into words: a
+call becomes part of the assistant's turn, a result a turn that the engine reads as the user's.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from anabranch.dag import tools as dag
 from anabranch.service.api.views.requests import SentMessage
+from anabranch.service.api.views.tools import LONGEST_ID, SentCall
 
 
 class _Read(BaseModel):
@@ -52,9 +56,6 @@ class Function(_Read):
     name: str
     arguments: str | None = None
 
-    def in_words(self) -> str:
-        return f"[Called the tool {self.name} with {self.arguments or '{}'}]"
-
 
 class Call(_Read):
     id: str | None = None
@@ -82,6 +83,13 @@ class ChatMessage(_Read):
         return "".join(part.said or "" for part in self.content or ())
 
     @property
+    def call_ids(self) -> list[str]:
+        """What results of its calls name: their ids, or in the older protocol, which has none, the function."""
+        calls = self.tool_calls or () if self.role == "assistant" else ()
+        earlier = [self.function_call.name] if self.calls and self.function_call else []
+        return [*earlier, *(call.id or "" for call in calls)]
+
+    @property
     def calls(self) -> tuple[Function, ...]:
         """The functions that a turn of the assistant calls."""
         if self.role != "assistant":
@@ -92,17 +100,50 @@ class ChatMessage(_Read):
 
 def read_conversation(messages: Sequence[ChatMessage]) -> Iterator[SentMessage]:
     """Yields the turns in our words."""
+    pairs = _pair(messages)
     names: dict[str, str] = {}
-    for message in messages:
+    for place, message in enumerate(messages):
         names |= {call.id: call.function.name for call in message.tool_calls or () if call.id}
         match message.role:
             case "system" | "developer":
                 yield SentMessage(role="system", content=message.said)
             case "user":
                 yield SentMessage(role="user", content=message.said)
+            case "assistant" if place in pairs.calls:
+                yield SentMessage(role="assistant", content=message.said, tool_calls=pairs.calls[place])
             case "assistant":
-                told = (message.said, *(call.in_words() for call in message.calls))
-                yield SentMessage(role="assistant", content="\n".join(line for line in told if line))
+                calls = [dag.Call(name=each.name, arguments=each.arguments or "{}") for each in message.calls]
+                yield SentMessage(role="assistant", content=dag.in_words(message.said, calls))
+            case "tool" | "function" if place in pairs.results:
+                yield SentMessage(role="tool", content=message.said, tool_call_id=pairs.results[place])
             case "tool" | "function":
                 name = names.get(message.tool_call_id or "") or message.name or message.tool_call_id or ""
-                yield SentMessage(role="tool", content=f"[Result of the tool {name}]\n{message.said}")
+                yield SentMessage(role="tool", content=dag.result_in_words(name, message.said))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Calls and results that have each other, by the places of their turns."""
+
+    calls: dict[int, list[SentCall]] = field(default_factory=dict)
+    results: dict[int, str] = field(default_factory=dict)
+
+
+def _pair(messages: Sequence[ChatMessage]) -> _Pairs:
+    """Finds the results behind each turn that calls. An id that another turn has, too, or none, is made anew."""
+    pairs, taken = _Pairs(), set[str]()
+    for place, message in enumerate(messages):
+        behind = takewhile(lambda each: each.role in ("tool", "function"), messages[place + 1 :])
+        answers = [result.tool_call_id or result.name or "" for result in behind] if message.calls else []
+        named = message.call_ids
+        if not named or len(set(named)) < len(named) or sorted(named) != sorted(answers):
+            continue
+        remade = not taken.isdisjoint(named) or not all(0 < len(each) <= LONGEST_ID for each in named)
+        ids = {each: f"call_{place}_{number}" if remade else each for number, each in enumerate(named)}
+        taken.update(ids.values())
+        pairs.calls[place] = [
+            SentCall(id=ids[each], name=function.name, arguments=function.arguments or "{}")
+            for each, function in zip(named, message.calls, strict=True)
+        ]
+        pairs.results.update({place + 1 + number: ids[each] for number, each in enumerate(answers)})
+    return pairs

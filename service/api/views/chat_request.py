@@ -21,6 +21,14 @@ from pydantic import (
 
 from anabranch.dag.policy import policy_named
 from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
+from anabranch.service.api.views.chat_tools import (
+    ChatChoice,
+    ChatFunctions,
+    ChatTool,
+    ChatTools,
+    FunctionChoice,
+    choose,
+)
 from anabranch.service.api.views.fields import (
     MAX_SEED,
     JsonObject,
@@ -39,11 +47,9 @@ from anabranch.service.api.views.requests import (
     SentBudget,
     SentSampling,
 )
+from anabranch.service.api.views.tools import SentTool, offer
 
 PREFIX = "anabranch/"
-TOOLS = (
-    "no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'"
-)
 LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
 SAMPLE = "say it with temperature and top_p"
 
@@ -168,6 +174,16 @@ class ChatRequest(BaseModel):
     response_format: ResponseFormat | None = Field(
         default=None, description="Of the answer, by structured decoding."
     )
+    tools: ChatTools | None = Field(
+        default=None,
+        description="The answer may call them; a policy that cannot is refused, and says which can.",
+    )
+    tool_choice: ChatChoice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: ChatFunctions | None = Field(
+        default=None, description="Of the older protocol: the answer is told in its words."
+    )
+    function_call: FunctionChoice | None = None
     metadata: JsonObject | None = None
     anabranch: Extra | None = None
 
@@ -178,7 +194,6 @@ class ChatRequest(BaseModel):
     safety_identifier: Taken = None
     prompt_cache_key: Taken = None
     prompt_cache_retention: Taken = None
-    parallel_tool_calls: Taken = None
 
     # -- neutral
     n: Annotated[Any, Only((1,), "send the request several times, or let self-consistency vote")] = None
@@ -200,10 +215,6 @@ class ChatRequest(BaseModel):
         Any, Only((), "leave it out; an answer that was begun goes in a last assistant message")
     ] = None
     web_search_options: Annotated[Any, Only((), "put what was found on the web into the messages")] = None
-    tool_choice: Annotated[Any, Only(("none", "auto"), TOOLS)] = None
-    tools: list[JsonObject] | None = None
-    function_call: Annotated[Any, Only(("none", "auto"), TOOLS)] = None
-    functions: list[JsonObject] | None = None
 
     @field_validator("messages")
     @classmethod
@@ -215,12 +226,23 @@ class ChatRequest(BaseModel):
 
     @field_validator("tools", "functions")
     @classmethod
-    def _uncalled(cls, tools: list[JsonObject] | None, info: ValidationInfo) -> list[JsonObject] | None:
-        """Tools that may not be called ask for nothing."""
-        choice = {"tools": "tool_choice", "functions": "function_call"}[str(info.field_name)]
-        if tools and info.data.get(choice) != "none":
-            raise ValueError(TOOLS)
+    def _each_once(cls, tools: ChatTools | ChatFunctions | None) -> ChatTools | ChatFunctions | None:
+        offer(_sent(tools), "auto", several=True)
         return tools
+
+    @field_validator("tool_choice", "function_call")
+    @classmethod
+    def _of_the_offered(cls, choice: ChatChoice | FunctionChoice | None, info: ValidationInfo) -> Any:
+        name = "tools" if info.field_name == "tool_choice" else "functions"
+        if name in info.data:  # which is missing where it is wrong itself
+            offer(*choose(_sent(info.data[name]), choice), several=True)
+        return choice
+
+    @model_validator(mode="after")
+    def _one_protocol(self) -> "ChatRequest":
+        if self.tools and self.functions:
+            raise ValueError("give either tools or, of the older protocol, functions")
+        return self
 
     @model_validator(mode="after")
     def _one_limit(self) -> "ChatRequest":
@@ -239,6 +261,9 @@ class ChatRequest(BaseModel):
         tokens = self.max_completion_tokens or self.budget.tokens
         policy = policy_named(self.model.removeprefix(PREFIX))
         of_answer, of_parts = (self.max_tokens, None) if policy.marks_answer else (None, self.max_tokens)
+        tools, choice = choose(
+            _sent(self.functions or self.tools), self.function_call if self.functions else self.tool_choice
+        )
         stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return JobRequest(
             messages=list(read_conversation(self.messages)),
@@ -251,5 +276,12 @@ class ChatRequest(BaseModel):
                 json_schema=_schema_of(self.response_format), stop=stop, max_tokens=of_answer
             ),
             approvals=[],
+            tools=tools,
+            tool_choice=choice,
+            parallel_tool_calls=self.parallel_tool_calls is not False and not self.functions,
             metadata=(self.metadata or {}) | (extra.metadata or {}),
         )
+
+
+def _sent(tools: ChatTools | ChatFunctions | None) -> list[SentTool]:
+    return [(tool.function if isinstance(tool, ChatTool) else tool).as_tool() for tool in tools or ()]

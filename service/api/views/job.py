@@ -1,6 +1,6 @@
 """Shows a job as clients get it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from anabranch.dag.decoding import Structure
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
+from anabranch.service.api.views.tools import CallView, ToolsView, call_views, tools_view
 from anabranch.service.bounded_json import cut_deep
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.columns import utc_text
@@ -44,6 +45,9 @@ class AnswerView(BaseModel):
     )
     forced: bool = Field(False, description="Given from what there was, because a limit was near.")
     truncated: bool = Field(False, description="A limit of tokens cut its text.")
+    calls: list[CallView] = Field(
+        [], description="Tools of the client's that it calls, behind its text, which may be empty then."
+    )
 
 
 class ErrorView(BaseModel):
@@ -90,7 +94,7 @@ class JobView(BaseModel):
     id: str
     status: JobStatus
     question: str
-    messages: list[dict[str, str]] = Field(description="Empty where a raw prompt was sent.")
+    messages: list[dict[str, Any]] = Field(description="Empty where a raw prompt was sent.")
     prompt: str | None = Field(
         None, description="The raw prompt, where one was sent; `question` then says the same."
     )
@@ -101,6 +105,7 @@ class JobView(BaseModel):
     model: str | None
     sampling: dict[str, float | int | None]
     answer_format: AnswerFormatView | None = Field(None, description="Null where the answer may be any text.")
+    tools: ToolsView | None = Field(None, description="What the answer may call. Null: nothing.")
     approvals: list[str]
     metadata: dict[str, Any]
     lineage: LineageView | None = Field(description="On an edited re-run: where it comes from.")
@@ -148,10 +153,11 @@ def job_view(row: JobRow) -> JobView:
             "max_tokens": spec.sampling.max_tokens,
         },
         answer_format=_answer_format(spec.answer_format),
+        tools=tools_view(spec.answer_format.tools),
         approvals=list(spec.approvals),
         metadata=cut_deep(dict(spec.metadata)),
         lineage=LineageView(**asdict(spec.lineage)) if spec.lineage else None,
-        answer=AnswerView.model_validate(row.answer) if row.answer else None,
+        answer=_answer(row),
         error=ErrorView.model_validate(row.error) if row.error else None,
         usage=UsageView(
             prompt_tokens=row.usage.prompt_tokens,
@@ -171,7 +177,7 @@ def job_view(row: JobRow) -> JobView:
 
 
 def _answer_format(asked: AnswerFormat) -> AnswerFormatView | None:
-    if asked == AnswerFormat():
+    if replace(asked, tools=None) == AnswerFormat():
         return None
     form = asked.structure or Structure()
     return AnswerFormatView(
@@ -189,5 +195,15 @@ def _metrics(row: JobRow) -> MetricsView:
     return MetricsView(total_tokens=row.usage.completion_tokens)
 
 
-def _message(message: Message) -> dict[str, str]:
-    return {"role": message.role, "content": "".join(part for part in message.parts if isinstance(part, str))}
+def _answer(row: JobRow) -> AnswerView | None:
+    if not row.answer:
+        return None
+    return AnswerView.model_validate({**row.answer, "calls": call_views(row.id, row.answer.get("calls", ()))})
+
+
+def _message(message: Message) -> dict[str, Any]:
+    content = "".join(part for part in message.parts if isinstance(part, str))
+    told: dict[str, Any] = {"role": message.role, "content": content}
+    if message.calls:
+        told["tool_calls"] = [asdict(call) for call in message.calls]
+    return told | ({"tool_call_id": message.result_of} if message.result_of else {})

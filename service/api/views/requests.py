@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from anabranch.dag.decoding import Structure
 from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
+from anabranch.dag.tools import Tools
 from anabranch.service.api.views.fields import (
     MAX_TOKENS,
     EditText,
@@ -21,6 +22,7 @@ from anabranch.service.api.views.fields import (
     TopP,
     WrittenText,
 )
+from anabranch.service.api.views.tools import SentCall, SentTools, offer
 
 
 class PolicyChoice(Sent):
@@ -31,6 +33,24 @@ class PolicyChoice(Sent):
 class SentMessage(Sent):
     role: Role
     content: str
+    tool_calls: list[SentCall] = Field(
+        default=[], description="In a turn of the assistant: what it called, behind its text."
+    )
+    tool_call_id: str | None = Field(
+        default=None, description="In a turn of the tool: which call of an earlier turn gave this content."
+    )
+
+    @model_validator(mode="after")
+    def _calls_where_they_belong(self) -> "SentMessage":
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError(f"a turn of the {self.role} calls nothing")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise ValueError(f"a turn of the {self.role} is no result of a call")
+        return self
+
+    def as_message(self) -> Message:
+        calls = tuple(call.as_call() for call in self.tool_calls)
+        return Message(self.role, (self.content,), calls, self.tool_call_id or "")
 
 
 class SentBudget(Sent):
@@ -132,7 +152,16 @@ class JobRequest(Sent):
     approvals: list[Literal["plan", "fork", "join", "answer"]] = Field(
         [], description="Gates at which a person decides."
     )
-    metadata: JsonObject = {}
+    tools: SentTools = Field(
+        default=[],
+        description="What the answer may call in place of text, or behind it. The client runs what is called, and asks "
+        "again with the results in turns of the tool.",
+    )
+    tool_choice: str = Field(
+        default="auto", description="auto, none, required, or the name of the tool that must be called."
+    )
+    parallel_tool_calls: bool = Field(default=True, description="Several tools may be called at once.")
+    metadata: JsonObject = Field(default={})
 
     @model_validator(mode="after")
     def _one_question(self) -> "JobRequest":
@@ -145,18 +174,29 @@ class JobRequest(Sent):
             raise ValueError(
                 "messages must end with what the user asks, or behind it with the beginning of the answer"
             )
+        _check_results(self.messages or [])
+        return self
+
+    @model_validator(mode="after")
+    def _tools_that_can_be_called(self) -> "JobRequest":
+        if self.offered() is not None and self.raw:
+            raise ValueError("a raw prompt tells a model of no tools; send messages, or a question")
         return self
 
     @property
     def raw(self) -> bool:
         return self.prompt is not None
 
+    def offered(self) -> Tools | None:
+        """What the answer may call. Raises ValueError."""
+        return offer(self.tools, self.tool_choice, several=self.parallel_tool_calls)
+
     def conversation(self) -> tuple[Message, ...]:
         """The job's messages; of a raw job one, whose text is the prompt."""
         text = self.prompt if self.raw else self.question
         if text is not None:
             return (say("user", text),)
-        return tuple(say(message.role, message.content) for message in self.messages or ())
+        return tuple(message.as_message() for message in self.messages or ())
 
 
 class DecisionRequest(Sent):
@@ -187,6 +227,21 @@ class ReplayRequest(Sent):
 def _asks(messages: list[SentMessage]) -> bool:
     begun = bool(messages) and messages[-1].role == "assistant" and bool(messages[-1].content)
     asked = messages[:-1] if begun else messages
-    told = [message for message in asked if message.content.strip()]
+    told = [message for message in asked if message.content.strip() or message.tool_call_id]
     last = told[-1] if told and told[-1] is asked[-1] else None
     return last is not None and last.role in ("user", "tool") and any(each.role == "user" for each in told)
+
+
+def _check_results(messages: list[SentMessage]) -> None:
+    """Each call has its result behind it, and each result its call before it."""
+    open_calls: set[str] = set()
+    for message in messages:
+        if message.role == "tool" and message.tool_call_id is not None:
+            if message.tool_call_id not in open_calls:
+                raise ValueError(f"no turn before its result makes the call {message.tool_call_id[:200]!r}")
+            open_calls.remove(message.tool_call_id)
+        open_calls |= {call.id for call in message.tool_calls}
+    if open_calls:
+        raise ValueError(
+            f"the call {min(open_calls)!r} has no result; send it in a turn of the tool behind it"
+        )

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from anabranch.dag.actions import Verifier
 from anabranch.dag.ids import BranchId
+from anabranch.dag.tools import Call
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -57,6 +58,8 @@ class NoChecks:
 def recite(request: DecodeRequest) -> Line:
     """Keeps to the form that is asked for, as a structured decode does; else tells what it read, and goes on."""
     structure = request.decoding.structure
+    if request.decoding.tools is not None:
+        return Line(text="I look. ", calls=(Call(name="weather", arguments='{"city": "Rome"}'),))
     if structure is None:
         return Line(text=f"I read: {rendered(request.context)}\nQuestion: and then?")
     if structure.choice is not None:
@@ -159,6 +162,50 @@ async def test_the_client_that_blocks(address: str) -> None:
             return completion.choices[0].message.content
 
     assert (await asyncio.to_thread(ask) or "").startswith("I read: user: Who wrote it?")
+
+
+@pytest.mark.parametrize("policy", ABLE)
+async def test_an_answer_calls(policy: str, client: openai.AsyncOpenAI) -> None:
+    completion = await client.chat.completions.create(
+        model=f"anabranch/{policy}", messages=ASK, tools=[TOOL], tool_choice="required"
+    )
+    (choice,) = completion.choices
+    assert choice.finish_reason == "tool_calls"
+    assert (choice.message.content or "").strip() == "I look."
+    assert choice.message.tool_calls
+    (call,) = choice.message.tool_calls
+    assert call.type == "function"
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city": "Rome"}')
+    assert call.id.startswith("call_")
+
+
+async def test_a_streamed_answer_calls_and_its_result_is_sent_back(client: openai.AsyncOpenAI) -> None:
+    async with client.chat.completions.stream(
+        model="anabranch/self-consistency", messages=ASK, tools=[TOOL]
+    ) as stream:
+        completion = await stream.get_final_completion()
+    (choice,) = completion.choices
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls
+    (call,) = choice.message.tool_calls
+    assert (call.function.name, call.function.arguments) == ("weather", '{"city": "Rome"}')
+    called: Any = choice.message.model_dump(include={"role", "content", "tool_calls"})
+    result: Any = {"role": "tool", "tool_call_id": call.id, "content": "18 degrees"}
+    again = await client.chat.completions.create(
+        model="anabranch/sequential", messages=[*ASK, called, result]
+    )
+    assert "[Result of the tool weather]\n18 degrees" in (again.choices[0].message.content or "")
+
+
+async def test_a_function_of_the_older_protocol_is_called(client: openai.AsyncOpenAI) -> None:
+    completion = await client.chat.completions.create(
+        model="anabranch/sequential", messages=ASK, functions=[{"name": "weather"}]
+    )
+    (choice,) = completion.choices
+    assert choice.finish_reason == "function_call"
+    assert choice.message.function_call is not None
+    assert choice.message.function_call.arguments == '{"city": "Rome"}'
+    assert choice.message.tool_calls is None
 
 
 async def test_the_results_of_tools_are_read(client: openai.AsyncOpenAI) -> None:
