@@ -1,5 +1,16 @@
 /** What the API is sent and what it answers. Written by scripts/wire_types.py; change the Python types, not this file. */
 
+/** Only these of the functions may be called. */
+export interface AllowedChoice {
+  type: "allowed_tools";
+  allowed_tools: AllowedTools;
+}
+
+export interface AllowedTools {
+  mode: "auto" | "required";
+  tools: Record<string, unknown>[];
+}
+
 export interface AnswerFormatView {
   json_schema: Record<string, unknown> | null;
   regex: string | null;
@@ -16,6 +27,8 @@ export interface AnswerView {
   forced?: boolean;
   /** A limit of tokens cut its text. */
   truncated?: boolean;
+  /** Tools of the client's that it calls, behind its text, which may be empty then. */
+  calls?: CallView[];
 }
 
 export interface ApprovalView {
@@ -71,6 +84,22 @@ export interface Call {
   function: Function;
 }
 
+/** A call of one of the client's tools. */
+export interface CallView {
+  /** What a turn with its result names as tool_call_id. */
+  id: string;
+  name: string;
+  /** JSON of an object, as the model wrote it. */
+  arguments: string;
+}
+
+export interface ChatFunction {
+  name: string;
+  description?: string | null;
+  parameters?: Record<string, unknown> | null;
+  strict?: boolean | null;
+}
+
 export interface ChatMessage {
   role: "system" | "developer" | "user" | "assistant" | "tool" | "function";
   /** Null in a turn of the assistant only. */
@@ -99,6 +128,13 @@ export interface ChatRequest {
   stop?: string | string[] | null;
   /** Of the answer, by structured decoding. */
   response_format?: TextFormat | JsonObjectFormat | JsonSchemaFormat | null;
+  /** The answer may call them; a policy that cannot is refused, and says which can. */
+  tools?: ChatTool[] | null;
+  tool_choice?: "none" | "auto" | "required" | NamedChoice | AllowedChoice | null;
+  parallel_tool_calls?: boolean | null;
+  /** Of the older protocol: the answer is told in its words. */
+  functions?: ChatFunction[] | null;
+  function_call?: "none" | "auto" | Named | null;
   metadata?: Record<string, unknown> | null;
   anabranch?: Extra | null;
   /** Taken, and changes nothing. */
@@ -113,8 +149,6 @@ export interface ChatRequest {
   prompt_cache_key?: unknown;
   /** Taken, and changes nothing. */
   prompt_cache_retention?: unknown;
-  /** Taken, and changes nothing. */
-  parallel_tool_calls?: unknown;
   /** Any other value is refused: send the request several times, or let self-consistency vote. */
   n?: 1 | null;
   /** Any other value is refused: say it with temperature and top_p. */
@@ -145,12 +179,11 @@ export interface ChatRequest {
   prediction?: null;
   /** Any other value is refused: put what was found on the web into the messages. */
   web_search_options?: null;
-  /** Any other value is refused: no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'. */
-  tool_choice?: "none" | "auto" | null;
-  tools?: Record<string, unknown>[] | null;
-  /** Any other value is refused: no policy calls tools yet; ask for an answer in a form by response_format, or send tool_choice: 'none'. */
-  function_call?: "none" | "auto" | null;
-  functions?: Record<string, unknown>[] | null;
+}
+
+export interface ChatTool {
+  type: "function";
+  function: ChatFunction;
 }
 
 /** What a person says at a gate. */
@@ -263,6 +296,12 @@ export interface JobRequest {
   answer_format?: SentAnswerFormat;
   /** Gates at which a person decides. */
   approvals?: ("plan" | "fork" | "join" | "answer")[];
+  /** What the answer may call in place of text, or behind it. The client runs what is called, and asks again with the results in turns of the tool. */
+  tools?: SentTool[];
+  /** auto, none, required, or the name of the tool that must be called. */
+  tool_choice?: string;
+  /** Several tools may be called at once. */
+  parallel_tool_calls?: boolean;
   metadata?: Record<string, unknown>;
 }
 
@@ -273,7 +312,7 @@ export interface JobView {
   status: JobStatus;
   question: string;
   /** Empty where a raw prompt was sent. */
-  messages: Record<string, string>[];
+  messages: Record<string, unknown>[];
   /** The raw prompt, where one was sent; `question` then says the same. */
   prompt?: string | null;
   policy: PolicyView;
@@ -284,6 +323,8 @@ export interface JobView {
   sampling: Record<string, number | null>;
   /** Null where the answer may be any text. */
   answer_format?: AnswerFormatView | null;
+  /** What the answer may call. Null: nothing. */
+  tools?: ToolsView | null;
   approvals: string[];
   metadata: Record<string, unknown>;
   /** On an edited re-run: where it comes from. */
@@ -332,6 +373,16 @@ export interface MetricsView {
   branches?: number;
 }
 
+export interface Named {
+  name: string;
+}
+
+/** This function must be called. */
+export interface NamedChoice {
+  type: "function";
+  function: Named;
+}
+
 /** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
 export interface NamedSchema {
   schema: Record<string, unknown>;
@@ -368,6 +419,8 @@ export interface PolicyInfoView {
   default: boolean;
   /** Whether its answer can be held to a form and a length. */
   answer_format: boolean;
+  /** Whether its answer may call tools of the client's. */
+  tools: boolean;
 }
 
 export interface PolicyView {
@@ -426,9 +479,21 @@ export interface SentBudget {
   cost?: number | null;
 }
 
+/** A call in a turn of the assistant. */
+export interface SentCall {
+  id: string;
+  name: string;
+  /** JSON, as the model wrote it. */
+  arguments?: string;
+}
+
 export interface SentMessage {
   role: "system" | "user" | "assistant" | "tool";
   content: string;
+  /** In a turn of the assistant: what it called, behind its text. */
+  tool_calls?: SentCall[];
+  /** In a turn of the tool: which call of an earlier turn gave this content. */
+  tool_call_id?: string | null;
 }
 
 /** How tokens are drawn. What is left out is the server's default. */
@@ -437,6 +502,16 @@ export interface SentSampling {
   top_p?: number | null;
   /** Tokens that one segment may decode. Left out: what the model's context and the budget leave. */
   max_tokens?: number | null;
+}
+
+/** A function of the client's: the answer may call it, the client runs it. */
+export interface SentTool {
+  name: string;
+  description?: string;
+  /** JSON Schema of its arguments. */
+  parameters?: Record<string, unknown>;
+  /** Arguments must keep to the schema, where the engine can see to it. */
+  strict?: boolean;
 }
 
 export interface StreamOptions {
@@ -449,6 +524,22 @@ export interface StreamOptions {
 
 export interface TextFormat {
   type: "text";
+}
+
+export interface ToolView {
+  name: string;
+  description: string;
+  parameters: Record<string, unknown>;
+  strict: boolean;
+}
+
+/** What the job's answer may call. */
+export interface ToolsView {
+  offered: ToolView[];
+  /** A call must come. */
+  required: boolean;
+  /** Several may be called at once. */
+  several: boolean;
 }
 
 export interface UsageView {

@@ -133,7 +133,13 @@ async def test_an_answered_job_tells_all(client: httpx.AsyncClient, organizer: A
     await organizer.answer(job)
     shown = (await client.get(f"/v1/jobs/{job}")).json()
     assert shown["status"] == "succeeded"
-    assert shown["answer"] == {"text": "42", "sources": ["0.1", "0.2"], "forced": False, "truncated": False}
+    assert shown["answer"] == {
+        "text": "42",
+        "sources": ["0.1", "0.2"],
+        "forced": False,
+        "truncated": False,
+        "calls": [],
+    }
     assert shown["usage"]["completion_tokens"] == 20
     assert shown["started_at"] <= shown["finished_at"]
 
