@@ -97,6 +97,6 @@ async def test_phoenix_shows_every_span_under_its_parent_by_its_kind_with_prompt
         assert told[name]["input.value"] == "What is six times seven?"
         assert told[name]["output.value"] == "42"
     chat = told["chat tiny"]
-    assert chat["llm.input_messages.0.message.contents.0.message_content.text"] == "What is six times seven?"
+    assert chat["llm.input_messages.0.message.content"] == "What is six times seven?"
     assert chat["llm.token_count.prompt"] == 20
     assert chat["session.id"] == voted.job
