@@ -11,7 +11,11 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Meters:
-    """One app's metrics. Names and labels are part of the public surface."""
+    """One app's metrics. Names and labels are part of the public surface.
+
+    Of several processes, all that counts (HTTP, ended jobs) is summed. What is read from the store or the pool at each
+    scrape is the same in all: one of them is enough (`max`).
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -31,11 +35,24 @@ class Meters:
             "anabranch_open_requests", "Answers still being sent: mostly streams.", registry=registry
         )
         self.ended = EndedJobs(registry)
-        self.jobs = Gauge("anabranch_jobs", "Jobs that have not ended.", ("status",), registry=registry)
-        self.replicas = Gauge("anabranch_pool_replicas", "Replicas of the worker pool.", registry=registry)
-        self.decoding = Gauge("anabranch_pool_decoding", "Decodes under way.", registry=registry)
+        self.jobs = Gauge(
+            "anabranch_jobs",
+            "Jobs that have not ended; every process tells the same.",
+            ("status",),
+            registry=registry,
+        )
+        self.replicas = Gauge(
+            "anabranch_pool_replicas",
+            "Replicas of the worker pool; every process tells the same.",
+            registry=registry,
+        )
+        self.decoding = Gauge(
+            "anabranch_pool_decoding", "Decodes under way; every process tells the same.", registry=registry
+        )
         self.capacity = Gauge(
-            "anabranch_pool_capacity", "Decodes that the pool takes at once.", registry=registry
+            "anabranch_pool_capacity",
+            "Decodes that the pool takes at once; every process tells the same.",
+            registry=registry,
         )
 
 

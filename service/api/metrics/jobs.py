@@ -1,10 +1,12 @@
 """Measures the jobs that have ended: what they cost, how they branched, how long forks and joins took.
 
-They are folded from the journals, which hold the exact figures; organizers do nothing for them. Each API process counts
-the jobs that ended since it started, whoever ran them: of several behind one database take `max`, never `sum`.
+They are folded from the journals, which hold the exact figures; organizers do nothing for them. Whoever ran a job, one
+process counts it: the first that is scraped behind its end, since it started. So several processes behind one database
+are summed like those of any other service.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -26,12 +28,12 @@ LONG = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class EndedJobs:
-    """Counts each ended job once."""
+    """Counts each ended job once, in one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._since = datetime.now(UTC)
-        self._counted: set[JobId] = set()
-        """Of those that ended since `_since`."""
+        self._taken: deque[JobId] = deque()
+        """Jobs that this process counts and no other; not counted yet."""
         self._counting = asyncio.Lock()
 
         def counter(name: str, doc: str, *labels: str) -> Counter:
@@ -60,18 +62,17 @@ class EndedJobs:
         """Take in what has ended since the last time. Raises StoreAway."""
         now = datetime.now(UTC)
         async with self._counting:
-            ended = await store.jobs.list_ended_since(self._since)
-            fresh = [job for job in ended if job not in self._counted]
-            for job in fresh[:AT_ONCE]:
-                read = await _read(store, job)
-                self._counted.add(job)  # once it was read, so that a store that is away loses none
+            taken = await store.jobs.take_ended(self._since, AT_ONCE)
+            self._taken.extend(taken)
+            while self._taken:
+                read = await _read(store, self._taken[0])
+                self._taken.popleft()  # once it was read, so that a store that is away loses none
                 if read is not None:
-                    await asyncio.to_thread(self._take, *read)
-            if len(fresh) <= AT_ONCE:
+                    await asyncio.to_thread(self._measure, *read)
+            if len(taken) < AT_ONCE:
                 self._since = max(self._since, now - LATE)
-                self._counted &= set(ended)
 
-    def _take(self, row: JobRow, records: Sequence[e.Record]) -> None:
+    def _measure(self, row: JobRow, records: Sequence[e.Record]) -> None:
         policy, usage = row.spec.policy, row.usage
         self._ended.labels(policy, row.status.value).inc()
         for kind, tokens in (

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import RowMapping, Select, func, select, true
+from sqlalchemy import RowMapping, Select, and_, false, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from anabranch.dag.ids import BranchId, JobId, by_path
@@ -151,10 +151,19 @@ class Jobs(Repository):
         rows = await self._database.read(lambda connection: connection.execute(by_status).all())
         return {**dict.fromkeys(LIVE, 0), **{JobStatus(status): count for status, count in rows}}
 
-    async def list_ended_since(self, since: datetime) -> list[JobId]:
-        """Jobs that ended at that time or later, the earliest first."""
-        wanted = select(jobs.c.id).where(jobs.c.finished_at >= since).order_by(jobs.c.finished_at)
-        return list(await self._database.read(lambda connection: connection.execute(wanted).scalars().all()))
+    async def take_ended(self, since: datetime, limit: int) -> list[JobId]:
+        """Takes up to `limit` of the jobs that ended at that time or later, for metrics: no two callers get the same
+        job. Raises StoreAway.
+        """
+        untaken = and_(jobs.c.finished_at >= since, jobs.c.measured.is_(false()))
+        picked = select(jobs.c.id).where(untaken).order_by(jobs.c.finished_at).limit(limit)
+        if not await self._all(picked.limit(1)):
+            return []  # nothing is written for the many scrapes between two jobs
+        mine = picked.with_for_update(skip_locked=True, key_share=True).cte("picked")
+        taken = (
+            update(jobs).where(jobs.c.id.in_(select(mine.c.id))).values(measured=True).returning(jobs.c.id)
+        )
+        return list(await self._database.write(lambda connection: connection.execute(taken).scalars().all()))
 
     async def _all(self, query: Select[Any]) -> Sequence[RowMapping]:
         return await self._database.read(lambda connection: connection.execute(query).mappings().all())

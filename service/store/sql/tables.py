@@ -103,6 +103,8 @@ jobs = Table(
     Column("finished_at", UtcTime),
     # -- given with the last event, from dag.metrics
     Column("metrics", Json),
+    # -- who tells it to Prometheus: one process
+    Column("measured", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("tenant", "idempotency_key"),
     Index(
         "jobs_claimable",

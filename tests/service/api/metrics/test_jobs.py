@@ -1,5 +1,6 @@
 """What Prometheus is told of ended jobs, and the Grafana dashboard that is drawn from it."""
 
+import asyncio
 import json
 import re
 import time
@@ -8,12 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 from tests.service.api.conftest import Organizer, answer, decode, fork, join
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
 from anabranch.dag.ids import BranchId
+from anabranch.service.api.metrics.jobs import EndedJobs
+from anabranch.service.store.store import Store
 
 GRAFANA = Path(__file__).parents[4] / "deploy/grafana.json"
 
@@ -93,3 +97,21 @@ async def test_every_metric_that_the_grafana_dashboard_draws_exists(client: http
     assert len(drawn) > 10
     assert {name.removesuffix("_bucket") for name in drawn} <= names
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+async def test_several_processes_behind_one_database_can_be_summed(
+    store: Store, job: str, organizer: Organizer
+) -> None:
+    registries = [CollectorRegistry() for _ in range(3)]
+    processes = [EndedJobs(registry) for registry in registries]
+    await organizer.answer(job)
+    for _ in range(2):
+        await asyncio.gather(*(process.count(store) for process in processes))
+    found = [
+        sample.value
+        for registry in registries
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "anabranch_jobs_ended_total"
+    ]
+    assert found == [1]

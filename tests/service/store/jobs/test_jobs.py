@@ -1,5 +1,7 @@
 """What can be asked, and that the answers hold while others write."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -187,3 +189,19 @@ async def test_ended_jobs_have_all_their_times(store: Store) -> None:
     job = await store.jobs.get(claim.job)
     assert job.started_at is not None and job.finished_at is not None
     assert job.created_at <= job.started_at <= job.finished_at
+
+
+async def test_an_ended_job_is_taken_for_metrics_by_one_process_however_many_ask_at_once(
+    store: Store,
+) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=60)
+    made = {(await ended(store)).id for _ in range(5)}
+    await claimed(store)
+    taken = await asyncio.gather(*(store.jobs.take_ended(before, 2) for _ in range(4)))
+    taken.append(await store.jobs.take_ended(before, 10))
+    each = [job for jobs in taken for job in jobs]
+    assert (set(each), len(each)) == (made, 5)
+    assert await store.jobs.take_ended(before, 10) == []
+    late = await ended(store)
+    assert await store.jobs.take_ended(datetime.now(UTC) + timedelta(seconds=60), 10) == []
+    assert await store.jobs.take_ended(before, 10) == [late.id]

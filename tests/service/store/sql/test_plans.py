@@ -96,7 +96,7 @@ async def ask_all(store: Store) -> None:
             await store.jobs.list_page(limit=1, cursor=page.next_cursor, **wanted)
     await store.jobs.count_live()
     await store.jobs.count_live("default")
-    await store.jobs.list_ended_since(datetime.now(UTC))
+    await store.jobs.take_ended(datetime.now(UTC), 10)
     await store.jobs.list_branches(job.id)
     await store.jobs.list_approvals("pending")
     await store.jobs.list_approvals("pending", tenant="default")
