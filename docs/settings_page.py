@@ -26,7 +26,7 @@ TAIL = """
 | variable | type | default | meaning |
 |---|---|---|---|
 | `ANABRANCH_CACHE` | path | the user's cache | Where each machine keeps models that were prepared for it. |
-| `OTEL_*` | | | OpenTelemetry's own variables: where traces go besides the database, and whether with prompts: [telemetry](telemetry.md). |
+| `OTEL_*` | | | OpenTelemetry's own: where traces go, and whether with prompts ([telemetry](telemetry.md)). |
 """
 COMPUTED = {
     "state": "`$XDG_DATA_HOME/anabranch`, or `~/.local/share/anabranch`",

@@ -91,7 +91,7 @@ class Drawing:
     ) -> None:
         told = dict(attributes)
         if names.OPERATION in told:
-            told[names.CONVERSATION] = self.job
+            told |= {names.CONVERSATION: self.job, names.SESSION: self.job}
         self.nodes[node] = Node(parent=parent, name=name, start=self.now, kind=kind, attributes=told)
 
     def close(

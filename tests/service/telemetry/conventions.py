@@ -44,6 +44,7 @@ TYPES: Mapping[str, str] = {
     "server.port": INT,
     "http.request.method": STRING,
     "http.route": STRING,
+    "session.id": STRING,
     "input.value": STRING,
     "input.mime_type": STRING,
     "output.value": STRING,
