@@ -32,6 +32,7 @@ from anabranch.dag.policies.graphs import drafts
 from anabranch.dag.policies.graphs.plan import BadPlan, read_plan
 from anabranch.dag.policies.parts import lists, parallel_block, prompts, shared_memory, skeleton
 from anabranch.dag.policies.parts.judge import read_mark
+from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import say
 
@@ -160,6 +161,12 @@ def hear(text: str) -> None:
     memory.page(shared_memory.Layout.COMBINED)
 
 
+def draft_in_pieces(text: str) -> None:
+    draft, length = shared_memory.Draft(), max(8, len(text) // 150)
+    for at in range(0, len(text), length):
+        draft.add(text[at : at + length])
+
+
 def edit(text: str) -> None:
     lines = text.splitlines()[:400] or [text]
     children = tuple(a.Thought(messages=(say("user", line),), label=line[:80]) for line in lines)
@@ -190,9 +197,11 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "call_span": apr_grammar.call_span,
     "whole_blocks": multiverse.whole_blocks,
     "plan": plan_of,
-    "own_words": shared_memory.own_words,
+    "own_words": lambda text: shared_memory.own_words(text, len(text)),
     "written_by": lambda text: shared_memory.written_by("a", text),
-    "steps_of": shared_memory.steps_of,
+    "draft": lambda text: shared_memory.Draft().add(text),
+    "draft-in-pieces": draft_in_pieces,
+    "rewrite": lambda text: rewrite(text, f"{text}{text}"),
     "memory": hear,
     "skeleton": lambda text: skeleton.read_skeleton(text, 20),
     "numbered": lists.numbered,

@@ -28,7 +28,7 @@ from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.policies.parts.prompts import fill_text
-from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, written_by
+from anabranch.dag.policies.parts.shared_memory import TOKEN_LENGTH, Layout, Memory, own_words, written_by
 from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, say
 
@@ -114,17 +114,17 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
     reads: tuple[BranchId, ...] = ()
     context, trace, spent, unasked = "", "", 0, 0
     while spent < config.tokens:
-        due = config.nudge and unasked >= config.nudge and not memory.rest.get(me)
+        due = config.nudge and unasked >= config.nudge and not memory.unfinished
         told = NUDGE if due else "" if spent else config.tell(me, config.primer)
         before, context = context, memory.page(config.layout) + told
         yield rewrite(before, context, reads)
         segment: Segment = yield Think(Decoding(stop=(STEP_END,), max_tokens=config.stride))
-        words = own_words(segment.text)
+        words = own_words(segment.text, config.stride)
         strays = words != segment.text
         if not words.strip() and (strays or segment.finish is not Finish.STOP):
             break
         written = told + (words.rstrip() + STEP_END if strays else words)
-        spent += max(1, segment.tokens)
+        spent += max(1, segment.tokens, len(written) // TOKEN_LENGTH)
         unasked = segment.tokens + (0 if due else unasked)
         context += segment.text
         trace += written
@@ -133,7 +133,7 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
             memory.hear(numbers[branch], text)
         reads = tuple(dict.fromkeys(branch for branch, _ in board.posts))
         ends_turn = strays or segment.finish is Finish.EOS
-        finished = memory.hear(me, written) + ([memory.rest[me]] if ends_turn else [])
+        finished = memory.hear(me, written) + ([memory.unfinished] if ends_turn else [])
         answers = [answer for step in finished if (answer := boxed(step)) is not None and answer.strip()]
         if answers:
             return Answer(text=answers[0].strip(), flags=(ANSWERED,))

@@ -3,15 +3,22 @@
 Rodionov et al. (arXiv 2504.06261; protocols.md section 7) share the KV cache, so a thinker sees each token of the
 others as it is decoded. Here the memory is text, and a thinker sees what was posted when it began its segment. An
 engine that shares memory token by token would take the place of this file: the same steps, read sooner.
+
+Each page is all that was written so far, so the memory is bounded in characters as well as in tokens: an engine may
+call a word of any length one token.
 """
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from anabranch.dag.grammars.escape import escape
 
+TOKEN_LENGTH = 16
+"""Characters that count as a token, at least, in what a thinker has left to write. Prose has four or five for one."""
+LONGEST_TOKEN = 128
+"""Characters of the longest tokens that tokenizers have, which are runs of blanks."""
 PAST = "### Past steps\n\n"
 OTHERS = "### Work in progress (others)\n\n"
 OWN = "### Work in progress (own)\n\n"
@@ -25,9 +32,11 @@ _BREAK = re.compile(r"\n[ \t]*\n\s*")
 _CLOSERS = "*\"'”’)]}$`」』）"
 
 
-def own_words(text: str) -> str:
+def own_words(text: str, tokens: int) -> str:
     """What a thinker wrote up to where it begins to write for others, or a heading: those are the runtime's to write.
-    The paper bans the tokens; here the text is cut, whichever engine wrote it."""
+    The paper bans the tokens; here the text is cut, whichever engine wrote it, as it is where so many tokens cannot
+    be longer."""
+    text = text[: tokens * LONGEST_TOKEN]
     stray = _STRAY.search(text)
     return text[: stray.start()] if stray else text
 
@@ -48,19 +57,32 @@ class Layout(StrEnum):
     """Finished steps in their order, then the others' unfinished ones, then one's own."""
 
 
-def steps_of(text: str, *, strict: bool = False) -> tuple[list[str], str]:
-    """The finished steps at the beginning of a text, and the rest: a step ends at a blank line behind the end of a
-    sentence, outside of fenced code. Linear in the text."""
-    steps: list[str] = []
-    begin = seen = fences = 0
-    for blank in _BREAK.finditer(text):
-        paragraph = text[seen : blank.start()]
-        fences += paragraph.count("```")
-        seen = blank.end()
-        if fences % 2 == 0 and ends_step(paragraph, strict=strict):
-            steps.append(text[begin : blank.start()].strip())
-            begin = seen
-    return steps, text[begin:]
+@dataclass(slots=True)
+class Draft:
+    """A thinker's unfinished step. A step ends at a blank line behind the end of a sentence, outside of fenced code."""
+
+    text: str = ""
+    strict: bool = False
+    """Of `ends_step`."""
+    _seen: int = 0
+    """Where the paragraph begins that may still become longer: what is before it was looked at."""
+    _fences: int = 0
+
+    def add(self, text: str) -> list[str]:
+        """Takes what was written since; gives the steps that end by that. Linear in what is new, and in the paragraph
+        that it goes on with."""
+        steps: list[str] = []
+        self.text += text
+        begin = 0
+        for blank in _BREAK.finditer(self.text, self._seen):
+            paragraph = self.text[self._seen : blank.start()]
+            self._fences += paragraph.count("```")
+            self._seen = blank.end()
+            if self._fences % 2 == 0 and ends_step(paragraph, strict=self.strict):
+                steps.append(self.text[begin : blank.start()].strip())
+                begin = self._seen
+        self.text, self._seen = self.text[begin:], self._seen - begin
+        return steps
 
 
 def ends_step(paragraph: str, *, strict: bool) -> bool:
@@ -77,61 +99,61 @@ def _ends_with_box(said: str) -> bool:
     return tail.endswith("}") and "\\boxed{" in tail
 
 
-@dataclass(slots=True)
 class Memory:
     """The memory as one thinker knows it. Thinkers are counted from 0."""
 
-    names: tuple[str, ...]
-    me: int
-    steps: list[tuple[int, int, str]] = field(default_factory=list)
-    """Finished steps in the order in which they were finished: whose, the how-manieth of theirs, its text."""
-    rest: dict[int, str] = field(default_factory=dict)
-    """Unfinished text by thinker."""
-    strict: bool = False
-    """Of `ends_step`."""
+    def __init__(self, names: tuple[str, ...], me: int, *, strict: bool = False) -> None:
+        self._names = names
+        self._me = me
+        self._drafts = tuple(Draft(strict=strict) for _ in names)
+        self._log: list[str] = []
+        """Finished steps of all as this thinker reads them, in the order in which they were finished."""
+        self._logs: tuple[list[str], ...] = tuple([] for _ in names)
+        """The same by thinker."""
+        self._own = Counter[str]()
+        """The reader's finished steps."""
 
     def hear(self, who: int, text: str) -> list[str]:
-        """Take what a thinker has written since; the steps that it finished by that."""
-        finished, self.rest[who] = steps_of(self.rest.get(who, "") + text, strict=self.strict)
-        self.steps += ((who, number, step) for number, step in enumerate(finished, self.count(who) + 1))
+        """Takes what a thinker has written since; the steps that it finished by that."""
+        finished = self._drafts[who].add(text)
+        for step in finished:
+            told = f"{self._begun(who)} {self._read(who, step)}\n\n"
+            self._log.append(told)
+            self._logs[who].append(told)
+        if who == self._me:
+            self._own.update(finished)
         return finished
+
+    @property
+    def unfinished(self) -> str:
+        """The step that the reader is writing."""
+        return self._drafts[self._me].text
 
     def repeats(self, steps: list[str]) -> bool:
         """Whether one of these steps of the reader is one that it wrote before."""
-        own = Counter(text for who, _, text in self.steps if who == self.me)
-        return any(own[step] > 1 for step in steps)
-
-    def count(self, who: int) -> int:
-        """Steps this thinker has finished."""
-        return sum(whose == who for whose, _, _ in self.steps)
+        return any(self._own[step] > 1 for step in steps)
 
     def page(self, layout: Layout) -> str:
         """All that a thinker reads behind the problem. Its own unfinished step comes last, for it to go on with."""
-        others = [who for who in range(len(self.names)) if who != self.me]
-        own = self._begun(self.me) + self.rest.get(self.me, "")
+        others = [who for who in range(len(self._names)) if who != self._me]
+        own = self._begun(self._me) + self.unfinished
         match layout:
             case Layout.INTERLEAVED:
-                return self._log(range(len(self.names))) + own
+                return "".join(self._log) + own
             case Layout.COMBINED:
-                past = self._log(range(len(self.names)))
-                return f"{PAST}{past}{OTHERS}{''.join(map(self._unfinished, others))}{OWN}{own}"
+                past, theirs = "".join(self._log), "".join(map(self._unfinished, others))
+                return f"{PAST}{past}{OTHERS}{theirs}{OWN}{own}"
             case Layout.CONTIGUOUS:
-                theirs = "".join(self._log([who]) + self._unfinished(who) for who in others)
-                return f"{OTHERS}{theirs}{OWN}{self._log([self.me])}{own}"
-
-    def _log(self, thinkers: range | list[int]) -> str:
-        told = (each for each in self.steps if each[0] in thinkers)
-        return "".join(
-            f"**{self.names[who]} [{number}]:** {self._read(who, text)}\n\n" for who, number, text in told
-        )
+                theirs = "".join("".join(self._logs[who]) + self._unfinished(who) for who in others)
+                return f"{OTHERS}{theirs}{OWN}{''.join(self._logs[self._me])}{own}"
 
     def _begun(self, who: int) -> str:
-        return f"**{self.names[who]} [{self.count(who) + 1}]:**"
+        return f"**{self._names[who]} [{len(self._logs[who]) + 1}]:**"
 
     def _unfinished(self, who: int) -> str:
-        text = self.rest.get(who, "").strip()
+        text = self._drafts[who].text.strip()
         return f"{self._begun(who)} {self._read(who, text)}{UNFINISHED}" if text else ""
 
     def _read(self, who: int, text: str) -> str:
         """What others wrote never reads as a tag."""
-        return text if who == self.me else escape(text)
+        return text if who == self._me else escape(text)

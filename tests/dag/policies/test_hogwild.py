@@ -14,6 +14,7 @@ from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.job import Budget
+from anabranch.dag.policies.parts.shared_memory import LONGEST_TOKEN, TOKEN_LENGTH
 
 PARAMS = {"stride": 8, "nudge": 0}
 
@@ -242,3 +243,17 @@ def test_ones_own_words_may_hold_braces(listen: Listen) -> None:
     assert first.context.messages[0][1] == "Alice {x} {} {0!r} Bob"
     assert last.context.continuation.endswith("End {here}:")
     assert answer(heard.simulation).text == "{me}"  # without a box: the line
+
+
+@pytest.mark.parametrize("policy", ["hogwild", "group-think"])
+@pytest.mark.parametrize("length", [100, 100_000])
+def test_a_word_of_any_length_counts_for_what_it_is_long(listen: Listen, policy: str, length: int) -> None:
+    """An engine may call any word one token: what is shared stays within the tokens that a thinker may write."""
+    word = " " + "<" * length
+    heard = listen(policy, lambda decode: word * 8, params={"stride": 8, "tokens": 256})
+
+    thinkers = {decode.branch for decode in heard.decodes}
+    own = 256 * TOKEN_LENGTH + 8 * LONGEST_TOKEN
+    assert max(len(decode.context.continuation) for decode in heard.decodes) < len(thinkers) * (own + 100)
+    assert len(heard.decodes) >= len(thinkers) * (6 if length == 100 else 1)
+    check(heard.simulation)

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.policies.parts.shared_memory import Layout, Memory, own_words, steps_of, written_by
+from anabranch.dag.policies.parts.shared_memory import (
+    LONGEST_TOKEN,
+    Draft,
+    Layout,
+    Memory,
+    own_words,
+    written_by,
+)
 from anabranch.dag.policies.parts.splicing import rewrite
 
 
@@ -49,7 +56,11 @@ def test_contiguous_keeps_each_workers_steps_together_ones_own_last() -> None:
     ],
 )
 def test_nobody_writes_for_another(text: str, words: str) -> None:
-    assert own_words(text) == words
+    assert own_words(text, tokens=16) == words
+
+
+def test_nobody_writes_more_than_its_tokens_can_be_long() -> None:
+    assert own_words("x" * 10_000, tokens=8) == "x" * 8 * LONGEST_TOKEN
 
 
 @pytest.mark.parametrize("layout", Layout)
@@ -81,16 +92,15 @@ def test_what_others_wrote_never_reads_as_a_tag_even_when_it_came_in_pieces() ->
 def test_a_step_ends_at_a_blank_line_behind_a_sentence_and_not_in_code(
     text: str, steps: list[str], rest: str
 ) -> None:
-    assert steps_of(text) == (steps, rest)
+    draft = Draft()
+    assert (draft.add(text), draft.text) == (steps, rest)
 
 
 @given(st.text(alphabet="a.\n`", max_size=40), st.integers(0, 40))
 def test_steps_are_the_same_in_whatever_pieces_they_come(text: str, cut: int) -> None:
-    whole, pieces = Memory(names=("A", "B"), me=0), Memory(names=("A", "B"), me=0)
-    whole.hear(1, text)
-    pieces.hear(1, text[:cut])
-    pieces.hear(1, text[cut:])
-    assert [step for _, _, step in whole.steps] == [step for _, _, step in pieces.steps]
+    whole, pieces = Draft(), Draft()
+    assert pieces.add(text[:cut]) + pieces.add(text[cut:]) == whole.add(text)
+    assert pieces.text.strip() == whole.text.strip()
 
 
 @given(st.text(alphabet="ab", max_size=8), st.text(alphabet="ab", max_size=8))
@@ -103,7 +113,8 @@ def test_rewriting_keeps_what_both_texts_begin_with(before: str, after: str) -> 
 
 @pytest.mark.parametrize("end", [".", "?", "!", "…", "。", "？", "！"])
 def test_as_released_a_step_ends_where_its_last_character_ends_a_sentence(end: str) -> None:
-    assert steps_of(f"One{end}\n\nTwo", strict=True) == ([f"One{end}"], "Two")
+    draft = Draft(strict=True)
+    assert (draft.add(f"One{end}\n\nTwo"), draft.text) == ([f"One{end}"], "Two")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +128,10 @@ def test_as_released_a_step_ends_where_its_last_character_ends_a_sentence(end: s
     ],
 )
 def test_and_nowhere_else(text: str) -> None:
-    assert steps_of(text, strict=True) == ([], text)
+    draft = Draft(strict=True)
+    assert (draft.add(text), draft.text) == ([], text)
 
 
 @pytest.mark.parametrize("text", ["a\n\n", "\\boxed{", ".)", "```\n\n", "\n \n", "\\boxed{}\n\n"])
 def test_a_degenerate_text_is_read_at_once(text: str) -> None:
-    steps_of(text * 200_000)
+    Draft().add(text * 200_000)
