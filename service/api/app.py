@@ -17,6 +17,7 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.listing import Listing
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.metrics.http import Measuring, Meters
+from anabranch.service.api.responses import routes as responses
 from anabranch.service.api.routes import (
     approvals,
     chat,
@@ -42,6 +43,7 @@ ROUTES = (
     approvals,
     policies,
     chat,
+    responses,
     health,
     docs,
 )

@@ -25,6 +25,16 @@ UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewResponse:
+    """What makes a job a response of the Responses API."""
+
+    request: Mapping[str, Any]
+    """As it was sent."""
+    previous: JobId | None
+    """The response that it goes on from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
     """A job to be submitted."""
 
@@ -41,6 +51,8 @@ class NewJob:
     idempotency_key: str | None = None
     body_digest: str | None = None
     """Of the request that carried the key: the same key with another digest is a conflict."""
+    response: NewResponse | None = None
+    """Set where the job is to be found again as a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.queue import Queue
+from anabranch.service.store.jobs.responses import Responses
 from anabranch.service.store.jobs.suspicions import Suspicions
 from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.journal.writer import Journal
@@ -27,6 +28,7 @@ class Store:
         """`url` is sqlite:///FILE or postgresql://…; connections are made when they are needed."""
         self.database = Database(url)
         self.jobs = Jobs(self.database, now)
+        self.responses = Responses(self.database, now)
         self.queue = Queue(self.database, now)
         self.suspicions = Suspicions(self.database, now)
         self.journal = Journal(self.database, now)

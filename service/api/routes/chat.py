@@ -45,7 +45,7 @@ async def models() -> dict[str, Any]:
 @router.get("/models/{model:path}", responses=problems(404))
 async def model(model: str) -> dict[str, Any]:
     """One policy, as OpenAI tells of a model."""
-    return model_json(_policy_of(model))
+    return model_json(policy_of(model))
 
 
 @router.post("/chat/completions", response_class=Response, responses=ANSWERS)
@@ -58,7 +58,7 @@ async def chat(
     traceparent: Traceparent = None,
 ) -> Response:
     """Ask a policy as if it were a model. With `stream`, what the branches do comes as reasoning, then the answer."""
-    _policy_of(sent.model)
+    policy_of(sent.model)
     try:
         asked = sent.as_job()
     except ValidationError as error:
@@ -80,7 +80,7 @@ async def chat(
     return await wait.complete(request, headers)
 
 
-def _policy_of(model: str) -> str:
+def policy_of(model: str) -> str:
     """Raises Refused for a model that is no policy."""
     name = model.removeprefix(PREFIX)
     if name not in catalogue():

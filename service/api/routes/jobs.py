@@ -25,7 +25,7 @@ from anabranch.service.api.views.requests import JobRequest, PolicyChoice, Repla
 from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.rows import NewJob, Submitted
+from anabranch.service.store.rows import NewJob, NewResponse, Submitted
 from anabranch.service.telemetry.ids import read_traceparent
 from anabranch.service.tenants import Caller
 
@@ -193,8 +193,13 @@ async def submit_spec(
     key: str | None,
     sent: BaseModel,
     traceparent: str | None,
+    *,
+    response: NewResponse | None = None,
 ) -> Submitted:
-    """Make the caller's job durable, within its quota. Raises QuotaSpent, IdempotencyConflict and StoreAway."""
+    """Make the caller's job durable, within its quota, and as a response where it is one.
+
+    Raises QuotaSpent, IdempotencyConflict and StoreAway.
+    """
     trace = read_traceparent(traceparent)
     new = NewJob(
         spec=replace(spec, budget=caller.bound(spec.budget)),
@@ -206,6 +211,7 @@ async def submit_spec(
         traceparent=traceparent if trace.span_id else None,
         idempotency_key=key,
         body_digest=_digest(sent) if key else None,
+        response=response,
     )
     submitted = await deps.store.jobs.submit(new)
     deps.organizers.nudge(submitted.job.id)

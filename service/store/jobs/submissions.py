@@ -9,6 +9,7 @@ from anabranch.dag.events import JobSubmitted
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
 from anabranch.service.store.jobs.quotas import reserve
+from anabranch.service.store.jobs.responses import insert_response
 from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
@@ -67,3 +68,5 @@ def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
     connection.execute(insert(jobs), job)
     connection.execute(insert(events), [row_of_link(link) for link in links])
     write(connection, [(new.id, change) for change in changes.values()])
+    if new.response is not None:
+        insert_response(connection, new.id, new.response)

@@ -271,6 +271,14 @@ spans = Table(
     Index("spans_job_id", "job_id"),
 )
 
+responses = Table(
+    "responses",
+    metadata,
+    _job_key(),
+    Column("previous", PlainText),
+    Column("request", Json, nullable=False),
+)
+
 suspicions = Table(
     "suspicions",
     metadata,

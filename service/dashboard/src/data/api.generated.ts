@@ -3,12 +3,7 @@
 /** Only these of the functions may be called. */
 export interface AllowedChoice {
   type: "allowed_tools";
-  allowed_tools: AllowedTools;
-}
-
-export interface AllowedTools {
-  mode: "auto" | "required";
-  tools: Record<string, unknown>[];
+  allowed_tools: anabranch__service__api__views__chat_tools__AllowedTools;
 }
 
 export interface AnswerFormatView {
@@ -84,6 +79,13 @@ export interface Call {
   function: Function;
 }
 
+export interface CallItem {
+  type: "function_call";
+  call_id: string;
+  name: string;
+  arguments: string;
+}
+
 /** A call of one of the client's tools. */
 export interface CallView {
   /** What a turn with its result names as tool_call_id. */
@@ -115,7 +117,7 @@ export interface ChatRequest {
   model: string;
   messages: ChatMessage[];
   stream?: boolean | null;
-  stream_options?: StreamOptions | null;
+  stream_options?: anabranch__service__api__views__chat_request__StreamOptions | null;
   temperature?: number | null;
   top_p?: number | null;
   /** Of the answer; where a policy composes its answer of parts: of each of them. */
@@ -127,7 +129,7 @@ export interface ChatRequest {
   /** The answer ends before the first of these. */
   stop?: string | string[] | null;
   /** Of the answer, by structured decoding. */
-  response_format?: TextFormat | JsonObjectFormat | JsonSchemaFormat | null;
+  response_format?: anabranch__service__api__views__chat_request__TextFormat | anabranch__service__api__views__chat_request__JsonObjectFormat | anabranch__service__api__views__chat_request__JsonSchemaFormat | null;
   /** The answer may call them; a policy that cannot is refused, and says which can. */
   tools?: ChatTool[] | null;
   tool_choice?: "none" | "auto" | "required" | NamedChoice | AllowedChoice | null;
@@ -186,6 +188,12 @@ export interface ChatTool {
   function: ChatFunction;
 }
 
+export interface ContentPart {
+  type: "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text" | "refusal";
+  text?: string | null;
+  refusal?: string | null;
+}
+
 /** What a person says at a gate. */
 export interface DecisionRequest {
   decision: "approve" | "edit" | "reject";
@@ -237,6 +245,14 @@ export interface Fault {
 export interface Function {
   name: string;
   arguments?: string | null;
+}
+
+export interface FunctionTool {
+  type: "function";
+  name: string;
+  description?: string | null;
+  parameters?: Record<string, unknown> | null;
+  strict?: boolean | null;
 }
 
 export interface Graph {
@@ -343,15 +359,6 @@ export interface JobView {
   cancel_requested: boolean;
 }
 
-export interface JsonObjectFormat {
-  type: "json_object";
-}
-
-export interface JsonSchemaFormat {
-  type: "json_schema";
-  json_schema: NamedSchema;
-}
-
 export interface LineageView {
   /** The job that it comes from. */
   job: string;
@@ -359,6 +366,12 @@ export interface LineageView {
   branch: string;
   /** What it returned instead. */
   output: string | null;
+}
+
+export interface MessageItem {
+  type?: "message" | null;
+  role: "user" | "assistant" | "system" | "developer";
+  content: string | ContentPart[];
 }
 
 /** T, L, P, waste and times. They are exact once the job has ended. */
@@ -386,6 +399,11 @@ export interface NamedChoice {
 /** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
 export interface NamedSchema {
   schema: Record<string, unknown>;
+}
+
+export interface NamedTool {
+  type: "function";
+  name: string;
 }
 
 export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
@@ -447,10 +465,88 @@ export interface Ready {
   replicas: number;
 }
 
+export interface Reasoning {
+  effort?: string | null;
+  /** Taken, and changes nothing. */
+  summary?: unknown;
+  /** Taken, and changes nothing. */
+  generate_summary?: unknown;
+}
+
+/** Earlier reasoning. It is taken, and not read again: what policies think, they think anew. */
+export interface ReasoningItem {
+  type: "reasoning";
+  summary?: ContentPart[] | null;
+  content?: ContentPart[] | null;
+}
+
 /** An edited re-run: a new job in which this branch returned something else. */
 export interface ReplayRequest {
   branch: string;
   output: string;
+}
+
+/** POST /v1/responses. `model` is anabranch/POLICY. Null is the same as leaving a field out. */
+export interface ResponseRequest {
+  /** Left out: the server's default policy. */
+  model?: string | null;
+  input: string | (MessageItem | CallItem | ResultItem | ReasoningItem)[];
+  /** A system message in front; a response that goes on has its own. */
+  instructions?: string | null;
+  /** The response whose conversation goes on; it is stored and has an answer. */
+  previous_response_id?: string | null;
+  /** Answer at once, and run on by itself. */
+  background?: boolean | null;
+  stream?: boolean | null;
+  stream_options?: anabranch__service__api__responses__request__StreamOptions | null;
+  /** False: the response cannot be found again by its id. Its job is journaled all the same. */
+  store?: boolean | null;
+  text?: Text | null;
+  tools?: (FunctionTool | Record<string, unknown>)[] | null;
+  tool_choice?: "none" | "auto" | "required" | NamedTool | anabranch__service__api__responses__request__AllowedTools | null;
+  parallel_tool_calls?: boolean | null;
+  reasoning?: Reasoning | null;
+  /** Of all branches together. */
+  max_output_tokens?: number | null;
+  temperature?: number | null;
+  top_p?: number | null;
+  metadata?: Record<string, unknown> | null;
+  anabranch?: Extra | null;
+  /** Taken, and changes nothing. */
+  user?: unknown;
+  /** Taken, and changes nothing. */
+  service_tier?: unknown;
+  /** Taken, and changes nothing. */
+  safety_identifier?: unknown;
+  /** Taken, and changes nothing. */
+  prompt_cache_key?: unknown;
+  /** Taken, and changes nothing. */
+  prompt_cache_retention?: unknown;
+  /** Taken, and changes nothing. */
+  prompt_cache_options?: unknown;
+  /** Taken, and changes nothing: no input is cut. */
+  truncation?: "auto" | "disabled" | null;
+  include?: string[] | null;
+  /** Any other value is refused: go on from a response by previous_response_id. */
+  conversation?: null;
+  /** Any other value is refused: write its text into instructions and input. */
+  prompt?: null;
+  /** Any other value is refused: send the items that are to be read. */
+  context_management?: [] | null;
+  /** Any other value is refused: no tool runs here; end the conversation when it is enough. */
+  max_tool_calls?: null;
+  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
+  top_logprobs?: 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  presence_penalty?: 0 | null;
+  /** Any other value is refused: say it with temperature and top_p. */
+  frequency_penalty?: 0 | null;
+}
+
+export interface ResultItem {
+  type: "function_call_output";
+  call_id: string;
+  output: string | ContentPart[];
 }
 
 /** What the answer's text must be like. It holds for the decodes whose text is the answer, or a candidate for it. */
@@ -514,16 +610,10 @@ export interface SentTool {
   strict?: boolean;
 }
 
-export interface StreamOptions {
-  include_usage?: boolean | null;
-  /** Taken, and changes nothing. */
-  include_obfuscation?: unknown;
-  /** Each chunk tells the usage so far. */
-  continuous_usage_stats?: boolean | null;
-}
-
-export interface TextFormat {
-  type: "text";
+export interface Text {
+  format?: anabranch__service__api__responses__request__TextFormat | anabranch__service__api__responses__request__JsonObjectFormat | anabranch__service__api__responses__request__JsonSchemaFormat | null;
+  /** Any other value is refused: ask for it in the instructions. */
+  verbosity?: "medium" | null;
 }
 
 export interface ToolView {
@@ -547,4 +637,58 @@ export interface UsageView {
   cached_tokens: number;
   completion_tokens: number;
   cost: number;
+}
+
+export interface anabranch__service__api__responses__request__AllowedTools {
+  type: "allowed_tools";
+  mode?: "none" | "auto" | "required" | null;
+  tools: NamedTool[];
+}
+
+export interface anabranch__service__api__responses__request__JsonObjectFormat {
+  type: "json_object";
+}
+
+/** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
+export interface anabranch__service__api__responses__request__JsonSchemaFormat {
+  type: "json_schema";
+  schema: Record<string, unknown>;
+  name?: string | null;
+  description?: string | null;
+  strict?: boolean | null;
+}
+
+export interface anabranch__service__api__responses__request__StreamOptions {
+  /** Taken, and changes nothing. */
+  include_obfuscation?: unknown;
+}
+
+export interface anabranch__service__api__responses__request__TextFormat {
+  type: "text";
+}
+
+export interface anabranch__service__api__views__chat_request__JsonObjectFormat {
+  type: "json_object";
+}
+
+export interface anabranch__service__api__views__chat_request__JsonSchemaFormat {
+  type: "json_schema";
+  json_schema: NamedSchema;
+}
+
+export interface anabranch__service__api__views__chat_request__StreamOptions {
+  include_usage?: boolean | null;
+  /** Taken, and changes nothing. */
+  include_obfuscation?: unknown;
+  /** Each chunk tells the usage so far. */
+  continuous_usage_stats?: boolean | null;
+}
+
+export interface anabranch__service__api__views__chat_request__TextFormat {
+  type: "text";
+}
+
+export interface anabranch__service__api__views__chat_tools__AllowedTools {
+  mode: "auto" | "required";
+  tools: Record<string, unknown>[];
 }
