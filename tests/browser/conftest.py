@@ -32,6 +32,7 @@ STORIES = {
     "failed": 6,
     "star": 7,
     "forest": 8,
+    "sequential": 9,
 }
 
 

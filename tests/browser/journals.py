@@ -201,7 +201,15 @@ def faulty(sim: Simulation, dies: bool = False) -> Process:
 
 
 def sequential(sim: Simulation) -> Process:
-    yield Decode(branch="0", tokens=640, prompt=260, text=prose(sim.random, 160))
+    """One line of thought, by a model that thinks before it writes."""
+    yield Decode(
+        branch="0",
+        tokens=640,
+        prompt=260,
+        text=prose(sim.random, 60),
+        thought="Wait: " + prose(sim.random, 160),
+        thought_tokens=420,
+    )
     answer(sim, "180", ("0",))
 
 

@@ -31,6 +31,8 @@ class Decode:
     cached: int = 0
     finish: str = "eos"
     fault: str = ""
+    thought: str = ""
+    thought_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +213,15 @@ class Simulation:
         of.open = False
         self._busy -= 1
         self._finished(
-            wish.branch, wish.tokens, wish.prompt, wish.finish, wish.text, wish.cached, timing, wish.fault
+            wish.branch,
+            wish.tokens,
+            wish.prompt,
+            wish.finish,
+            wish.text,
+            wish.cached,
+            timing,
+            wish.fault,
+            (wish.thought, wish.thought_tokens),
         )
         process = of.process
         assert process is not None
@@ -228,6 +238,7 @@ class Simulation:
         cached: int = 0,
         timing: dict[str, float] | None = None,
         fault: str = "",
+        thought: tuple[str, int] = ("", 0),
     ) -> None:
         of = self.branches[branch]
         decoded: dict[str, Any] = {
@@ -237,6 +248,8 @@ class Simulation:
             "replica": f"replica-{sum(map(ord, branch)) % self.replicas + 1}",
             "engine": "scripted",
         }
+        if thought[0]:
+            decoded["thought"], decoded["usage"]["reasoning_tokens"] = thought
         if timing:
             decoded["timing"] = {name: round(moment, 6) for name, moment in timing.items()}
         if fault:

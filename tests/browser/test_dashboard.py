@@ -93,6 +93,19 @@ def test_a_branch_shows_its_exact_context_and_who_used_it(visit: Open) -> None:
     expect(panel.get_by_role("button", name="Copy as curl")).to_be_visible()
 
 
+def test_thoughts_are_folded_beside_the_text_and_counted(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('sequential')}?node=0/1")
+    panel = page.locator(".panel")
+    thoughts = panel.get_by_role("group").filter(has_text="Thoughts, 420 tokens")
+    expect(thoughts).to_be_visible()
+    expect(thoughts.get_by_text("Wait: ")).to_be_hidden()
+    thoughts.get_by_text("Thoughts, 420 tokens").click()
+    expect(thoughts.get_by_text("Wait: ")).to_be_visible()
+    expect(panel.locator(".measures")).to_contain_text("420 tok")
+    page.goto(page.url + "&view=transcript")
+    expect(page.locator(".transcript").get_by_text("Thoughts, 420 tokens")).to_be_visible()
+
+
 def test_a_join_shows_what_each_branch_gave(visit: Open) -> None:
     page = visit(f"/jobs/{job_of('faulty')}?node=0/j1")
     given = page.locator(".contributions li")

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { transcriptOf } from "../../src/model/analysis/transcript";
 import { emptyGraph } from "../../src/model/journal/graph";
 import { fold, graphOf } from "../../src/model/journal/journal";
 import { forkJoin, Story } from "../story";
@@ -11,7 +12,13 @@ describe("a journal folded into a graph", () => {
     const graph = forkJoin({ "0.1": 100, "0.2": 300 }).graph;
     expect([...graph.nodes.keys()]).toEqual(["start", "0.1/1", "0.2/1", "0/j1", "answer"]);
     expect(graph.status).toBe("succeeded");
-    expect(graph.answer).toEqual({ text: "21", sources: ["0.1", "0.2"], forced: false, truncated: false });
+    expect(graph.answer).toEqual({
+      text: "21",
+      calls: [],
+      sources: ["0.1", "0.2"],
+      forced: false,
+      truncated: false,
+    });
   });
 
   it("forks from the start, joins the last nodes, goes on to the answer", () => {
@@ -40,6 +47,29 @@ describe("a journal folded into a graph", () => {
       .finish("0.1", 10);
     story.returned("0.1").start(["0.2"]);
     expect(edges(story)).toContain("0.1/1 depends 0.2/1");
+  });
+
+  it("keeps thoughts and calls beside the text", () => {
+    const story = new Story().fork("0.1").start(["0.1"]).at(1);
+    const call = { name: "lookup", arguments: '{"of": 6}', id: "c1" };
+    story.write("SegmentFinished", "0.1", {
+      segment: 1,
+      attempt: 1,
+      decoded: {
+        text: "So 21.",
+        thought: "Seven threes.",
+        calls: [call],
+        finish: "eos",
+        usage: { completion_tokens: 9, reasoning_tokens: 5 },
+      },
+    });
+    const node = story.graph.nodes.get("0.1/1");
+    expect(node).toMatchObject({ text: "So 21.", thought: "Seven threes.", thoughtTokens: 5, calls: [call] });
+    expect(transcriptOf(story.events, story.graph).at(-1)).toMatchObject({
+      title: "decoded 9 tokens in 1.0 s",
+      thought: "Seven threes.",
+      thoughtTokens: 5,
+    });
   });
 
   it("keeps each attempt of a retried branch as a node of its own", () => {

@@ -5,13 +5,13 @@ import { useFetched } from "../../live";
 import { durations, isWork, PHASES } from "../../model/analysis/phases";
 import { curlOf } from "../../model/curl";
 import type { Branch, GraphNode } from "../../model/journal/graph";
-import { counted, seconds, tokens } from "../../model/words";
+import { seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
-import { LongText } from "../../parts/LongText";
 import { CopyButton, ProblemNote, Status } from "../../parts/small";
 import { useJob } from "../JobContext";
 import { selectNode } from "../view";
 import { ContextView } from "./ContextView";
+import { Output } from "./Output";
 import { ReRun } from "./ReRun";
 
 /** One branch: what it was sent, what it wrote, what that took, and who used it. */
@@ -70,51 +70,6 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
         <ReRun branch={branch} output={branch.value || output} close={() => setRerunning(false)} />
       )}
     </div>
-  );
-}
-
-/** What it wrote, segment by segment, with what the runtime wrote in between; then what it returned, if that differs. */
-function Output({
-  branch,
-  segments,
-  selected,
-}: {
-  branch: Branch;
-  segments: GraphNode[];
-  selected: string | null;
-}) {
-  const { view } = useJob();
-  const isTold =
-    segments.some((one) => one.text === branch.value) ||
-    segments.map((one) => one.text).join("") === branch.value;
-  return (
-    <section>
-      <h3>Output{segments.length > 1 ? ` of ${segments.length} segments` : ""}</h3>
-      {segments.every((one) => one.text === "") && <p className="faint">Nothing yet.</p>}
-      {segments.map((one) => (
-        <div
-          key={one.id}
-          className={`written${one.id === selected && segments.length > 1 ? " selected" : ""}`}
-        >
-          {one.inserted && one.ordinal > 1 && (
-            <details>
-              <summary className="faint small">
-                {counted(one.inserted.length, "character")} written by the runtime
-              </summary>
-              <LongText text={one.inserted} first={1200} find={view.find} />
-            </details>
-          )}
-          {one.status === "failed" && <p className="wrong small">This attempt broke off; nobody reads it.</p>}
-          <LongText text={one.text} find={view.find} />
-        </div>
-      ))}
-      {branch.value && !isTold && (
-        <>
-          <h3>Returned{branch.flags.length > 0 ? ` (${branch.flags.join(", ")})` : ""}</h3>
-          <LongText text={branch.value} find={view.find} />
-        </>
-      )}
-    </section>
   );
 }
 
@@ -225,6 +180,7 @@ function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
     ["Prompt", `${tokens(node.promptTokens)} tok`],
     ["Cached", `${tokens(node.cachedTokens)} tok (${cached}%)`],
     ["Decoded", `${tokens(node.tokens)} tok`],
+    ...(node.thoughtTokens > 0 ? [["Thought", `${tokens(node.thoughtTokens)} tok`] as [string, string]] : []),
     ["Queue", seconds(spent.queue)],
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],

@@ -4,6 +4,7 @@ import { type Entry, transcriptOf } from "../../model/analysis/transcript";
 import { clock } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { LongText } from "../../parts/LongText";
+import { Thoughts } from "../../parts/Thoughts";
 import { useJob } from "../JobContext";
 
 const MOST_BRANCHES = 12;
@@ -80,6 +81,7 @@ function EntryView({
           <LongText text={entry.inserted} first={1200} find={find} />
         </details>
       )}
+      <Thoughts text={entry.thought} tokens={entry.thoughtTokens} find={find} />
       {entry.text && <LongText text={entry.text} first={1200} find={find} />}
     </article>
   );

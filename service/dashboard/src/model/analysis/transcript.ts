@@ -17,6 +17,9 @@ export interface Entry {
   text: string;
   /** Text that the runtime put in front of what the model wrote. */
   inserted: string;
+  /** What the model thought before the text. */
+  thought: string;
+  thoughtTokens: number;
 }
 
 export function transcriptOf(events: readonly JournalEvent[], graph: ReasoningGraph): Entry[] {
@@ -40,6 +43,8 @@ export function transcriptOf(events: readonly JournalEvent[], graph: ReasoningGr
       branches: [],
       text: "",
       inserted: "",
+      thought: "",
+      thoughtTokens: 0,
     };
     entries.push({ ...plain, ...told });
   }
@@ -138,10 +143,11 @@ function decision(event: JournalEvent): Partial<Entry> | null {
 function segment(event: JournalEvent & { kind: "SegmentFinished" }, graph: ReasoningGraph): Partial<Entry> {
   const id = `${event.branch}/${event.payload.segment}`;
   const node = graph.nodes.get(id);
-  const { text, fault } = event.payload.decoded;
+  const { fault } = event.payload.decoded;
   const took = node?.ended ? ` in ${seconds(node.ended - node.asked)}` : "";
   const title = fault ? `broke off: ${fault.cause}` : `decoded ${counted(node?.tokens ?? 0, "token")}${took}`;
-  return { tone: fault ? "wrong" : "text", title, text, inserted: node?.inserted ?? "", node: id };
+  const { text = "", inserted = "", thought = "", thoughtTokens = 0 } = node ?? {};
+  return { tone: fault ? "wrong" : "text", title, text, inserted, thought, thoughtTokens, node: id };
 }
 
 /** What a branch returned, unless it is just what it wrote last. */

@@ -6,6 +6,7 @@
 import type {
   AnswerClass,
   BranchStatus,
+  Call,
   EdgeKind,
   JobSpec,
   JobStatus,
@@ -44,6 +45,12 @@ export interface GraphNode {
   replica: string;
   engine: string;
   text: string;
+  /** What the model thought before the text; nobody else reads it. */
+  thought: string;
+  /** Of its tokens, those of thoughts. */
+  thoughtTokens: number;
+  /** Tools of the job's owner that it calls. */
+  calls: Call[];
   inserted: string;
   removed: number;
   /** Messages that the policy put before it. */
@@ -144,7 +151,7 @@ export interface ReasoningGraph {
   branches: Map<string, Branch>;
   approvals: Approval[];
   votes: Vote[];
-  answer: { text: string; sources: string[]; forced: boolean; truncated: boolean } | null;
+  answer: { text: string; calls: Call[]; sources: string[]; forced: boolean; truncated: boolean } | null;
   error: { type: string; title: string; detail: string } | null;
   exceeded: string[];
   /** The budgets that were nearly spent when the policy was asked to answer soon. */

@@ -132,6 +132,9 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     node.replica = decoded.replica ?? "";
     node.engine = decoded.engine ?? "";
     node.text = decoded.text;
+    node.thought = decoded.thought ?? "";
+    node.thoughtTokens = decoded.usage?.reasoning_tokens ?? 0;
+    node.calls = decoded.calls ?? [];
     node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
     node.seconds = workSeconds(node.asked, node.ended, node.timing);
     branch.tokens += node.tokens;
@@ -267,8 +270,8 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
   },
 
   AnswerCommitted(graph, trunk, payload, at, seq) {
-    const { text, sources = [], forced = false, truncated = false } = payload;
-    graph.answer = { text, sources, forced, truncated };
+    const { text, calls = [], sources = [], forced = false, truncated = false } = payload;
+    graph.answer = { text, calls, sources, forced, truncated };
     const node = makeNode(graph, ANSWER, "answer", trunk, 1, at, seq);
     node.status = "finished";
     node.ended = at;

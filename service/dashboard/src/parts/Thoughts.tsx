@@ -1,0 +1,28 @@
+import { counted } from "../model/words";
+import { LongText } from "./LongText";
+
+interface Props {
+  text: string;
+  tokens: number;
+  find?: string;
+  /** It is being thought now. */
+  live?: boolean;
+}
+
+/** What a model thought before it wrote: folded, and counted. */
+export function Thoughts({ text, tokens, find, live = false }: Props) {
+  if (text === "" && tokens === 0) return null;
+  const count = tokens > 0 ? counted(tokens, "token") : counted(text.length, "character");
+  return (
+    <details className="thoughts">
+      <summary className="small">
+        {live ? "Thinking" : "Thoughts"}, {count}
+      </summary>
+      {text ? (
+        <LongText text={text} first={1200} find={find} />
+      ) : (
+        <p className="faint">Their text was not told.</p>
+      )}
+    </details>
+  );
+}
