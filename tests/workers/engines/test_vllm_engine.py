@@ -14,6 +14,7 @@ from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure
 from anabranch.dag.text import Context
+from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.errors import DecodeError
@@ -273,3 +274,32 @@ async def test_control_tokens_in_what_a_user_wrote_are_text(
         return list((await vllm_engine._prompt(request))["prompt_token_ids"]).count(control)
 
     assert await count(hostile) == await count(plain)
+
+
+async def test_a_call_that_must_come_comes_with_its_arguments(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    parameters = {"type": "object", "properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]}
+    tools = Tools(
+        offered=(Tool(name="weather", description="Tells the weather of a city.", parameters=parameters),),
+        required=True,
+        several=False,
+    )
+    request = request_for(
+        prompt="What is the weather in Rome?", temperature=0.0, tools=tools, max_tokens=None
+    )
+    chunks = await decoded(vllm_engine, request)
+    assert "".join(chunk.text for chunk in chunks) == ""
+    (call,) = chunks[-1].calls
+    assert call.name == "weather"
+    assert json.loads(call.arguments)["city"] in {"Rome", "Oslo"}
+
+
+async def test_where_a_call_need_not_come_there_is_one_or_an_answer(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    tools = Tools(offered=(Tool(name="time"),))
+    chunks = await decoded(vllm_engine, request_for(prompt="Say hello.", temperature=0.0, tools=tools))
+    text = "".join(chunk.text for chunk in chunks)
+    assert bool(text.strip()) != bool(chunks[-1].calls)
+    assert not text.startswith('{"')

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from anabranch.dag.decoding import Fault, Finish, Served, Structure, Usage
+from anabranch.dag.decoding import Decoding, Fault, Finish, Served, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
+from anabranch.workers.engines.vllm.calling import Caller
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.engines.vllm.start import said, start
-from anabranch.workers.errors import DecodeError, EngineDead
+from anabranch.workers.errors import DecodeError, EngineDead, ModelUnavailable
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.models import resolve
 
@@ -34,6 +35,7 @@ class VllmEngine:
             "max_tokens", None
         )  # where a request does not say, the context is the limit
         self._numbers = itertools.count()
+        self._caller = _caller(self._llm.get_tokenizer(), settings)
         self._control_tokens = _control_tokens(self._llm.get_tokenizer())
 
     @property
@@ -51,6 +53,7 @@ class VllmEngine:
         """See `Engine.decode`. The last chunk's `logprob` is the model's own, before temperature and truncation."""
         with _vllm_errors_as_faults():
             prompt = await self._prompt(request)
+            reading = self._caller.reading(request.decoding)
             params = self._sampling_params(request, self._room_after(prompt))
             key = request.key
             name = f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}"
@@ -59,7 +62,8 @@ class VllmEngine:
             async with aclosing(outputs):  # closing it early is what aborts in vLLM
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
-                    yield _chunk(output, tokens)
+                    chunk = _chunk(output, tokens)
+                    yield chunk if reading is None else await reading.read(chunk)
 
     async def count_tokens(self, text: str) -> int:
         return len((await self._tokenized(text, add_special_tokens=False))["prompt_token_ids"])
@@ -76,22 +80,27 @@ class VllmEngine:
         if request.model not in self._names:
             raise _refused(f"this pool serves {self.model.name}, not {request.model}")
         context = request.context
-        prompt = await self._tokenized(self._written(context), add_special_tokens=not context.messages)
+        prompt = await self._tokenized(
+            self._written(context, request.decoding), add_special_tokens=not context.messages
+        )
         if not prompt["prompt_token_ids"]:
             raise _refused("the prompt is empty")
         return prompt
 
-    def _written(self, context: Context) -> str:
+    def _written(self, context: Context, decoding: Decoding) -> str:
         """The whole prompt as text. The continuation follows the generation prompt to the letter, so that a branch
         that goes on finds the tokens it wrote itself in the prefix cache; templates may trim or rewrite a message."""
         if not context.messages:
             return context.continuation
-        messages = [
-            {"role": role, "content": self._defused(text) if role == "user" else text}
-            for role, text in context.messages
-        ]
+        messages = self._caller.messages(context, decoding)
+        for message in messages:
+            if message["role"] in ("user", "tool"):
+                message["content"] = self._defused(message["content"])
         written: str = self._llm.get_tokenizer().apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
+            messages,
+            tools=self._caller.template_tools(decoding),
+            tokenize=False,
+            add_generation_prompt=True,
         )
         return written + context.continuation
 
@@ -131,7 +140,7 @@ class VllmEngine:
             max_tokens=min(max_tokens, room),
             stop=list(decoding.stop),
             include_stop_str_in_output=False,  # with it the token that ends a turn would be text, too
-            structured_outputs=_structured(decoding.structure),
+            structured_outputs=_structured(self._caller.structure(decoding)),
             # Trained models register their tags as special tokens; and what is left out of the text is missing from the
             # prefix when the branch goes on.
             skip_special_tokens=False,
@@ -139,6 +148,13 @@ class VllmEngine:
             logprobs=0,  # the sampled token's own: measured to cost nothing
             output_kind=RequestOutputKind.DELTA,
         )
+
+
+def _caller(tokenizer: Any, settings: VllmSettings) -> Caller:
+    try:
+        return Caller.of(tokenizer, settings.tool_parser)
+    except ValueError as error:
+        raise ModelUnavailable(str(error)) from error
 
 
 def _control_tokens(tokenizer: Any) -> tuple[str, ...]:

@@ -41,6 +41,9 @@ class VllmSettings:
     """Part of each GPU's memory that vLLM may use. None: 0.9, or that part of it which the replica has of its GPU."""
     dtype: str | None = None
     """auto, bfloat16, float16 or float32. None: what pays on this machine."""
+    tool_parser: str | None = None
+    """vLLM's name of what reads the calls of tools that this model writes, such as hermes. None: told by the model's
+    chat template; where it tells none, calls are asked for in plain JSON."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Any other argument of vLLM's engine, by vLLM's name (`AsyncEngineArgs`): {"enable_expert_parallel": true}."""
 
