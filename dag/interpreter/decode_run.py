@@ -45,6 +45,8 @@ class DecodeRun:
     partial: str = ""
     """Text of segments that were interrupted and are being continued."""
     partial_tokens: int = 0
+    partial_thoughts: int = 0
+    """Of these tokens, those of thoughts."""
     denied: int = 0
     """Empty segments given because the budget is spent."""
     delay: float = 0.0
@@ -72,6 +74,11 @@ class DecodeRun:
         """Keeps the text of an interrupted segment for the one that continues it."""
         self.partial += decoded.text
         self.partial_tokens += decoded.usage.completion_tokens
+        self.partial_thoughts += decoded.usage.reasoning_tokens
+
+    def thinking_left(self, limit: int | None) -> int | None:
+        """Tokens that the thinking may still take, of so many."""
+        return None if limit is None else max(1, limit - self.partial_thoughts)
 
     def complete(self, decoded: Decoded, *, winding_down: bool) -> Segment:
         """Gives the segment as the policy sees it: what was interrupted before, and this, up to a stop string of the
@@ -87,5 +94,5 @@ class DecodeRun:
             winding_down=winding_down,
             calls=decoded.calls if text == whole else (),
         )
-        self.partial, self.partial_tokens = "", 0
+        self.partial, self.partial_tokens, self.partial_thoughts = "", 0, 0
         return segment

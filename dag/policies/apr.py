@@ -24,6 +24,7 @@ SPAWNS = 32
     paper="Pan et al. 2025, arXiv 2504.15466",
     use_when="The parts of a search can be told in a line each: all that a child sees, and all that comes back.\n"
     "Made for the released Countdown models; others are helped by an example and a structured call (the default).",
+    raw_thoughts=True,
 )
 def apr(
     problem: Problem,

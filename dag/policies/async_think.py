@@ -20,6 +20,7 @@ MALFORMED_LIMIT = 8
     paper="Chi et al. 2025, arXiv 2510.26658",
     use_when="The question falls into independent parts, and the model was trained for the tags\n"
     "(or is helped by few-shot examples and structured decoding: the default).",
+    raw_thoughts=True,
 )
 def async_think(
     problem: Problem,

@@ -18,6 +18,7 @@ from anabranch.dag.text import say
     paper="Yang et al. 2025, arXiv 2506.09991",
     use_when="Parts of the reasoning need nothing of each other, and may themselves fall into parts.\n"
     "Made for models trained on its blocks; others are helped by an example and a structured plan (the default).",
+    raw_thoughts=True,
 )
 def multiverse(
     problem: Problem,

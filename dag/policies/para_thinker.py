@@ -1,6 +1,4 @@
-"""Implements ParaThinker (Wen et al., arXiv 2509.04475): protocols.md section 5. The one join here that is any, not
-all.
-"""
+"""Implements ParaThinker (Wen et al., arXiv 2509.04475): protocols.md section 5. Its join is any, not all."""
 
 from typing import Annotated, Literal
 
@@ -30,6 +28,7 @@ SHORT = 2000
     "Made for the released checkpoints; others do without the path tokens (the default).",
     marks_answer=True,
     may_call=True,
+    raw_thoughts=True,
 )
 def para_thinker(
     problem: Problem,

@@ -27,6 +27,7 @@ STATES = 32
     paper="Lian et al. 2025, arXiv 2512.07843",
     use_when="Parts of the reasoning need nothing of each other, but all that was thought before.\n"
     "Made for models trained on its blocks; others are helped by an example and a structured plan (the default).",
+    raw_thoughts=True,
 )
 def thread_weaver(
     problem: Problem,

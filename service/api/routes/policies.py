@@ -28,6 +28,9 @@ class PolicyInfoView(BaseModel):
     default: bool
     answer_format: bool = Field(description="Whether its answer can be held to a form and a length.")
     tools: bool = Field(description="Whether its answer may call tools of the client's.")
+    raw_thoughts: bool = Field(
+        description="Whether it reads thoughts, too: its model was trained to write its tags among them."
+    )
 
 
 class Policies(BaseModel):
@@ -54,6 +57,7 @@ async def policies(deps: Injected) -> Policies:
                 default=info.name == deps.settings.policy,
                 answer_format=info.marks_answer,
                 tools=info.may_call,
+                raw_thoughts=info.raw_thoughts,
             )
             for info in found
         ]

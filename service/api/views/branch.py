@@ -36,6 +36,7 @@ def branch_json(records: Sequence[Record], branch: BranchId, segment: int = 1) -
         "context": _context_json(context),
         "output": of.value if of.ended else of.own,
         "text": of.own,
+        "thought": of.thought,
         "flags": list(of.flags),
         "cause": of.cause or None,
         "finish_reason": last.finish.value if last else None,
@@ -43,6 +44,7 @@ def branch_json(records: Sequence[Record], branch: BranchId, segment: int = 1) -
             "prompt_tokens": of.usage.prompt_tokens,
             "cached_tokens": of.usage.cached_tokens,
             "completion_tokens": of.usage.completion_tokens,
+            "reasoning_tokens": of.usage.reasoning_tokens,
         },
         "segments": list(_segments(records, branch)),
         "scores": list(_scores(records, branch)),
@@ -71,7 +73,12 @@ def _context_json(context: Context | None) -> dict[str, Any] | None:
     if context is None:
         return None
     messages = [{"role": role, "content": content} for role, content in context.messages]
-    return {"messages": messages, "continuation": context.continuation, "raw": context.raw}
+    return {
+        "messages": messages,
+        "thought": context.thought,
+        "continuation": context.continuation,
+        "raw": context.raw,
+    }
 
 
 def _segments(records: Sequence[Record], branch: BranchId) -> Iterator[dict[str, Any]]:
@@ -90,9 +97,11 @@ def _segments(records: Sequence[Record], branch: BranchId) -> Iterator[dict[str,
                     "inserted": begun.inserted,
                     "removed": begun.removed,
                     "text": decoded.text,
+                    "thought": decoded.thought,
                     "kept": decoded.finish is not Finish.ERROR,
                     "finish_reason": decoded.finish.value,
                     "tokens": decoded.usage.completion_tokens,
+                    "reasoning_tokens": decoded.usage.reasoning_tokens,
                     "structured": begun.structured,
                     "grammar": begun.grammar,
                 }

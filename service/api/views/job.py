@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from anabranch.dag.decoding import Structure
+from anabranch.dag.decoding import Structure, Thinking
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
@@ -56,10 +56,21 @@ class ErrorView(BaseModel):
     detail: str
 
 
+class SamplingView(BaseModel):
+    """None leaves the choice to the model, or, of tokens, is no limit."""
+
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    thinking: Thinking
+    thinking_tokens: int | None
+
+
 class UsageView(BaseModel):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    reasoning_tokens: int = Field(description="Of completion_tokens, those of thoughts.")
     cost: float
 
 
@@ -103,7 +114,7 @@ class JobView(BaseModel):
     priority: int
     seed: int
     model: str | None
-    sampling: dict[str, float | int | None]
+    sampling: SamplingView
     answer_format: AnswerFormatView | None = Field(None, description="Null where the answer may be any text.")
     tools: ToolsView | None = Field(None, description="What the answer may call. Null: nothing.")
     approvals: list[str]
@@ -147,11 +158,7 @@ def job_view(row: JobRow) -> JobView:
         priority=spec.priority,
         seed=spec.seed,
         model=spec.model,
-        sampling={
-            "temperature": spec.sampling.temperature,
-            "top_p": spec.sampling.top_p,
-            "max_tokens": spec.sampling.max_tokens,
-        },
+        sampling=SamplingView(**asdict(spec.sampling)),
         answer_format=_answer_format(spec.answer_format),
         tools=tools_view(spec.answer_format.tools),
         approvals=list(spec.approvals),
@@ -163,6 +170,7 @@ def job_view(row: JobRow) -> JobView:
             prompt_tokens=row.usage.prompt_tokens,
             cached_tokens=row.usage.cached_tokens,
             completion_tokens=row.usage.completion_tokens,
+            reasoning_tokens=row.usage.reasoning_tokens,
             cost=row.cost,
         ),
         metrics=_metrics(row),

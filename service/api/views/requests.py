@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from anabranch.dag.decoding import Structure
+from anabranch.dag.decoding import Structure, Thinking
 from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
 from anabranch.dag.tools import Tools
@@ -82,9 +82,25 @@ class SentSampling(Sent):
         default=None,
         description="Tokens that one segment may decode. Left out: what the model's context and the budget leave.",
     )
+    thinking: Literal["auto", "on", "off"] | None = Field(
+        default=None,
+        description="Whether models that can think first do. Left out: auto, as each does by itself.",
+    )
+    thinking_tokens: Tokens | None = Field(
+        default=None,
+        description="Tokens after which the thinking of each decode is brought to an end, where its engine can.",
+    )
+
+    @model_validator(mode="after")
+    def _thinks_or_not(self) -> "SentSampling":
+        if self.thinking == "off" and self.thinking_tokens is not None:
+            raise ValueError("thinking is off: leave thinking_tokens out, or let thinking be on or auto")
+        return self
 
     def over(self, default: Sampling) -> Sampling:
         return Sampling(
+            thinking=Thinking(self.thinking or default.thinking),
+            thinking_tokens=self.thinking_tokens or default.thinking_tokens,
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
             max_tokens=self.max_tokens or default.max_tokens,

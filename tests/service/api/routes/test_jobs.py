@@ -40,7 +40,7 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
         "budget": {"tokens": 20000, "seconds": 60, "branches": 64, "depth": 3, "cost": 0.05},
         "priority": 2,
         "seed": 7,
-        "sampling": {"temperature": 0.5, "max_tokens": 99},
+        "sampling": {"temperature": 0.5, "max_tokens": 99, "thinking": "on", "thinking_tokens": 64},
         "approvals": ["fork", "answer"],
         "metadata": {"any": ["json", None, 1.5]},
     }
@@ -48,7 +48,7 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
     assert job["policy"] == asked["policy"]
     assert job["budget"] == {**asked["budget"], "branch_seconds": None}
     assert (job["priority"], job["seed"], job["metadata"]) == (2, 7, asked["metadata"])
-    assert job["sampling"] == {"temperature": 0.5, "top_p": None, "max_tokens": 99}
+    assert job["sampling"] == {**asked["sampling"], "top_p": None}
     assert job["approvals"] == ["fork", "answer"]
     assert (job["status"], job["answer"], job["error"], job["attempt"]) == ("queued", None, None, 1)
     assert job["created_at"].endswith("Z")

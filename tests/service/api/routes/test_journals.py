@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.decoding import Decoded, Finish, Usage
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.journal.chain import Link, verify
 from anabranch.dag.policy import catalogue
@@ -61,12 +62,18 @@ async def test_a_branch_tells_what_it_read_wrote_and_gave(
     assert branch["status"] == "returned"
     assert branch["context"] == {
         "messages": [{"role": "user", "content": "What is six times seven?"}],
+        "thought": "",
         "continuation": "",
         "raw": False,
     }
     assert branch["output"] == "forty-two"
     assert branch["finish_reason"] == "eos"
-    assert branch["usage"] == {"prompt_tokens": 20, "cached_tokens": 0, "completion_tokens": 10}
+    assert branch["usage"] == {
+        "prompt_tokens": 20,
+        "cached_tokens": 0,
+        "completion_tokens": 10,
+        "reasoning_tokens": 0,
+    }
     assert branch["consumed_by"] == [
         {"kind": "join", "branch": "0", "join": 1},
         {"kind": "answer", "branch": "0"},
@@ -90,13 +97,44 @@ async def test_a_branch_tells_the_context_of_any_segment(
     assert second["context"]["continuation"] == "Forty-"
 
 
+async def test_a_branch_tells_what_it_thought_beside_what_it_wrote(
+    client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    """A thought that was interrupted and went on is one; it is counted, and no part of what the branch gave."""
+    usage = Usage(completion_tokens=3, reasoning_tokens=3)
+    thinking = Decoded(text="", thought="six times ", finish=Finish.INTERRUPTED, usage=usage)
+    said = Decoded(text="42", thought="seven", finish=Finish.EOS, usage=replace(usage, completion_tokens=4))
+    await organizer.append(
+        job,
+        e.SegmentStarted(segment=1),
+        e.SegmentFinished(segment=1, attempt=1, decoded=thinking),
+        e.SegmentStarted(segment=2),
+        e.SegmentFinished(segment=2, attempt=1, decoded=said),
+    )
+    branch = await get(client, f"/v1/jobs/{job}/branches/0?segment=2")
+    assert (branch["thought"], branch["text"], branch["output"]) == ("six times seven", "42", "42")
+    assert (branch["context"]["thought"], branch["context"]["continuation"]) == ("six times ", "")
+    assert [(segment["thought"], segment["text"]) for segment in branch["segments"]] == [
+        ("six times ", ""),
+        ("seven", "42"),
+    ]
+    assert [segment["reasoning_tokens"] for segment in branch["segments"]] == [3, 3]
+    assert branch["usage"]["reasoning_tokens"] == 6
+    assert (await get(client, f"/v1/jobs/{job}"))["usage"]["reasoning_tokens"] == 6
+    page = await client.get(f"/v1/jobs/{job}/events", headers={"accept": "application/json"})
+    ends = [
+        event["payload"]["decoded"] for event in page.json()["items"] if event["kind"] == "SegmentFinished"
+    ]
+    assert [end["thought"] for end in ends] == ["six times ", "seven"]
+
+
 async def test_a_branch_of_a_raw_job_tells_the_raw_text_it_was_sent(
     client: httpx.AsyncClient, organizer: Any
 ) -> None:
     job = (await client.post("/v1/jobs", json={"prompt": "1 2 3"})).json()["id"]
     await organizer.append(job, e.SegmentStarted(segment=1, max_tokens=4))
     branch = await get(client, f"/v1/jobs/{job}/branches/0")
-    assert branch["context"] == {"messages": [], "continuation": "1 2 3", "raw": True}
+    assert branch["context"] == {"messages": [], "thought": "", "continuation": "1 2 3", "raw": True}
 
 
 async def test_a_branch_tells_its_scores(client: httpx.AsyncClient, organizer: Any, job: str) -> None:
