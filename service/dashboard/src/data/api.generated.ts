@@ -336,7 +336,7 @@ export interface JobView {
   priority: number;
   seed: number;
   model: string | null;
-  sampling: Record<string, number | null>;
+  sampling: SamplingView;
   /** Null where the answer may be any text. */
   answer_format?: AnswerFormatView | null;
   /** What the answer may call. Null: nothing. */
@@ -439,6 +439,8 @@ export interface PolicyInfoView {
   answer_format: boolean;
   /** Whether its answer may call tools of the client's. */
   tools: boolean;
+  /** Whether it reads thoughts, too: its model was trained to write its tags among them. */
+  raw_thoughts: boolean;
 }
 
 export interface PolicyView {
@@ -549,6 +551,15 @@ export interface ResultItem {
   output: string | ContentPart[];
 }
 
+/** None leaves the choice to the model, or, of tokens, is no limit. */
+export interface SamplingView {
+  temperature: number | null;
+  top_p: number | null;
+  max_tokens: number | null;
+  thinking: Thinking;
+  thinking_tokens: number | null;
+}
+
 /** What the answer's text must be like. It holds for the decodes whose text is the answer, or a candidate for it. */
 export interface SentAnswerFormat {
   json_schema?: Record<string, unknown> | null;
@@ -598,6 +609,10 @@ export interface SentSampling {
   top_p?: number | null;
   /** Tokens that one segment may decode. Left out: what the model's context and the budget leave. */
   max_tokens?: number | null;
+  /** Whether models that can think first do. Left out: auto, as each does by itself. */
+  thinking?: "auto" | "on" | "off" | null;
+  /** Tokens after which the thinking of each decode is brought to an end, where its engine can. */
+  thinking_tokens?: number | null;
 }
 
 /** A function of the client's: the answer may call it, the client runs it. */
@@ -615,6 +630,9 @@ export interface Text {
   /** Any other value is refused: ask for it in the instructions. */
   verbosity?: "medium" | null;
 }
+
+/** Whether a model that can think before it answers does. */
+export type Thinking = "auto" | "on" | "off";
 
 export interface ToolView {
   name: string;
@@ -636,6 +654,8 @@ export interface UsageView {
   prompt_tokens: number;
   cached_tokens: number;
   completion_tokens: number;
+  /** Of completion_tokens, those of thoughts. */
+  reasoning_tokens: number;
   cost: number;
 }
 
