@@ -82,8 +82,8 @@ class ResponseView:
             "max_output_tokens": sent.get("max_output_tokens"),
             "max_tool_calls": None,
             # Numbers, by the schema; where the model's own defaults were taken, those that change nothing.
-            "temperature": _or_one(job.sampling["temperature"]),
-            "top_p": _or_one(job.sampling["top_p"]),
+            "temperature": _or_one(job.sampling.temperature),
+            "top_p": _or_one(job.sampling.top_p),
             "presence_penalty": 0.0,
             "frequency_penalty": 0.0,
             "top_logprobs": 0,
