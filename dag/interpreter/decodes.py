@@ -13,10 +13,10 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
+from anabranch.dag.interpreter.organizing import organizer_of, organizing_policy
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
-from anabranch.dag.policy import PolicyInfo, policy_named
 from anabranch.dag.text import Base, outputs_in
 from anabranch.dag.vocabulary import Cause
 
@@ -144,7 +144,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
                 decoding,
                 max_tokens=started.max_tokens,
                 thinking_tokens=routine.decodes.thinking_left(decoding.thinking_tokens),
-                raw_thoughts=_organizing_policy(run, branch.id).raw_thoughts,
+                raw_thoughts=organizing_policy(run, branch.id).raw_thoughts,
             ),
             seed=started.seed,
             model=branch.model or run.spec.model,
@@ -163,20 +163,9 @@ def _output_type(decoding: Decoding) -> str:
 
 def _answer_format(run: Run, branch: BranchId, decoding: Decoding) -> AnswerFormat | None:
     """What this decode is held to, if its text is the job's answer; the answer of a nested job is not."""
-    if decoding.purpose is Purpose.WORK or _organizer_of(run, branch) != TRUNK:
+    if decoding.purpose is Purpose.WORK or organizer_of(run, branch) != TRUNK:
         return None
     return run.spec.answer_format
-
-
-def _organizer_of(run: Run, branch: BranchId) -> BranchId:
-    """The branch that runs the catalogued policy of which this branch is a part."""
-    while branch != TRUNK and run.state.branches[branch].policy is None:
-        branch = parent_of(branch) or TRUNK
-    return branch
-
-
-def _organizing_policy(run: Run, branch: BranchId) -> PolicyInfo:
-    return policy_named(run.state.branches[_organizer_of(run, branch)].policy or run.spec.policy)
 
 
 def _is_final(run: Run, decoding: Decoding, held_to: AnswerFormat | None) -> bool:
