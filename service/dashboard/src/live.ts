@@ -2,9 +2,11 @@
 
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { get, Problem } from "./data/api";
+import type { Drafts } from "./data/drafts";
 import { feedOf, type JobFeed } from "./data/feed";
 import { type Connection, stream } from "./data/stream";
 import type { Load, Page, WaitingApproval } from "./data/types";
+import type { Draft } from "./model/journal/draft";
 
 export function useConnection(): Connection {
   return useSyncExternalStore(
@@ -25,6 +27,16 @@ export function useFeed(job: string): { feed: JobFeed; version: number } {
   const feed = feedOf(job);
   const version = useSyncExternalStore(feed.subscribe, feed.snapshot);
   return { feed, version };
+}
+
+/** What is being decoded of a segment, as it comes; null before anything does, and once the journal has it. */
+export function useDraft(drafts: Drafts, branch: string, segment: number): Draft | null {
+  return useSyncExternalStore(drafts.subscribe, () => drafts.of(branch, segment));
+}
+
+/** Has live text delivered while this is shown, and wanted. */
+export function useLiveText(wanted: boolean): void {
+  useEffect(() => (wanted ? stream.read() : undefined), [wanted]);
 }
 
 export interface Fetched<T> {

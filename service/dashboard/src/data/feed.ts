@@ -7,6 +7,7 @@ import type { JournalEvent } from "../model/journal/events";
 import { emptyGraph, isOver, type ReasoningGraph } from "../model/journal/graph";
 import { fold } from "../model/journal/journal";
 import { get, Problem, withQuery } from "./api";
+import { Drafts } from "./drafts";
 import { stream } from "./stream";
 
 const PAGE = 1000;
@@ -20,6 +21,7 @@ interface EventPage {
 
 export class JobFeed {
   readonly events: JournalEvent[] = [];
+  readonly drafts = new Drafts();
   graph: ReasoningGraph;
   /** Grows with every change, for React. */
   version = 0;
@@ -51,6 +53,7 @@ export class JobFeed {
     const catchUp = (): void => void this.catchUp();
     this.stops = [
       stream.on("record", (event) => event.job === this.job && this.hear(event)),
+      stream.on("text", (news) => news.job === this.job && this.drafts.hear(news)),
       stream.on("open", catchUp),
       stream.on("resync", catchUp),
     ];
@@ -111,6 +114,7 @@ export class JobFeed {
     const fresh = events.filter((event) => event.seq > this.graph.seq);
     this.events.push(...fresh);
     fold(this.graph, fresh);
+    this.drafts.settle(fresh);
   }
 
   /** Apply what has come at most once per frame, and less often where drawing a frame takes long. */

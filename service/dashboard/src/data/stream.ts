@@ -1,8 +1,9 @@
 /**
- * The one stream of this tab. It carries job summaries, the load, and the records of the jobs that are watched. Closed
- * while the tab is hidden (browsers allow six streams to a server over all tabs), resumed at its cursor when it is seen.
+ * The one stream of this tab. It carries job summaries, the load, and the records of the jobs that are watched; their live
+ * text, too, while somebody reads it. Closed while the tab is hidden (browsers allow six streams to a server over all tabs), resumed at its cursor when it is seen.
  */
 
+import type { LiveText } from "../model/journal/draft";
 import type { JournalEvent } from "../model/journal/events";
 import { authorization, withQuery } from "./api";
 import { readEvents, type ServerEvent } from "./sse";
@@ -12,6 +13,7 @@ export type Connection = "connecting" | "live" | "paused" | "lost";
 
 interface Heard {
   record: JournalEvent;
+  text: LiveText;
   job: Job;
   load: Load;
   /** The server dropped what this tab had not read: everything is to be fetched again. */
@@ -34,6 +36,8 @@ export class LiveStream {
   load: Load | null = null;
   private readonly listeners: { [K in keyof Heard]?: Set<Listener<K>> } = {};
   private readonly watched = new Map<string, number>();
+  private readers = 0;
+  private asked = "";
   private running: AbortController | null = null;
   private cursor = "";
   private cursorOf = "";
@@ -66,13 +70,27 @@ export class LiveStream {
     };
   }
 
+  /** Have the live text of the watched jobs delivered, too; returns how to stop. */
+  read(): () => void {
+    this.readers += 1;
+    this.reopenSoon();
+    return () => {
+      this.readers -= 1;
+      this.reopenSoon();
+    };
+  }
+
   private get jobs(): string {
     return [...this.watched.keys()].sort().join(",");
   }
 
   private reopenSoon(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.jobs !== this.cursorOf && this.reopen(), 20);
+    this.timer = setTimeout(() => this.wanted() !== this.asked && this.reopen(), 20);
+  }
+
+  private wanted(): string {
+    return withQuery("/v1/stream", { jobs: this.jobs, list: 1, text: this.readers > 0 ? "all" : "" });
   }
 
   private reopen(): void {
@@ -105,10 +123,8 @@ export class LiveStream {
     try {
       const headers: Record<string, string> = { Accept: "text/event-stream", ...authorization() };
       if (this.cursor) headers["Last-Event-ID"] = this.cursor;
-      const response = await fetch(withQuery("/v1/stream", { jobs, list: 1 }), {
-        headers,
-        signal: control.signal,
-      });
+      this.asked = this.wanted();
+      const response = await fetch(this.asked, { headers, signal: control.signal });
       if (response.status === 400) this.cursor = "";
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
       this.failures = 0;
@@ -134,6 +150,7 @@ export class LiveStream {
     if (id) this.cursor = id;
     if (event === "resync") this.tell("resync", null);
     else if (event === "record") this.tell("record", JSON.parse(data) as JournalEvent);
+    else if (event === "text") this.tell("text", JSON.parse(data) as LiveText);
     else if (event === "job") this.tell("job", JSON.parse(data) as Job);
     else if (event === "load") {
       this.load = JSON.parse(data) as Load;

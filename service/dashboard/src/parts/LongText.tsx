@@ -30,6 +30,16 @@ export function LongText({ text, mono, first = FIRST, find = "" }: Props) {
   );
 }
 
+/** Text that is still being written: its end is what one looks at. */
+export function GrowingText({ text }: { text: string }) {
+  return (
+    <div className="text growing" dir="auto" aria-busy="true">
+      {text.length > FIRST && "…"}
+      {text.slice(-FIRST)}
+    </div>
+  );
+}
+
 /** The text with each place marked where `find` stands in it. */
 function Marked({ text, find }: { text: string; find: string }) {
   const wanted = find.trim().toLowerCase();

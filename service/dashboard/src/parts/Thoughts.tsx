@@ -1,11 +1,11 @@
 import { counted } from "../model/words";
-import { LongText } from "./LongText";
+import { GrowingText, LongText } from "./LongText";
 
 interface Props {
   text: string;
   tokens: number;
   find?: string;
-  /** It is being thought now. */
+  /** It is being thought now: unfolded, for there is nothing else to read. */
   live?: boolean;
 }
 
@@ -14,15 +14,13 @@ export function Thoughts({ text, tokens, find, live = false }: Props) {
   if (text === "" && tokens === 0) return null;
   const count = tokens > 0 ? counted(tokens, "token") : counted(text.length, "character");
   return (
-    <details className="thoughts">
+    <details className="thoughts" open={live}>
       <summary className="small">
         {live ? "Thinking" : "Thoughts"}, {count}
       </summary>
-      {text ? (
-        <LongText text={text} first={1200} find={find} />
-      ) : (
-        <p className="faint">Their text was not told.</p>
-      )}
+      {live && <GrowingText text={text} />}
+      {!live && text && <LongText text={text} first={1200} find={find} />}
+      {!live && !text && <p className="faint">Their text was not told.</p>}
     </details>
   );
 }

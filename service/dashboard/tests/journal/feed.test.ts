@@ -20,11 +20,12 @@ function serve(journal: { length: number }, page: number): string[] {
   return asked;
 }
 
-const tell = (event: JournalEvent): void => {
-  for (const listener of (stream as unknown as { listeners: Record<string, Set<(e: JournalEvent) => void>> })
-    .listeners.record ?? [])
-    listener(event);
+type Listeners = Record<string, Set<(heard: unknown) => void>>;
+const hear = (kind: string, heard: unknown): void => {
+  for (const listener of (stream as unknown as { listeners: Listeners }).listeners[kind] ?? [])
+    listener(heard);
 };
+const tell = (event: JournalEvent): void => hear("record", event);
 const settled = (feed: JobFeed, seq: number): Promise<void> =>
   vi.waitFor(() => expect(feed.graph.seq).toBe(seq));
 
@@ -71,6 +72,23 @@ describe("the feed of a job", () => {
     tell(ALL[9]!);
     await settled(feed, 10);
     expect(feed.graph.nodes.size).toBeGreaterThan(2);
+  });
+
+  it("has the live text of a segment until the journal has it", async () => {
+    const end = ALL.findIndex(({ kind, branch }) => kind === "SegmentFinished" && branch === "0.1");
+    serve({ length: end }, 100);
+    const feed = new JobFeed("job");
+    stop = feed.subscribe(() => undefined);
+    await settled(feed, end);
+    const text = { segment: 1, at: 0, text: "So", reasoning_at: 0, reasoning: "" };
+    hear("text", { job: "job", branch: "0.1", ...text });
+    hear("text", { job: "another", branch: "0.2", ...text });
+    expect(feed.drafts.of("0.1", 1)?.text).toBe("So");
+    expect(feed.drafts.of("0.2", 1)).toBeNull();
+    tell(ALL[end]!);
+    await settled(feed, end + 1);
+    hear("text", { job: "job", branch: "0.1", ...text });
+    expect(feed.drafts.of("0.1", 1)).toBeNull();
   });
 
   it("says what went wrong when the snapshot cannot be had", async () => {

@@ -1,7 +1,7 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { withQuery } from "../../data/api";
 import type { BranchDetail } from "../../data/types";
-import { useFetched } from "../../live";
+import { useDraft, useFetched, useLiveText } from "../../live";
 import { durations, isWork, PHASES } from "../../model/analysis/phases";
 import { curlOf } from "../../model/curl";
 import type { Branch, GraphNode } from "../../model/journal/graph";
@@ -19,6 +19,7 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const { id, graph, view } = useJob();
   const [rerunning, setRerunning] = useState(false);
   const segments = branch.nodes.map((one) => graph.nodes.get(one)!).filter(isWork);
+  useLiveText(segments.some((one) => one.ended === null));
   const shown = node && isWork(node) ? node : segments.at(-1);
   const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
   const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
@@ -162,7 +163,7 @@ function Segments({ segments, selected }: { segments: GraphNode[]; selected: str
               </span>
               <span className="number">
                 {one.attempt > 1 && <span className="wrong">attempt {one.attempt} · </span>}
-                {one.fault ? <span className="wrong">{one.fault}</span> : `${tokens(one.tokens)} tok`}
+                {one.fault ? <span className="wrong">{one.fault}</span> : <Decoded node={one} />}
               </span>
             </button>
           </li>
@@ -172,15 +173,24 @@ function Segments({ segments, selected }: { segments: GraphNode[]; selected: str
   );
 }
 
+/** Its tokens; while it decodes, those that are known of. */
+function Decoded({ node }: { node: GraphNode }) {
+  const { feed } = useJob();
+  const draft = useDraft(feed.drafts, node.branch, node.ordinal);
+  return <>{tokens(node.ended === null ? (draft?.tokens ?? 0) : node.tokens)} tok</>;
+}
+
 function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
   const { now } = useJob();
   const spent = durations(node, now);
   const cached = node.promptTokens > 0 ? Math.round((100 * node.cachedTokens) / node.promptTokens) : 0;
-  const facts: [string, string][] = [
+  const facts: [string, ReactNode][] = [
     ["Prompt", `${tokens(node.promptTokens)} tok`],
     ["Cached", `${tokens(node.cachedTokens)} tok (${cached}%)`],
-    ["Decoded", `${tokens(node.tokens)} tok`],
-    ...(node.thoughtTokens > 0 ? [["Thought", `${tokens(node.thoughtTokens)} tok`] as [string, string]] : []),
+    ["Decoded", <Decoded key="decoded" node={node} />],
+    ...(node.thoughtTokens > 0
+      ? [["Thought", `${tokens(node.thoughtTokens)} tok`] as [string, ReactNode]]
+      : []),
     ["Queue", seconds(spent.queue)],
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],

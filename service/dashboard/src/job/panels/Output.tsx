@@ -1,7 +1,8 @@
+import { useDraft } from "../../live";
 import type { Branch, GraphNode } from "../../model/journal/graph";
 import { counted } from "../../model/words";
 import { Calls } from "../../parts/Calls";
-import { LongText } from "../../parts/LongText";
+import { GrowingText, LongText } from "../../parts/LongText";
 import { Thoughts } from "../../parts/Thoughts";
 import { useJob } from "../JobContext";
 
@@ -22,9 +23,7 @@ export function Output({
   return (
     <section>
       <h3>Output{segments.length > 1 ? ` of ${segments.length} segments` : ""}</h3>
-      {segments.every((one) => one.text === "" && one.calls.length === 0) && (
-        <p className="faint">Nothing yet.</p>
-      )}
+      {segments.length === 0 && <p className="faint">Nothing yet.</p>}
       {segments.map((one) => (
         <div
           key={one.id}
@@ -39,9 +38,7 @@ export function Output({
             </details>
           )}
           {one.status === "failed" && <p className="wrong small">This attempt broke off; nobody reads it.</p>}
-          <Thoughts text={one.thought} tokens={one.thoughtTokens} find={view.find} />
-          <LongText text={one.text} find={view.find} />
-          <Calls calls={one.calls} />
+          {one.ended === null ? <Growing node={one} /> : <Written node={one} find={view.find} />}
         </div>
       ))}
       {branch.value && !isTold && (
@@ -51,5 +48,30 @@ export function Output({
         </>
       )}
     </section>
+  );
+}
+
+function Written({ node, find }: { node: GraphNode; find: string }) {
+  const isEmpty = node.text === "" && node.thought === "" && node.calls.length === 0;
+  if (isEmpty && node.thoughtTokens === 0) return <p className="faint">Nothing was written.</p>;
+  return (
+    <>
+      <Thoughts text={node.thought} tokens={node.thoughtTokens} find={find} />
+      <LongText text={node.text} find={find} />
+      <Calls calls={node.calls} />
+    </>
+  );
+}
+
+/** What is being written, as it comes. */
+function Growing({ node }: { node: GraphNode }) {
+  const { feed } = useJob();
+  const draft = useDraft(feed.drafts, node.branch, node.ordinal);
+  if (!draft) return <p className="faint">Nothing yet.</p>;
+  return (
+    <>
+      <Thoughts text={draft.thought} tokens={draft.thoughtTokens} live={draft.text === ""} />
+      {draft.text && <GrowingText text={draft.text} />}
+    </>
   );
 }
