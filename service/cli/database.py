@@ -14,6 +14,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
+from anabranch.service.start_check import check_settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 
@@ -41,8 +42,10 @@ def upgrade(as_json: AsJson = False) -> None:
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
-    """Fail unless the database's schema is this release's."""
-    asyncio.run(schema.check(read_settings().database))
+    """Fail unless the database's schema is this release's, and the settings name what is there."""
+    settings = read_settings()
+    check_settings(settings)
+    asyncio.run(schema.check(settings.database))
     _tell("current", as_json)
 
 

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from anabranch.service import tenants
-from anabranch.service.policies import load_policies
 from anabranch.service.settings import Settings
+from anabranch.service.start_check import check_settings
 from anabranch.workers.cluster.ray_private import LOGGERS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def instance(settings: Settings) -> Iterator[str]:
     for name in LOGGERS:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
-    load_policies(settings.policy_modules)  # better refused now than when Ray is up
+    check_settings(settings)  # better refused now than when Ray is up
     if settings.tenants is not None:
         tenants.read(settings.tenants)
     asyncio.run(prepare_store(settings))

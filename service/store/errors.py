@@ -1,5 +1,7 @@
 """Names what the store refuses or cannot do, and what to do then."""
 
+from pathlib import Path
+
 
 class StoreError(Exception):
     """Base of all errors of this package."""
@@ -110,6 +112,13 @@ class UnreadableFormat(StoreError):
             f"This journal holds {holds}. A newer Anabranch wrote it; nothing was changed. "
             "Upgrade this one to the newer release that wrote it."
         )
+
+
+class NoDatabase(StoreError):
+    """The file of the database is not there."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(f"There is no database at {file}. `anabranch db upgrade` makes it.")
 
 
 class SchemaBehind(StoreError):

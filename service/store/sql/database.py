@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select
@@ -92,6 +93,12 @@ def with_driver(url: str) -> URL:
             "SQLite needs a file: sqlite:///FILE. A store in memory would not outlive the process"
         )
     return parsed.set(drivername=_DRIVERS[backend])
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    parsed = with_driver(url)
+    return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
 
 
 def is_away(error: BaseException) -> bool:

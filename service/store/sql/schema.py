@@ -8,8 +8,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from anabranch.service.store.errors import SchemaAhead, SchemaBehind
-from anabranch.service.store.sql.database import Database
+from anabranch.service.store.errors import NoDatabase, SchemaAhead, SchemaBehind
+from anabranch.service.store.sql.database import Database, sqlite_file
 
 
 async def upgrade(url: str) -> None:
@@ -22,7 +22,11 @@ async def upgrade(url: str) -> None:
 
 
 async def check(url: str) -> None:
-    """Raises SchemaBehind or SchemaAhead if the database's schema is not this program's, StoreAway if it is away."""
+    """Raises SchemaBehind or SchemaAhead if the database's schema is not this program's, NoDatabase if there is no such
+    file, StoreAway if the database is away."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        raise NoDatabase(file)
     database = Database(url)
     try:
         await database.read(_check)

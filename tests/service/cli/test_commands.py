@@ -337,6 +337,44 @@ def test_a_database_that_is_behind_names_the_command(anabranch: Any) -> None:
     assert anabranch("db", "check").out.strip() == "current"
 
 
+def test_without_a_database_the_check_says_so_and_names_the_command(
+    anabranch: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = settings.state / "nowhere"
+    monkeypatch.setenv("ANABRANCH_STATE", str(nowhere))
+    ran = anabranch("db", "check")
+    assert ran.code == 1
+    there_is_none = (
+        f"anabranch: There is no database at {nowhere}/anabranch.db. `anabranch db upgrade` makes it.\n"
+    )
+    assert ran.err == there_is_none
+    assert not nowhere.exists()
+    assert anabranch("db", "upgrade").code == 0
+    assert anabranch("db", "check").code == 0
+
+
+def test_the_check_refuses_a_policy_and_a_script_that_are_not_there(
+    anabranch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anabranch("db", "upgrade")
+    with monkeypatch.context() as changed:
+        changed.setenv("ANABRANCH_POLICY", "plann")
+        told = anabranch("db", "check")
+        assert (told.code, told.err.count("\n")) == (2, 1)
+        assert "ANABRANCH_POLICY: there is no policy 'plann'" in told.err
+    script = tmp_path / "script.json"
+    monkeypatch.setenv("ANABRANCH_ENGINE", "scripted")
+    monkeypatch.setenv("ANABRANCH_SCRIPT", str(script))
+    for written in (None, "{", "[]", "{}", '{"rules": [{"says": "7"}]}', '{"rules": [{"matches": "("}]}'):
+        if written is not None:
+            script.write_text(written)
+        told = anabranch("db", "check")
+        assert (told.code, told.err.count("\n")) == (2, 1), written
+        assert f"ANABRANCH_SCRIPT: {script} " in told.err
+    script.write_text('{"rules": [{"matches": "why", "text": "7"}]}')
+    assert anabranch("db", "check").code == 0
+
+
 def test_the_command_is_installed_and_helps(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from anabranch.service.cli import main; main()"]
     done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False, timeout=60)

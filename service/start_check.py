@@ -1,0 +1,35 @@
+"""Refuses settings with which no job could be answered, before anything is started: one sentence names the setting."""
+
+import re
+from pathlib import Path
+
+from anabranch.dag.errors import UnknownPolicy
+from anabranch.dag.policy import policy_named
+from anabranch.service.policies import load_policies
+from anabranch.service.settings import BadSettings, Settings
+from anabranch.workers.engines.scripted import ScriptedSettings
+
+
+def check_settings(settings: Settings) -> None:
+    """Loads the policies, and reads what the settings name. Raises BadSettings."""
+    load_policies(settings.policy_modules)
+    try:
+        policy_named(settings.policy)
+    except UnknownPolicy as error:
+        raise BadSettings(f"ANABRANCH_POLICY: {error}") from error
+    engine = settings.engine_settings()
+    if isinstance(engine, ScriptedSettings) and isinstance(engine.script, Path):
+        _check_script(engine.script)
+
+
+def _check_script(path: Path) -> None:
+    from anabranch.workers.engines.script import script_from
+
+    try:
+        for rule in script_from(path).rules:
+            re.compile(rule.matches)
+    except OSError as error:
+        raise BadSettings(f"ANABRANCH_SCRIPT: {path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, re.error) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise BadSettings(f"ANABRANCH_SCRIPT: {path} holds no script ({told})") from error
