@@ -1,8 +1,9 @@
 """Lists jobs in pages, newest first, at a cost that does not grow with the store.
 
 A page is read along an index that serves one of its filters, or a tenant and a status. What other filters leave out is
-passed over, but no more than LOOK jobs: then the page ends early, and its cursor goes on from there. A sought text is
-looked for among the newest LOOK jobs first, for common words are found there, then by the index of `search.py`.
+passed over, but no more than LOOK jobs: then the page ends early, and its cursor goes on from there. While it would be
+empty, it goes on itself, LOOKS times in all. A sought text is looked for among the newest LOOK jobs first, for common
+words are found there, then by the index of `search.py`.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from anabranch.service.store.sql.tables import jobs
 
 LOOK = 2000
 """Jobs that one page looks at, at most, where no index serves all its filters."""
+LOOKS = 10
+"""So many jobs are looked at how often, for a page that is empty otherwise."""
 
 NEWEST = (jobs.c.created_at.desc(), jobs.c.id.desc())
 _PLACE = (jobs.c.created_at, jobs.c.id)
@@ -36,6 +39,16 @@ class Filters:
 
 def list_page(connection: Connection, filters: Filters, limit: int, cursor: str | None) -> Page:
     """The page behind the cursor. Raises BadCursor."""
+    page = _look(connection, filters, limit, cursor)
+    for _ in range(LOOKS - 1):
+        if page.items or page.next_cursor is None:
+            break
+        page = _look(connection, filters, limit, page.next_cursor)
+    return page
+
+
+def _look(connection: Connection, filters: Filters, limit: int, cursor: str | None) -> Page:
+    """What is found among the next LOOK jobs."""
     behind = true() if cursor is None else tuple_(*_PLACE) < tuple_(*place_of(cursor))
     along, passing = _split(connection, filters)
     if not passing:

@@ -104,6 +104,22 @@ async def test_a_search_finds_the_one_old_job_in_one_page(
     assert (nothing.items, nothing.next_cursor) == ((), None)
 
 
+async def test_a_page_that_would_be_empty_goes_on_to_the_next_match(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two letters have no index: what they are in is found by looking."""
+    old = await submitted(store, "ab?")
+    for _ in range(8):
+        await submitted(store, "hay")
+    monkeypatch.setattr(listing, "LOOK", 2)
+    page = await store.jobs.list_page(q="ab")
+    assert ([job.id for job in page.items], page.next_cursor) == ([old.id], None)
+    monkeypatch.setattr(listing, "LOOKS", 3)
+    page = await store.jobs.list_page(q="ab")
+    assert page.items == () and page.next_cursor is not None, "no page looks at all jobs"
+    assert await walked(store, q="ab") == [old.id]
+
+
 async def test_what_was_purged_is_found_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "LOOK", 1)
     gone = await ended(store, question="Where is the needle?")
