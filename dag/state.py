@@ -50,10 +50,12 @@ class BranchState:
     segment: int = 0
     """Segments started so far."""
     open: e.SegmentStarted | None = None
-    tagged: bool = False
-    """A tag grammar reads what it writes: a reader is told its text without marks."""
+    grammar: str | None = None
+    """The last tag grammar that has read what it writes: a reader is told its text without the marks of that."""
     attempt: int = 1
     children: int = 0
+    refused: str = ""
+    """Why its last fork that was refused, or a part of it, was: a `vocabulary.ForkRefusal`."""
     live_children: int = 0
     joins: int = 0
     joining: bool = False
@@ -234,7 +236,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
         branch.turns.extend(event.messages)
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
-    branch.tagged = branch.tagged or event.grammar is not None
+    branch.grammar = event.grammar or branch.grammar
     state.reserved += event.max_tokens or 0
     state.open_segments.add(branch.id)
 
@@ -348,6 +350,10 @@ def _named(state: JobState, branch: BranchState, event: e.BranchesPruned | e.Bra
     _demand_branches(state, event, event.pruned if isinstance(event, e.BranchesPruned) else event.merged)
 
 
+def _fork_rejected(state: JobState, branch: BranchState, event: e.ForkRejected) -> None:
+    branch.refused = event.reason
+
+
 def _scored(state: JobState, branch: BranchState, event: e.BranchScored) -> None:
     _demand_branches(state, event, event.scores)
 
@@ -379,7 +385,7 @@ _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
     e.BranchesPruned: _named,
     e.BranchesMerged: _named,
     e.BranchScored: _scored,
-    e.ForkRejected: _noted,
+    e.ForkRejected: _fork_rejected,
     e.BranchesVoted: _noted,
     e.ActionMalformed: _noted,
 }

@@ -4,6 +4,7 @@ Some fields of events are typed as text although only these words are written in
 `ForkRejected.reason`): an older or a newer journal may hold another word, and it stays readable as what it says.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -81,3 +82,13 @@ class ForkRefusal(StrEnum):
     """Its parent has as many live children as its policy allows."""
     APPROVAL = "approval"
     """A person rejected it, or took it out."""
+
+
+WHY_REFUSED: Mapping[str, str] = {
+    ForkRefusal.WINDING_DOWN: "no time was left for a fork",
+    ForkRefusal.BRANCHES: "its budget allows no more branches",
+    ForkRefusal.DEPTH: "its budget allows no deeper fork",
+    ForkRefusal.CAPACITY: "it may have no more children",
+    ForkRefusal.APPROVAL: "a person rejected its fork",
+}
+"""Each refusal in words."""

@@ -75,6 +75,8 @@ _MATH_MARK = re.compile(r"\$(?!\s?[-+]?[0-9.])")
 _FULL_STOP = re.compile(r"(?:[ .]|(?<=[^\W\d_]{2})!)+\Z")
 """What ends a sentence; behind a number, a bracket or a single letter `!` is a factorial."""
 _NAMED = re.compile(r"[A-Za-z]\s?(?:=|\\in(?![A-Za-z]))\s?(?![=<>])")
+"""The letter is only a name: of one question's answers, `x = 5`, `n = 5` and `5` agree. That the lines `x = 5` and
+`y = 5` agree, too, follows from it: equality is transitive, and `5` is equal to both."""
 _LETTER = re.compile(
     r"(?:(?:the\s)?(?:correct\s)?(?:option|choice|answer)\s(?:is\s)?)?(?:([A-J])[.:)\]]?|[(\[]([A-Ja-j])[)\]][.:]?|([a-j])\))",
     re.IGNORECASE,

@@ -31,7 +31,7 @@ class UnknownGrammar(DagError):
 
 def _grammar(name: str, table: Table, *, strict: bool) -> Grammar:
     forks = any(rule.kind == "fork" and not rule.stops for rule in table.rules)
-    return Grammar(name, table.source, partial(TagParser, table, strict=strict), forks)
+    return Grammar(name, table.source, partial(TagParser, table, strict=strict), table.marks, forks)
 
 
 _READINGS = {"": False, ":lenient": False, ":strict": True}

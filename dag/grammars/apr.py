@@ -105,6 +105,15 @@ def _form(body: str) -> str:
 
 
 _PAPER = "arXiv 2504.15466, spawn and join"
+MARKS = (
+    "Calling Sub Searches",
+    "Start Sub Search # at level #",
+    "End Calling Sub Searches",
+    "Sub Searches",
+    "Goal Reached in Sub Search # at level # at Node #",
+    "No Solution in Sub Search # at level # at Node #",
+    "End Sub Searches",
+)
 _SPAWN = Rule(
     kind="spawn",
     opens="<Calling Sub Searches>",
@@ -115,9 +124,11 @@ _SPAWN = Rule(
 )
 _RULES = (_SPAWN, Rule(kind="repair", opens="<Sub Searches>", stops=True, anywhere=True))
 
-APR = Table(name="apr", source=_PAPER, rules=_RULES)
-APR_CHILD = Table(name="apr-child", source=f"{_PAPER}: a child", rules=_RULES[1:])
-APR_CALLING = Table(name="apr-calling", source=f"{_PAPER}: after a repair", rules=_RULES, within=_SPAWN)
+APR = Table(name="apr", source=_PAPER, rules=_RULES, marks=MARKS)
+APR_CHILD = Table(name="apr-child", source=f"{_PAPER}: a child", rules=_RULES[1:], marks=MARKS)
+APR_CALLING = Table(
+    name="apr-calling", source=f"{_PAPER}: after a repair", rules=_RULES, marks=MARKS, within=_SPAWN
+)
 
 _OPENING = spelling(_SPAWN.opens)
 

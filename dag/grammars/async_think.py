@@ -16,10 +16,12 @@ on), `join` and `answer` (stop), `return` (stops).
 from anabranch.dag.grammars.table import Rule, Table
 
 _PAPER = "arXiv 2510.26658, thinking protocol"
+MARKS = ("FORK-#", "JOIN-#", "ANSWER", "RETURN")
 
 ASYNC_THINK = Table(
     name="async-think",
     source=f"{_PAPER}: organizer",
+    marks=MARKS,
     quotes=True,
     rules=(
         Rule(kind="fork", opens="<FORK-#>", closes="</FORK-#>", literal=False),
@@ -30,6 +32,7 @@ ASYNC_THINK = Table(
 ASYNC_THINK_WORKER = Table(
     name="async-think-worker",
     source=f"{_PAPER}: worker",
+    marks=MARKS,
     quotes=True,
     rules=(Rule(kind="return", opens="<RETURN>", closes="</RETURN>", stops=True),),
 )

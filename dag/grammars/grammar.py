@@ -38,5 +38,7 @@ class Grammar:
     source: str
     """Paper and section."""
     parser: Callable[[], Parser]
+    marks: tuple[str, ...]
+    """Names of all marks that a text in it may hold, whoever writes them: no others are marks to its reader."""
     forks: bool = False
     """One of its tags forks while decoding goes on (AsyncThink)."""

@@ -19,6 +19,7 @@ from anabranch.dag.grammars.outline import check_plan, departure
 from anabranch.dag.grammars.table import Rule, Table
 
 _PAPER = "arXiv 2506.09991, MapReduce structure"
+MARKS = ("Parallel", "Goal", "Outline", "Path", "Conclusion")
 _MARK = any_mark(NUMBER)
 _FORM = partial(departure, dotted=True, most=None)
 _TRUNK = (
@@ -26,11 +27,12 @@ _TRUNK = (
     Rule(kind="conclusion", opens="</Conclusion>"),
 )
 
-MULTIVERSE = Table(name="multiverse", source=_PAPER, rules=_TRUNK)
+MULTIVERSE = Table(name="multiverse", source=_PAPER, rules=_TRUNK, marks=MARKS)
 MULTIVERSE_PATH = Table(
     name="multiverse-path",
     source=f"{_PAPER}: a path, perhaps with blocks of its own",
     rules=(*_TRUNK, Rule(kind="path", opens="</Path>", stops=True)),
+    marks=MARKS,
 )
 
 _MARKS = {

@@ -37,6 +37,8 @@ class Table:
     source: str
     """Paper and section."""
     rules: tuple[Rule, ...]
+    marks: tuple[str, ...]
+    """Of `marks.NAMES`, those of its vocabulary, also what the runtime and other branches write of it."""
     quotes: bool = False
     """An opening mark in inline code is text, in the lenient reading."""
     within: Rule | None = None

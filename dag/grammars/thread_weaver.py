@@ -18,11 +18,13 @@ from anabranch.dag.grammars.outline import check_plan, departure
 from anabranch.dag.grammars.table import Rule, Table
 
 _PAPER = "arXiv 2512.07843"
+MARKS = ("Parallel", "Outlines", "Outline", "Thread")
 _FORM = partial(departure, dotted=False, most=50)
 
 THREAD_WEAVER = Table(
     name="thread-weaver",
     source=f"{_PAPER}, trajectory format",
+    marks=MARKS,
     rules=(
         Rule(kind="plan", opens="<Outlines>", closes="</Outlines>", stops=True, check=check_plan, form=_FORM),
     ),
@@ -30,5 +32,6 @@ THREAD_WEAVER = Table(
 THREAD_WEAVER_THREAD = Table(
     name="thread-weaver-thread",
     source=f"{_PAPER}, inference state machine",
+    marks=MARKS,
     rules=(Rule(kind="thread", opens="</Thread>", stops=True),),
 )

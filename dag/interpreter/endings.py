@@ -6,13 +6,14 @@ from dataclasses import replace
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think
 from anabranch.dag.errors import DecodeFailed, NoAnswer
+from anabranch.dag.grammars import GRAMMARS
 from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.state import BranchState, JobState
-from anabranch.dag.vocabulary import Cause
+from anabranch.dag.vocabulary import WHY_REFUSED, Cause
 
 TAIL = 200
 """Characters by which an answer is recognised as the end of the trunk's text; what stands before may be dressed up."""
@@ -96,7 +97,7 @@ def fail(run: Run, routine: Routine, error: Exception) -> None:
             return
     _cancel_below(run, branch, "its parent has failed", e.CancelledBy.PARENT)
     decodes.abort(run, routine)
-    cause, title, detail = _told(error)
+    cause, title, detail = _told(run.state.branches[branch], error)
     run.emit(
         e.BranchFailed(
             branch=branch,
@@ -112,9 +113,12 @@ def fail(run: Run, routine: Routine, error: Exception) -> None:
         _ended(run, branch)
 
 
-def _told(error: Exception) -> tuple[str, str, str]:
-    """Cause, title and detail of a failure."""
+def _told(branch: BranchState, error: Exception) -> tuple[str, str, str]:
+    """Cause, title and detail of a failure. One that was refused every child has found nothing for that reason."""
     match error:
+        case NoAnswer() if branch.refused and not branch.children:
+            why = WHY_REFUSED.get(branch.refused, branch.refused)
+            return "no-answer", "The policy found no answer", f"{why}: {error}"
         case DecodeFailed():
             return error.cause, "The trunk could not be decoded", error.detail
         case NoAnswer():
@@ -182,7 +186,11 @@ def last_words(run: Run) -> Answer | None:
 
 
 def _readable(branch: BranchState, text: str) -> str:
-    return strip_marks(text) if branch.tagged else text
+    """The text without the marks of the grammar that reads it; of one that is no longer there, without any."""
+    if branch.grammar is None:
+        return text
+    grammar = GRAMMARS.get(branch.grammar)
+    return strip_marks(text) if grammar is None else strip_marks(text, grammar.marks)
 
 
 def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: e.CancelledBy) -> None:

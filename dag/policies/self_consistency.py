@@ -84,7 +84,8 @@ def self_consistency(
         voted = yield Vote(ballots=tuple(cut))
         tally = voted
     if tally is None or tally.winner is None:
-        raise NoAnswer(f"none of {len(ballots)} samples contained an answer")
+        none = f"none of {len(ballots)} samples contained an answer" if ballots else "no sample was drawn"
+        raise NoAnswer(none)
     first = drawn[tally.supporters[0]]
     text = first.value.strip() if problem.structured or first.calls else tally.winner
     return Answer(text=text, sources=tally.supporters, calls=first.calls)

@@ -269,15 +269,15 @@ def test_a_turn_that_new_messages_close_is_without_what_was_removed() -> None:
     assert state.branches[BranchId("0")].own == "then "
 
 
-def test_a_branch_that_a_grammar_has_read_stays_tagged() -> None:
+def test_a_branch_that_a_grammar_has_read_keeps_it() -> None:
     state = after(started())
-    assert not state.branches[BranchId("0")].tagged
+    assert state.branches[BranchId("0")].grammar is None
     for event in (finished(), started(segment=2, grammar="apr")):
         apply(state, event)
-    assert state.branches[BranchId("0")].tagged
+    assert state.branches[BranchId("0")].grammar == "apr"
     for event in (finished(segment=2), started(segment=3)):
         apply(state, event)
-    assert state.branches[BranchId("0")].tagged
+    assert state.branches[BranchId("0")].grammar == "apr"
 
 
 def test_a_job_that_cannot_end_names_the_first_five_branches_that_live() -> None:

@@ -21,7 +21,7 @@ from anabranch.dag.actions import (
 )
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.errors import NoAnswer
-from anabranch.dag.grammars.apr import SubSearch, nodes, optimal_path, results, token_budget
+from anabranch.dag.grammars.apr import MARKS, SubSearch, nodes, optimal_path, results, token_budget
 from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
@@ -96,7 +96,7 @@ def repair(own: str) -> Generator[Action, Any, str]:
 def give_answer(own: str, since: int, sources: list[BranchId]) -> Answer:
     """The optimal path that the parent wrote behind the last results; else what stands there; else the same of all."""
     for text in (own[since:], own):
-        told = strip_marks(optimal_path(text) or text).strip()
+        told = strip_marks(optimal_path(text) or text, MARKS).strip()
         if told:
             return Answer(text=told, sources=tuple(sources))
     raise NoAnswer("the parent wrote nothing")

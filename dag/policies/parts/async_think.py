@@ -3,6 +3,7 @@
 from anabranch.dag import actions as a
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.errors import NoAnswer
+from anabranch.dag.grammars.async_think import MARKS
 from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.marks import spelling
 from anabranch.dag.ids import TRUNK, BranchId
@@ -10,7 +11,6 @@ from anabranch.dag.policies.few_shot.async_think import WORKER
 from anabranch.dag.text import say
 
 RETURN, ANSWER = spelling("<RETURN>"), spelling("<ANSWER>")
-MARKS = ("FORK-#", "JOIN-#", "ANSWER", "RETURN")
 
 
 def mistake(tag: Tag, workers: dict[str, BranchId]) -> str:

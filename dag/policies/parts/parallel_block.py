@@ -102,6 +102,8 @@ class Trajectory:
     """What a branch has written so far, its blocks included."""
 
     last: Segment
+    marks: tuple[str, ...]
+    """Names of the marks that its grammar has."""
     text: str = field(init=False)
     since: int = 0
     """Where the last block ends."""
@@ -131,7 +133,7 @@ class Trajectory:
         """
         for text in (self.text[self.since :], self.text):
             for piece in reversed(_END.split(text)):
-                said = strip_marks(piece).strip()
+                said = strip_marks(piece, self.marks).strip()
                 if said:
                     return Answer(text=said, sources=(TRUNK, *self.sources))
         raise NoAnswer("the model wrote nothing")

@@ -75,6 +75,24 @@ def test_a_merge_that_a_person_rejects_has_no_child(simulate: Simulate) -> None:
     assert answer(simulation).text == "(None,) approval"
 
 
+@pytest.mark.parametrize("policy", ["self-consistency", "best-of-n", "mcts", "group-think"])
+def test_a_job_whose_fork_a_person_rejected_says_so(simulate: Simulate, policy: str) -> None:
+    def reject(asked: e.ApprovalRequested) -> e.ApprovalDecided:
+        return e.ApprovalDecided(approval=asked.approval, decision=e.Choice.REJECT)
+
+    simulation = simulate(policy, {}, approvals=("fork",), decide=reject)
+    [failed] = of_kind(simulation, e.JobFailed)
+    assert failed.type == "no-answer"
+    assert failed.detail.startswith("a person rejected its fork: no")
+    check(simulation)
+
+
+def test_a_job_without_a_budget_for_forks_says_so(simulate: Simulate) -> None:
+    simulation = simulate("self-consistency", {}, budget=Budget(depth=0))
+    [failed] = of_kind(simulation, e.JobFailed)
+    assert failed.detail == "its budget allows no deeper fork: no sample was drawn"
+
+
 def test_a_branch_decodes_with_its_own_model_or_else_with_the_jobs(simulate: Simulate) -> None:
     def two(problem: Problem) -> a.Policy:
         forked: a.Forked = yield a.Fork(children=(a.Thought(model="small"), a.Thought()))

@@ -159,6 +159,13 @@ def test_a_path_that_fails_midway_keeps_what_it_had(listen: Listen) -> None:
     check(heard.simulation)
 
 
+def test_only_its_own_marks_are_marks_to_the_reader(simulate: Simulate) -> None:
+    simulation = simulate(
+        "multiverse", {"0": "The type is Vec<Thread>, its answer <ANSWER>."}, params=TRAINED
+    )
+    assert answer(simulation).text == "The type is Vec<Thread>, its answer <ANSWER>."
+
+
 @pytest.mark.parametrize(
     ("goal", "problem"),
     [

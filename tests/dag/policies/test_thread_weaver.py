@@ -97,6 +97,12 @@ def test_the_critical_path_is_the_trunk_and_the_longest_thread(simulate: Simulat
     assert metrics.wall_seconds == 350
 
 
+def test_only_its_own_marks_are_marks_to_the_reader(simulate: Simulate) -> None:
+    script = SCRIPT | {"0": [PLAN, "\nThe type is Vec<Path>, or <Goal>.</Parallel>"]}
+    simulation = simulate("thread-weaver", script, params=TRAINED)
+    assert answer(simulation).text == "The type is Vec<Path>, or <Goal>."
+
+
 def test_blocks_follow_one_another(simulate: Simulate) -> None:
     script = {
         "0": [PLAN, PLAN, REST],
