@@ -161,8 +161,9 @@ class AnswerStream:
         return deltas
 
     def _finish(self, thought: _FinalThought, event: e.SegmentFinished) -> Sequence[Delta]:
+        text, reasoning = event.decoded.text, event.decoded.thought
         whole = LiveText(
-            branch=event.branch, segment=event.segment, final=True, at=0, text=event.decoded.text
+            branch=event.branch, segment=event.segment, final=True, at=0, text=text, thought=reasoning
         )
         deltas = self._grow(thought, whole)
         thought.open, thought.interrupted = False, event.decoded.finish is Finish.INTERRUPTED

@@ -30,6 +30,7 @@ class ResponseReader:
     def __init__(self, deps: Dependencies, job: JobRow, sent: Mapping[str, Any]) -> None:
         self._deps = deps
         self._job = job.id
+        self._spec = job.spec
         self._sent = sent
         self._view = ResponseView(job_view(job), sent)
 
@@ -89,11 +90,11 @@ class ResponseReader:
 
     async def _events(self) -> AsyncGenerator[list[Json]]:
         """All events in order, as they come; now and then none."""
-        fold = ResponseEvents(self._view)
+        fold = ResponseEvents(self._view, self._spec)
         yield fold.begin()
         with self._deps.feed.follow(self._job) as follower:
             async for records in batches(self._deps.feed, follower, PING_SECONDS):
-                yield [event for record in records for event in fold.read(record.event)]
+                yield fold.read(records)
         job = job_view(await self._deps.store.jobs.get(self._job))
         of_answer = answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
         yield fold.end(ResponseView(job, self._sent), of_answer)

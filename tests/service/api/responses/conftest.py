@@ -11,6 +11,7 @@ import pytest
 
 from anabranch.dag.actions import Verifier
 from anabranch.dag.ids import BranchId
+from anabranch.dag.tools import Call
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -38,10 +39,17 @@ class NoChecks:
 
 
 def recite(request: DecodeRequest) -> Line:
-    """Keeps to the form that is asked for; else tells what it read."""
+    """Keeps to the form that is asked for, and calls what it is offered until there is a result. Else it tells what it
+    read, after a thought."""
+    asked = rendered(request.context)
+    if request.decoding.tools is not None and "[Result of" not in asked:
+        names = [tool.name for tool in request.decoding.tools.offered]
+        return Line(
+            text="I look. ", calls=tuple(Call(name=name, arguments='{"city": "Rome"}') for name in names)
+        )
     if request.decoding.structure is not None:
         return Line(text=json.dumps({"name": "Ada", "born": 1815}))
-    return Line(text=f"I read:\n{rendered(request.context)}The answer is 42.")
+    return Line(thought="Let me  see.", text=f"I read:\n{asked}The answer is 42.")
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from anabranch.service.tenants import Tenants, add_key
 URL = "/v1/responses"
 ASK: dict[str, Any] = {"model": "anabranch/self-consistency", "input": "Why?", "background": True}
 CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 UNKNOWN = "resp_01900000-0000-7000-8000-000000000001"
 
 
@@ -66,6 +67,12 @@ REFUSED: list[tuple[dict[str, Any], str | None]] = [
     ({"tools": [{"type": "mcp", "server_label": "x", "server_url": "http://x"}]}, "tools.0"),
     ({"tools": [{"type": "function", "name": ""}]}, "tools.0"),
     ({"tools": ["f"]}, "tools.0"),
+    ({"tools": [TOOL, TOOL]}, "tools"),
+    ({"tools": [TOOL], "model": "anabranch/mcts"}, "tools"),
+    ({"tools": [TOOL | {"parameters": {"type": "string"}}]}, "tools.0"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "g"}}, "tool_choice"),
+    ({"tool_choice": "required"}, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools", "tools": []}}, "tool_choice"),
     ({"tool_choice": {"type": "web_search"}}, "tool_choice"),
     ({"text": {"format": {"type": "json_schema", "schema": {"type": "nonsense"}}}}, "text.format"),
     ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format"),

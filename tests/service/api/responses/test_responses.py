@@ -162,7 +162,7 @@ async def test_the_background_answers_at_once(openai_client: openai.AsyncOpenAI)
 
 async def test_a_limit_makes_a_response_incomplete(openai_client: openai.AsyncOpenAI) -> None:
     response = await openai_client.responses.create(
-        model=SEQUENTIAL, input="Who was it?", max_output_tokens=2
+        model=SEQUENTIAL, input="Who was it?", max_output_tokens=7
     )
     assert response.status == "incomplete"
     assert response.incomplete_details is not None
@@ -199,3 +199,90 @@ async def test_what_is_not_stored_cannot_be_found(openai_client: openai.AsyncOpe
     with pytest.raises(openai.BadRequestError):
         await openai_client.responses.create(input="And?", previous_response_id=response.id)
     assert (await store.jobs.get(job_of(response))).answer is not None
+
+
+WEATHER: Any = {
+    "type": "function",
+    "name": "weather",
+    "description": "How warm it is.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    "strict": True,
+}
+CLOCK: Any = {"type": "function", "name": "clock", "parameters": {"type": "object"}, "strict": None}
+
+
+@pytest.mark.parametrize("model", [SEQUENTIAL, VOTE])
+async def test_a_response_calls_and_its_result_is_sent_back(
+    model: str, openai_client: openai.AsyncOpenAI, store: Store
+) -> None:
+    called = await openai_client.responses.create(
+        model=model, input="How warm is it?", tools=[WEATHER, CLOCK], tool_choice="required"
+    )
+    assert called.status == "completed"
+    assert called.tool_choice == "required"
+    assert [tool.to_dict() for tool in called.tools] == [WEATHER, CLOCK | {"description": None}]
+    first, second = [item for item in called.output if item.type == "function_call"]
+    assert called.output_text.strip() == "I look."
+    assert (first.name, first.arguments, second.name) == ("weather", '{"city": "Rome"}', "clock")
+    offered = (await store.jobs.get(job_of(called))).spec.answer_format.tools
+    assert offered is not None and offered.required
+    results: Any = [
+        {"type": "function_call_output", "call_id": first.call_id, "output": "18 degrees"},
+        {"type": "function_call_output", "call_id": second.call_id, "output": "noon"},
+    ]
+    answered = await openai_client.responses.create(
+        model=SEQUENTIAL, input=results, tools=[WEATHER, CLOCK], previous_response_id=called.id
+    )
+    assert answered.output[-1].type == "message"
+    told = answered.output_text
+    assert "18 degrees" in told and "noon" in told
+    turns = (await store.jobs.get(job_of(answered))).spec.messages
+    assert [message.role for message in turns] == ["user", "assistant", "tool", "tool"]
+    assert [call.id for call in turns[1].calls] == [first.call_id, second.call_id]
+    resent: Any = [{"role": "user", "content": "How warm is it?"}, *called.output, *results]
+    again = await openai_client.responses.create(model=SEQUENTIAL, input=resent)
+    assert (await store.jobs.get(job_of(again))).spec.messages == turns
+
+
+async def test_a_call_is_streamed(openai_client: openai.AsyncOpenAI) -> None:
+    async with openai_client.responses.stream(
+        model=SEQUENTIAL,
+        input="How warm is it?",
+        tools=[WEATHER],
+        tool_choice={"type": "function", "name": "weather"},
+    ) as stream:
+        kinds = [event.type.removeprefix("response.") async for event in stream]
+        final = await stream.get_final_response()
+    assert kinds[-5:] == [
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "output_item.done",
+        "completed",
+    ]
+    call = final.output[-1]
+    assert call.type == "function_call"
+    assert call.parsed_arguments == {"city": "Rome"}
+
+
+async def test_only_allowed_tools_are_offered(openai_client: openai.AsyncOpenAI) -> None:
+    allowed: Any = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "clock"}]}
+    response = await openai_client.responses.create(
+        model=SEQUENTIAL, input="When?", tools=[WEATHER, CLOCK], tool_choice=allowed
+    )
+    assert [item.name for item in response.output if item.type == "function_call"] == ["clock"]
+    assert response.to_dict()["tool_choice"] == allowed
+
+
+async def test_thoughts_of_the_final_thought_are_reasoning(openai_client: openai.AsyncOpenAI) -> None:
+    stream = await openai_client.responses.create(model=SEQUENTIAL, input="Who was it?", stream=True)
+    events = [event async for event in stream]
+    told = [event.delta for event in events if event.type == "response.reasoning_summary_text.delta"]
+    assert told == ["Let", " me", "  see."]
+    last = events[-1]
+    assert last.type == "response.completed"
+    reasoning, message = last.response.output
+    assert reasoning.type == "reasoning" and reasoning.summary[0].text == "Let me  see."
+    assert message.type == "message"
+    again = await openai_client.responses.retrieve(last.response.id, stream=True)
+    assert [event async for event in again] == events
