@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { withQuery } from "../../data/api";
 import type { BranchDetail } from "../../data/types";
 import { useDraft, useFetched, useLiveText } from "../../live";
@@ -181,26 +181,28 @@ function Decoded({ node }: { node: GraphNode }) {
 }
 
 function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
-  const { now } = useJob();
+  const { feed, now } = useJob();
+  const draft = useDraft(feed.drafts, node.branch, node.ordinal);
   const spent = durations(node, now);
+  const isOpen = node.ended === null;
+  const decoded = isOpen ? (draft?.tokens ?? 0) : node.tokens;
+  const thought = isOpen ? (draft?.thoughtTokens ?? 0) : node.thoughtTokens;
   const cached = node.promptTokens > 0 ? Math.round((100 * node.cachedTokens) / node.promptTokens) : 0;
-  const facts: [string, ReactNode][] = [
-    ["Prompt", `${tokens(node.promptTokens)} tok`],
-    ["Cached", `${tokens(node.cachedTokens)} tok (${cached}%)`],
-    ["Decoded", <Decoded key="decoded" node={node} />],
-    ...(node.thoughtTokens > 0
-      ? [["Thought", `${tokens(node.thoughtTokens)} tok`] as [string, ReactNode]]
-      : []),
+  const facts: [string, string][] = [
+    ["Prompt", isOpen ? "–" : `${tokens(node.promptTokens)} tok`],
+    ["Cached", isOpen ? "–" : `${tokens(node.cachedTokens)} tok (${cached}%)`],
+    ["Decoded", `${tokens(decoded)} tok`],
     ["Queue", seconds(spent.queue)],
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],
-    ["Speed", spent.decode > 0 ? `${(node.tokens / spent.decode).toFixed(0)} tok/s` : "–"],
+    ["Speed", spent.decode > 0 ? `${(decoded / spent.decode).toFixed(0)} tok/s` : "–"],
     ["Finish", node.finish || node.status],
     ["Attempts", String(branch.attempts)],
     ["Seed", String(node.sampling.seed)],
     ["Temperature", node.sampling.temperature === null ? "default" : String(node.sampling.temperature)],
     ["Max tokens", node.sampling.maxTokens > 0 ? tokens(node.sampling.maxTokens) : "default"],
   ];
+  if (thought > 0) facts.splice(3, 0, ["Thought", `${tokens(thought)} tok`]);
   if (node.replica) facts.push(["Replica", node.replica]);
   if (node.engine) facts.push(["Engine", node.engine]);
   if (node.sampling.structured) facts.push(["Form", "structured"]);
