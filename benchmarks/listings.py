@@ -24,7 +24,7 @@ from anabranch.dag.text import say
 from anabranch.service.api.app import create_app
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
-from anabranch.service.api.server import NoOrganizers
+from anabranch.service.link.links import Links
 from anabranch.service.settings import Settings
 from anabranch.service.store.codec import spec_to_json
 from anabranch.service.store.identity import new_id
@@ -74,7 +74,7 @@ async def main(count: int, url: str) -> None:
         await store.database.migrate(_analyze)
         print(f"{count:,} ended jobs, written in {time.perf_counter() - began:.0f} s")
         deps = Dependencies(
-            settings=Settings(), store=store, feed=Feed(store.journal), organizers=NoOrganizers()
+            settings=Settings(), store=store, feed=Feed(store.journal), organizers=Links(store.organizers)
         )
         transport = httpx.ASGITransport(create_app(deps))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from anabranch.service.api.server import bind, serve_on
 from anabranch.service.settings import Settings
@@ -46,8 +45,7 @@ def run_service(settings: Settings) -> Iterator[RunningService]:
         pool = pool_settings(settings)
         stack.enter_context(environment.local_ray())
         cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
-        connect = partial(cluster.ServeOrganizers, ORGANIZER_APP)
-        yield RunningService(stack.enter_context(serve_on(bound, settings, connect)), pool)
+        yield RunningService(stack.enter_context(serve_on(bound, settings)), pool)
 
 
 def pool_settings(settings: Settings) -> PoolSettings:

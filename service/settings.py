@@ -24,20 +24,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from anabranch.dag.limits import Limits
 from anabranch.service.bounded_json import BadJson, read_json
+from anabranch.service.service_links import LINK, LINK_HINT, find_service_links
 from anabranch.workers.engines.factory import ENGINES, EngineSettings
 
 PREFIX = "ANABRANCH_"
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
 """Where models are kept: a worker reads it by itself, on its own machine."""
 
-_HOST = "_SERVICE_HOST"
-_LINK = re.compile(
-    rf"({PREFIX[:-1]}(?:_\w+?)??)_(SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
-)
-LINK_HINT = (
-    "it looks like a service link, which Kubernetes makes for a Service that is named anabranch: "
-    "set enableServiceLinks: false in the pod's spec, or name the Service otherwise"
-)
 _STORES = re.compile(r"sqlite(\+\w+)?:///.+|postgres(ql)?(\+\w+)?://.+")
 
 
@@ -119,6 +112,16 @@ class Settings(BaseSettings):
     upstream_key: SecretStr | None = None
     """Key with which that endpoint is called."""
 
+    link_host: str = "127.0.0.1"
+    """Address on which each organizer listens for REST processes. Any but a loopback address wants a secret."""
+    link_port: int = Field(default=0, ge=0, le=65535)
+    """Port on which it listens; 0 takes a free one, as several organizers on one machine need."""
+    link_address: str | None = None
+    """Address under which REST processes reach an organizer, such as its pod's. Not set: the one it listens on; of
+    0.0.0.0 and ::, this machine's own."""
+    link_secret: SecretStr | None = None
+    """Secret that REST processes and organizers share: who does not know it is not linked."""
+
     # -- how jobs run
     lease_seconds: float = Field(default=4.0, gt=0)
     """Seconds after which the jobs of a lost organizer are taken over; keep it well below ten."""
@@ -155,6 +158,15 @@ class Settings(BaseSettings):
         except ValueError as error:
             names = ", ".join(PREFIX + name for name in ("ENGINE", "ENGINE_OPTIONS", "GPUS_PER_REPLICA"))
             raise ValueError(f"{names}: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _a_guarded_link(self) -> "Settings":
+        if self.link_secret is None and not _is_loopback(self.link_host):
+            raise ValueError(
+                f"{PREFIX}LINK_HOST: organizers would be reached at {self.link_host} by anybody: "
+                f"set {PREFIX}LINK_SECRET to a long random text, the same for REST and organizers"
+            )
         return self
 
     def engine_settings(self) -> EngineSettings:
@@ -217,6 +229,13 @@ def read_settings(**overrides: Any) -> Settings:
         raise BadSettings(f"{name} is written as JSON, and this is none: {error.__cause__}") from error
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _refuse_bad_json(environment: Mapping[str, str]) -> None:
     """What is JSON is read within the bound that every door has."""
     for name, value in environment.items():
@@ -229,28 +248,6 @@ def _refuse_bad_json(environment: Mapping[str, str]) -> None:
                 raise BadSettings(f"{name}: {error}") from error
 
 
-def find_service_links(environment: Mapping[str, str]) -> set[str]:
-    """The variables that Kubernetes puts into every container for a Service whose name begins with anabranch: they are
-    no settings, though one of them is called ANABRANCH_PORT. Such a set is known by its ..._SERVICE_HOST, an address.
-    """
-    hosts = (name for name, value in environment.items() if name.endswith(_HOST) and _is_address(value))
-    services = {name.removesuffix(_HOST) for name in hosts}
-    links = {name: _LINK.fullmatch(name) for name in environment}
-    return {
-        name
-        for name, link in links.items()
-        if link is not None and link[1] in services and (link[2] != "PORT" or "://" in environment[name])
-    }
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _refuse_unknown(environment: Iterable[str]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_BY_WORKERS
     for name in sorted(environment):
@@ -259,7 +256,7 @@ def _refuse_unknown(environment: Iterable[str]) -> None:
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    if _LINK.fullmatch(name):
+    if LINK.fullmatch(name):
         return LINK_HINT
     near = difflib.get_close_matches(name.upper(), known, n=1)
     return f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"

@@ -54,6 +54,15 @@ def failure_json(job: JobView) -> tuple[int, dict[str, Any]]:
     return status, error_json(status, code, message)
 
 
+def replaced_json(job: str) -> dict[str, Any]:
+    """The `error` of a stream that has told text which is not the answer."""
+    message = (
+        f"The final thought was given up after it had begun, and another was written: what was told is not the answer. "
+        f"Job {job} has it: GET /v1/jobs/{job}."
+    )
+    return error_json(HTTPStatus.INTERNAL_SERVER_ERROR, "answer_replaced", message)
+
+
 def _kind(status: int) -> str:
     match status:
         case 429:

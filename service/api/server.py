@@ -3,21 +3,20 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
-from anabranch.dag.ids import JobId
 from anabranch.service.api.app import create_app
-from anabranch.service.api.live.dependencies import Dependencies, Organizers
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
+from anabranch.service.link.links import Links
 from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants
-from anabranch.workers.pool.protocol import PoolLoad
 
 STOP_SECONDS = 2
 """How long answers that are still being sent, mostly streams, may go on when the server stops."""
@@ -31,19 +30,6 @@ class CannotListen(Exception):
         super().__init__(
             f"cannot listen on {host}:{port} ({cause.strerror}); choose another address with --host and --port"
         )
-
-
-class NoOrganizers:
-    """No organizer is near; one elsewhere may work on the same store, and finds by itself what is written there."""
-
-    def nudge(self, job: JobId) -> None:
-        pass
-
-    def load(self) -> PoolLoad | None:
-        return None
-
-    async def hear_load(self) -> PoolLoad | None:
-        return None
 
 
 @contextmanager
@@ -61,22 +47,16 @@ def bind(address: tuple[str, int]) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def serve_api(
-    settings: Settings,
-    connect: Callable[[], Organizers] = NoOrganizers,
-    address: tuple[str, int] = FREE_LOOPBACK_PORT,
-) -> Iterator[str]:
+def serve_api(settings: Settings, address: tuple[str, int] = FREE_LOOPBACK_PORT) -> Iterator[str]:
     """Serves on this address while the block runs; gives the URL. See `serve_on`. Raises CannotListen besides."""
-    with bind(address) as bound, serve_on(bound, settings, connect) as url:
+    with bind(address) as bound, serve_on(bound, settings) as url:
         yield url
 
 
 @contextmanager
-def serve_on(
-    bound: socket.socket, settings: Settings, connect: Callable[[], Organizers] = NoOrganizers
-) -> Iterator[str]:
-    """Serves on a bound socket while the block runs; gives the URL. `connect` is called where the app runs, on its
-    event loop.
+def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
+    """Serves on a bound socket while the block runs; gives the URL. Organizers are reached by the link, wherever they
+    are.
 
     Raises BadTenants, SchemaBehind and StoreAway.
     """
@@ -85,7 +65,7 @@ def serve_on(
     bound.listen()
     server = _Server()
     thread = threading.Thread(
-        target=lambda: asyncio.run(server.run(settings, tenants, connect, bound)),
+        target=lambda: asyncio.run(server.run(settings, tenants, bound)),
         name="api",
         daemon=True,
     )
@@ -110,17 +90,15 @@ class _Server:
         self,
         settings: Settings,
         tenants: Tenants | None,
-        connect: Callable[[], Organizers],
         listener: socket.socket,
     ) -> None:
         try:
-            async with Store(settings.database) as store:
+            secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
+            async with Store(settings.database) as store, Links(store.organizers, secret) as links:
+                feed = Feed(store.journal, links)
+                links.read_by(feed)
                 deps = Dependencies(
-                    settings=settings,
-                    store=store,
-                    feed=Feed(store.journal),
-                    organizers=connect(),
-                    tenants=tenants,
+                    settings=settings, store=store, feed=feed, organizers=links, tenants=tenants
                 )
                 config = uvicorn.Config(
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS

@@ -15,7 +15,6 @@ from anabranch.service.settings import Settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
-from anabranch.workers.pool.protocol import PoolLoad
 from anabranch.workers.pool.serve import ServePool
 
 NAME = "Organizer"
@@ -33,6 +32,7 @@ class OrganizerDeployment:
         self._pool = ServePool(pool_app, silence_seconds=settings.silence_seconds)
         self._traces = Traces(self._store, model)
         name = f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}"
+        secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
         self._guardian = Guardian(settings.database, name, settings.lease_seconds)
         self._organizer = Organizer(
             self._store,
@@ -43,15 +43,10 @@ class OrganizerDeployment:
             lease_seconds=settings.lease_seconds,
             tenant_max_running=settings.tenant_max_running,
             mark=self._guardian.mark,
+            link_secret=secret,
         )
+        await self._organizer.live.listen(settings.link_host, settings.link_port, settings.link_address)
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
-
-    async def nudge(self) -> None:
-        """Something was written for some job."""
-        self._organizer.nudge()
-
-    async def load(self) -> PoolLoad:
-        return self._pool.load()
 
     async def check_health(self) -> None:
         """Raises what ended the loop, if anything did; Serve then replaces this replica."""
@@ -64,6 +59,7 @@ class OrganizerDeployment:
         """Serve awaits it when it stops the replica gracefully."""
         await self._organizer.drain()
         await self._working
+        await self._organizer.live.close()
         await self._traces.close()
         await self._pool.close()
         await self._store.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.journal.rerun import OriginOutcomes
+from anabranch.service.organizer.partial_text import PartialTexts
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
 
@@ -19,6 +20,8 @@ class JobContext:
     checks: Checks
     append: Callable[[Sequence[e.Event], Metrics | None], Awaitable[object]]
     """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
+    texts: PartialTexts
+    """Of its open segments."""
     now: Callable[[], float]
     """Unix seconds."""
     computing: Callable[[], AbstractContextManager[None]] = nullcontext

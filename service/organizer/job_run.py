@@ -15,7 +15,6 @@ from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget
 from anabranch.service.organizer.deadlines import BranchDeadlines, time_limits
 from anabranch.service.organizer.job_context import JobContext
-from anabranch.service.organizer.partial_text import PartialTexts
 from anabranch.service.organizer.requests import request_of
 from anabranch.service.organizer.resume import keep_final_text
 from anabranch.service.organizer.timers import Timers
@@ -55,7 +54,7 @@ class JobRun:
         """Two words when time runs short: wind up, then stop."""
         self._branch_deadlines = BranchDeadlines(budget.branch_seconds)
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
-        self._texts = PartialTexts(asyncio.get_running_loop().time)
+        self._texts = context.texts
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
@@ -141,6 +140,7 @@ class JobRun:
 
     def _note(self, record: e.Record) -> None:
         self._graph.add(record)
+        self._texts.note(record)
         for due, fact in self._branch_deadlines.begun(record):
             self._at(due, fact)
 

@@ -24,7 +24,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
@@ -33,18 +33,20 @@ from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.decisions import tell_decisions, time_out_approvals
+from anabranch.service.organizer.held_job import HeldJob, save_texts
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.live import Live
 from anabranch.service.organizer.mark import Mark, Place
 from anabranch.service.organizer.rerun import recall_of
-from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, resume
+from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, find_saved, resume
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.suspicions import Loss
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
-from anabranch.workers.pool.protocol import Pool
+from anabranch.workers.pool.protocol import Pool, PoolLoad
 
 logger = logging.getLogger(__name__)
 
@@ -52,19 +54,6 @@ POLL_SECONDS = 0.5
 """How soon work is found that no nudge told of."""
 PAUSE_SECONDS = 1.0
 """Before a job that broke here is claimed again, by whoever comes first; and between two looks at the approvals."""
-
-
-@dataclass(slots=True, eq=False)
-class HeldJob:
-    """A job in this organizer's hands."""
-
-    claim: Claim
-    run: JobRun | None = None
-    task: asyncio.Task[None] | None = None
-
-    def drop(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
 
 
 class Organizer:
@@ -83,6 +72,7 @@ class Organizer:
         tenant_max_running: int | None = None,
         now: Callable[[], float] = time.time,
         mark: Mark | None = None,
+        link_secret: str | None = None,
     ) -> None:
         """`name` must be no other process's. `now` tells Unix seconds. `mark` is the one that a guardian reads."""
         self._store = store
@@ -100,15 +90,22 @@ class Organizer:
         self._strays: set[tuple[JobId, int]] = set()
         """Claims under this name that nothing here works on, as of the last heartbeat."""
         self._kept_at = float("-inf")
-        self._bells = tuple(asyncio.Event() for _ in range(4))
+        self.live = Live(store.told_texts, self, link_secret)
+        self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came)
         """One for each errand of `run`, in its order."""
         self._draining = False
         self._stopped = asyncio.Event()
 
-    def nudge(self) -> None:
-        """There is something to claim, or something happened to a job that is held here."""
-        for bell in self._bells[:2]:
-            bell.set()
+    def nudge(self, job: JobId | None = None) -> None:
+        """There is something to claim, or something happened to a job that is held here: to this one, or to any."""
+        keep, claim, *_ = self._bells
+        if job is None or job in self._held:
+            keep.set()
+        if job is None or job not in self._held:
+            claim.set()
+
+    def load(self) -> PoolLoad:
+        return self._pool.load()
 
     async def run(self) -> None:
         """Until `drain`. Leases are kept beside the rest, so that no long look elsewhere lets them end."""
@@ -117,6 +114,7 @@ class Organizer:
             (self._claim, min(POLL_SECONDS, self._lease / 4)),
             (self._checkpoint, POLL_SECONDS),
             (self._time_out_approvals, PAUSE_SECONDS),
+            (self.live.store_texts, self._lease),
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -149,7 +147,8 @@ class Organizer:
         self._draining = True
         held = tuple(self._held.values())
         try:
-            await self._save_texts(everything=True)
+            await save_texts(self._store.checkpoints, self._held, everything=True)
+            await self._store.organizers.remove(self._name)
         except StoreAway as error:
             logger.warning("text since the last checkpoints will be decoded again: %s", error)
         for each in held:
@@ -176,7 +175,7 @@ class Organizer:
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""
         held_then = tuple(self._held.items())
-        known = await self._store.queue.heartbeat(self._name, self._lease)
+        known = await self._store.queue.heartbeat(self._name, self._lease, self.live.address)
         self._kept_at = asyncio.get_running_loop().time()
         for job, held in held_then:
             news = known.get(job)
@@ -200,14 +199,7 @@ class Organizer:
             self.nudge()
 
     async def _checkpoint(self) -> None:
-        await self._save_texts(everything=False)
-
-    async def _save_texts(self, *, everything: bool) -> None:
-        """Save text that is being decoded, so that a successor need not decode it again."""
-        for job, held in tuple(self._held.items()):
-            saved = held.run.checkpoints(everything=everything) if held.run is not None else ()
-            if saved:
-                await self._store.checkpoints.save(job, saved)
+        await save_texts(self._store.checkpoints, self._held, everything=False)
 
     # -- one job ------------------------------------------------------------------------------------------
 
@@ -241,6 +233,7 @@ class Organizer:
         try:
             if broke:
                 await self._store.suspicions.record(claim.job, claim.epoch, Loss.BROKE)
+            await self.live.end(claim.job, claim.epoch, over=held.run is not None and held.run.over)
             await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
             logger.warning(
@@ -273,6 +266,7 @@ class Organizer:
             pool=self._pool,
             checks=self._checks,
             append=partial(self._append, claim),
+            texts=self.live.begin(claim.job, claim.epoch),
             now=self._now,
             recall=recall,
             computing=computing,
@@ -282,14 +276,17 @@ class Organizer:
         await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
         run.tell(claimed)
         checkpoints = await self._store.checkpoints.read(claim.job)
+        told = await self._store.told_texts.read(claim.job)
         for started in interpreter.open_decodes():
-            run.tell(end_lost_segment(started, checkpoints, interpreter.state.limits))
+            saved = find_saved(started, checkpoints, told)
+            run.tell(end_lost_segment(started, saved, interpreter.state.limits))
         run.resume(interpreter.owed())
         return run
 
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None
-        await self._store.journal.append(claim.job, claim.epoch, events, told)
+        records = await self._store.journal.append(claim.job, claim.epoch, events, told)
+        self.live.reached(claim.job, records[-1].seq)
 
     async def _draw(self, job: JobId) -> None:
         """Keep the trace of an ended job. What goes wrong here touches no job: the journal can draw it again."""

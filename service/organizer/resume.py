@@ -15,6 +15,7 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
 from anabranch.dag.vocabulary import Cause
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
+from anabranch.service.store.journal.told_texts import ToldText
 from anabranch.service.store.rows import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -138,17 +139,37 @@ def keep_final_text(started: e.SegmentStarted | None, decoded: Decoded) -> Decod
     return replace(decoded, finish=Finish.INTERRUPTED)
 
 
+def find_saved(
+    started: e.SegmentStarted, checkpoints: Mapping[BranchId, Checkpoint], told: Sequence[ToldText]
+) -> Checkpoint | None:
+    """What the store has of this segment: its checkpoint, or what was stored to be told, whichever is further. Both are
+    how the segment began."""
+    told_so_far = Checkpoint(
+        branch=started.branch, segment=started.segment, attempt=started.attempt, text="", tokens=0
+    )
+    for piece in told:
+        if (piece.branch, piece.segment) == (started.branch, started.segment):
+            told_so_far = replace(
+                told_so_far,
+                thought=told_so_far.thought[: piece.thought_at] + piece.thought,
+                text=told_so_far.text[: piece.text_at] + piece.text,
+                tokens=piece.tokens,
+                reasoning_tokens=piece.reasoning_tokens,
+            )
+    saved = checkpoints.get(started.branch)
+    if saved is None or (saved.segment, saved.attempt) != (started.segment, started.attempt):
+        return told_so_far if told_so_far.thought or told_so_far.text else None
+    return max(saved, told_so_far, key=lambda each: (len(each.text), len(each.thought)))
+
+
 def end_lost_segment(
-    started: e.SegmentStarted, checkpoints: Mapping[BranchId, Checkpoint], limits: Limits
+    started: e.SegmentStarted, saved: Checkpoint | None, limits: Limits
 ) -> e.SegmentFinished:
     """The end of a segment whose organizer was lost.
 
     Free text goes on from its checkpoint, and so does a thought. Text under a grammar or a structure cannot be entered
     in the middle: it is decoded again from its segment's start (the last tag), as is text that was never checkpointed.
     """
-    saved = checkpoints.get(started.branch)
-    if saved is not None and (saved.segment, saved.attempt) != (started.segment, started.attempt):
-        saved = None
     spent = (saved.tokens, saved.reasoning_tokens) if saved is not None else (0, 0)
     usage = Usage(completion_tokens=spent[0], reasoning_tokens=spent[1])
     if saved is not None and _can_go_on(saved, started):

@@ -7,10 +7,12 @@ from typing import Self
 from sqlalchemy import select
 
 from anabranch.service.store.jobs.jobs import Jobs
+from anabranch.service.store.jobs.organizers import Organizers
 from anabranch.service.store.jobs.queue import Queue
 from anabranch.service.store.jobs.responses import Responses
 from anabranch.service.store.jobs.suspicions import Suspicions
 from anabranch.service.store.journal.checkpoints import Checkpoints
+from anabranch.service.store.journal.told_texts import ToldTexts
 from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.maintenance import Maintenance
 from anabranch.service.store.spans import Spans
@@ -32,7 +34,9 @@ class Store:
         self.queue = Queue(self.database, now)
         self.suspicions = Suspicions(self.database, now)
         self.journal = Journal(self.database, now)
+        self.organizers = Organizers(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
+        self.told_texts = ToldTexts(self.database, now)
         self.spans = Spans(self.database, now)
         self.maintenance = Maintenance(self.database, now)
 

@@ -4,16 +4,16 @@ python tests/browser/house.py [PORT]      serves the built dashboard with a few 
 """
 
 import asyncio
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.browser.planted import Event, plant
 
 from anabranch.dag.actions import Verifier
-from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.ids import BranchId
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -23,7 +23,6 @@ from anabranch.service.store.store import Store
 from anabranch.workers.engines.script import Script, reckon
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.pool.local import LocalPool
-from anabranch.workers.pool.protocol import PoolLoad
 
 
 class SameText:
@@ -46,25 +45,33 @@ class SameText:
     async def close(self) -> None: ...
 
 
-class OrganizerHere:
-    """An organizer on the event loop of the REST surface."""
+@contextmanager
+def organizing(database: str, script: Script, tokens_per_second: float) -> Iterator[None]:
+    """An organizer in a thread of its own; the REST surface finds it by the store."""
+    stop = asyncio.Event()
+    loop = asyncio.new_event_loop()
 
-    def __init__(self, database: str, script: Script, tokens_per_second: float) -> None:
-        store = Store(database)
-        self._pool = LocalPool(ScriptedEngine(script, tokens_per_second=tokens_per_second), max_decodes=16)
-        self._organizer = Organizer(
-            store, self._pool, SameText(), Traces(store, "scripted"), name="house", lease_seconds=4.0
-        )
-        self._working = asyncio.create_task(self._organizer.run())
+    async def organize() -> None:
+        async with Store(database) as store:
+            pool = LocalPool(ScriptedEngine(script, tokens_per_second=tokens_per_second), max_decodes=16)
+            traces = Traces(store, "scripted")
+            organizer = Organizer(store, pool, SameText(), traces, name="house", lease_seconds=4.0)
+            await organizer.live.listen("127.0.0.1", 0)
+            working = asyncio.create_task(organizer.run())
+            await stop.wait()
+            await organizer.drain()
+            await working
+            await organizer.live.close()
+            await pool.close()
 
-    def nudge(self, job: JobId) -> None:
-        self._organizer.nudge()
-
-    def load(self) -> PoolLoad | None:
-        return self._pool.load()
-
-    async def hear_load(self) -> PoolLoad | None:
-        return self.load()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(organize()), name="organizer")
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
 
 
 @contextmanager
@@ -80,8 +87,8 @@ def house(
     """Serves while the block runs, with these journals in its store; gives the URL."""
     settings = Settings(state=folder, database=f"sqlite:///{folder}/anabranch.db", tenants=tenants)
     asyncio.run(_furnish(settings.database, planted))
-    connect = partial(OrganizerHere, settings.database, script, tokens_per_second)
-    with serve_api(settings, connect, ("127.0.0.1", port)) as url:
+    organizer = organizing(settings.database, script, tokens_per_second)
+    with organizer, serve_api(settings, ("127.0.0.1", port)) as url:
         yield url
 
 

@@ -59,16 +59,6 @@ def open_handle(deployment: str, app: str) -> Any:
     return DeploymentHandle(deployment, app)
 
 
-def open_shared_handle(deployment: str, app: str) -> Any:
-    """A handle for the event loop of any library: its router runs in a loop of its own, or each call would need
-    Serve's."""
-    from ray import serve
-
-    handle = serve.get_deployment_handle(deployment, app)
-    handle._init(_run_router_in_separate_loop=True)  # noqa: SLF001 - Serve has no public way to say it
-    return handle
-
-
 async def ask_every_replica(handle: Any, method: str, **arguments: Any) -> list[Any]:
     """One call to each replica; its answer, or the exception in its place."""
     answers: list[Any] = await handle.broadcast(method, **arguments).results_async(return_exceptions=True)

@@ -1,7 +1,8 @@
 """Turns what is read of a job, records and live text, into the deltas of its answer. Pure: chat and Responses use it.
 
     stream = AnswerStream(job.spec)
-    async for news in follow_news(feed, follower, seconds):     # from the journal's first record on: `after=0`
+    follower = feed.follow(job.id, texts=Texts.ANSWER)          # from the journal's first record on
+    async for news in follow_news(follower, quiet_seconds):     # `following.py`; nothing in it after quiet seconds
         for delta in stream.read(news.records, news.texts):
             match delta:
                 case Reasoning(text=text): ...    # thoughts, and what the branches do
@@ -33,6 +34,7 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.job import JobSpec
 from anabranch.service.api.live.stop_strings import SafeText
+from anabranch.service.api.live.telling import tell
 from anabranch.service.api.live.text import LiveText
 
 
@@ -122,7 +124,7 @@ class AnswerStream:
             case e.JobSucceeded() | e.JobFailed() | e.JobCancelled():
                 return [Ended(answered=isinstance(event, e.JobSucceeded))]
             case _:
-                line = _line(event)
+                line = tell(event)
                 return [Reasoning(line)] if line else []
 
     def _of_text(self, text: LiveText) -> Sequence[Delta]:
@@ -198,19 +200,3 @@ def _joined(deltas: Sequence[Delta]) -> list[Delta]:
             case _:
                 joined.append(delta)
     return joined
-
-
-def _line(event: e.Event) -> str:
-    """What a person who waits wants to read of it; nothing for most events."""
-    match event:
-        case e.BranchForked():
-            label = f": {event.label}" if event.label else ""
-            return f"[{event.child}] {event.role}{label}\n"
-        case e.SegmentFinished(decoded=decoded) if decoded.text:
-            return f"[{event.branch}] {decoded.text}\n"
-        case e.BranchesJoined():
-            return f"[{event.branch}] joined {', '.join(event.joined)}\n"
-        case e.BranchFailed() | e.BranchCancelled():
-            return f"[{event.branch}] {'failed' if isinstance(event, e.BranchFailed) else 'cancelled'}\n"
-        case _:
-            return ""

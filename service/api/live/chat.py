@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Usage
 from anabranch.service.api.live import sse
+from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Ended, Reasoning, Replaced
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.following import batches
-from anabranch.service.api.live.telling import tell
+from anabranch.service.api.live.following import follow_news
 from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
-from anabranch.service.api.openai_errors import failure_json
+from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
     Envelope,
     answer_tokens,
@@ -26,6 +26,7 @@ from anabranch.service.api.views.chat import (
 )
 from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
 from anabranch.service.api.views.job import JobView
+from anabranch.service.link.frames import Texts
 from anabranch.service.store.rows import JobRow
 
 PING_SECONDS = 5.0
@@ -40,6 +41,7 @@ class ChatWait:
     def __init__(self, deps: Dependencies, job: JobRow, sent: ChatRequest, *, keyed: bool) -> None:
         self._deps = deps
         self._job = job.id
+        self._spec = job.spec
         self._envelope = Envelope(
             job.id, sent.model, int(job.created_at.timestamp()), older=bool(sent.functions)
         )
@@ -59,14 +61,15 @@ class ChatWait:
         return JSONResponse(completion, headers=headers)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
-        """What the branches do, as reasoning; then the answer, as content."""
+        """What the branches do, and what the final thought thinks, as reasoning; the answer as content, as it comes."""
         yield self._chunk({"role": "assistant", "content": ""})
-        with self._deps.feed.follow(self._job) as follower:
+        answer = AnswerStream(self._spec)
+        with self._deps.feed.follow(self._job, texts=Texts.ANSWER) as follower:
             try:
-                async for records in batches(self._deps.feed, follower, PING_SECONDS):
-                    self._count(record.event for record in records)
-                    told = "".join(tell(record.event) for record in records)
-                    yield self._chunk({"reasoning_content": told}) if told else sse.PING
+                async for news in follow_news(follower, PING_SECONDS):
+                    self._count(record.event for record in news.records)
+                    deltas = answer.read(news.records, news.texts)
+                    yield b"".join(map(self._delta, deltas)) or sse.PING
             finally:
                 if not follower.ended:
                     self._waiting.leave_apart(request)
@@ -74,14 +77,22 @@ class ChatWait:
         for chunk in self._end(job, await self._answer_tokens(job)):
             yield chunk
 
+    def _delta(self, delta: Delta) -> bytes:
+        match delta:
+            case Reasoning(text=text):
+                return self._chunk({"reasoning": text, "reasoning_content": text})
+            case Content(text=text):
+                return self._chunk({"content": text})
+            case Replaced():
+                return _data(replaced_json(self._job))
+            case Ended():
+                return b""
+
     def _end(self, job: JobView, of_answer: int) -> list[bytes]:
         if job.answer is None:
             return [_data(failure_json(job)[1]), DONE]
-        told = (
-            {"content": job.answer.text} if job.answer.text else {},
-            calls_delta(self._envelope, job.answer.calls),
-        )
-        chunks = [self._chunk(delta) for delta in told if delta]
+        calls = calls_delta(self._envelope, job.answer.calls)
+        chunks = [self._chunk(calls)] if calls else []
         chunks.append(self._chunk({}, finish_reason(self._envelope, job)))
         if self._asked.include_usage:
             chunks.append(_data(usage_chunk_json(self._envelope, job, of_answer)))

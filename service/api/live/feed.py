@@ -3,193 +3,210 @@ readers.
 
 The table is the truth and readers pull: each keeps its own place, reads pages until it has caught up, then what the
 poller holds. So nothing is lost or repeated over a restart, a slow reader costs no memory, and nobody waits for it.
+
+The link (`service/link/`) only says when to look: "the journal of J is at seq N" sends the poller to that job at once,
+and wakes those who follow that job, nobody else. While each organizer that lives is linked, the clock is a safety net;
+while one is not, it is all there is, and quick. Live text comes by the link alone: see `text.py`.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import dropwhile
-from typing import Protocol, Self
+from typing import Protocol
 
-from anabranch.dag.events import TERMINAL_OF_JOB, Record
-from anabranch.dag.ids import JobId
+from anabranch.dag.events import TERMINAL_OF_JOB, Record, SegmentFinished
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.service.api.live.follower import Follower, Journals
+from anabranch.service.api.live.tail import Tail
+from anabranch.service.api.live.text import OpenTexts
+from anabranch.service.link.frames import TextNews, Texts
 from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.journal.writer import MANY
 
-PAGE = 500
 TAIL = 5000
 """Records held of each followed job."""
 POLL_SECONDS = 0.04
+LINKED_POLL_SECONDS = 1.0
+"""Between two looks at all followed jobs while each organizer is linked."""
 AWAY_SECONDS = 1.0
 """Between two tries while the store is away."""
 log = logging.getLogger(__name__)
 
 
-class Journals(Protocol):
-    """What the feed reads; `store.journal` is one."""
+class Link(Protocol):
+    """Who tells what happens to jobs that are followed; `link.links.Links` is one."""
 
-    async def read_page(self, job: JobId, after_seq: int, limit: int) -> Sequence[Record]: ...
+    def follow(self, job: JobId, texts: Texts) -> None: ...
 
-    async def read_many(self, after: Mapping[JobId, int]) -> Sequence[Record]: ...
+    def unfollow(self, job: JobId) -> None: ...
+
+
+class NoLink:
+    """Nobody tells anything: the clock finds it."""
+
+    def follow(self, job: JobId, texts: Texts) -> None: ...
+
+    def unfollow(self, job: JobId) -> None: ...
 
 
 @dataclass(slots=True)
-class _Tail:
-    """The latest records of one job."""
+class _Followed:
+    """A job that somebody follows."""
 
-    floor: int
-    """The seq before the first record held."""
-    ended: bool = False
-    records: deque[Record] = field(default_factory=deque)
+    followers: set[Follower] = field(default_factory=set)
+    tail: Tail | None = None
+    reached: int = 0
+    """How far its journal is, as the link told."""
+    wanted: Texts = Texts.NONE
+    texts: OpenTexts = field(default_factory=OpenTexts)
 
     @property
-    def head(self) -> int:
-        return self.floor + len(self.records)
+    def behind(self) -> bool:
+        return self.tail is not None and not self.tail.ended and self.tail.head < self.reached
 
-    def push(self, record: Record) -> None:
-        if record.seq != self.head + 1:
-            return  # read twice: by a nudge and by the clock
-        self.records.append(record)
-        self.ended = isinstance(record.event, TERMINAL_OF_JOB)
-        if len(self.records) > TAIL:
-            self.records.popleft()
-            self.floor += 1
-
-    def after(self, seq: int) -> list[Record]:
-        return list(dropwhile(lambda record: record.seq <= seq, self.records))
+    def wake(self) -> None:
+        for follower in self.followers:
+            follower.woken.set()
 
 
 class Feed:
     """The poller, which runs while somebody follows a job that has not ended."""
 
-    def __init__(self, journals: Journals) -> None:
+    def __init__(self, journals: Journals, link: Link | None = None) -> None:
         self.journals = journals
-        self._tails: dict[JobId, _Tail] = {}
-        self._followers: dict[JobId, int] = {}
-        self._news = asyncio.Event()
+        self._link = link or NoLink()
+        self._linked = False
+        self._followed: dict[JobId, _Followed] = {}
+        self._look_at = 0.0
+        """When all followed jobs are looked at again, by the loop's clock."""
         self._nudged = asyncio.Event()
         self._poller: asyncio.Task[None] | None = None
 
-    def nudge(self) -> None:
-        """Something was just written: look now."""
-        self._nudged.set()
-
-    def follow(self, job: JobId, after: int = 0) -> "Follower":
-        """A reader's place in a journal, behind event `after`."""
-        self._followers[job] = self._followers.get(job, 0) + 1
-        return Follower(self, job, after)
+    def follow(
+        self,
+        job: JobId,
+        after: int = 0,
+        texts: Texts = Texts.NONE,
+        woken: asyncio.Event | None = None,
+    ) -> Follower:
+        """A reader's place in a journal, behind event `after`, and in the job's live text, from its beginning. `woken`
+        is set when there is news; who reads several jobs gives all their followers one."""
+        followed = self._followed.setdefault(job, _Followed())
+        follower = Follower(self, job, after, texts, woken or asyncio.Event())
+        if not followed.followers or texts > followed.wanted:
+            followed.wanted = max(texts, followed.wanted)
+            self._link.follow(job, followed.wanted)
+        followed.followers.add(follower)
+        return follower
 
     def followers(self, job: JobId) -> int:
         """How many follow this job here."""
-        return self._followers.get(job, 0)
-
-    async def news(self, timeout: float) -> bool:
-        """Waits until something new was read in any followed job, at most so many seconds; whether there was any.
-
-        Raises what stopped the poller, if anything did.
-        """
-        try:
-            await asyncio.wait_for(self._news.wait(), timeout)
-        except TimeoutError:
-            if self._poller is not None and self._poller.done():
-                self._poller.result()
-            return False
-        return True
+        return len(self._followed[job].followers) if job in self._followed else 0
 
     async def close(self) -> None:
         if self._poller is not None:
             self._poller.cancel()
             await asyncio.gather(self._poller, return_exceptions=True)
 
+    # -- what the link tells
+
+    def reached(self, job: JobId, seq: int) -> None:
+        """The journal of this job is committed up to `seq`."""
+        followed = self._followed.get(job)
+        if followed is not None and seq > followed.reached:
+            followed.reached = seq
+            self._nudged.set()
+
+    def wrote(self, organizer: str, text: TextNews) -> None:
+        """An open segment has more text."""
+        followed = self._followed.get(text.job)
+        if followed is not None and followed.texts.add(organizer, text):
+            followed.wake()
+
+    def ended(self, job: JobId, branch: BranchId, segment: int) -> None:
+        """No more live text comes of this segment."""
+        if job in self._followed:
+            self._followed[job].texts.finish(branch, segment)
+
+    def lost(self, organizer: str) -> None:
+        """What this organizer told of open segments will be told anew, if at all."""
+        for followed in self._followed.values():
+            followed.texts.lose(organizer)
+
+    def linked(self, *, all_of_them: bool) -> None:
+        """Whether all that happens is told by the link from now on. What has happened until now is looked for."""
+        if all_of_them != self._linked:
+            self._linked = all_of_them
+            self._look_at = 0.0
+            self._nudged.set()
+
     # -- for followers
 
-    def tail(self, job: JobId) -> _Tail | None:
-        return self._tails.get(job)
+    def tail(self, job: JobId) -> Tail | None:
+        return self._followed[job].tail
 
-    def catch_up(self, job: JobId, page: Sequence[Record], seq: int) -> _Tail:
+    def texts(self, job: JobId) -> OpenTexts:
+        return self._followed[job].texts
+
+    def catch_up(self, job: JobId, page: Sequence[Record], seq: int) -> Tail:
         """A follower has read the table to its end: from here on the poller reads for it."""
-        ended = bool(page) and isinstance(page[-1].event, TERMINAL_OF_JOB)
-        tail = self._tails.setdefault(job, _Tail(seq, ended))
+        followed = self._followed[job]
+        if followed.tail is None:
+            ended = bool(page) and isinstance(page[-1].event, TERMINAL_OF_JOB)
+            followed.tail = Tail(seq, TAIL, ended=ended)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="feed")
-        return tail
+        if followed.behind:
+            self._nudged.set()
+        return followed.tail
 
-    def leave(self, job: JobId) -> None:
-        self._followers[job] -= 1
-        if not self._followers[job]:
-            del self._followers[job]
-            self._tails.pop(job, None)
+    def leave(self, follower: Follower) -> None:
+        followed = self._followed[follower.job]
+        followed.followers.discard(follower)
+        if not followed.followers:
+            del self._followed[follower.job]
+            self._link.unfollow(follower.job)
+
+    def raise_fault(self) -> None:
+        """Raises what stopped the poller, if anything did."""
+        if self._poller is not None and self._poller.done():
+            self._poller.result()
 
     # -- the poller
 
     async def _poll(self) -> None:
-        while heads := {job: tail.head for job, tail in self._tails.items() if not tail.ended}:
+        loop = asyncio.get_running_loop()
+        while heads := self._heads():
+            self._nudged.clear()
+            whole = loop.time() >= self._look_at
+            due = heads if whole else {job: head for job, head in heads.items() if self._followed[job].behind}
             try:
-                self._push(await self.journals.read_many(heads))
+                records = await self.journals.read_many(due) if due else ()
+                self._push(records)
             except StoreAway as error:
                 log.warning("live views wait: %s", error)
                 await asyncio.sleep(AWAY_SECONDS)
-            self._nudged.clear()
+                continue
+            if len(records) >= MANY:
+                continue
+            if whole:
+                self._look_at = loop.time() + (LINKED_POLL_SECONDS if self._linked else POLL_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._nudged.wait(), max(0.0, self._look_at - loop.time()))
+
+    def _heads(self) -> dict[JobId, int]:
+        tails = ((job, followed.tail) for job, followed in self._followed.items())
+        return {job: tail.head for job, tail in tails if tail is not None and not tail.ended}
 
     def _push(self, records: Iterable[Record]) -> None:
-        pushed = False
+        new: dict[JobId, _Followed] = {}
         for record in records:
-            tail = self._tails.get(record.job)
-            if tail is not None:
-                tail.push(record)
-                pushed = True
-        if pushed:
-            self._news.set()
-            self._news = asyncio.Event()
-
-
-class Follower:
-    """One reader's place in one journal. Close it, or use it in a `with`."""
-
-    def __init__(self, feed: Feed, job: JobId, after: int) -> None:
-        self.job = job
-        self.seq = after
-        """The last event that was read."""
-        self.ended = False
-        """The job's last event was read."""
-        self._feed = feed
-        self._live = False
-        """It has caught up once; before that, being behind is no sign of slowness."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._feed.leave(self.job)
-
-    @property
-    def fell_behind(self) -> bool:
-        """It was live, and read so slowly that the poller no longer holds what comes next."""
-        tail = self._feed.tail(self.job)
-        return self._live and tail is not None and self.seq < tail.floor
-
-    def skip(self) -> None:
-        """Go on at what the poller holds now."""
-        tail = self._feed.tail(self.job)
-        if tail is not None:
-            self.seq, self.ended = tail.head, tail.ended
-
-    async def read(self) -> Sequence[Record]:
-        """What is new, at most a page; empty when nothing is. Raises StoreAway."""
-        tail = self._feed.tail(self.job)
-        if tail is not None and self.seq >= tail.floor:
-            records: Sequence[Record] = tail.after(self.seq)
-        else:
-            records = await self._feed.journals.read_page(self.job, self.seq, PAGE)
-            if len(records) < PAGE:
-                tail = self._feed.catch_up(self.job, records, records[-1].seq if records else self.seq)
-                records = records or tail.after(self.seq)
-                self._live = True
-        if records:
-            self.seq = records[-1].seq
-            self.ended = isinstance(records[-1].event, TERMINAL_OF_JOB)
-        return records
+            followed = self._followed.get(record.job)
+            if followed is not None and followed.tail is not None and followed.tail.push(record):
+                new[record.job] = followed
+                if isinstance(record.event, SegmentFinished):
+                    followed.texts.finish(record.event.branch, record.event.segment)
+        for followed in new.values():
+            followed.wake()

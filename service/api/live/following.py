@@ -1,14 +1,26 @@
-"""Waits on journals: until a job has ended, and event by event."""
+"""Waits on journals: until a job has ended, and event by event, with the live text between them."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
-from anabranch.service.api.live.feed import AWAY_SECONDS, Feed, Follower
+from anabranch.service.api.live.feed import AWAY_SECONDS, Feed
+from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.live.sse import PING, PING_SECONDS, sse
+from anabranch.service.api.live.text import LiveText
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a reader is told at one time; nothing, as a sign that the wait goes on."""
+
+    records: Sequence[Record] = ()
+    texts: Sequence[LiveText] = ()
 
 
 async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
@@ -18,29 +30,63 @@ async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
     with feed.follow(job, after) as follower:
         while not follower.ended and loop.time() < deadline:
             if not await follower.read():
-                await feed.news(deadline - loop.time())
+                await follower.news(deadline - loop.time())
 
 
-async def batches(feed: Feed, follower: Follower, quiet_seconds: float) -> AsyncIterator[Sequence[Record]]:
-    """What the follower reads, as it comes, until the job's last event; an empty batch after so many quiet seconds,
-    and whenever the store is away."""
+async def follow_news(follower: Follower, quiet_seconds: float) -> AsyncIterator[News]:
+    """What the follower reads, as it comes, until the job's last event; nothing after so many quiet seconds, and
+    whenever the store is away."""
     while not follower.ended:
         try:
             records = await follower.read()
         except StoreAway:
             await asyncio.sleep(AWAY_SECONDS)
-            yield ()
+            yield News()
             continue
-        if records or not await feed.news(quiet_seconds):
-            yield records
+        texts = follower.texts()
+        if records or texts:
+            yield News(records, texts)
+        elif not await follower.news(quiet_seconds):
+            yield News()
 
 
-async def stream_events(feed: Feed, follower: Follower) -> AsyncIterator[bytes]:
-    """One job's events as Server-Sent Events, live, until its last one. `id` is the journal's seq."""
+async def batches(_feed: Feed, follower: Follower, quiet_seconds: float) -> AsyncIterator[Sequence[Record]]:
+    """The records of `follow_news`."""
+    async for news in follow_news(follower, quiet_seconds):
+        yield news.records
+
+
+async def stream_events(follower: Follower) -> AsyncIterator[bytes]:
+    """One job's events as Server-Sent Events, live, until its last one. `id` is the journal's seq; live text, where it
+    is wanted, has none."""
     with follower:
-        async for records in batches(feed, follower, PING_SECONDS):
-            yield b"".join(_event(record) for record in records) or PING
+        await follower.learn()
+        async for news in follow_news(follower, PING_SECONDS):
+            told = [event for record in news.records for event in events_of(follower, record)]
+            told += [text_event(text) for text in news.texts]
+            yield b"".join(told) or PING
 
 
-def _event(record: Record) -> bytes:
-    return sse(record_json(record), event=type(record.event).__name__, place=str(record.seq))
+def events_of(follower: Follower, record: Record) -> Sequence[bytes]:
+    """A record that was just read, behind the text that was still to be told of the segment that it ends."""
+    rest = [text_event(text) for text in follower.rest_of(record)]
+    return [*rest, sse(record_json(record), event=type(record.event).__name__, place=str(record.seq))]
+
+
+def text_event(text: LiveText, **more: str) -> bytes:
+    """Live text as an event."""
+    return sse(json.dumps({**more, **text_json(text)}, ensure_ascii=False), event="text")
+
+
+def text_json(text: LiveText) -> dict[str, object]:
+    """`text` begins at character `at` of the segment's text, `reasoning` at `reasoning_at` of its thought; whatever was
+    told behind these places is replaced."""
+    return {
+        "branch": text.branch,
+        "segment": text.segment,
+        "final": text.final,
+        "at": text.at,
+        "text": text.text,
+        "reasoning_at": text.thought_at,
+        "reasoning": text.thought,
+    }

@@ -9,8 +9,9 @@ def tell(event: e.Event) -> str:
         case e.BranchForked():
             label = f": {event.label}" if event.label else ""
             return f"[{event.child}] {event.role}{label}\n"
-        case e.SegmentFinished(decoded=decoded) if decoded.text:
-            return f"[{event.branch}] {decoded.text}\n"
+        case e.SegmentFinished(decoded=decoded) if decoded.text or decoded.thought:
+            parts = (part for part in (decoded.thought, decoded.text) if part)
+            return "".join(f"[{event.branch}] {part}\n" for part in parts)
         case e.BranchesJoined():
             return f"[{event.branch}] joined {', '.join(event.joined)}\n"
         case e.BranchFailed() | e.BranchCancelled():

@@ -1,6 +1,6 @@
 """Serves a job's journal as clients follow it: Server-Sent Events, or pages."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response, StreamingResponse
@@ -10,9 +10,12 @@ from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.live.following import stream_events
 from anabranch.service.api.problems import bad_request, problems
+from anabranch.service.link.frames import Texts
 from anabranch.service.wire import page_json
 
 MAX_SEQ = 2**31 - 1
+WantedText = Literal["answer", "all"]
+TEXTS: dict[WantedText, Texts] = {"answer": Texts.ANSWER, "all": Texts.ALL}
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", description="The `seq` that was seen last: resume behind it.")
 ]
@@ -63,8 +66,18 @@ async def events(
     last_event_id: LastEventId = None,
     after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="Events behind this one.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of one page.")] = 500,
+    text: Annotated[
+        WantedText | None,
+        Query(description="Live text, too: of the final thought (answer), or of every branch (all)."),
+    ] = None,
 ) -> Response:
-    """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat."""
+    """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat.
+
+    With `text`, events `text` tell what is being decoded: `{branch, segment, final, at, text, reasoning_at,
+    reasoning}`. `text` stands at character `at` of the segment's text, and replaces whatever was told behind it; so
+    does `reasoning`, of its thought. All of a segment's text events, applied, are its text, before the event of its
+    end. They have no id: who comes later, or resumes, gets what there is of open segments first.
+    """
     row = await deps.store.jobs.get(job)
     seen = _seen(last_event_id, row.head_seq) if last_event_id is not None else after
     if "application/json" in accept and "text/event-stream" not in accept:
@@ -73,10 +86,8 @@ async def events(
         return Response(page_json(records, records[-1].seq if more else None), media_type="application/json")
     if row.finished_at is not None and seen >= row.head_seq:
         return Response(status_code=204)
-    follower = deps.feed.follow(job, seen)
-    return StreamingResponse(
-        stream_events(deps.feed, follower), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
-    )
+    follower = deps.feed.follow(job, seen, TEXTS[text] if text else Texts.NONE)
+    return StreamingResponse(stream_events(follower), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 
 def _seen(header: str, head: int) -> int:

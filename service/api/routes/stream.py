@@ -15,11 +15,14 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
-from anabranch.service.api.live.feed import AWAY_SECONDS, Follower
+from anabranch.service.api.live.feed import AWAY_SECONDS
+from anabranch.service.api.live.follower import Follower
+from anabranch.service.api.live.following import text_event
 from anabranch.service.api.live.listing import LIST_SECONDS, Listing
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.problems import bad_request, problems
-from anabranch.service.api.routes.events import LastEventId
+from anabranch.service.api.routes.events import TEXTS, LastEventId, WantedText
+from anabranch.service.link.frames import Texts
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
@@ -41,10 +44,15 @@ async def stream(
         ),
     ] = "",
     listed: Annotated[bool, Query(alias="list", description="Also tell when any job changes.")] = False,
+    text: Annotated[
+        WantedText | None,
+        Query(description="Live text of the jobs, too, as `GET /v1/jobs/{job}/events` has it."),
+    ] = None,
     last_event_id: LastEventId = None,
 ) -> StreamingResponse:
-    """Events `record` (one of the jobs' events), `job` (a summary that changed), `load`, and `resync` (records were
-    skipped because this reader was too slow: read `GET /v1/jobs/{job}/events?after=` again)."""
+    """Events `record` (one of the jobs' events), `text` (live text, with its `job`), `job` (a summary that changed),
+    `load`, and `resync` (records were skipped because this reader was too slow: read
+    `GET /v1/jobs/{job}/events?after=` again)."""
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():
@@ -52,15 +60,20 @@ async def stream(
         after = seen.get(job, seq)
         places[job] = head if after is None else min(after, head)
     listing = request.app.state.listing_of(caller.scope) if listed else None
-    page = PageStream(deps, listing, request.app.state.load_of(caller.scope))
+    load = request.app.state.load_of(caller.scope)
+    page = PageStream(deps, listing, load, TEXTS[text] if text else Texts.NONE)
     return StreamingResponse(page.events(places), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 
 class PageStream:
     """What one open page is sent."""
 
-    def __init__(self, deps: Dependencies, listing: Listing | None, load: Load) -> None:
+    def __init__(
+        self, deps: Dependencies, listing: Listing | None, load: Load, texts: Texts = Texts.NONE
+    ) -> None:
         self._feed = deps.feed
+        self._texts = texts
+        self._woken = asyncio.Event()
         self._listing = listing
         self._load = load
         self._version: int | None = None
@@ -69,7 +82,12 @@ class PageStream:
     async def events(self, places: Places) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         with ExitStack() as leaving:
-            followers = [leaving.enter_context(self._feed.follow(job, seq)) for job, seq in places.items()]
+            followers = [
+                leaving.enter_context(self._feed.follow(job, seq, self._texts, self._woken))
+                for job, seq in places.items()
+            ]
+            for follower in followers:
+                await follower.learn()
             ping_at = 0.0
             while True:
                 try:
@@ -83,7 +101,15 @@ class PageStream:
                     yield news or sse.PING
                     ping_at = loop.time() + sse.PING_SECONDS
                 else:
-                    await self._feed.news(LIST_SECONDS)
+                    await self._wait()
+
+    async def _wait(self) -> None:
+        """Until a job that is followed has news, or the list is to be looked at again."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), LIST_SECONDS)
+        except TimeoutError:
+            self._feed.raise_fault()
+        self._woken.clear()
 
     async def _records(self, followers: Sequence[Follower]) -> list[bytes]:
         told = []
@@ -95,7 +121,9 @@ class PageStream:
                 places = ",".join(
                     f"{one.job}:{record.seq if one is follower else one.seq}" for one in followers
                 )
+                told += [text_event(text, job=record.job) for text in follower.rest_of(record)]
                 told.append(sse.sse(record_json(record), event="record", place=places))
+            told += [text_event(text, job=follower.job) for text in follower.texts()]
         return told
 
     async def _summaries(self) -> list[bytes]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from anabranch.dag.ids import JobId
+from anabranch.service.store.jobs import organizers
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.clock import later, now
@@ -89,8 +90,11 @@ class Queue(Repository):
             for row in sorted(rows, key=lambda row: row.turn)
         ]
 
-    async def heartbeat(self, owner: str, lease_seconds: float) -> dict[JobId, LeaseState]:
-        """Renews all leases of this owner and tells which jobs are still in its hands. Raises StoreAway."""
+    async def heartbeat(
+        self, owner: str, lease_seconds: float, address: str | None = None
+    ) -> dict[JobId, LeaseState]:
+        """Renews all leases of this owner, and with them where it is reached by the link; tells which jobs are still in
+        its hands. Raises StoreAway."""
         # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
         mine = (
             select(jobs.c.id)
@@ -105,7 +109,13 @@ class Queue(Repository):
             .values(lease_expires=later(lease_seconds))
             .returning(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested)
         )
-        rows = await self._database.write(lambda connection: connection.execute(renewed).all())
+
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            if address is not None:
+                organizers.renew(connection, owner, address, lease_seconds)
+            return connection.execute(renewed).all()
+
+        rows = await self._database.write(work)
         return {
             row.id: LeaseState(epoch=row.epoch, woken=row.wake, cancel_requested=row.cancel_requested)
             for row in rows
@@ -148,7 +158,7 @@ class Queue(Repository):
     async def hand_over(self, owner: str, suspects_after: float) -> int:
         """Gives back all that a lost owner had, to be claimed at once and without an attempt counted; jobs that this
         claim of theirs made suspect only after so many seconds, so that the others get somewhere first. Returns how
-        many. Raises StoreAway."""
+        many. The owner is reached no longer. Raises StoreAway."""
         suspected = exists().where(suspicions.c.job_id == jobs.c.id, suspicions.c.epoch == jobs.c.epoch)
         released = (
             update(jobs)
@@ -159,7 +169,12 @@ class Queue(Repository):
                 not_before=case((suspected, later(suspects_after)), else_=later(0.0)),
             )
         )
-        return await self._database.write(lambda connection: connection.execute(released).rowcount)
+
+        def work(connection: Connection) -> int:
+            connection.execute(organizers.removal(owner))
+            return connection.execute(released).rowcount
+
+        return await self._database.write(work)
 
 
 def _by_turn(free: ColumnElement[bool]) -> Select[Any]:

@@ -254,6 +254,31 @@ checkpoints = Table(
     Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
 )
 
+told_texts = Table(
+    "told_texts",
+    metadata,
+    _job_key(),
+    Column("branch", PlainText, primary_key=True),
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("thought_at", Integer, nullable=False),
+    Column("thought", PlainText, nullable=False),
+    Column("text_at", Integer, nullable=False),
+    Column("text", PlainText, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("reasoning_tokens", Integer, nullable=False),
+)
+"""The text of open segments of final thoughts, piece by piece, before anybody is told it."""
+
+organizers = Table(
+    "organizers",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("address", PlainText, nullable=False),
+    Column("expires", UtcTime, nullable=False),
+)
+"""Who can be reached by the link, and where."""
+
 spans = Table(
     "spans",
     metadata,

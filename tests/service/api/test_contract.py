@@ -78,7 +78,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("state")
     databases = Databases(folder)
     chosen = Settings(state=folder, database=databases.new(request.param), max_request_bytes=100_000)
-    with answering(chosen.database), serve_api(chosen, Idle) as address:
+    with answering(chosen.database), serve_api(chosen) as address:
         yield address
     databases.close()
 

@@ -36,7 +36,7 @@ async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stop
 ) -> None:
     beat = house.store.queue.heartbeat
 
-    async def only_the_second(name: str, lease: float) -> Any:
+    async def only_the_second(name: str, lease: float, address: str | None = None) -> Any:
         if name == "sleeper":
             raise away()
         return await beat(name, lease)
@@ -178,7 +178,7 @@ async def test_two_organizers_never_run_a_job_to_effect_at_once(
     beat, append = house.store.queue.heartbeat, house.store.journal.append
     tried: dict[JobId, BaseException | None] = {}
 
-    async def only_the_second(name: str, lease: float) -> Any:
+    async def only_the_second(name: str, lease: float, address: str | None = None) -> Any:
         if name == "paused":
             raise away()
         return await beat(name, lease)

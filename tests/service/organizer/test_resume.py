@@ -12,7 +12,13 @@ from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import say
-from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, evidence_against, resume
+from anabranch.service.organizer.resume import (
+    CannotGoOn,
+    end_lost_segment,
+    evidence_against,
+    find_saved,
+    resume,
+)
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.rows import Checkpoint
 
@@ -92,7 +98,9 @@ def saved(segment: int = 2, attempt: int = 1) -> dict[BranchId, Checkpoint]:
 
 
 def test_free_text_goes_on_from_its_checkpoint_and_its_tokens_are_paid_once() -> None:
-    decoded = end_lost_segment(STARTED, saved(), Limits(completion_price=0.5)).decoded
+    decoded = end_lost_segment(
+        STARTED, find_saved(STARTED, saved(), ()), Limits(completion_price=0.5)
+    ).decoded
     assert (decoded.finish, decoded.text, decoded.usage.completion_tokens) == (
         Finish.INTERRUPTED,
         "so far",
@@ -110,24 +118,24 @@ def test_a_thought_goes_on_from_its_checkpoint_whatever_form_its_text_will_have(
     started: e.SegmentStarted,
 ) -> None:
     checkpoint = replace(saved()[TRUNK], text="", thought="so far", tokens=2, reasoning_tokens=2)
-    decoded = end_lost_segment(started, {TRUNK: checkpoint}, Limits()).decoded
+    decoded = end_lost_segment(started, find_saved(started, {TRUNK: checkpoint}, ()), Limits()).decoded
     assert (decoded.finish, decoded.thought, decoded.text) == (Finish.INTERRUPTED, "so far", "")
     assert decoded.usage == Usage(completion_tokens=2, reasoning_tokens=2)
 
 
 def test_a_text_behind_its_thought_goes_on_with_both() -> None:
     checkpoint = replace(saved()[TRUNK], thought="before", reasoning_tokens=1)
-    decoded = end_lost_segment(STARTED, {TRUNK: checkpoint}, Limits()).decoded
+    decoded = end_lost_segment(STARTED, find_saved(STARTED, {TRUNK: checkpoint}, ()), Limits()).decoded
     assert (decoded.finish, decoded.thought, decoded.text) == (Finish.INTERRUPTED, "before", "so far")
 
 
 @pytest.mark.parametrize("other", [saved(segment=1), saved(attempt=2), {}])
 def test_a_checkpoint_of_another_segment_is_not_this_ones(other: dict[BranchId, Checkpoint]) -> None:
-    decoded = end_lost_segment(STARTED, other, Limits()).decoded
+    decoded = end_lost_segment(STARTED, find_saved(STARTED, other, ()), Limits()).decoded
     assert (decoded.finish, decoded.usage.completion_tokens) == (Finish.ERROR, 0)
 
 
 def test_text_under_a_grammar_is_decoded_again_and_what_was_lost_is_counted() -> None:
     started = e.SegmentStarted(segment=2, attempt=1, grammar="async-think")
-    decoded = end_lost_segment(started, saved(), Limits()).decoded
+    decoded = end_lost_segment(started, find_saved(started, saved(), ()), Limits()).decoded
     assert (decoded.finish, decoded.text, decoded.usage.completion_tokens) == (Finish.ERROR, "", 2)

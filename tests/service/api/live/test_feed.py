@@ -13,7 +13,8 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
 from anabranch.service.api.live import feed as feed_module
-from anabranch.service.api.live.feed import Feed, Follower
+from anabranch.service.api.live.feed import Feed
+from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.routes.stream import PageStream
 from anabranch.service.store.errors import StoreAway
@@ -76,7 +77,7 @@ async def read_until(feed: Feed, follower: Follower, seq: int) -> list[int]:
             records = await follower.read()
             got += [record.seq for record in records]
             if not records:
-                await feed.news(1)
+                await follower.news(1)
     return got
 
 
@@ -174,7 +175,7 @@ async def test_what_stops_the_poller_is_told_to_its_readers(
         await read_until(feed, follower, 1)
         await follower.read()
         with pytest.raises(RuntimeError, match="a fault"):
-            await feed.news(0.2)
+            await follower.news(0.2)
 
 
 async def test_a_page_that_reads_too_slowly_is_told_to_read_again(

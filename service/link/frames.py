@@ -1,0 +1,121 @@
+"""Defines what crosses the link, as JSON in WebSocket frames.
+
+**The link.** Each organizer opens a port of its own, on which it takes WebSockets; its address stands in the store as
+long as it lives (`store/jobs/organizers.py`). Each REST process reads the addresses and keeps one connection to each.
+
+* *The store is the truth, the link is speed.* Whatever is lost with a connection is found in the store, or told again:
+  a REST process follows anew when it connects, and polls as long as an organizer that lives is not linked.
+* *Nothing waits, nothing grows.* Neither side has a queue. What is still to be told is kept as places (a journal's seq,
+  how far a text was told), and read when the connection can take more: a slow reader gets fewer and larger frames, of
+  what there is then. A peer that takes none for seconds is hung up on, and connects again when it can.
+* *Text that may be the answer is stored before it is told* (`organizer/final_texts.py`): whoever decodes on begins
+  behind it. Other text is told as it arrives, and the record of its segment's end has the last word.
+* *Who may connect.* Whoever knows the secret; without one, who is on this machine. No browser: a page that is open
+  somewhere could reach a port on loopback, so a request that tells its origin is refused.
+
+It is a WebSocket of the library `websockets`, and no app behind an ASGI server: it needs no routes and takes no
+signals, which belong to Ray's process, and its server checks origins and pings by itself.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.workers.pool.protocol import PoolLoad
+
+PATH = "/link"
+PING_SECONDS = 2.0
+SILENCE_SECONDS = 5.0
+"""After which a peer that answers no ping, or takes no frame, is hung up on."""
+TEXT_SECONDS = 0.05
+"""Between two frames of text on one connection."""
+
+
+class Texts(IntEnum):
+    """Which text of a job a follower reads."""
+
+    NONE = 0
+    ANSWER = 1
+    """Of the final thought."""
+    ALL = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Down:
+    """What a REST process tells an organizer."""
+
+    nudge: frozenset[JobId] = frozenset()
+    """Something was written for these jobs."""
+    follow: Mapping[JobId, Texts] = field(default_factory=dict)
+    unfollow: frozenset[JobId] = frozenset()
+
+    def write(self) -> str:
+        return json.dumps(
+            {"nudge": list(self.nudge), "follow": dict(self.follow), "unfollow": list(self.unfollow)}
+        )
+
+    @classmethod
+    def read(cls, frame: str | bytes) -> "Down":
+        """Raises ValueError, KeyError or TypeError for what is no frame."""
+        told = json.loads(frame)
+        follow = {JobId(job): Texts(texts) for job, texts in told["follow"].items()}
+        return cls(nudge=frozenset(told["nudge"]), follow=follow, unfollow=frozenset(told["unfollow"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextNews:
+    """New text of an open segment, at its place; whatever was told behind that place is replaced."""
+
+    job: JobId
+    branch: BranchId
+    segment: int
+    since: int
+    """The seq of the segment's start in the journal."""
+    final: bool
+    thought_at: int
+    thought: str
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """What an organizer tells a REST process."""
+
+    seqs: Mapping[JobId, int] = field(default_factory=dict)
+    """How far journals of followed jobs are committed."""
+    texts: tuple[TextNews, ...] = ()
+    ended: Mapping[JobId, Mapping[BranchId, int]] = field(default_factory=dict)
+    """Segments of which no text will come any more, the last one of each branch."""
+    load: PoolLoad | None = None
+
+    def write(self) -> str:
+        told: dict[str, Any] = {}
+        if self.seqs:
+            told["seqs"] = dict(self.seqs)
+        if self.texts:
+            told["texts"] = [[getattr(text, name) for name in _TEXT] for text in self.texts]
+        if self.ended:
+            told["ended"] = {job: dict(branches) for job, branches in self.ended.items()}
+        if self.load is not None:
+            told["load"] = [self.load.replicas, self.load.decoding, self.load.capacity]
+        return json.dumps(told, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, frame: str | bytes) -> "Up":
+        """Raises ValueError, KeyError or TypeError for what is no frame."""
+        told = json.loads(frame)
+        texts = tuple(TextNews(**dict(zip(_TEXT, text, strict=True))) for text in told.get("texts", ()))
+        load = told.get("load")
+        return cls(
+            seqs=told.get("seqs", {}),
+            texts=texts,
+            ended=told.get("ended", {}),
+            load=PoolLoad(replicas=load[0], decoding=load[1], capacity=load[2]) if load else None,
+        )
+
+
+_TEXT = tuple(TextNews.__dataclass_fields__)
