@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from schemathesis.checks import positive_data_acceptance
 from tests.databases import BOTH, Databases
 from tests.service.api.conftest import Organizer
 
-from anabranch.dag.ids import JobId
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.api.app import create_app
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.server import serve_api
+from anabranch.service.link.server import LinkServer
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
 from anabranch.workers.pool.protocol import PoolLoad
@@ -33,7 +34,9 @@ EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=list(H
 
 
 class Idle:
-    def nudge(self, job: JobId) -> None:
+    """Both ends of a link on which nothing happens; its pool has one replica."""
+
+    def nudge(self, job: JobId | None = None) -> None:
         pass
 
     def load(self) -> PoolLoad:
@@ -41,6 +44,15 @@ class Idle:
 
     async def hear_load(self) -> PoolLoad | None:
         return self.load()
+
+    def followed(self, job: JobId) -> None:
+        pass
+
+    def open_branches(self, job: JobId) -> Sequence[BranchId]:
+        return ()
+
+    def open_text(self, job: JobId, branch: BranchId) -> None:
+        return None
 
 
 def described(folder: Path) -> Any:
@@ -59,10 +71,14 @@ def answering(database: str) -> Iterator[None]:
     async def answer_all() -> None:
         async with Store(database) as store:
             organizer = Organizer(store)
+            link = LinkServer(Idle())
+            port = await link.open("127.0.0.1", 0)
+            await store.queue.heartbeat("organizer-1", 600, f"ws://127.0.0.1:{port}/link")
             while not stopped.is_set():
                 for row in (await store.jobs.list_page(status="queued")).items:
                     await organizer.answer(row.id)
                 await asyncio.sleep(0.05)
+            await link.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(answer_all()), name="organizer")
     thread.start()
