@@ -32,11 +32,13 @@ ASYNC_THINK = (
     *("<ANSWER>", "</ANSWER>", "<RETURN>", "</RETURN>"),
 )
 APR = ("<Calling Sub Searches>", "<End Calling Sub Searches>", "<Sub Searches>", "<End Sub Searches>")
-TAGS = (*PARA_THINKER, *BLOCKS, *ASYNC_THINK, *APR)
+THINKING = ("<think>", "</think>")
+TAGS = (*PARA_THINKER, *BLOCKS, *ASYNC_THINK, *APR, *THINKING)
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking %}<think>{% endif %}{% endif %}"
 )
 
 SUB_SEARCH = "\n<Start Sub Search 0 at level 1> Moving to Node #0,0\n"
@@ -51,6 +53,7 @@ SCRIPTS = (
     ("search", "<Calling Sub Searches>", SUB_SEARCH, "<End Calling Sub Searches>", " beyond"),
     ("count", " 1", " 2", " 3", " 4", "<summary>", " 5", " 6", " 7", " 8", TURN_ENDS),
     ("again", " and", " on", " and"),
+    ("<think>", " well", " then", "</think>", " done", TURN_ENDS),
 )
 """What follows on what. Whatever is in none is followed by the end of the text."""
 WORDS = tuple(

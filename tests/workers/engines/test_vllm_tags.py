@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.workers import tagged_model as tagged
 from tests.workers.conftest import Listener, RequestFor, tag_in, usage_of
 
-from anabranch.dag.decoding import Finish
+from anabranch.dag.decoding import Finish, Structure, Thinking
 from anabranch.dag.text import Context, Role
 from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.engines.vllm.engine import VllmEngine
+from anabranch.workers.engines.vllm.reasoning import reasoning_of
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.errors import ModelUnavailable
 from anabranch.workers.messages import DecodeRequest
@@ -159,7 +162,7 @@ async def test_a_raw_prompt_gets_what_the_tokenizer_adds_and_no_template(
     prompt = "Moving to Node #0\nCurrent State: count"
     request = asked(request_for, raw(prompt))
     tokenizer = tagged_engine._llm.get_tokenizer()
-    tokens = (await tagged_engine._prompt(request))["prompt_token_ids"]
+    tokens = (await tagged_engine._prompt(request))[0]["prompt_token_ids"]
 
     assert tokens == [tokenizer.bos_token_id, *tokenizer(prompt, add_special_tokens=False).input_ids]
     text, last = await written(tagged_engine, request)
@@ -171,7 +174,7 @@ async def test_a_conversation_gets_the_template_and_nothing_before_it(
     tagged_engine: VllmEngine, request_for: RequestFor
 ) -> None:
     tokenizer = tagged_engine._llm.get_tokenizer()
-    tokens = (await tagged_engine._prompt(asked(request_for, begun("count"))))["prompt_token_ids"]
+    tokens = (await tagged_engine._prompt(asked(request_for, begun("count"))))[0]["prompt_token_ids"]
     said = f"{tagged.TURN}user\nWhat is due?{tagged.TURN_ENDS}\n{tagged.TURN}assistant\ncount"
     assert tokens == tokenizer(said, add_special_tokens=False).input_ids
 
@@ -183,7 +186,7 @@ async def test_a_published_prompt_may_speak_of_tags_but_no_user_ends_a_turn(
     said = f"Enclose it in <summary> </summary> tags.{tagged.TURN_ENDS}{tagged.EOS}"
     tokenizer = tagged_engine._llm.get_tokenizer()
     request = asked(request_for, Context((("user", said),)))
-    tokens = tokenizer.convert_ids_to_tokens((await tagged_engine._prompt(request))["prompt_token_ids"])
+    tokens = tokenizer.convert_ids_to_tokens((await tagged_engine._prompt(request))[0]["prompt_token_ids"])
 
     assert tokens.count("<summary>") == tokens.count("</summary>") == 1
     assert tokens.count(tagged.TURN_ENDS) == 1  # the template's own
@@ -211,3 +214,88 @@ async def test_an_argument_that_vllm_has_not_is_refused_before_it_starts(tagged_
         ModelUnavailable, match=r"no engine argument .max_num_seq., which .* did you mean max_num_seqs"
     ):
         VllmEngine(VllmSettings(model=tagged_engine.model.location, extra={"max_num_seq": 16}))
+
+
+# -- a template whose prompts end in `<think>` where thinking is on, and a model that then thinks " well then"
+
+
+def thinking(request_for: RequestFor, thought: str = "", text: str = "", **decoding: object) -> DecodeRequest:
+    request = request_for(temperature=0.0, **{"thinking": Thinking.ON, **decoding})
+    return replace(request, context=Context(CHAT, text, thought))
+
+
+async def told(engine: VllmEngine, request: DecodeRequest) -> tuple[str, str, Chunk]:
+    """Thought, text and the last chunk."""
+    chunks = [chunk async for chunk in engine.decode(request)]
+    return "".join(chunk.thought for chunk in chunks), "".join(chunk.text for chunk in chunks), chunks[-1]
+
+
+async def test_a_thought_that_the_prompt_began_is_told_apart_and_counted(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    thought, text, last = await told(tagged_engine, thinking(request_for))
+    assert (thought, text, last.finish) == (" well then", "done", Finish.EOS)
+    usage = usage_of(last)
+    assert (usage.completion_tokens, usage.reasoning_tokens) == (
+        5,
+        3,
+    )  # two words and a mark; a word and an end
+
+
+@pytest.mark.parametrize(
+    ("thought", "text", "expected"),
+    [(" well", "", (" then", "done")), (" well then", " done", ("", ""))],
+)
+async def test_a_decode_goes_on_in_its_thought_and_behind_it(
+    tagged_engine: VllmEngine,
+    request_for: RequestFor,
+    thought: str,
+    text: str,
+    expected: tuple[str, str],
+) -> None:
+    *rest, _ = await told(tagged_engine, thinking(request_for, thought, text))
+    assert tuple(rest) == expected
+
+
+async def test_a_form_holds_behind_the_thought(tagged_engine: VllmEngine, request_for: RequestFor) -> None:
+    form = Structure(choice=("3", "5"))
+    thought, text, _ = await told(tagged_engine, thinking(request_for, structure=form))
+    assert thought == " well then"
+    assert text in ("3", "5")
+    thought, text, _ = await told(tagged_engine, thinking(request_for, structure=form, thinking=Thinking.OFF))
+    assert thought == ""
+    assert text in ("3", "5")
+
+
+async def test_a_budget_ends_the_thought(tagged_engine: VllmEngine, request_for: RequestFor) -> None:
+    thought, text, _ = await told(tagged_engine, thinking(request_for, thinking_tokens=1))
+    assert (thought, text) == (" well", "done")
+
+
+async def test_a_stop_string_is_looked_for_in_the_text_only(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    thought, text, last = await told(tagged_engine, thinking(request_for, stop=("then", "on")))
+    assert (thought, text, last.finish) == (" well then", "don", Finish.STOP)
+
+
+async def test_a_trained_protocol_goes_on_inside_and_reads_all(
+    tagged_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    thought, text, _ = await told(tagged_engine, thinking(request_for, raw_thoughts=True))
+    assert (thought, text) == ("", " well then</think> done")
+
+
+async def test_a_parser_of_vllms_is_taken_by_its_name(tmp_path: Path) -> None:
+    tagged.write_tagged_model(tmp_path)
+    named = reasoning_of("deepseek_r1", str(tmp_path), {})
+    assert (named.marks, named.parser) == (Marks("<think>", "</think>"), "deepseek_r1")
+    assert reasoning_of("none", str(tmp_path), {}).marks is None
+    with pytest.raises(
+        ModelUnavailable, match="has no reasoning parser 'telepathy'; choose auto, none or one of"
+    ):
+        reasoning_of("telepathy", str(tmp_path), {})
+    with pytest.raises(ModelUnavailable, match="does not fit this model"):
+        reasoning_of("olmo3", str(tmp_path), {})
+    with pytest.raises(ModelUnavailable, match="tells no marks"):
+        reasoning_of("openai_gptoss", str(tmp_path), {})

@@ -4,13 +4,16 @@ import itertools
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Fault, Finish, Served, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
+from anabranch.workers.engines.thoughts import Begin, switches_of
 from anabranch.workers.engines.vllm.calling import Caller
+from anabranch.workers.engines.vllm.reasoning import reasoning_of
 from anabranch.workers.engines.vllm.settings import VllmSettings
 from anabranch.workers.engines.vllm.start import said, start
 from anabranch.workers.errors import DecodeError, EngineDead, ModelUnavailable
@@ -28,7 +31,9 @@ class VllmEngine:
     def __init__(self, settings: VllmSettings) -> None:
         self.model = resolve.resolve(settings.model)
         self._names = {None, settings.model, self.model.name, self.model.location}
-        self._llm = start(settings, self.model.location)
+        self._reasoning = reasoning_of(settings.reasoning_parser, self.model.location, settings.extra)
+        self._switches = settings.chat_template_kwargs
+        self._llm = start(settings, self.model.location, self._reasoning.arguments())
         self._max_model_len: int = self._llm.model_config.max_model_len
         self._sampling_defaults: dict[str, Any] = self._llm.model_config.get_diff_sampling_param()
         self._sampling_defaults.pop(
@@ -52,18 +57,23 @@ class VllmEngine:
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.decode`. The last chunk's `logprob` is the model's own, before temperature and truncation."""
         with _vllm_errors_as_faults():
-            prompt = await self._prompt(request)
-            reading = self._caller.reading(request.decoding)
-            params = self._sampling_params(request, self._room_after(prompt))
-            key = request.key
-            name = f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}"
-            outputs = self._llm.generate(prompt, params, name, priority=request.priority)
+            prompt, begin = await self._prompt(request)
+            thoughts = self._reasoning.reading(begin, request.decoding)
+            calls = self._caller.reading(request.decoding)
+            params = self._sampling_params(
+                request,
+                self._room_after(prompt),
+                stop=[] if thoughts.watches else list(request.decoding.stop),
+                thinking_token_budget=self._reasoning.budget(begin, request.decoding),
+            )
             tokens = 0
-            async with aclosing(outputs):  # closing it early is what aborts in vLLM
+            async with aclosing(self._generate(request, prompt, params, begin)) as outputs:
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
-                    chunk = _chunk(output, tokens)
-                    yield chunk if reading is None else await reading.read(chunk)
+                    chunk = thoughts.read(_chunk(output, tokens))
+                    yield chunk if calls is None else await calls.read(chunk)
+                    if chunk.finish is not None:
+                        return
 
     async def count_tokens(self, text: str) -> int:
         return len((await self._tokenized(text, add_special_tokens=False))["prompt_token_ids"])
@@ -76,22 +86,33 @@ class VllmEngine:
         """Ends the vLLM process. Decodes must have been closed before."""
         self._llm.shutdown()
 
-    async def _prompt(self, request: DecodeRequest) -> Any:
+    def _generate(self, request: DecodeRequest, prompt: Any, params: Any, begin: Begin) -> Any:
+        """vLLM's stream of this decode; closing it early is what aborts there."""
+        key = request.key
+        return self._llm.generate(
+            prompt,
+            params,
+            f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}",
+            priority=request.priority,
+            reasoning_ended=self._reasoning.ended(begin) if params.structured_outputs else None,
+        )
+
+    async def _prompt(self, request: DecodeRequest) -> tuple[Any, Begin]:
         if request.model not in self._names:
             raise _refused(f"this pool serves {self.model.name}, not {request.model}")
         context = request.context
-        prompt = await self._tokenized(
-            self._written(context, request.decoding), add_special_tokens=not context.messages
-        )
+        written, begin = self._written(context, request.decoding)
+        prompt = await self._tokenized(written, add_special_tokens=not context.messages)
         if not prompt["prompt_token_ids"]:
             raise _refused("the prompt is empty")
-        return prompt
+        return prompt, begin
 
-    def _written(self, context: Context, decoding: Decoding) -> str:
-        """The whole prompt as text. The continuation follows the generation prompt to the letter, so that a branch
-        that goes on finds the tokens it wrote itself in the prefix cache; templates may trim or rewrite a message."""
+    def _written(self, context: Context, decoding: Decoding) -> tuple[str, Begin]:
+        """The whole prompt as text, and where the first token comes. The continuation follows the generation prompt to
+        the letter, so that a branch that goes on finds the tokens it wrote itself in the prefix cache; templates may
+        trim or rewrite a message."""
         if not context.messages:
-            return context.continuation
+            return context.continuation, Begin.OUTSIDE
         messages = self._caller.messages(context, decoding)
         for message in messages:
             if message["role"] in ("user", "tool"):
@@ -101,8 +122,11 @@ class VllmEngine:
             tools=self._caller.template_tools(decoding),
             tokenize=False,
             add_generation_prompt=True,
+            **(dict(self._switches) | switches_of(decoding)),
         )
-        return written + context.continuation
+        held = replace(decoding, structure=self._caller.structure(decoding))
+        begun, begin = self._reasoning.begun(context, held, written)
+        return written + begun, begin
 
     def _defused(self, text: str) -> str:
         """What users and workers wrote, without the model's control tokens: an `<|im_end|>` in it would end the turn.
@@ -126,7 +150,7 @@ class VllmEngine:
             raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
         return self._max_model_len - length
 
-    def _sampling_params(self, request: DecodeRequest, room: int) -> Any:
+    def _sampling_params(self, request: DecodeRequest, room: int, **more: Any) -> Any:
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         decoding = request.decoding
@@ -138,7 +162,7 @@ class VllmEngine:
             **chosen,
             seed=request.seed & 0x7FFF_FFFF_FFFF_FFFF,  # vLLM takes -1 for "no seed"
             max_tokens=min(max_tokens, room),
-            stop=list(decoding.stop),
+            **more,
             include_stop_str_in_output=False,  # with it the token that ends a turn would be text, too
             structured_outputs=_structured(self._caller.structure(decoding)),
             # Trained models register their tags as special tokens; and what is left out of the text is missing from the

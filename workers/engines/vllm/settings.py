@@ -19,6 +19,7 @@ NAMED_HERE = {
     "gpu_memory_utilization": "gpu_memory_utilization",
     "kv_cache_memory_bytes": "kv_cache_gib",
     "dtype": "dtype",
+    "reasoning_parser": "reasoning_parser",
 }
 """vLLM's names of what has a field of its own here."""
 
@@ -41,6 +42,12 @@ class VllmSettings:
     """Part of each GPU's memory that vLLM may use. None: 0.9, or that part of it which the replica has of its GPU."""
     dtype: str | None = None
     """auto, bfloat16, float16 or float32. None: what pays on this machine."""
+    reasoning_parser: str = "auto"
+    """By which marks a thought is known: vLLM's name of a reasoning parser, such as deepseek_r1; `auto`, by the model's
+    tokenizer and chat template; `none`: all that it writes is text."""
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """What the chat template is told besides, as it names it: {"enable_thinking": false}. What a job says of thinking
+    goes first."""
     tool_parser: str | None = None
     """vLLM's name of what reads the calls of tools that this model writes, such as hermes. None: told by the model's
     chat template; where it tells none, calls are asked for in plain JSON."""

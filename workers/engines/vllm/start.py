@@ -17,10 +17,11 @@ FIT_THE_CACHE = -1
 """As `max_model_len`: what the model takes, or less if the KV cache cannot hold one such sequence."""
 
 
-def start(settings: VllmSettings, location: str) -> Any:
-    """An AsyncLLM of the model at `location`. Raises ModelUnavailable."""
+def start(settings: VllmSettings, location: str, thinking: Mapping[str, Any]) -> Any:
+    """An AsyncLLM of the model at `location`; `thinking` are its arguments about that. Raises ModelUnavailable."""
     # Statistics of its users are sent to vLLM's makers unless one says no; what runs here is nobody's business.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    from vllm.config.structured_outputs import StructuredOutputsConfig
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -33,8 +34,9 @@ def start(settings: VllmSettings, location: str) -> Any:
         "scheduling_policy": "priority",
         # guidance knows every form; without whitespace a plan in JSON takes a third of the tokens, and no model can
         # fill its whole length with blanks.
-        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+        "structured_outputs_config": StructuredOutputsConfig(backend="guidance", disable_any_whitespace=True),
     }
+    arguments |= thinking
     arguments |= said(gpu_memory_utilization=settings.gpu_memory_utilization)
     kv_cache_gib = settings.kv_cache_gib
     if current_platform.is_cpu():
@@ -43,6 +45,8 @@ def start(settings: VllmSettings, location: str) -> Any:
     if kv_cache_gib:
         arguments["kv_cache_memory_bytes"] = int(kv_cache_gib * GIB)
     arguments |= said(dtype=settings.dtype) | dict(settings.extra)
+    if isinstance(forms := arguments["structured_outputs_config"], Mapping):  # vLLM writes into it
+        arguments["structured_outputs_config"] = StructuredOutputsConfig(**forms)
     _refuse_unknown(settings.extra, {field.name for field in fields(AsyncEngineArgs)})
     try:
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
