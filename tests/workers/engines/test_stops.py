@@ -1,5 +1,7 @@
 """The first stop string to be completed ends the text, however it is cut."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ def test_any_cut_of_the_text_stops_at_the_same_place(text: str, stops: list[str]
     ends = [found + len(stop) for stop in stops if (found := text.find(stop)) >= 0]
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     watch, told, stopped = StopWatch(stops), "", False
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         piece, stopped = watch.feed(text[begin:end])
         told += piece
         if stopped:
