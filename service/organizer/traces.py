@@ -2,8 +2,11 @@
 named.
 """
 
+import asyncio
 import logging
+from collections.abc import Sequence
 
+from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
 from anabranch.service.store.store import Store
 from anabranch.service.telemetry.capture import NOTHING, read_capture
@@ -15,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 class Traces:
-    """Spans are for people: losing them changes no result, and the journal can draw them again."""
+    """Spans are for people: losing them changes no result, and the journal can draw them again. They are drawn in a
+    thread: with texts in them they are as long as all contexts together, and the organizer's other jobs go on."""
 
     def __init__(self, store: Store, model: str) -> None:
         """`model` is the pool's own, for decodes that name none."""
@@ -33,17 +37,23 @@ class Traces:
         )
         trace, seq = Trace(job, self._model, self._capture), 0
         while page := await self._store.journal.read_page(job, seq):
-            for record in page:
-                trace.add(record)
+            await asyncio.to_thread(_add, trace, page)
             seq = page[-1].seq
-        await self._store.spans.save(job, trace.spans(origin))
+        await self._store.spans.save(job, await asyncio.to_thread(trace.spans, origin))
         if self._exporter is None:
             return
-        if not await self._exporter.export(trace.spans(origin, content=self._capture.on_spans)):
+        spans = await asyncio.to_thread(trace.spans, origin, content=self._capture.on_spans)
+        if not await self._exporter.export(spans):
             logger.warning("the spans of job %s did not reach the collector; the store has them", job)
-        if not await self._exporter.export_events(trace.events(origin)):
+        events = await asyncio.to_thread(trace.events, origin)
+        if not await self._exporter.export_events(events):
             logger.warning("the events of job %s did not reach the collector; the journal has them", job)
 
     async def close(self) -> None:
         if self._exporter is not None:
             await self._exporter.close()
+
+
+def _add(trace: Trace, page: Sequence[Record]) -> None:
+    for record in page:
+        trace.add(record)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -11,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.service.store.scenes import answered, claimed, finished, started
 
+from anabranch.dag.ids import TRUNK
+from anabranch.service.organizer.traces import Traces
+from anabranch.service.store.store import Store
 from anabranch.service.telemetry import ids, names
-from anabranch.service.telemetry.capture import Capture
+from anabranch.service.telemetry.capture import CONTENT, Capture
 from anabranch.service.telemetry.export import Exporter, wanted
 from anabranch.service.telemetry.ids import TraceOrigin
 from anabranch.service.telemetry.spans import Trace, spans_of
@@ -139,6 +144,27 @@ async def test_a_collector_gets_events_within_their_spans_and_with_structured_me
     question = "Map(type:Str(text), content:Str(What is six times seven?))"
     assert f"gen_ai.input.messages: Slice(Map(role:Str(user), parts:Slice({question})))" in log
     assert f"ScopeLogs SchemaURL: {names.SCHEMA_URL}" in log
+
+
+async def test_an_ended_jobs_trace_goes_out_with_texts_and_is_kept_without(
+    collector: Collector, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.port}")
+    monkeypatch.setenv(CONTENT, "SPAN_AND_EVENT")
+    shutil.copy(empty_database, tmp_path / "own.db")
+    async with Store(f"sqlite:///{tmp_path}/own.db") as store:
+        claim = await claimed(store)
+        await store.journal.append(claim.job, claim.epoch, [started(TRUNK), finished(TRUNK), *answered()])
+        traces = Traces(store, "tiny")
+        await traces.keep(claim.job)
+        await traces.close()
+        kept = await store.spans.read(claim.job)
+
+    log = collector.told("EventName: gen_ai.client.inference.operation.details")
+    assert "output.value: Str(So it is 42.)" in log
+    assert "Map(type:Str(text), content:Str(So it is 42.))" in log
+    assert [span.name for span in kept if span.name.startswith("chat")] == ["chat tiny"]
+    assert not any("messages" in name or "value" in name for span in kept for name in span.attributes)
 
 
 def parsed(log: str) -> list[dict[str, str]]:
