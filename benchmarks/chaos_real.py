@@ -6,8 +6,8 @@ journal after.
 The service is `anabranch up`, with two organizers and two scripted replicas on Ray Serve. Killed are organizers and
 replicas by their pid, the process of `up` itself, Ray's head, or everything at once; with --postgres, a server of the
 script's own is crashed and started again. Organizers are also stopped for longer than their lease. A client that gets
-no answer asks again with the same key. Told at the end: broken promises, and how long after each kill the jobs that it
-hit had their next event.
+no answer asks again with the same key, and reads the answer as it is written. Told at the end: broken promises, and how
+long after each kill the jobs that it hit had their next event.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import httpx
+from benchmarks.chaos_reader import Reader
 from benchmarks.chaos_service import SCRIPT, Service, kill
 from sqlalchemy import func, select
 from tests import databases
@@ -87,6 +88,8 @@ class Run:
     """The killer's: what he draws does not depend on when clients draw."""
     jobs: list[JobId] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
+    readers: list[Reader] = field(default_factory=list)
+    reading: list[asyncio.Task[None]] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     # -- clients ------------------------------------------------------------------------------------------
@@ -102,6 +105,9 @@ class Run:
         body = {"question": f"What is {number} times seven?", "seed": number, **WISHES[number % len(WISHES)]}
         job = JobId((await self._insisting("/v1/jobs", body, f"key-{number}"))["id"])
         self.jobs.append(job)
+        reader = Reader(self.http, job)
+        self.readers.append(reader)
+        self.reading.append(asyncio.create_task(reader.read(), name=f"reader of {job}"))
         if changes_mind:
             await asyncio.sleep(3)
             await self._insisting(f"/v1/jobs/{job}/cancel", {}, None)
@@ -238,7 +244,9 @@ async def run(options: argparse.Namespace, database: str, folder: Path, server: 
             run.over.set()
             await killing  # it may be starting the service again
             await run.ended()
+            await asyncio.wait_for(asyncio.gather(*run.reading), PATIENCE)
             found = await run.duplicates(options.jobs) + await violations(database, run.jobs)
+            found += [broken for reader in run.readers for broken in reader.broken]
             tell(run, await run.silences(), found, time.monotonic() - began)
             await run.database.close()
             return 1 if found else 0
@@ -255,6 +263,7 @@ def tell(run: Run, silences: dict[str, list[float]], found: list[str], seconds: 
             told = f"{statistics.median(times):8.2f} {max(times):8.2f}" if times else f"{'-':>8} {'-':>8}"
             print(f"{words:>32} {kills[what]:>6} {len(times):>6} {told}")
     print(f"{len(run.jobs)} jobs in {seconds:.0f} s, load {os.getloadavg()[2]:.1f} in the last 15 minutes")
+    print(f"{sum(reader.pieces for reader in run.readers)} pieces of answers were read as they came")
     print("\n".join(found) or "no promise was broken")
 
 
