@@ -5,6 +5,7 @@ Models wrote much of what is shown here: it is drawn as plain text, never as mar
 
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
@@ -44,6 +45,15 @@ URGENCY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A segment that is being decoded, as far as it is known."""
+
+    segment: int
+    thought: str = ""
+    text: str = ""
+
+
 class Growth:
     """All branches of a job, as far as its events have told."""
 
@@ -52,6 +62,8 @@ class Growth:
         self._graph = ReasoningGraph()
         self._children: dict[BranchId, list[BranchId]] = {}
         self._notes: list[str] = []
+        self._writing: dict[BranchId, Writing] = {}
+        """What is being decoded."""
 
     def add(self, event: Json) -> None:
         """Folds one event, as the REST surface gives it."""
@@ -60,9 +72,20 @@ class Growth:
         self._graph.add(record)
         if isinstance(record.event, e.BranchForked):
             self._children.setdefault(record.event.branch, []).append(record.event.child)
+        if isinstance(record.event, e.SegmentFinished):
+            self._writing.pop(record.event.branch, None)
         note = _note(record.event)
         if note:
             self._notes.append(note)
+
+    def write(self, text: Json) -> None:
+        """Adds live text, as an event `text` of the REST surface gives it."""
+        branch, segment = BranchId(text["branch"]), text["segment"]
+        before = self._writing.get(branch)
+        if before is None or before.segment != segment:
+            before = Writing(segment)
+        thought = before.thought[: text["reasoning_at"]] + text["reasoning"]
+        self._writing[branch] = Writing(segment, thought, before.text[: text["at"]] + text["text"])
 
     def critical(self) -> set[BranchId]:
         """The branches on the critical path in tokens."""
@@ -109,6 +132,9 @@ class Growth:
         label = of.policy if branch == TRUNK else of.label
         if label:
             line.append(f"  {_short(label)}", style="dim")
+        writing = self._writing.get(branch)
+        if writing is not None:
+            line.append(f"  {_last_words(writing.text or writing.thought)}", style="italic cyan")
         return line
 
 
@@ -132,6 +158,12 @@ def _note(event: e.Event) -> str:
 def printable(text: str) -> str:
     """One line without control characters: what a model writes moves no cursor."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _last_words(text: str) -> str:
+    """How a text ends, in a line."""
+    one_line = " ".join(printable(text[-4 * LABEL_WIDTH :]).split())
+    return one_line if len(one_line) <= LABEL_WIDTH else "…" + one_line[1 - LABEL_WIDTH :]
 
 
 def _short(label: str) -> str:

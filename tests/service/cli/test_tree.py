@@ -69,3 +69,42 @@ def test_what_a_model_wrote_moves_no_cursor_and_means_no_markup(writing: Any) ->
     assert "[2J[bold red]gone[/] next" in text
     assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
     assert printable("a\x1bb") == "a b"
+
+
+def live(text: str, at: int = 0, segment: int = 1, reasoning: str = "") -> dict[str, Any]:
+    place = {"branch": "0.1", "segment": segment, "final": False, "at": at, "text": text}
+    return place | {"reasoning_at": 0, "reasoning": reasoning}
+
+
+def line_of(growth: Growth) -> str:
+    console = Console(width=120, color_system=None)
+    with console.capture() as captured:
+        console.print(growth.draw())
+    return captured.get().splitlines()[1]
+
+
+def test_a_running_branch_shows_the_last_words_it_has_written(writing: Any) -> None:
+    written = writing().submit().claim().fork("0.1").start("0.1")
+    growth = Growth()
+    for record in written.records:
+        growth.add(json.loads(record_json(record)))
+    growth.write(live("", reasoning="let me see"))
+    assert line_of(growth).endswith("◐ 0.1 sample  let me see")
+    growth.write(live("Six times\x1b[2J\nseven"))
+    growth.write(live(" is 42", at=19))
+    assert line_of(growth).endswith("◐ 0.1 sample  Six times [2J seven is 42")
+    growth.write(live("word " * 100))
+    assert line_of(growth).endswith("word word word") and "…" in line_of(growth)
+    written.finish("0.1", "whatever")
+    growth.add(json.loads(record_json(written.records[-1])))
+    assert "word" not in line_of(growth)
+
+
+def test_text_of_the_next_segment_begins_anew(writing: Any) -> None:
+    written = writing().submit().claim().fork("0.1").start("0.1")
+    growth = Growth()
+    for record in written.records:
+        growth.add(json.loads(record_json(record)))
+    growth.write(live("first"))
+    growth.write(live("second", segment=2))
+    assert line_of(growth).endswith("sample  second")
