@@ -14,6 +14,10 @@ from anabranch.service.api.live.text import LiveText
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
+SHARED = 2000
+"""Records that are kept as they were written."""
+_SHARED: dict[tuple[JobId, int], str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -70,7 +74,18 @@ async def stream_events(follower: Follower) -> AsyncIterator[bytes]:
 def events_of(follower: Follower, record: Record) -> Sequence[bytes]:
     """A record that was just read, behind the text that was still to be told of the segment that it ends."""
     rest = [text_event(text) for text in follower.rest_of(record)]
-    return [*rest, sse(record_json(record), event=type(record.event).__name__, place=str(record.seq))]
+    return [*rest, sse(shared_json(record), event=type(record.event).__name__, place=str(record.seq))]
+
+
+def shared_json(record: Record) -> str:
+    """The record as clients get it, written once for all who follow: a journal's record never changes."""
+    place = record.job, record.seq
+    written = _SHARED.get(place)
+    if written is None:
+        written = _SHARED[place] = record_json(record)
+        if len(_SHARED) > SHARED:
+            del _SHARED[next(iter(_SHARED))]
+    return written
 
 
 def text_event(text: LiveText, **more: str) -> bytes:

@@ -17,14 +17,13 @@ from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.feed import AWAY_SECONDS
 from anabranch.service.api.live.follower import Follower
-from anabranch.service.api.live.following import text_event
+from anabranch.service.api.live.following import shared_json, text_event
 from anabranch.service.api.live.listing import LIST_SECONDS, Listing
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.problems import bad_request, problems
 from anabranch.service.api.routes.events import TEXTS, LastEventId, WantedText
 from anabranch.service.link.frames import Texts
 from anabranch.service.store.errors import StoreAway
-from anabranch.service.wire import record_json
 
 MOST_JOBS = 32
 Places = dict[JobId, int]
@@ -122,7 +121,7 @@ class PageStream:
                     f"{one.job}:{record.seq if one is follower else one.seq}" for one in followers
                 )
                 told += [text_event(text, job=record.job) for text in follower.rest_of(record)]
-                told.append(sse.sse(record_json(record), event="record", place=places))
+                told.append(sse.sse(shared_json(record), event="record", place=places))
             told += [text_event(text, job=follower.job) for text in follower.texts()]
         return told
 
