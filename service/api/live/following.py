@@ -54,12 +54,6 @@ async def follow_news(follower: Follower, quiet_seconds: float) -> AsyncIterator
             yield News()
 
 
-async def batches(_feed: Feed, follower: Follower, quiet_seconds: float) -> AsyncIterator[Sequence[Record]]:
-    """The records of `follow_news`."""
-    async for news in follow_news(follower, quiet_seconds):
-        yield news.records
-
-
 async def stream_events(follower: Follower) -> AsyncIterator[bytes]:
     """One job's events as Server-Sent Events, live, until its last one. `id` is the journal's seq; live text, where it
     is wanted, has none."""

@@ -70,9 +70,15 @@ class Reasoning(_Part):
     effort: str | None = None
     summary: Taken = None
     generate_summary: Taken = None
+    context: Taken = None
+    mode: Annotated[Any, Only(("standard",), "choose the policy's width in anabranch.params, as n")] = None
 
 
-class FunctionTool(_Part):
+class FunctionTool(BaseModel):
+    """What clients add for others (who may call it, when it is loaded) is left alone."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
     type: Literal["function"]
     name: ToolName
     description: str | None = None
@@ -192,6 +198,7 @@ class ResponseRequest(_Part):
     anabranch: Extra | None = None
 
     # -- taken
+    background_options: Taken = None
     user: Taken = None
     service_tier: Taken = None
     safety_identifier: Taken = None
@@ -210,6 +217,7 @@ class ResponseRequest(_Part):
     max_tool_calls: Annotated[Any, Only((), "no tool runs here; end the conversation when it is enough")] = (
         None
     )
+    moderation: Annotated[Any, Only((), "moderate what you send and what you get")] = None
     top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None
     presence_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
     frequency_penalty: Annotated[Any, Only((0,), SAMPLE)] = None

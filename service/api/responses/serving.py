@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.chat import DONE, NO_RETRY
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.following import batches
+from anabranch.service.api.live.following import follow_news
 from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.problems import bad_request
@@ -19,6 +19,7 @@ from anabranch.service.api.responses.events import ResponseEvents
 from anabranch.service.api.responses.view import Json, ResponseView
 from anabranch.service.api.views.chat import answer_tokens
 from anabranch.service.api.views.job import job_view
+from anabranch.service.link.frames import Texts
 from anabranch.service.store.rows import JobRow
 
 PING_SECONDS = 5.0
@@ -66,7 +67,8 @@ class ResponseReader:
         async with aclosing(self._events()) as events:
             async for some in events:
                 told = b"".join(_sse(event) for event in some if event["sequence_number"] > after)
-                yield told or sse.PING
+                if told or not some:
+                    yield told or sse.PING
         yield DONE
 
     async def stream_to_maker(self, request: Request, *, findable: bool) -> AsyncIterator[bytes]:
@@ -92,9 +94,9 @@ class ResponseReader:
         """All events in order, as they come; now and then none."""
         fold = ResponseEvents(self._view, self._spec)
         yield fold.begin()
-        with self._deps.feed.follow(self._job) as follower:
-            async for records in batches(self._deps.feed, follower, PING_SECONDS):
-                yield fold.read(records)
+        with self._deps.feed.follow(self._job, texts=Texts.ANSWER) as follower:
+            async for news in follow_news(follower, PING_SECONDS):
+                yield fold.read(news.records, news.texts)
         job = job_view(await self._deps.store.jobs.get(self._job))
         of_answer = answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
         yield fold.end(ResponseView(job, self._sent), of_answer)

@@ -96,6 +96,10 @@ async def test_a_stream_is_taken_up_behind_any_event(
     assert events[-1]["response"] == (await openai_client.responses.retrieve(f"resp_{job}")).to_dict()
     for seen in range(len(events)):
         assert await resume(another, f"resp_{job}", seen) == events[seen + 1 :]
+    resumed = await openai_client.responses.retrieve(f"resp_{job}", stream=True, starting_after=4)
+    assert [event.to_dict() async for event in resumed] == events[5:]
+    async with openai_client.responses.stream(response_id=f"resp_{job}", starting_after=4) as helped:
+        assert [event.sequence_number async for event in helped] == list(range(5, len(events)))
 
 
 async def test_a_stream_is_taken_up_while_its_job_runs(
