@@ -247,6 +247,7 @@ export interface Function {
   arguments?: string | null;
 }
 
+/** What clients add for others (who may call it, when it is loaded) is left alone. */
 export interface FunctionTool {
   type: "function";
   name: string;
@@ -473,6 +474,10 @@ export interface Reasoning {
   summary?: unknown;
   /** Taken, and changes nothing. */
   generate_summary?: unknown;
+  /** Taken, and changes nothing. */
+  context?: unknown;
+  /** Any other value is refused: choose the policy's width in anabranch.params, as n. */
+  mode?: "standard" | null;
 }
 
 /** Earlier reasoning. It is taken, and not read again: what policies think, they think anew. */
@@ -515,6 +520,8 @@ export interface ResponseRequest {
   metadata?: Record<string, unknown> | null;
   anabranch?: Extra | null;
   /** Taken, and changes nothing. */
+  background_options?: unknown;
+  /** Taken, and changes nothing. */
   user?: unknown;
   /** Taken, and changes nothing. */
   service_tier?: unknown;
@@ -537,6 +544,8 @@ export interface ResponseRequest {
   context_management?: [] | null;
   /** Any other value is refused: no tool runs here; end the conversation when it is enough. */
   max_tool_calls?: null;
+  /** Any other value is refused: moderate what you send and what you get. */
+  moderation?: null;
   /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
   top_logprobs?: 0 | null;
   /** Any other value is refused: say it with temperature and top_p. */
