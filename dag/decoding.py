@@ -39,12 +39,33 @@ class Thinking(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What shapes the draw of a token beside temperature and top_p. None leaves it to the model's own defaults."""
+
+    top_k: int | None = None
+    """Of so many likeliest tokens; 0 or -1: of all."""
+    min_p: float | None = None
+    """Of tokens that are at least so likely, as a part of the likeliest one."""
+    presence_penalty: float | None = None
+    """Taken off the logit of each token that was written."""
+    frequency_penalty: float | None = None
+    """The same, for each time that it was written."""
+    repetition_penalty: float | None = None
+    """By what the logits of tokens in prompt and text are divided."""
+
+
+AS_THE_MODEL_HAS_IT = Draw()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
     """What a policy asks of one decode. None takes the job's own sampling."""
 
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    draw: Draw = AS_THE_MODEL_HAS_IT
+    """The job's: no policy has a word in it."""
     stop: tuple[str, ...] = ()
     """Decoding ends when one of these is written; the stop string stays in the text."""
     grammar: str | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anabranch.dag.decoding import Decoding, Structure, Thinking
+from anabranch.dag.decoding import AS_THE_MODEL_HAS_IT, Decoding, Draw, Structure, Thinking
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 from anabranch.dag.tools import Tools
@@ -18,6 +18,7 @@ class Sampling:
 
     temperature: float | None = None
     top_p: float | None = None
+    draw: Draw = AS_THE_MODEL_HAS_IT
     max_tokens: int | None = 512
     """Tokens one segment may decode. None: what the model's context and the budget leave; so it is where nobody says
     anything. (The default stands for journals of the first release, which leave it out.)"""
@@ -32,6 +33,7 @@ class Sampling:
             decoding,
             temperature=self.temperature if decoding.temperature is None else decoding.temperature,
             top_p=self.top_p if decoding.top_p is None else decoding.top_p,
+            draw=self.draw,
             max_tokens=decoding.max_tokens or self.max_tokens,
             thinking=self.thinking if decoding.thinking is None else decoding.thinking,
             thinking_tokens=self.thinking_tokens

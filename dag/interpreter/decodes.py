@@ -127,7 +127,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         temperature=decoding.temperature,
         seed=_seed(run.spec.seed, branch.id),
         grammar=decoding.grammar,
-        structured=decoding.structure is not None or decoding.tools is not None,
+        structured=decoding.structure is not None,
         final=_is_final(run, decoding, held_to),
         top_p=decoding.top_p,
         output_type=_output_type(decoding),

@@ -6,7 +6,7 @@ is refused with a sentence that names the alternative. Null is the same as leavi
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,11 +33,15 @@ from anabranch.service.api.views.fields import (
     MAX_SEED,
     JsonObject,
     JsonSchema,
+    MinP,
+    Penalty,
+    RepetitionPenalty,
     Sent,
     Stops,
     StopText,
     Temperature,
     Tokens,
+    TopK,
     TopP,
 )
 from anabranch.service.api.views.requests import (
@@ -82,6 +86,7 @@ def _same(value: Any, neutral: Any) -> bool:
     return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
 
 
+_Number = TypeVar("_Number", int, float)
 Taken = Annotated[Any, Field(description="Taken, and changes nothing.")]
 
 
@@ -160,6 +165,11 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
+    top_k: TopK | None = None
+    min_p: MinP | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: RepetitionPenalty | None = None
     max_tokens: Tokens | None = Field(
         default=None,
         description="Of the answer; where a policy composes its answer of parts: of each of them.",
@@ -197,11 +207,6 @@ class ChatRequest(BaseModel):
 
     # -- neutral
     n: Annotated[Any, Only((1,), "send the request several times, or let self-consistency vote")] = None
-    frequency_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
-    presence_penalty: Annotated[Any, Only((0,), SAMPLE)] = None
-    repetition_penalty: Annotated[Any, Only((1,), SAMPLE)] = None
-    top_k: Annotated[Any, Only((-1, 0), SAMPLE)] = None
-    min_p: Annotated[Any, Only((0,), SAMPLE)] = None
     logit_bias: Annotated[Any, Only(({},), SAMPLE)] = None
     logprobs: Annotated[Any, Only((False,), LOGPROBS)] = None
     top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None
@@ -271,7 +276,16 @@ class ChatRequest(BaseModel):
             budget=self.budget.model_copy(update={"tokens": tokens}),
             priority=5 if extra.priority is None else extra.priority,
             seed=None if self.seed == -1 else self.seed,
-            sampling=SentSampling(temperature=self.temperature, top_p=self.top_p, max_tokens=of_parts),
+            sampling=SentSampling(
+                temperature=self.temperature,
+                top_p=self.top_p,
+                max_tokens=of_parts,
+                top_k=_unless(self.top_k, -1, 0),
+                min_p=_unless(self.min_p, 0),
+                presence_penalty=_unless(self.presence_penalty, 0),
+                frequency_penalty=_unless(self.frequency_penalty, 0),
+                repetition_penalty=_unless(self.repetition_penalty, 1),
+            ),
             answer_format=SentAnswerFormat(
                 json_schema=_schema_of(self.response_format), stop=stop, max_tokens=of_answer
             ),
@@ -281,6 +295,11 @@ class ChatRequest(BaseModel):
             parallel_tool_calls=self.parallel_tool_calls is not False and not self.functions,
             metadata=(self.metadata or {}) | (extra.metadata or {}),
         )
+
+
+def _unless(value: _Number | None, *neutral: float) -> _Number | None:
+    """A value, unless it asks for nothing: clients fill in fields that nobody set."""
+    return None if value in neutral else value
 
 
 def _sent(tools: ChatTools | ChatFunctions | None) -> list[SentTool]:

@@ -30,6 +30,10 @@ Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
+TopK = Annotated[int, Field(ge=-1, le=MAX_TOKENS)]
+MinP = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+RepetitionPenalty = Annotated[float, Field(gt=0, le=10)]
 TopP = Annotated[float, Field(gt=0, le=1)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
 from anabranch.dag.decoding import Structure, Thinking
-from anabranch.dag.job import AnswerFormat
+from anabranch.dag.job import AnswerFormat, Sampling
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Message
 from anabranch.service.api.views.tools import CallView, ToolsView, call_views, tools_view
@@ -61,6 +61,11 @@ class SamplingView(BaseModel):
 
     temperature: float | None
     top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    repetition_penalty: float | None
     max_tokens: int | None
     thinking: Thinking
     thinking_tokens: int | None
@@ -158,7 +163,7 @@ def job_view(row: JobRow) -> JobView:
         priority=spec.priority,
         seed=spec.seed,
         model=spec.model,
-        sampling=SamplingView(**asdict(spec.sampling)),
+        sampling=_sampling(spec.sampling),
         answer_format=_answer_format(spec.answer_format),
         tools=tools_view(spec.answer_format.tools),
         approvals=list(spec.approvals),
@@ -182,6 +187,11 @@ def job_view(row: JobRow) -> JobView:
         head_seq=row.head_seq,
         cancel_requested=row.cancel_requested is not None,
     )
+
+
+def _sampling(sampling: Sampling) -> SamplingView:
+    told = asdict(sampling)
+    return SamplingView(**told.pop("draw"), **told)
 
 
 def _answer_format(asked: AnswerFormat) -> AnswerFormatView | None:

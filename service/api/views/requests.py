@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from anabranch.dag.decoding import Structure, Thinking
+from anabranch.dag.decoding import Draw, Structure, Thinking
 from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
 from anabranch.dag.tools import Tools
@@ -13,12 +13,16 @@ from anabranch.service.api.views.fields import (
     EditText,
     JsonObject,
     JsonSchema,
+    MinP,
+    Penalty,
+    RepetitionPenalty,
     Seconds,
     Seed,
     Sent,
     Stops,
     Temperature,
     Tokens,
+    TopK,
     TopP,
     WrittenText,
 )
@@ -78,6 +82,11 @@ class SentSampling(Sent):
 
     temperature: Temperature | None = None
     top_p: TopP | None = None
+    top_k: TopK | None = Field(default=None, description="0 or -1: of all tokens.")
+    min_p: MinP | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    repetition_penalty: RepetitionPenalty | None = None
     max_tokens: Tokens | None = Field(
         default=None,
         description="Tokens that one segment may decode. Left out: what the model's context and the budget leave.",
@@ -103,6 +112,13 @@ class SentSampling(Sent):
             thinking_tokens=self.thinking_tokens or default.thinking_tokens,
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
+            draw=Draw(
+                top_k=self.top_k,
+                min_p=self.min_p,
+                presence_penalty=self.presence_penalty,
+                frequency_penalty=self.frequency_penalty,
+                repetition_penalty=self.repetition_penalty,
+            ),
             max_tokens=self.max_tokens or default.max_tokens,
         )
 

@@ -9,7 +9,7 @@ from tests.workers.conftest import Connect, RequestFor, usage_of
 from tests.workers.engines.misbehaviours import PAGE, raw, refuses
 from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, spent, text_in
 
-from anabranch.dag.decoding import Finish, Structure, Usage
+from anabranch.dag.decoding import Draw, Finish, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.openai.upstream import UNKNOWN_MODEL_LEN, served_by
@@ -305,3 +305,24 @@ async def test_a_text_cut_by_its_length_says_so(
 async def test_tokens_are_estimated_by_the_byte(connect: Connect) -> None:
     engine = connect()
     assert [await engine.count_tokens(text) for text in ("", "word", "words", "日本語")] == [0, 1, 2, 3]
+
+
+async def test_what_shapes_the_draw_is_sent_and_left_out_where_it_is_unknown(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    drawn = request_for(draw=Draw(top_k=40, frequency_penalty=0.5))
+    engine = connect()
+    _ = [chunk async for chunk in engine.decode(drawn)]
+    assert (upstream.asked[-1]["top_k"], upstream.asked[-1]["frequency_penalty"]) == (40, 0.5)
+    assert not {"min_p", "presence_penalty", "repetition_penalty"} & upstream.asked[-1].keys()
+
+    def refuse_once(asked: dict[str, Any]) -> Answer | None:
+        if "top_k" not in asked:
+            return None
+        error = {"error": {"message": "Unrecognized request argument supplied: top_k"}}
+        return Answer(status=400, pieces=(json.dumps(error).encode(),))
+
+    upstream.answer = refuse_once
+    _ = [chunk async for chunk in engine.decode(drawn)]
+    assert "top_k" not in upstream.asked[-1]
+    assert upstream.asked[-1]["frequency_penalty"] == 0.5

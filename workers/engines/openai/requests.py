@@ -5,6 +5,7 @@ How long a model thinks has no name that all know. So it is said by each that is
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Structure, Thinking
@@ -92,6 +93,7 @@ def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:
         "seed": request.seed & 0x7FFF_FFFF_FFFF_FFFF,
         "temperature": decoding.temperature,
         "top_p": decoding.top_p,
+        **asdict(decoding.draw),
         "stop": list(decoding.stop) or None,
         "stream": True,
     }

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Fault, Finish, Served, Structure, Usage
@@ -155,7 +155,7 @@ class VllmEngine:
 
         decoding = request.decoding
         chosen = self._sampling_defaults.copy()
-        chosen |= said(temperature=decoding.temperature, top_p=decoding.top_p)
+        chosen |= said(temperature=decoding.temperature, top_p=decoding.top_p, **asdict(decoding.draw))
         named = (decoding.max_tokens, self.model.max_tokens)
         max_tokens = next((number for number in named if number is not None), room)
         return SamplingParams(

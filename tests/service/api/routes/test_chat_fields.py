@@ -5,11 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
-from anabranch.dag.decoding import Structure
-from anabranch.dag.job import AnswerFormat
+from anabranch.dag.decoding import Draw, Structure
+from anabranch.dag.job import AnswerFormat, Sampling
 from anabranch.dag.tools import Tool, Tools
 from anabranch.service.api.views.chat_request import ChatRequest
-from anabranch.service.api.views.requests import JobRequest, SentAnswerFormat
+from anabranch.service.api.views.requests import JobRequest, SentAnswerFormat, SentSampling
 from anabranch.service.api.views.tools import SentCall, SentTool
 from anabranch.service.store.codec import encode
 from anabranch.service.store.store import Store
@@ -62,13 +62,14 @@ ASKS_FOR_NOTHING: list[dict[str, Any]] = [
     *({name: None} for name in ChatRequest.model_fields if name not in ("model", "messages")),
 ]
 ASKS_FOR_WHAT_NO_JOB_DOES: list[tuple[dict[str, Any], str, str]] = [
-    ({"frequency_penalty": 0.5}, "frequency_penalty", "temperature"),
-    ({"frequency_penalty": False}, "frequency_penalty", "temperature"),
-    ({"presence_penalty": -1}, "presence_penalty", "temperature"),
+    ({"frequency_penalty": 2.5}, "frequency_penalty", "less than or equal to 2"),
+    ({"frequency_penalty": False}, "frequency_penalty", "valid number"),
+    ({"repetition_penalty": 0}, "repetition_penalty", "greater than 0"),
+    ({"min_p": 1.5}, "min_p", "less than or equal to 1"),
+    ({"top_k": 2.5}, "top_k", "valid integer"),
     ({"logprobs": True}, "logprobs", "SegmentFinished"),
     ({"logprobs": 0}, "logprobs", "SegmentFinished"),
     ({"logit_bias": {"50256": -100}}, "logit_bias", "temperature"),
-    ({"top_k": 40}, "top_k", "top_p"),
     ({"n": 2}, "n", "self-consistency"),
     ({"n": True}, "n", "self-consistency"),
     ({"tool_choice": "required"}, "tool_choice", "no tools are offered"),
@@ -118,6 +119,18 @@ def test_what_is_asked_of_the_answer_is_its_format(
     fields: dict[str, Any], asked_for: SentAnswerFormat
 ) -> None:
     assert asked(**fields) == asked().model_copy(update={"answer_format": asked_for})
+
+
+def test_what_shapes_the_draw_is_the_jobs_sampling() -> None:
+    shaped = {
+        "top_k": 40,
+        "min_p": 0.1,
+        "presence_penalty": 1.0,
+        "frequency_penalty": -0.5,
+        "repetition_penalty": 1.1,
+    }
+    assert asked(**shaped).sampling == SentSampling(**shaped)
+    assert asked(**shaped).sampling.over(Sampling()).draw == Draw(**shaped)
 
 
 def test_where_the_answer_is_composed_the_limit_holds_for_each_part() -> None:

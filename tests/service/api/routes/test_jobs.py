@@ -40,7 +40,14 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
         "budget": {"tokens": 20000, "seconds": 60, "branches": 64, "depth": 3, "cost": 0.05},
         "priority": 2,
         "seed": 7,
-        "sampling": {"temperature": 0.5, "max_tokens": 99, "thinking": "on", "thinking_tokens": 64},
+        "sampling": {
+            "temperature": 0.5,
+            "max_tokens": 99,
+            "thinking": "on",
+            "thinking_tokens": 64,
+            "top_k": 40,
+            "presence_penalty": -0.5,
+        },
         "approvals": ["fork", "answer"],
         "metadata": {"any": ["json", None, 1.5]},
     }
@@ -48,7 +55,8 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
     assert job["policy"] == asked["policy"]
     assert job["budget"] == {**asked["budget"], "branch_seconds": None}
     assert (job["priority"], job["seed"], job["metadata"]) == (2, 7, asked["metadata"])
-    assert job["sampling"] == {**asked["sampling"], "top_p": None}
+    assert {name: value for name, value in job["sampling"].items() if value is not None} == asked["sampling"]
+    assert {"top_p", "min_p", "frequency_penalty", "repetition_penalty"} < job["sampling"].keys()
     assert job["approvals"] == ["fork", "answer"]
     assert (job["status"], job["answer"], job["error"], job["attempt"]) == ("queued", None, None, 1)
     assert job["created_at"].endswith("Z")
