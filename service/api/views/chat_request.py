@@ -5,21 +5,19 @@ Three kinds of fields. What a job *does* has a meaning here. What only describes
 is refused with a sentence that names the alternative. Null is the same as leaving the field out, everywhere.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from anabranch.dag.policy import policy_named
+from anabranch.service.api.views.chat_format import ResponseFormat, schema_of
 from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
 from anabranch.service.api.views.chat_tools import (
     ChatChoice,
@@ -32,7 +30,6 @@ from anabranch.service.api.views.chat_tools import (
 from anabranch.service.api.views.fields import (
     MAX_SEED,
     JsonObject,
-    JsonSchema,
     MinP,
     Penalty,
     RepetitionPenalty,
@@ -44,6 +41,7 @@ from anabranch.service.api.views.fields import (
     TopK,
     TopP,
 )
+from anabranch.service.api.views.neutral import Only, Taken
 from anabranch.service.api.views.requests import (
     JobRequest,
     PolicyChoice,
@@ -58,68 +56,7 @@ LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logp
 SAMPLE = "say it with temperature and top_p"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Only:
-    """Marks a field of which the neutral values alone are taken; `instead` is told to who sends another.
-
-    Two of them are never equal: `Annotated` keeps one of equal marks, and for Python false equals 0.
-    """
-
-    neutral: tuple[Any, ...]
-    instead: str
-
-    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> Any:
-        return handler.generate_schema(Annotated[Any, AfterValidator(self._check)])
-
-    def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
-        return {"enum": [*self.neutral, None], "description": f"Any other value is refused: {self.instead}."}
-
-    def _check(self, value: Any) -> Any:
-        if value is None or any(_same(value, neutral) for neutral in self.neutral):
-            return value
-        told = " or ".join(repr(neutral) for neutral in self.neutral) or "null"
-        raise ValueError(f"only {told} is taken here; {self.instead}")
-
-
-def _same(value: Any, neutral: Any) -> bool:
-    """Equality as JSON has it: false is not 0."""
-    return bool(value == neutral) and isinstance(value, bool) == isinstance(neutral, bool)
-
-
 _Number = TypeVar("_Number", int, float)
-Taken = Annotated[Any, Field(description="Taken, and changes nothing.")]
-
-
-class TextFormat(BaseModel):
-    type: Literal["text"]
-
-
-class JsonObjectFormat(BaseModel):
-    type: Literal["json_object"]
-
-
-class NamedSchema(BaseModel):
-    """Name, description and `strict` are taken, and change nothing: the schema is always kept to."""
-
-    form: JsonSchema = Field(alias="schema")
-
-
-class JsonSchemaFormat(BaseModel):
-    type: Literal["json_schema"]
-    json_schema: NamedSchema
-
-
-ResponseFormat = Annotated[TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")]
-
-
-def _schema_of(asked: ResponseFormat | None) -> JsonObject | None:
-    match asked:
-        case JsonObjectFormat():
-            return {"type": "object"}
-        case JsonSchemaFormat():
-            return asked.json_schema.form
-        case _:
-            return None
 
 
 class StreamOptions(BaseModel):
@@ -287,7 +224,7 @@ class ChatRequest(BaseModel):
                 repetition_penalty=_unless(self.repetition_penalty, 1),
             ),
             answer_format=SentAnswerFormat(
-                json_schema=_schema_of(self.response_format), stop=stop, max_tokens=of_answer
+                json_schema=schema_of(self.response_format), stop=stop, max_tokens=of_answer
             ),
             approvals=[],
             tools=tools,

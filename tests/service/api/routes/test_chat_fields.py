@@ -122,7 +122,7 @@ def test_what_is_asked_of_the_answer_is_its_format(
 
 
 def test_what_shapes_the_draw_is_the_jobs_sampling() -> None:
-    shaped = {
+    shaped: dict[str, Any] = {
         "top_k": 40,
         "min_p": 0.1,
         "presence_penalty": 1.0,
