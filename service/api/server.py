@@ -11,6 +11,7 @@ import uvicorn
 from anabranch.service.api.app import create_app
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
+from anabranch.service.api.live.served import ServedModels
 from anabranch.service.link.links import Links
 from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
@@ -98,7 +99,12 @@ class _Server:
                 feed = Feed(store.journal, links)
                 links.read_by(feed)
                 deps = Dependencies(
-                    settings=settings, store=store, feed=feed, organizers=links, tenants=tenants
+                    settings=settings,
+                    store=store,
+                    feed=feed,
+                    organizers=links,
+                    served=ServedModels(settings),
+                    tenants=tenants,
                 )
                 config = uvicorn.Config(
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.feed import Feed
+from anabranch.service.api.live.served import ServedModels
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants
@@ -35,6 +36,8 @@ class Dependencies:
     store: Store
     feed: Feed
     organizers: Organizers
+    served: ServedModels | None = None
+    """None: nobody can tell, and any model is taken."""
     tenants: Tenants | None = None
     """None lets anybody in."""
 

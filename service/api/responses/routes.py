@@ -19,9 +19,9 @@ from anabranch.service.api.responses.items import list_items
 from anabranch.service.api.responses.request import MEANT_BY, ResponseRequest
 from anabranch.service.api.responses.serving import ResponseReader
 from anabranch.service.api.responses.view import job_of
-from anabranch.service.api.routes.chat import JOB_HEADER, policy_of
+from anabranch.service.api.routes.chat import JOB_HEADER, find_model
 from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_spec
-from anabranch.service.api.views.chat_request import PREFIX
+from anabranch.service.api.views.model_name import PREFIX
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.responses import ResponseRow
 from anabranch.service.store.rows import NewResponse
@@ -72,7 +72,7 @@ async def create(
     With `stream`, what the branches do comes as a summary of the reasoning, then the answer.
     """
     model = sent.model or PREFIX + deps.settings.policy
-    policy_of(model)
+    await find_model(model, deps)
     spec = await _spec(sent, model, deps, caller)
     asked = {**sent.model_dump(mode="json", by_alias=True, exclude_none=True), "model": model}
     response = NewResponse(request=asked, previous=job_of(sent.previous_response_id or ""))

@@ -14,12 +14,16 @@ from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.chat import ChatWait
-from anabranch.service.api.live.dependencies import Injected
+from anabranch.service.api.live.dependencies import Dependencies, Injected
+from anabranch.service.api.live.served import MOST_TOLD
 from anabranch.service.api.problems import Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_spec
 from anabranch.service.api.views.chat import model_json
-from anabranch.service.api.views.chat_request import PREFIX, ChatRequest
+from anabranch.service.api.views.chat_request import ChatRequest
+from anabranch.service.api.views.model_name import read_model, write_model
 
+MOST_LISTED = 16
+"""Models of a pool that are listed with each policy; of more, each may be named all the same."""
 JOB_HEADER = "X-Anabranch-Job"
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -37,15 +41,18 @@ router = APIRouter(prefix="/v1", tags=["openai"], route_class=JsonRoute)
 
 
 @router.get("/models")
-async def models() -> dict[str, Any]:
-    """The policies, as OpenAI lists models."""
-    return {"object": "list", "data": [model_json(name) for name in sorted(catalogue())]}
+async def models(deps: Injected) -> dict[str, Any]:
+    """The policies, as OpenAI lists models: each alone, and with each model of the pool, where these are few."""
+    served = await deps.served.names() if deps.served is not None else None
+    pools = served if served is not None and len(served) <= MOST_LISTED else ()
+    data = [model_json(write_model(name, model)) for name in sorted(catalogue()) for model in (None, *pools)]
+    return {"object": "list", "data": data}
 
 
 @router.get("/models/{model:path}", responses=problems(404))
-async def model(model: str) -> dict[str, Any]:
+async def model(model: str, deps: Injected) -> dict[str, Any]:
     """One policy, as OpenAI tells of a model."""
-    return model_json(policy_of(model))
+    return model_json(write_model(*await find_model(model, deps)))
 
 
 @router.post("/chat/completions", response_class=Response, responses=ANSWERS)
@@ -58,7 +65,7 @@ async def chat(
     traceparent: Traceparent = None,
 ) -> Response:
     """Ask a policy as if it were a model. With `stream`, what the branches do comes as reasoning, then the answer."""
-    policy_of(sent.model)
+    await find_model(sent.model, deps)
     try:
         asked = sent.as_job()
     except ValidationError as error:
@@ -80,11 +87,14 @@ async def chat(
     return await wait.complete(request, headers)
 
 
-def policy_of(model: str) -> str:
-    """Raises Refused for a model that is no policy."""
-    name = model.removeprefix(PREFIX)
-    if name not in catalogue():
-        known = ", ".join(PREFIX + one for one in sorted(catalogue()))
-        detail = f"There is no model {model[:100]!r}; there are: {known}."
-        raise Refused(Refusal(status=404, name="model-not-found", title="No such model", detail=detail))
-    return name
+async def find_model(name: str, deps: Dependencies) -> tuple[str, str | None]:
+    """The policy, and the pool's model where one is named. Raises Refused for a name that is none."""
+    policy, model = read_model(name)
+    known = catalogue()
+    served = await deps.served.names() if deps.served is not None and model is not None else None
+    if policy in known and (model is None or served is None or model in served):
+        return policy, model
+    there = ", ".join(map(write_model, sorted(known)))
+    behind = "" if served is None else f"; behind @ may stand: {', '.join(served[:MOST_TOLD])}"
+    detail = f"There is no model {name[:100]!r}; there are: {there}{behind}."
+    raise Refused(Refusal(status=404, name="model-not-found", title="No such model", detail=detail))

@@ -200,6 +200,8 @@ async def submit_spec(
 
     Raises QuotaSpent, IdempotencyConflict and StoreAway.
     """
+    if deps.served is not None:
+        await deps.served.check(spec.model)
     trace = read_traceparent(traceparent)
     new = NewJob(
         spec=replace(spec, budget=caller.bound(spec.budget)),

@@ -6,7 +6,6 @@ from typing import Any
 
 from anabranch.dag.decoding import Usage
 from anabranch.dag.ids import TRUNK
-from anabranch.service.api.views.chat_request import PREFIX
 from anabranch.service.api.views.job import JobView, UsageView
 from anabranch.service.api.views.tools import CallView
 from anabranch.service.store.rows import BranchRow
@@ -18,7 +17,7 @@ Counts = Usage | UsageView
 
 
 def model_json(name: str) -> Json:
-    return {"id": PREFIX + name, "object": "model", "created": 0, "owned_by": "anabranch"}
+    return {"id": name, "object": "model", "created": 0, "owned_by": "anabranch"}
 
 
 @dataclass(frozen=True, slots=True)

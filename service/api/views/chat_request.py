@@ -41,6 +41,7 @@ from anabranch.service.api.views.fields import (
     TopK,
     TopP,
 )
+from anabranch.service.api.views.model_name import read_model
 from anabranch.service.api.views.neutral import Only, Taken
 from anabranch.service.api.views.requests import (
     JobRequest,
@@ -51,7 +52,6 @@ from anabranch.service.api.views.requests import (
 )
 from anabranch.service.api.views.tools import SentTool, offer
 
-PREFIX = "anabranch/"
 LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
 SAMPLE = "say it with temperature and top_p"
 
@@ -79,7 +79,8 @@ class Extra(Sent):
 
 
 class ChatRequest(BaseModel):
-    """POST /v1/chat/completions. `model` is anabranch/POLICY. Null is the same as leaving a field out."""
+    """POST /v1/chat/completions. `model` is anabranch/POLICY, or anabranch/POLICY@MODEL with a model of the pool. Null
+    is the same as leaving a field out."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -201,7 +202,8 @@ class ChatRequest(BaseModel):
         anything."""
         extra = self.anabranch or Extra()
         tokens = self.max_completion_tokens or self.budget.tokens
-        policy = policy_named(self.model.removeprefix(PREFIX))
+        name, pools_model = read_model(self.model)
+        policy = policy_named(name)
         of_answer, of_parts = (self.max_tokens, None) if policy.marks_answer else (None, self.max_tokens)
         tools, choice = choose(
             _sent(self.functions or self.tools), self.function_call if self.functions else self.tool_choice
@@ -212,6 +214,7 @@ class ChatRequest(BaseModel):
             policy=PolicyChoice(name=policy.name, params=extra.params or {}),
             budget=self.budget.model_copy(update={"tokens": tokens}),
             priority=5 if extra.priority is None else extra.priority,
+            model=pools_model,
             seed=None if self.seed == -1 else self.seed,
             sampling=SentSampling(
                 temperature=self.temperature,

@@ -60,6 +60,11 @@ def served_by(base_url: str, *, vllm: bool) -> Served:
     )
 
 
+def list_models(client: httpx.Client, settings: OpenAISettings) -> list[str]:
+    """The models that the upstream lists. Blocks. Raises ModelUnavailable, and httpx's errors."""
+    return [str(card["id"]) for card in _listed(client, settings)]
+
+
 def root_of(base_url: str) -> str:
     """The server's URL without the API's version."""
     return base_url.rstrip("/").removesuffix("/v1")
