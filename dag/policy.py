@@ -70,6 +70,10 @@ class PolicyInfo:
     may_call: bool = False
     """What these decodes call of the tools that a job's owner offers, it passes on in its answer."""
 
+    efforts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """How wide it thinks by the words of OpenAI's `reasoning_effort` (none, minimal, low, high): parameters, where
+    others than its defaults, which are medium."""
+
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
         return self.function(problem, **self.expand(params))
@@ -109,6 +113,7 @@ def policy(
     marks_answer: bool = False,
     raw_thoughts: bool = False,
     may_call: bool = False,
+    efforts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[PolicyFunction], PolicyFunction]:
     """Enters a policy function in the catalogue under its own name, with dashes. Raises PolicyBroken where another
     module has that name."""
@@ -129,6 +134,7 @@ def policy(
             marks_answer=marks_answer,
             raw_thoughts=raw_thoughts,
             may_call=may_call,
+            efforts=efforts or {},
         )
         return function
 

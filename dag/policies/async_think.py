@@ -21,6 +21,7 @@ MALFORMED_LIMIT = 8
     use_when="The question falls into independent parts, and the model was trained for the tags\n"
     "(or is helped by few-shot examples and structured decoding: the default).",
     raw_thoughts=True,
+    efforts={"none": {"c": 2}, "minimal": {"c": 2}, "low": {"c": 3}, "high": {"c": 8}},
 )
 def async_think(
     problem: Problem,

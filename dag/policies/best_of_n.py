@@ -21,6 +21,7 @@ from anabranch.dag.text import Base, Output
     "Costs n samples and their checks; stops at the first sample with full marks.",
     marks_answer=True,
     may_call=True,
+    efforts={"none": {"n": 2}, "minimal": {"n": 2}, "low": {"n": 4}, "high": {"n": 16}},
 )
 def best_of_n(
     problem: Problem,

@@ -22,6 +22,12 @@ when nothing is left to do."""
     paper="Hsu et al. 2025, arXiv 2505.11107",
     use_when="Many small parts, as in listing or surveying: thinkers spread over them by watching each other.\n"
     "Needs no training; redundancy is reduced, not removed.",
+    efforts={
+        "none": {"thinkers": 2},
+        "minimal": {"thinkers": 2},
+        "low": {"thinkers": 2},
+        "high": {"thinkers": 5},
+    },
 )
 def group_think(
     problem: Problem,

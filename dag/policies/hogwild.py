@@ -26,6 +26,7 @@ with a blank line after each. Whoever knows the final answer writes it in \\boxe
     use_when="How to split the work shows only on the way: workers see each other's steps and divide it by talking.\n"
     "Needs no training, but a model that follows what others say (the paper's smallest got distracted).",
     presets={"published": HOGWILD_PUBLISHED},
+    efforts={"high": {"workers": 4}},
 )
 def hogwild(
     problem: Problem,

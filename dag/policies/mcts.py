@@ -20,6 +20,12 @@ from anabranch.dag.text import Output
     paper="UCT: Kocsis and Szepesvári 2006; virtual loss: Chaslot et al. 2008; with language models: arXiv 2305.14992",
     use_when="Solutions have steps, a judge can tell good ones from bad, and there is time for many tries.\n"
     "Costs three decodes an iteration; where early steps can be judged, tree-of-thoughts is cheaper.",
+    efforts={
+        "none": {"iterations": 3},
+        "minimal": {"iterations": 3},
+        "low": {"iterations": 6},
+        "high": {"iterations": 24, "parallel": 8},
+    },
 )
 def mcts(
     problem: Problem,

@@ -29,6 +29,7 @@ SHORT = 2000
     marks_answer=True,
     may_call=True,
     raw_thoughts=True,
+    efforts={"none": {"paths": 2}, "minimal": {"paths": 2}, "low": {"paths": 3}, "high": {"paths": 8}},
 )
 def para_thinker(
     problem: Problem,

@@ -31,6 +31,12 @@ ANSWER = Decoding(purpose=Purpose.ANSWER)
     "Parts start as soon as their own inputs are there; a question without parts is answered directly.",
     marks_answer=True,
     may_call=True,
+    efforts={
+        "none": {"width": 2, "depth": 1},
+        "minimal": {"width": 2},
+        "low": {"width": 3},
+        "high": {"width": 8, "depth": 8},
+    },
 )
 def plan(
     problem: Problem,

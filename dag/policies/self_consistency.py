@@ -37,6 +37,7 @@ FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\bo
     "Costs n chains; stops as soon as no other answer can win.",
     marks_answer=True,
     may_call=True,
+    efforts={"none": {"n": 2}, "minimal": {"n": 2}, "low": {"n": 4}, "high": {"n": 16}},
 )
 def self_consistency(
     problem: Problem,

@@ -31,6 +31,7 @@ from anabranch.dag.text import say
     use_when="A general question is best answered by a list of points that do not need each other.\n"
     "Poor on mathematics and code: the router then answers in one go.",
     presets={"published": SKELETON_PUBLISHED},
+    efforts={"none": {"points": 4}, "minimal": {"points": 4}, "low": {"points": 7}, "high": {"points": 15}},
 )
 def skeleton_of_thought(
     problem: Problem,

@@ -21,6 +21,12 @@ from anabranch.dag.policy import Param, policy
     use_when="A solution has steps whose promise can be judged early, and wrong first steps are the trouble.\n"
     "Costs many calls: up to beam times k steps and as many judges on each level.",
     presets={"game-of-24": GAME_OF_24, "creative-writing": CREATIVE_WRITING},
+    efforts={
+        "none": {"k": 2, "beam": 1},
+        "minimal": {"k": 2, "beam": 1},
+        "low": {"k": 2},
+        "high": {"k": 5, "beam": 3},
+    },
 )
 def tree_of_thoughts(
     problem: Problem,

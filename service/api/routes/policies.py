@@ -27,6 +27,9 @@ class PolicyInfoView(BaseModel):
     presets: dict[str, PresetView]
     default: bool
     answer_format: bool = Field(description="Whether its answer can be held to a form and a length.")
+    efforts: dict[str, dict[str, Any]] = Field(
+        description="Its parameters by chat's reasoning_effort, where they are not its defaults."
+    )
     tools: bool = Field(description="Whether its answer may call tools of the client's.")
     raw_thoughts: bool = Field(
         description="Whether it reads thoughts, too: its model was trained to write its tags among them."
@@ -57,6 +60,7 @@ async def policies(deps: Injected) -> Policies:
                 default=info.name == deps.settings.policy,
                 answer_format=info.marks_answer,
                 tools=info.may_call,
+                efforts={name: dict(params) for name, params in info.efforts.items()},
                 raw_thoughts=info.raw_thoughts,
             )
             for info in found

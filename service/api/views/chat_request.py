@@ -5,7 +5,8 @@ Three kinds of fields. What a job *does* has a meaning here. What only describes
 is refused with a sentence that names the alternative. Null is the same as leaving the field out, everywhere.
 """
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -16,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from anabranch.dag.policy import policy_named
+from anabranch.dag.policy import PRESET, PolicyInfo, policy_named
 from anabranch.service.api.views.chat_format import ResponseFormat, schema_of
 from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
 from anabranch.service.api.views.chat_tools import (
@@ -56,6 +57,17 @@ LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logp
 SAMPLE = "say it with temperature and top_p"
 
 
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+_LIKE = {"xhigh": "high", "max": "high"}
+THINKING: Mapping[str, JsonObject] = {
+    "none": {"thinking": "off"},
+    "minimal": {"thinking_tokens": 512},
+    "low": {"thinking_tokens": 2048},
+    "high": {"thinking": "on"},
+    "xhigh": {"thinking": "on"},
+    "max": {"thinking": "on"},
+}
+"""What an effort asks of a model that thinks; medium leaves it to the model."""
 _Number = TypeVar("_Number", int, float)
 
 
@@ -116,6 +128,11 @@ class ChatRequest(BaseModel):
     seed: Annotated[int, Field(ge=-1, le=MAX_SEED)] | None = Field(
         default=None, description="-1, as left out: drawn, and recorded."
     )
+    reasoning_effort: Effort | None = Field(
+        default=None,
+        description="How wide the policy thinks (`efforts` in GET /v1/policies; anabranch.params comes first), and how "
+        "long a thinking model does; none: it does not think.",
+    )
     stop: StopText | Stops | None = Field(
         default=None, description="The answer ends before the first of these."
     )
@@ -148,9 +165,6 @@ class ChatRequest(BaseModel):
     logit_bias: Annotated[Any, Only(({},), SAMPLE)] = None
     logprobs: Annotated[Any, Only((False,), LOGPROBS)] = None
     top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None
-    reasoning_effort: Annotated[
-        Any, Only(("medium",), "choose the policy's width in anabranch.params, as n")
-    ] = None
     verbosity: Annotated[Any, Only(("medium",), "ask for it in a system message")] = None
     modalities: Annotated[Any, Only((["text"],), "answers are text")] = None
     audio: Annotated[Any, Only((), "answers are text")] = None
@@ -211,7 +225,9 @@ class ChatRequest(BaseModel):
         stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return JobRequest(
             messages=list(read_conversation(self.messages)),
-            policy=PolicyChoice(name=policy.name, params=extra.params or {}),
+            policy=PolicyChoice(
+                name=policy.name, params=_params(policy, self.reasoning_effort, extra.params or {})
+            ),
             budget=self.budget.model_copy(update={"tokens": tokens}),
             priority=5 if extra.priority is None else extra.priority,
             model=pools_model,
@@ -225,6 +241,7 @@ class ChatRequest(BaseModel):
                 presence_penalty=_unless(self.presence_penalty, 0),
                 frequency_penalty=_unless(self.frequency_penalty, 0),
                 repetition_penalty=_unless(self.repetition_penalty, 1),
+                **THINKING.get(self.reasoning_effort or "medium", {}),
             ),
             answer_format=SentAnswerFormat(
                 json_schema=schema_of(self.response_format), stop=stop, max_tokens=of_answer
@@ -235,6 +252,13 @@ class ChatRequest(BaseModel):
             parallel_tool_calls=self.parallel_tool_calls is not False and not self.functions,
             metadata=(self.metadata or {}) | (extra.metadata or {}),
         )
+
+
+def _params(policy: PolicyInfo, effort: str | None, sent: JsonObject) -> JsonObject:
+    """What was sent comes first; a preset is whole."""
+    return (
+        sent if PRESET in sent else {**policy.efforts.get(_LIKE.get(effort or "", effort or ""), {}), **sent}
+    )
 
 
 def _unless(value: _Number | None, *neutral: float) -> _Number | None:

@@ -7,10 +7,12 @@ import pytest
 
 from anabranch.dag.decoding import Draw, Structure
 from anabranch.dag.job import AnswerFormat, Sampling
+from anabranch.dag.policy import PolicyInfo, catalogue
 from anabranch.dag.tools import Tool, Tools
 from anabranch.service.api.views.chat_request import ChatRequest
 from anabranch.service.api.views.requests import JobRequest, SentAnswerFormat, SentSampling
 from anabranch.service.api.views.tools import SentCall, SentTool
+from anabranch.service.policies import check_params
 from anabranch.service.store.codec import encode
 from anabranch.service.store.store import Store
 
@@ -82,7 +84,7 @@ ASKS_FOR_WHAT_NO_JOB_DOES: list[tuple[dict[str, Any], str, str]] = [
     ({"tools": [{}] * 129}, "tools", "at most 128"),
     ({"tools": [TOOL], "functions": [{"name": "weather"}]}, "body", "either tools or"),
     ({"functions": [{"name": "weather"}], "function_call": {"name": "rain"}}, "function_call", "weather"),
-    ({"reasoning_effort": "high"}, "reasoning_effort", "anabranch.params"),
+    ({"reasoning_effort": "enormous"}, "reasoning_effort", "'none'"),
     ({"modalities": ["text", "audio"]}, "modalities", "text"),
     ({"web_search_options": {}}, "web_search_options", "messages"),
     ({"seed": -2}, "seed", "-1"),
@@ -119,6 +121,44 @@ def test_what_is_asked_of_the_answer_is_its_format(
     fields: dict[str, Any], asked_for: SentAnswerFormat
 ) -> None:
     assert asked(**fields) == asked().model_copy(update={"answer_format": asked_for})
+
+
+@pytest.mark.parametrize(
+    ("effort", "width", "thinking", "tokens"),
+    [
+        ("none", {"n": 2}, "off", None),
+        ("minimal", {"n": 2}, None, 512),
+        ("low", {"n": 4}, None, 2048),
+        ("medium", {}, None, None),
+        ("high", {"n": 16}, "on", None),
+        ("max", {"n": 16}, "on", None),
+    ],
+)
+def test_the_effort_is_the_policys_width_and_the_models_thinking(
+    effort: str, width: dict[str, int], thinking: str | None, tokens: int | None
+) -> None:
+    job = asked(model="anabranch/self-consistency", reasoning_effort=effort)
+    assert job.policy is not None
+    assert job.policy.params == width
+    assert (job.sampling.thinking, job.sampling.thinking_tokens) == (thinking, tokens)
+
+
+def test_parameters_that_were_sent_come_before_the_efforts() -> None:
+    sent = {"params": {"n": 3}}
+    job = asked(model="anabranch/self-consistency", reasoning_effort="high", anabranch=sent)
+    assert job.policy is not None
+    assert job.policy.params == {"n": 3}
+    preset = {"params": {"preset": "game-of-24"}}
+    job = asked(model="anabranch/tree-of-thoughts", reasoning_effort="high", anabranch=preset)
+    assert job.policy is not None
+    assert job.policy.params == preset["params"]
+
+
+@pytest.mark.parametrize("policy", catalogue().values(), ids=lambda info: info.name)
+def test_each_effort_is_parameters_that_the_policy_takes(policy: PolicyInfo) -> None:
+    assert policy.efforts.keys() <= {"none", "minimal", "low", "high"}
+    for params in policy.efforts.values():
+        assert check_params(policy.name, params)
 
 
 def test_what_shapes_the_draw_is_the_jobs_sampling() -> None:
