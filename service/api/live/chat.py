@@ -1,7 +1,10 @@
-"""Answers a chat client when its job has ended: the whole completion, or chunks while the job runs."""
+"""Answers a chat client when its jobs have ended: the whole completion, or chunks while they run."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -13,6 +16,7 @@ from anabranch.service.api.live import sse
 from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Ended, Reasoning, Replaced
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.following import follow_news
+from anabranch.service.api.live.merging import merge
 from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
@@ -20,14 +24,15 @@ from anabranch.service.api.views.chat import (
     answer_tokens,
     calls_delta,
     chunk_json,
+    completion_id,
     completion_json,
     finish_reason,
     usage_chunk_json,
 )
-from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
+from anabranch.service.api.views.chat_request import StreamOptions
 from anabranch.service.api.views.job import JobView
 from anabranch.service.link.frames import Texts
-from anabranch.service.store.rows import JobRow
+from anabranch.service.store.rows import BranchRow, JobRow
 
 PING_SECONDS = 5.0
 NO_RETRY = {"x-should-retry": "false"}
@@ -36,31 +41,77 @@ DONE = b"data: [DONE]\n\n"
 
 
 class ChatWait:
-    """A chat client that waits for a job. `keyed`: its request carried an Idempotency-Key."""
+    """A chat client that waits for a completion: for the jobs of its choices. `findable`: it may ask for them again."""
 
-    def __init__(self, deps: Dependencies, job: JobRow, sent: ChatRequest, *, keyed: bool) -> None:
-        self._deps = deps
-        self._job = job.id
-        self._spec = job.spec
-        self._envelope = Envelope(
-            job.id, sent.model, int(job.created_at.timestamp()), older=bool(sent.functions)
-        )
-        self._asked = sent.stream_options or StreamOptions()
-        self._waiting = Waiting(deps, job.id, findable=keyed)
-        self._usage = Usage()
+    def __init__(
+        self,
+        deps: Dependencies,
+        jobs: Sequence[JobRow],
+        model: str,
+        asked: StreamOptions,
+        *,
+        findable: bool,
+        older: bool = False,
+    ) -> None:
+        created = int(jobs[0].created_at.timestamp())
+        self._envelope = Envelope(completion_id([job.id for job in jobs]), model, created, older=older)
+        self._asked = asked
+        self._choices = [
+            _Choice(deps, job, replace(self._envelope, choice=number), asked, findable=findable)
+            for number, job in enumerate(jobs)
+        ]
 
     async def complete(self, request: Request, headers: dict[str, str]) -> Response:
-        """The answer when the job has ended."""
-        job = await self._waiting.await_end(request)
-        if job is None:
+        """The answers when all jobs have ended."""
+        ended = await asyncio.gather(*(choice.await_end(request) for choice in self._choices))
+        jobs = [job for job in ended if job is not None]
+        if len(jobs) < len(ended):
             return Response(status_code=CLIENT_CLOSED)
-        if job.answer is None:
-            status, failure = failure_json(job)
-            return JSONResponse(failure, status, headers | NO_RETRY)
-        completion = completion_json(self._envelope, job, await self._answer_tokens(job))
+        for job in jobs:
+            if job.answer is None:
+                status, failure = failure_json(job)
+                return JSONResponse(failure, status, headers | NO_RETRY)
+        completion = completion_json(self._envelope, jobs, await self._answer_tokens(jobs))
         return JSONResponse(completion, headers=headers)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
+        """The chunks of all choices, as they come; then what they cost, where that is asked for."""
+        async with aclosing(merge([choice.stream(request) for choice in self._choices])) as chunks:
+            async for chunk in chunks:
+                yield chunk
+        jobs = [choice.ended for choice in self._choices if choice.ended is not None]
+        if self._asked.include_usage and len(jobs) == len(self._choices):
+            yield _data(usage_chunk_json(self._envelope, jobs, await self._answer_tokens(jobs)))
+        yield DONE
+
+    async def _answer_tokens(self, jobs: Sequence[JobView]) -> int:
+        of_each = await asyncio.gather(*(choice.branches() for choice in self._choices))
+        return sum(answer_tokens(job, branches) for job, branches in zip(jobs, of_each, strict=True))
+
+
+class _Choice:
+    """One choice of a completion: the answer of one job."""
+
+    def __init__(
+        self, deps: Dependencies, job: JobRow, envelope: Envelope, asked: StreamOptions, *, findable: bool
+    ) -> None:
+        self._deps = deps
+        self._job = job.id
+        self._spec = job.spec
+        self._envelope = envelope
+        self._asked = asked
+        self._waiting = Waiting(deps, job.id, findable=findable)
+        self._usage = Usage()
+        self.ended: JobView | None = None
+        """The job, once its answer was streamed."""
+
+    async def await_end(self, request: Request) -> JobView | None:
+        return await self._waiting.await_end(request)
+
+    async def branches(self) -> Sequence[BranchRow]:
+        return await self._deps.store.jobs.list_branches(self._job)
+
+    async def stream(self, request: Request) -> AsyncGenerator[bytes]:
         """What the branches do, and what the final thought thinks, as reasoning; the answer as content, as it comes."""
         yield self._chunk({"role": "assistant", "content": ""})
         answer = AnswerStream(self._spec)
@@ -73,8 +124,7 @@ class ChatWait:
             finally:
                 if not follower.ended:
                     self._waiting.leave_apart(request)
-        job = await self._waiting.read()
-        for chunk in self._end(job, await self._answer_tokens(job)):
+        for chunk in self._end(await self._waiting.read()):
             yield chunk
 
     def _delta(self, delta: Delta) -> bytes:
@@ -88,15 +138,13 @@ class ChatWait:
             case Ended():
                 return b""
 
-    def _end(self, job: JobView, of_answer: int) -> list[bytes]:
+    def _end(self, job: JobView) -> list[bytes]:
         if job.answer is None:
-            return [_data(failure_json(job)[1]), DONE]
+            return [_data(failure_json(job)[1])]
+        self.ended = job
         calls = calls_delta(self._envelope, job.answer.calls)
         chunks = [self._chunk(calls)] if calls else []
-        chunks.append(self._chunk({}, finish_reason(self._envelope, job)))
-        if self._asked.include_usage:
-            chunks.append(_data(usage_chunk_json(self._envelope, job, of_answer)))
-        return [*chunks, DONE]
+        return [*chunks, self._chunk({}, finish_reason(self._envelope, job))]
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
         usage = self._usage if self._asked.continuous_usage_stats else None
@@ -107,9 +155,6 @@ class ChatWait:
         for event in events:
             if isinstance(event, e.SegmentFinished):
                 self._usage += event.decoded.usage
-
-    async def _answer_tokens(self, job: JobView) -> int:
-        return answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
 
 
 def _data(content: dict[str, Any]) -> bytes:

@@ -1,11 +1,13 @@
 """Serves OpenAI's surface: every policy is a model. Any OpenAI client works here by changing its base URL.
 
-A conversation is a job like any other; the header X-Anabranch-Job names it.
+A conversation is a job like any other; the header X-Anabranch-Job names it. With `n`, each choice is a job.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response, StreamingResponse
 
@@ -17,10 +19,12 @@ from anabranch.service.api.live.chat import ChatWait
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.served import MOST_TOLD
 from anabranch.service.api.problems import Refusal, Refused, bad_input, faults_of, problems
-from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_spec
-from anabranch.service.api.views.chat import model_json
-from anabranch.service.api.views.chat_request import ChatRequest
+from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_specs
+from anabranch.service.api.views.chat import jobs_of, model_json
+from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
+from anabranch.service.api.views.fields import MAX_SEED
 from anabranch.service.api.views.model_name import read_model, write_model
+from anabranch.service.store.rows import JobRow
 
 MOST_LISTED = 16
 """Models of a pool that are listed with each policy; of more, each may be named all the same."""
@@ -45,7 +49,7 @@ async def models(deps: Injected) -> dict[str, Any]:
     """The policies, as OpenAI lists models: each alone, and with each model of the pool, where these are few."""
     served = await deps.served.names() if deps.served is not None else None
     pools = served if served is not None and len(served) <= MOST_LISTED else ()
-    data = [model_json(write_model(name, model)) for name in sorted(catalogue()) for model in (None, *pools)]
+    data = [model_json(write_model(name, model)) for model in (None, *pools) for name in sorted(catalogue())]
     return {"object": "list", "data": data}
 
 
@@ -77,10 +81,46 @@ async def chat(
         format_at="response_format",
         tools_at="functions" if sent.functions else "tools",
     )
-    submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent)
-    wait = ChatWait(deps, submitted.job, sent, keyed=idempotency_key is not None)
-    headers: dict[str, str] = {JOB_HEADER: submitted.job.id}
-    if sent.stream:
+    specs = [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]
+    submitted = await submit_specs(deps, caller, specs, idempotency_key, sent, traceparent)
+    wait = ChatWait(
+        deps,
+        [each.job for each in submitted],
+        sent.model,
+        sent.stream_options or StreamOptions(),
+        findable=idempotency_key is not None or bool(sent.store),
+        older=bool(sent.functions),
+    )
+    return await _answer(wait, [each.job for each in submitted], request, stream=bool(sent.stream))
+
+
+@router.get("/chat/completions/{completion}", response_class=Response, responses=ANSWERS)
+async def take_up(
+    completion: str,
+    request: Request,
+    deps: Injected,
+    caller: CurrentCaller,
+    stream: Annotated[bool, Query(description="Its chunks: those so far, then those to come.")] = False,
+    include_usage: Annotated[bool, Query(description="With `stream`: a last chunk tells the usage.")] = False,
+) -> Response:
+    """A completion by its id, when it has ended; or, with `stream`, from its beginning on. Whoever lost the stream of a
+    completion that was asked for with `store: true` or with an Idempotency-Key takes it up here; a job's id is one of a
+    completion, too."""
+    jobs = [await deps.store.jobs.get(job, caller.scope) for job in jobs_of(completion)]
+    spec = jobs[0].spec
+    wait = ChatWait(
+        deps,
+        jobs,
+        write_model(spec.policy, spec.model),
+        StreamOptions(include_usage=include_usage),
+        findable=True,
+    )
+    return await _answer(wait, jobs, request, stream=stream)
+
+
+async def _answer(wait: ChatWait, jobs: Sequence[JobRow], request: Request, *, stream: bool) -> Response:
+    headers = {JOB_HEADER: ",".join(job.id for job in jobs)}
+    if stream:
         return StreamingResponse(
             wait.stream(request), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS | headers
         )

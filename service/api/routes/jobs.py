@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -200,10 +201,53 @@ async def submit_spec(
 
     Raises QuotaSpent, IdempotencyConflict and StoreAway.
     """
+    (submitted,) = await submit_specs(deps, caller, [spec], key, sent, traceparent, response=response)
+    return submitted
+
+
+async def submit_specs(
+    deps: Dependencies,
+    caller: Caller,
+    specs: Sequence[JobSpec],
+    key: str | None,
+    sent: BaseModel,
+    traceparent: str | None,
+    *,
+    response: NewResponse | None = None,
+) -> list[Submitted]:
+    """The same for several jobs of one request: all of them are made, or none."""
     if deps.served is not None:
-        await deps.served.check(spec.model)
+        await deps.served.check(specs[0].model)
+    digest = _digest(sent) if key else None
+    news = [
+        _new_job(
+            deps, caller, spec, traceparent, key=_numbered(key, number), digest=digest, response=response
+        )
+        for number, spec in enumerate(specs)
+    ]
+    submitted = await deps.store.jobs.submit_all(news)
+    for each in submitted:
+        deps.organizers.nudge(each.job.id)
+    return submitted
+
+
+def _numbered(key: str | None, number: int) -> str | None:
+    """The key of each of a request's jobs. No client's own key has a blank in it."""
+    return key if key is None or number == 0 else f"{key} {number}"
+
+
+def _new_job(
+    deps: Dependencies,
+    caller: Caller,
+    spec: JobSpec,
+    traceparent: str | None,
+    *,
+    key: str | None,
+    digest: str | None,
+    response: NewResponse | None,
+) -> NewJob:
     trace = read_traceparent(traceparent)
-    new = NewJob(
+    return NewJob(
         spec=replace(spec, budget=caller.bound(spec.budget)),
         tenant=caller.tenant,
         quota=caller.quota,
@@ -212,12 +256,9 @@ async def submit_spec(
         trace_id=trace.trace_id,
         traceparent=traceparent if trace.span_id else None,
         idempotency_key=key,
-        body_digest=_digest(sent) if key else None,
+        body_digest=digest,
         response=response,
     )
-    submitted = await deps.store.jobs.submit(new)
-    deps.organizers.nudge(submitted.job.id)
-    return submitted
 
 
 def _digest(sent: BaseModel) -> str:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from anabranch.dag.decoding import Usage
-from anabranch.dag.ids import TRUNK
+from anabranch.dag.ids import TRUNK, JobId
+from anabranch.dag.tools import Call, in_words
+from anabranch.service.api.views.chat_request import MOST_CHOICES
 from anabranch.service.api.views.job import JobView, UsageView
 from anabranch.service.api.views.tools import CallView
 from anabranch.service.store.rows import BranchRow
 
+ID_PREFIX = "chatcmpl-"
 CHUNK = "chat.completion.chunk"
 
 Json = dict[str, Any]
@@ -20,45 +23,66 @@ def model_json(name: str) -> Json:
     return {"id": name, "object": "model", "created": 0, "owned_by": "anabranch"}
 
 
+def completion_id(jobs: Sequence[str]) -> str:
+    """A completion is named by the jobs of its choices."""
+    return ID_PREFIX + ",".join(jobs)
+
+
+def jobs_of(completion: str) -> list[JobId]:
+    """The jobs of a completion; a job's own id is one, too."""
+    return [JobId(job) for job in completion.removeprefix(ID_PREFIX).split(",")[:MOST_CHOICES]]
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What all parts of one completion say alike."""
 
-    job: str
+    completion: str
     model: str
     created: int
     """Unix seconds: when the job was."""
+    choice: int = 0
+    """Of which choice a part is told."""
     older: bool = False
     """The client speaks of functions, as the protocol did before there were tools."""
 
     def around(self, kind: str, content: Json) -> Json:
-        told = {"id": f"chatcmpl-{self.job}", "object": kind, "created": self.created, "model": self.model}
+        told = {"id": self.completion, "object": kind, "created": self.created, "model": self.model}
         return told | content
 
 
-def completion_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
-    """The answer of a succeeded job as a chat completion."""
+def completion_json(envelope: Envelope, jobs: Sequence[JobView], of_answers: int) -> Json:
+    """The answers of succeeded jobs as the choices of a chat completion."""
+    choices = [_choice_json(envelope, job) | {"index": number} for number, job in enumerate(jobs)]
+    usage = usage_json(sum_usage(jobs), of_answers)
+    return envelope.around("chat.completion", {"choices": choices, "usage": usage})
+
+
+def _choice_json(envelope: Envelope, job: JobView) -> Json:
     assert job.answer is not None
     called = calls_json(envelope, job.answer.calls)
     content = None if called and not job.answer.text else job.answer.text
     message = {"role": "assistant", "content": content, "refusal": None} | called
-    choice = {"index": 0, "message": message, "finish_reason": finish_reason(envelope, job), "logprobs": None}
-    return envelope.around(
-        "chat.completion", {"choices": [choice], "usage": usage_json(job.usage, of_answer)}
-    )
+    return {"message": message, "finish_reason": finish_reason(envelope, job), "logprobs": None}
+
+
+def sum_usage(jobs: Sequence[JobView]) -> Usage:
+    """What all choices cost."""
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+    return Usage(**{name: sum(getattr(job.usage, name) for job in jobs) for name in names})
 
 
 def chunk_json(
     envelope: Envelope, delta: Json, finish: str | None = None, usage: Counts | None = None
 ) -> Json:
     """A part of a completion; `usage` is what the job cost so far, where each chunk is to tell it."""
-    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    choice = {"index": envelope.choice, "delta": delta, "finish_reason": finish, "logprobs": None}
     told = {} if usage is None else {"usage": usage_json(usage)}
     return envelope.around(CHUNK, {"choices": [choice]} | told)
 
 
-def usage_chunk_json(envelope: Envelope, job: JobView, of_answer: int) -> Json:
-    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(job.usage, of_answer)})
+def usage_chunk_json(envelope: Envelope, jobs: Sequence[JobView], of_answers: int) -> Json:
+    return envelope.around(CHUNK, {"choices": [], "usage": usage_json(sum_usage(jobs), of_answers)})
 
 
 def calls_json(envelope: Envelope, calls: Sequence[CallView]) -> Json:
@@ -93,12 +117,13 @@ def answer_tokens(job: JobView, branches: Iterable[BranchRow]) -> int:
     a text (a vote's) nothing is its own; the trunk's tokens are, where it alone is the source."""
     if job.answer is None:
         return 0
-    sources = set(job.answer.sources)
+    calls = [Call(name=call.name, arguments=call.arguments) for call in job.answer.calls]
+    sources, whole = set(job.answer.sources), in_words(job.answer.text, calls)
     own: dict[str, int] = {}
     for row in branches:
         value = (row.value or "").strip()
         alone = row.branch != TRUNK or sources == {TRUNK}
-        if row.branch in sources and alone and value and value in job.answer.text:
+        if row.branch in sources and alone and value and value in whole:
             own.setdefault(value, row.usage.completion_tokens)
     return sum(own.values())
 

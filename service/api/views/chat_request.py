@@ -53,6 +53,7 @@ from anabranch.service.api.views.requests import (
 )
 from anabranch.service.api.views.tools import SentTool, offer
 
+MOST_CHOICES = 16
 LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
 SAMPLE = "say it with temperature and top_p"
 
@@ -149,19 +150,24 @@ class ChatRequest(BaseModel):
         default=None, description="Of the older protocol: the answer is told in its words."
     )
     function_call: FunctionChoice | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = Field(
+        default=None, description="Choices: each is the answer of a job of its own, with a seed of its own."
+    )
+    store: bool | None = Field(
+        default=None,
+        description="The job goes on when its client goes away, to be found by the completion's id.",
+    )
     metadata: JsonObject | None = None
     anabranch: Extra | None = None
 
     # -- taken
     user: Taken = None
-    store: Taken = None
     service_tier: Taken = None
     safety_identifier: Taken = None
     prompt_cache_key: Taken = None
     prompt_cache_retention: Taken = None
 
     # -- neutral
-    n: Annotated[Any, Only((1,), "send the request several times, or let self-consistency vote")] = None
     logit_bias: Annotated[Any, Only(({},), SAMPLE)] = None
     logprobs: Annotated[Any, Only((False,), LOGPROBS)] = None
     top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None

@@ -20,7 +20,7 @@ from anabranch.service.store.jobs.requests import (
     request_cancel,
     who_asks,
 )
-from anabranch.service.store.jobs.submissions import submit
+from anabranch.service.store.jobs.submissions import submit_all
 from anabranch.service.store.rows import (
     ApprovalRow,
     BranchRow,
@@ -46,11 +46,16 @@ class Jobs(Repository):
 
         Raises IdempotencyConflict if the key was used with another body, and QuotaSpent.
         """
-        work = partial(submit, new=new, now=self._now)
+        (submitted,) = await self.submit_all([new])
+        return submitted
+
+    async def submit_all(self, news: Sequence[NewJob]) -> list[Submitted]:
+        """The same for several jobs: all of them are made, or none."""
+        work = partial(submit_all, news=news, now=self._now)
         try:
             return await self._database.write(work)
         except IntegrityError:
-            if new.idempotency_key is None:
+            if all(new.idempotency_key is None for new in news):
                 raise
             # The same key came in twice at once: the other one's job is there now.
             return await self._database.write(work)

@@ -1,6 +1,6 @@
 """Writes a submitted job: the row, its first event and what is folded from it, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
@@ -18,6 +18,13 @@ from anabranch.service.store.sql.tables import events, jobs
 
 PRIORITY_SECONDS = 60.0
 """What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
+
+
+def submit_all(
+    connection: Connection, news: Sequence[NewJob], now: Callable[[], datetime]
+) -> list[Submitted]:
+    """All of them, or none. Raises as `submit`."""
+    return [submit(connection, new, now) for new in news]
 
 
 def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> Submitted:

@@ -17,6 +17,7 @@ from anabranch.dag.text import say
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
+from anabranch.workers.models.resolve import DEFAULT_MODEL
 
 ASK: Any = [{"role": "user", "content": "What is six times seven?"}]
 MODEL = "anabranch/self-consistency"
@@ -57,9 +58,9 @@ async def answering(store: Store, organizer: Any) -> AsyncIterator[list[Sequence
 
 
 async def test_every_policy_is_a_model(client: openai.AsyncOpenAI) -> None:
-    assert [model.id async for model in client.models.list()] == [
-        f"anabranch/{name}" for name in sorted(catalogue())
-    ]
+    listed = [model.id async for model in client.models.list()]
+    alone = [f"anabranch/{name}" for name in sorted(catalogue())]
+    assert listed == [*alone, *(f"{name}@{DEFAULT_MODEL}" for name in alone)]
     assert (await client.models.retrieve(MODEL)).owned_by == "anabranch"
 
 
@@ -292,7 +293,7 @@ async def test_a_job_that_somebody_else_waits_for_outlives_the_client_that_left(
         ({"model": "anabranch/genius"}, openai.NotFoundError, None),
         ({"messages": []}, openai.UnprocessableEntityError, "messages"),
         ({"messages": [{"role": "assistant", "content": "Yes."}]}, openai.UnprocessableEntityError, "body"),
-        ({"n": 2}, openai.UnprocessableEntityError, "n"),
+        ({"n": 17}, openai.UnprocessableEntityError, "n"),
         ({"logprobs": True}, openai.UnprocessableEntityError, "logprobs"),
         ({"temperature": -1}, openai.UnprocessableEntityError, "temperature"),
         ({"temperature": 5}, openai.UnprocessableEntityError, "temperature"),
@@ -322,3 +323,55 @@ async def test_what_no_job_can_do_is_refused_in_openais_words(
     assert raised.value.code in {"model_not_found", "invalid_value"}
     assert raised.value.type == "invalid_request_error"
     assert (await store.jobs.list_page()).items == ()
+
+
+async def test_several_choices_are_jobs_of_their_own_seed(
+    client: openai.AsyncOpenAI, store: Store, organizer: Any
+) -> None:
+    asking = asyncio.create_task(client.chat.completions.create(model=MODEL, messages=ASK, n=3, seed=7))
+    async with asyncio.timeout(20):
+        while len(rows := (await store.jobs.list_page()).items) < 3:
+            await asyncio.sleep(0.02)
+    by_seed = sorted(rows, key=lambda row: row.spec.seed)
+    assert [row.spec.seed for row in by_seed] == [7, 8, 9]
+    for row in reversed(by_seed):
+        await organizer.answer(row.id, f"seed {row.spec.seed}")
+    completion = await asking
+    told = [(choice.index, choice.message.content) for choice in completion.choices]
+    assert told == [(0, "seed 7"), (1, "seed 8"), (2, "seed 9")]
+    assert completion.usage is not None
+    assert completion.usage.completion_tokens == 3 * 20
+    assert completion.id == "chatcmpl-" + ",".join(row.id for row in by_seed)
+
+
+async def test_a_stream_of_several_choices_numbers_its_parts_and_is_taken_up_by_its_id(
+    client: openai.AsyncOpenAI, store: Store, organizer: Any, address: str
+) -> None:
+    stream = await client.chat.completions.create(model=MODEL, messages=ASK, n=2, stream=True, store=True)
+    first = await anext(aiter(stream))
+    await stream.close()
+    await asyncio.sleep(1.5)  # as long as a client that went away may remain unnoticed, and longer
+    rows = (await store.jobs.list_page()).items
+    assert [row.cancel_requested for row in rows] == [None, None]
+    async with httpx.AsyncClient(base_url=address, timeout=60) as reader:
+        where = f"/v1/chat/completions/{first.id}"
+        async with reader.stream("GET", where, params={"stream": True, "include_usage": True}) as again:
+            for row in rows:
+                await organizer.answer(row.id, "42")
+            lines = [line[6:] async for line in again.aiter_lines() if line.startswith("data: ")]
+        assert lines[-1] == "[DONE]"
+        chunks = [json.loads(line) for line in lines[:-1]]
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        for number in (0, 1):
+            own = [choice["delta"].get("content") or "" for choice in choices if choice["index"] == number]
+            assert "".join(own) == "42"
+        assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["stop", "stop"]
+        assert chunks[-1]["usage"]["completion_tokens"] == 40
+        whole = (await reader.get(where)).json()
+        assert [choice["message"]["content"] for choice in whole["choices"]] == ["42", "42"]
+        assert (whole["id"], whole["model"]) == (first.id, MODEL)
+        alone = (await reader.get(f"/v1/chat/completions/{rows[0].id}")).json()
+        assert alone["choices"][0]["message"]["content"] == "42"
+        missing = await reader.get("/v1/chat/completions/chatcmpl-nobody")
+        assert missing.status_code == 404
+        assert "nobody" in missing.json()["error"]["message"]
