@@ -1,5 +1,6 @@
 """Which fields of OpenAI's protocol do something, which are taken, which only in their neutral value."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -421,3 +422,8 @@ async def test_turns_that_cannot_be_read_are_refused(
     assert (path, told) in [
         (fault["path"], told) for fault in response.json()["errors"] if told in fault["message"]
     ]
+
+
+def test_the_page_names_every_field() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "chat.md").read_text(encoding="utf-8")
+    assert [name for name in ChatRequest.model_fields if f"`{name}`" not in page] == []
