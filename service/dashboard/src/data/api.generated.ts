@@ -112,7 +112,7 @@ export interface ChatMessage {
   function_call?: Function | null;
 }
 
-/** POST /v1/chat/completions. `model` is anabranch/POLICY. Null is the same as leaving a field out. */
+/** POST /v1/chat/completions. `model` is anabranch/POLICY, or anabranch/POLICY@MODEL with a model of the pool. Null is the same as leaving a field out. */
 export interface ChatRequest {
   model: string;
   messages: ChatMessage[];
@@ -120,16 +120,23 @@ export interface ChatRequest {
   stream_options?: anabranch__service__api__views__chat_request__StreamOptions | null;
   temperature?: number | null;
   top_p?: number | null;
+  top_k?: number | null;
+  min_p?: number | null;
+  presence_penalty?: number | null;
+  frequency_penalty?: number | null;
+  repetition_penalty?: number | null;
   /** Of the answer; where a policy composes its answer of parts: of each of them. */
   max_tokens?: number | null;
   /** Of all branches together. */
   max_completion_tokens?: number | null;
   /** -1, as left out: drawn, and recorded. */
   seed?: number | null;
+  /** How wide the policy thinks (`efforts` in GET /v1/policies; anabranch.params comes first), and how long a thinking model does; none: it does not think. */
+  reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
   /** The answer ends before the first of these. */
   stop?: string | string[] | null;
   /** Of the answer, by structured decoding. */
-  response_format?: anabranch__service__api__views__chat_request__TextFormat | anabranch__service__api__views__chat_request__JsonObjectFormat | anabranch__service__api__views__chat_request__JsonSchemaFormat | null;
+  response_format?: anabranch__service__api__views__chat_format__TextFormat | anabranch__service__api__views__chat_format__JsonObjectFormat | anabranch__service__api__views__chat_format__JsonSchemaFormat | null;
   /** The answer may call them; a policy that cannot is refused, and says which can. */
   tools?: ChatTool[] | null;
   tool_choice?: "none" | "auto" | "required" | NamedChoice | AllowedChoice | null;
@@ -137,12 +144,14 @@ export interface ChatRequest {
   /** Of the older protocol: the answer is told in its words. */
   functions?: ChatFunction[] | null;
   function_call?: "none" | "auto" | Named | null;
+  /** Choices: each is the answer of a job of its own, with a seed of its own. */
+  n?: number | null;
+  /** The job goes on when its client goes away, to be found by the completion's id. */
+  store?: boolean | null;
   metadata?: Record<string, unknown> | null;
   anabranch?: Extra | null;
   /** Taken, and changes nothing. */
   user?: unknown;
-  /** Taken, and changes nothing. */
-  store?: unknown;
   /** Taken, and changes nothing. */
   service_tier?: unknown;
   /** Taken, and changes nothing. */
@@ -151,26 +160,12 @@ export interface ChatRequest {
   prompt_cache_key?: unknown;
   /** Taken, and changes nothing. */
   prompt_cache_retention?: unknown;
-  /** Any other value is refused: send the request several times, or let self-consistency vote. */
-  n?: 1 | null;
-  /** Any other value is refused: say it with temperature and top_p. */
-  frequency_penalty?: 0 | null;
-  /** Any other value is refused: say it with temperature and top_p. */
-  presence_penalty?: 0 | null;
-  /** Any other value is refused: say it with temperature and top_p. */
-  repetition_penalty?: 1 | null;
-  /** Any other value is refused: say it with temperature and top_p. */
-  top_k?: -1 | 0 | null;
-  /** Any other value is refused: say it with temperature and top_p. */
-  min_p?: 0 | null;
   /** Any other value is refused: say it with temperature and top_p. */
   logit_bias?: {} | null;
   /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
   logprobs?: false | null;
   /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
   top_logprobs?: 0 | null;
-  /** Any other value is refused: choose the policy's width in anabranch.params, as n. */
-  reasoning_effort?: "medium" | null;
   /** Any other value is refused: ask for it in a system message. */
   verbosity?: "medium" | null;
   /** Any other value is refused: answers are text. */
@@ -438,6 +433,8 @@ export interface PolicyInfoView {
   default: boolean;
   /** Whether its answer can be held to a form and a length. */
   answer_format: boolean;
+  /** Its parameters by chat's reasoning_effort, where they are not its defaults. */
+  efforts: Record<string, Record<string, unknown>>;
   /** Whether its answer may call tools of the client's. */
   tools: boolean;
   /** Whether it reads thoughts, too: its model was trained to write its tags among them. */
@@ -564,6 +561,11 @@ export interface ResultItem {
 export interface SamplingView {
   temperature: number | null;
   top_p: number | null;
+  top_k: number | null;
+  min_p: number | null;
+  presence_penalty: number | null;
+  frequency_penalty: number | null;
+  repetition_penalty: number | null;
   max_tokens: number | null;
   thinking: Thinking;
   thinking_tokens: number | null;
@@ -616,6 +618,12 @@ export interface SentMessage {
 export interface SentSampling {
   temperature?: number | null;
   top_p?: number | null;
+  /** 0 or -1: of all tokens. */
+  top_k?: number | null;
+  min_p?: number | null;
+  presence_penalty?: number | null;
+  frequency_penalty?: number | null;
+  repetition_penalty?: number | null;
   /** Tokens that one segment may decode. Left out: what the model's context and the budget leave. */
   max_tokens?: number | null;
   /** Whether models that can think first do. Left out: auto, as each does by itself. */
@@ -696,13 +704,17 @@ export interface anabranch__service__api__responses__request__TextFormat {
   type: "text";
 }
 
-export interface anabranch__service__api__views__chat_request__JsonObjectFormat {
+export interface anabranch__service__api__views__chat_format__JsonObjectFormat {
   type: "json_object";
 }
 
-export interface anabranch__service__api__views__chat_request__JsonSchemaFormat {
+export interface anabranch__service__api__views__chat_format__JsonSchemaFormat {
   type: "json_schema";
   json_schema: NamedSchema;
+}
+
+export interface anabranch__service__api__views__chat_format__TextFormat {
+  type: "text";
 }
 
 export interface anabranch__service__api__views__chat_request__StreamOptions {
@@ -711,10 +723,6 @@ export interface anabranch__service__api__views__chat_request__StreamOptions {
   include_obfuscation?: unknown;
   /** Each chunk tells the usage so far. */
   continuous_usage_stats?: boolean | null;
-}
-
-export interface anabranch__service__api__views__chat_request__TextFormat {
-  type: "text";
 }
 
 export interface anabranch__service__api__views__chat_tools__AllowedTools {

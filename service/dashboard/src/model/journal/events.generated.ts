@@ -192,6 +192,15 @@ export interface Decoded {
   extra?: Record<string, unknown>;
 }
 
+/** What shapes the draw of a token beside temperature and top_p. None leaves it to the model's own defaults. */
+export interface Draw {
+  top_k?: number | null;
+  min_p?: number | null;
+  presence_penalty?: number | null;
+  frequency_penalty?: number | null;
+  repetition_penalty?: number | null;
+}
+
 /** Why a decode failed and whether trying elsewhere can help. */
 export interface Fault {
   cause: string;
@@ -316,6 +325,7 @@ export type Resource = "tokens" | "seconds" | "cost";
 export interface Sampling {
   temperature?: number | null;
   top_p?: number | null;
+  draw?: Draw;
   max_tokens?: number | null;
   thinking?: Thinking;
   thinking_tokens?: number | null;
