@@ -20,8 +20,8 @@ What it promises
 * The answer is the final thought's text up to the first stop string of the job's owner, without blanks around it. So
   what may begin a stop string, and blanks, wait until something follows.
 * A segment that is interrupted goes on in the next one of its branch (`retries.goes_on`), from the text in its
-  record. Live text may be behind a record or ahead of it: it is used only for the segment that the records say is open,
-  and the record of its end tells the rest.
+  record; one that failed goes on from the text before it. Live text may be behind a record or ahead of it: it is used
+  only for the segment that the records say is open, and the record of its end tells the rest.
 * All of it is linear in the text's length, however it is cut into pieces.
 """
 
@@ -167,8 +167,10 @@ class AnswerStream:
         whole = LiveText(
             branch=event.branch, segment=event.segment, final=True, at=0, text=text, thought=reasoning
         )
-        deltas = self._grow(thought, whole)
-        thought.open, thought.interrupted = False, event.decoded.finish is Finish.INTERRUPTED
+        failed = event.decoded.finish is Finish.ERROR
+        deltas = [] if failed else self._grow(thought, whole)
+        goes_on = event.decoded.finish is Finish.INTERRUPTED or (failed and not thought.read)
+        thought.open, thought.interrupted = False, goes_on
         return deltas
 
     def _tell(self, thought: _FinalThought, text: str) -> list[Delta]:
