@@ -159,6 +159,14 @@ def apply(state: JobState, event: e.Event) -> JobState:
     return state
 
 
+def fold(events: Iterable[e.Event]) -> JobState:
+    """The state after these events. Raises InvalidTransition."""
+    state = JobState()
+    for event in events:
+        apply(state, event)
+    return state
+
+
 # -- the job ----------------------------------------------
 
 

@@ -1,9 +1,11 @@
-"""Measures who works when: concurrency over the run, and how long each branch stood still for others."""
+"""Measures who works when: concurrency over the run, how long each branch stood still for others, and how soon work
+goes on behind forks and joins.
+"""
 
 from collections.abc import Iterable, Mapping
 
 from anabranch.dag import events as e
-from anabranch.dag.analysis.graph import ReasoningGraph
+from anabranch.dag.analysis.graph import NodeKind, ReasoningGraph
 from anabranch.dag.analysis.metrics import Weight, by_tokens
 from anabranch.dag.ids import BranchId
 
@@ -42,3 +44,19 @@ def blocked_seconds(records: Iterable[e.Record]) -> Mapping[BranchId, float]:
             case _:
                 pass
     return blocked
+
+
+def first_token_delays(graph: ReasoningGraph) -> tuple[list[float], list[float]]:
+    """Seconds from each fork to its branch's first token, its wait for inputs included, and from each join to the first
+    token behind it. Never below 0: the two moments are told by the clocks of two machines."""
+    forked, joined = dict(graph.forked_at), dict[BranchId, float]()
+    behind_forks: list[float] = []
+    behind_joins: list[float] = []
+    for node in graph.nodes():
+        if node.kind is NodeKind.JOIN:
+            joined[node.branch] = node.finished_at
+        elif node.first_token_at:
+            for since, delays in ((forked, behind_forks), (joined, behind_joins)):
+                if (at := since.pop(node.branch, None)) is not None:
+                    delays.append(max(0.0, node.first_token_at - at))
+    return behind_forks, behind_joins

@@ -71,6 +71,7 @@ class ReasoningGraph:
         self._reads: dict[BranchId, tuple[BranchId, ...]] = {}
         self._tools: set[BranchId] = set()
         self.pruned: set[BranchId] = set()
+        self.forked_at: dict[BranchId, float] = {}
         self.branches: list[BranchId] = []
         self.began_at = self.last_at = 0.0
         """The first and the last record."""
@@ -119,6 +120,7 @@ class ReasoningGraph:
                 self.claimed_at = at
             case e.BranchForked() as event:
                 self.branches.append(event.child)
+                self.forked_at[event.child] = at
                 self._entry[event.child] = [(name, EdgeKind.FORK) for name, _ in self._frontier(event.branch)]
                 self._after[event.child] = event.after
                 if event.tool is not None:

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, by_path
-from anabranch.dag.state import JobState, apply
+from anabranch.dag.state import fold
 from anabranch.dag.vocabulary import Cause
 
 
 def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.Event, ...]:
     """What to append so that every branch and the job have their terminal event. A job that had committed its answer
     keeps it, and succeeds."""
-    state = JobState()
-    for record in records:
-        apply(state, record.event)
+    state = fold(record.event for record in records)
     events: list[e.Event] = []
     for branch in sorted(state.open_segments, key=by_path):
         opened = state.branches[branch].open

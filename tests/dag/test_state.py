@@ -15,7 +15,7 @@ from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.job import JobSpec
-from anabranch.dag.state import JobState, apply
+from anabranch.dag.state import JobState, apply, fold
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Base, Reading, say
 from anabranch.dag.vocabulary import Cause
@@ -26,10 +26,7 @@ CLAIMED = e.JobClaimed(owner="o", attempt=1)
 
 
 def after(*events: e.Event) -> JobState:
-    state = JobState()
-    for event in (SUBMITTED, CLAIMED, *events):
-        apply(state, event)
-    return state
+    return fold((SUBMITTED, CLAIMED, *events))
 
 
 def forked(child: str, parent: str = "0") -> e.BranchForked:

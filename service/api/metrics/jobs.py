@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anabranch.dag import events as e
-from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.status import BranchStatus
+from anabranch.dag.analysis.concurrency import first_token_delays
+from anabranch.dag.analysis.graph import build
+from anabranch.dag.ids import JobId
+from anabranch.dag.state import fold
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
@@ -91,27 +93,15 @@ class EndedJobs:
 
     def _follow(self, policy: str, records: Sequence[e.Record]) -> None:
         """Branches as they ended; forks and joins until the first token behind them."""
-        forked: dict[BranchId, datetime] = {}
-        joined: dict[BranchId, datetime] = {}
-        for record in records:
-            match record.event:
-                case e.BranchForked(child=child):
-                    forked[child] = record.at
-                case e.BranchesJoined(branch=branch):
-                    joined[branch] = record.at
-                case e.SegmentFinished(branch=branch, decoded=decoded) if decoded.timing.first_token:
-                    for since, histogram in ((forked, self._fork), (joined, self._join)):
-                        if (at := since.pop(branch, None)) is not None:
-                            seconds = decoded.timing.first_token - at.timestamp()
-                            histogram.labels(policy).observe(max(0.0, seconds))  # clocks of two machines
-                case e.BranchReturned():
-                    self._branches.labels(policy, BranchStatus.RETURNED).inc()
-                case e.BranchFailed():
-                    self._branches.labels(policy, BranchStatus.FAILED).inc()
-                case e.BranchCancelled():
-                    self._branches.labels(policy, BranchStatus.CANCELLED).inc()
-                case _:
-                    pass
+        state = fold(record.event for record in records)
+        for branch in state.branches.values():
+            if branch.ended is not None:
+                self._branches.labels(policy, branch.ended).inc()
+        for histogram, delays in zip(
+            (self._fork, self._join), first_token_delays(build(records)), strict=True
+        ):
+            for seconds in delays:
+                histogram.labels(policy).observe(seconds)
 
 
 async def _read(store: Store, job: JobId) -> tuple[JobRow, list[e.Record]] | None:
