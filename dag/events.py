@@ -86,6 +86,7 @@ class JobFailed(_Event):
     """Terminal."""
 
     type: str
+    """A `vocabulary.Failure`; a `vocabulary.Cause` where the trunk's decode was at fault."""
     title: str
     detail: str = ""
 

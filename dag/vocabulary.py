@@ -1,7 +1,8 @@
 """Defines the closed sets of words that events and actions are told in. Statuses have their own, in `status.py`.
 
 Some fields of events are typed as text although only these words are written into them (`Fault.cause`,
-`ForkRejected.reason`): an older or a newer journal may hold another word, and it stays readable as what it says.
+`ForkRejected.reason`, `JobFailed.type`): an older or a newer journal may hold another word, and it stays readable as
+what it says.
 """
 
 from collections.abc import Mapping
@@ -69,6 +70,27 @@ class Cause(StrEnum):
     BAD_ARGUMENTS = "bad-arguments"
     """Of a tool."""
     UNKNOWN_TOOL = "unknown-tool"
+
+
+class Failure(StrEnum):
+    """Why a job, or a branch that runs a policy, failed, where no decode was at fault: else its `Cause` says it."""
+
+    NO_ANSWER = "no-answer"
+    """The policy found none."""
+    REJECTED = "rejected"
+    """A person rejected the answer."""
+    POLICY_ERROR = "policy-error"
+    """The policy raised an exception."""
+    POLICY_MISSING = "policy-missing"
+    """The organizer that took the job over has no such policy."""
+    POLICY_CHANGED = "policy-changed"
+    """The policy, as it is now, would not have led to what the journal holds."""
+    DIVERGED = "diverged"
+    """The same policy decided otherwise in a replay."""
+    POISON = "poison"
+    """Computing the job has cost too many organizers."""
+    ORIGIN_GONE = "origin-gone"
+    """The job that it re-runs was purged."""
 
 
 class ForkRefusal(StrEnum):

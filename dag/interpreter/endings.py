@@ -13,7 +13,7 @@ from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.state import BranchState, JobState
-from anabranch.dag.vocabulary import WHY_REFUSED, Cause
+from anabranch.dag.vocabulary import WHY_REFUSED, Cause, Failure
 
 TAIL = 200
 """Characters by which an answer is recognised as the end of the trunk's text; what stands before may be dressed up."""
@@ -118,15 +118,15 @@ def _told(branch: BranchState, error: Exception) -> tuple[str, str, str]:
     match error:
         case NoAnswer() if branch.refused and not branch.children:
             why = WHY_REFUSED.get(branch.refused, branch.refused)
-            return "no-answer", "The policy found no answer", f"{why}: {error}"
+            return Failure.NO_ANSWER, "The policy found no answer", f"{why}: {error}"
         case DecodeFailed():
             return error.cause, "The trunk could not be decoded", error.detail
         case NoAnswer():
-            return "no-answer", "The policy found no answer", str(error)
+            return Failure.NO_ANSWER, "The policy found no answer", str(error)
         case Rejected():
-            return "rejected", "A person rejected the answer", str(error)
+            return Failure.REJECTED, "A person rejected the answer", str(error)
         case _:
-            return "policy-error", f"The policy raised {type(error).__name__}", str(error)
+            return Failure.POLICY_ERROR, f"The policy raised {type(error).__name__}", str(error)
 
 
 def beside(run: Run, answering: BranchId | None) -> Iterable[BranchId]:

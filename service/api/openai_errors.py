@@ -2,10 +2,11 @@
 reason.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from anabranch.dag.vocabulary import Cause
+from anabranch.dag.vocabulary import Cause, Failure
 from anabranch.service.api.views.job import JobView
 
 OWN_PATHS = {"jobs", "approvals", "exports", "policies", "stream"}
@@ -20,11 +21,11 @@ CODES = {
     "quota-spent": "rate_limit_exceeded",
 }
 """OpenAI's own words for our problems' names."""
-JOB_CODES = {
+JOB_CODES: Mapping[str, tuple[int, str]] = {
     Cause.PROMPT_TOO_LONG: (HTTPStatus.BAD_REQUEST, "context_length_exceeded"),
     Cause.REFUSED: (HTTPStatus.BAD_REQUEST, "refused"),
-    "rejected": (HTTPStatus.FORBIDDEN, "rejected"),
-    "deadline": (HTTPStatus.REQUEST_TIMEOUT, "deadline"),
+    Failure.REJECTED: (HTTPStatus.FORBIDDEN, "rejected"),
+    Cause.DEADLINE: (HTTPStatus.REQUEST_TIMEOUT, "deadline"),
 }
 """How a job may fail by what its client asked, or by a person's word; all other failures are the service's."""
 

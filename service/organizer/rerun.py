@@ -5,6 +5,7 @@ import asyncio
 from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.rerun import OriginOutcomes
+from anabranch.dag.vocabulary import Failure
 from anabranch.service.organizer.resume import CannotGoOn
 from anabranch.service.store.journal.writer import Journal
 
@@ -21,6 +22,6 @@ async def recall_of(journal: Journal, spec: JobSpec) -> OriginOutcomes | None:
     records = await journal.read(origin)
     if not records:
         detail = f"job {origin}, whose outcomes it re-uses, was purged; submit its question as a new job"
-        failed = e.JobFailed(type="origin-gone", title="The job that it re-runs is gone", detail=detail)
+        failed = e.JobFailed(type=Failure.ORIGIN_GONE, title="The job that it re-runs is gone", detail=detail)
         raise CannotGoOn(failed)
     return await asyncio.to_thread(OriginOutcomes, origin, records, lineage.branch, lineage.output or "")

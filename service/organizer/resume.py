@@ -13,7 +13,7 @@ from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
-from anabranch.dag.vocabulary import Cause
+from anabranch.dag.vocabulary import Cause, Failure
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.journal.told_texts import ToldText
 from anabranch.service.store.rows import Checkpoint
@@ -46,7 +46,7 @@ def resume(records: Sequence[e.Record], suspicions: Sequence[Suspicion]) -> Inte
     try:
         version = policy_named(submitted.spec.policy).version
     except UnknownPolicy as error:
-        raise _refuse("policy-missing", "Its policy is not installed here", str(error)) from error
+        raise _refuse(Failure.POLICY_MISSING, "Its policy is not installed here", str(error)) from error
     try:
         interpreter = replay(records)
     except Exception as error:  # a policy's own fault cannot stand where its journal has none
@@ -69,10 +69,10 @@ def _diverged(submitted: e.JobSubmitted, version: str, error: Exception) -> Cann
     if began == version:
         title = "Its policy did not decide the same again"
         return _refuse(
-            "diverged", title, f"{told} Policy {name} is not pure, or its parts have changed. {advice}"
+            Failure.DIVERGED, title, f"{told} Policy {name} is not pure, or its parts have changed. {advice}"
         )
     changed = f"The job began under version {began} of policy {name}, and here is version {version}."
-    return _refuse("policy-changed", "Its policy has changed", f"{told} {changed} {advice}")
+    return _refuse(Failure.POLICY_CHANGED, "Its policy has changed", f"{told} {changed} {advice}")
 
 
 def _difference(recorded: object, computed: object) -> str:
@@ -90,7 +90,7 @@ def _kind(event: object) -> str:
     )
 
 
-def _refuse(kind: str, title: str, detail: str) -> CannotGoOn:
+def _refuse(kind: Failure, title: str, detail: str) -> CannotGoOn:
     return CannotGoOn(e.JobFailed(type=kind, title=title, detail=detail))
 
 
@@ -102,7 +102,7 @@ def _refuse_poison(evidence: Sequence[Suspicion]) -> None:
     told = "; ".join(f"{_IN_WORDS[each.reason]} ({each.owner}, claim {each.epoch})" for each in evidence)
     kept = f"Its journal holds what was done up to event {evidence[-1].head_seq}."
     detail = f"It got nowhere {len(evidence)} times: {told}. {kept}"
-    raise _refuse("poison", "It kills its organizers" if lost else "Its run breaks", detail)
+    raise _refuse(Failure.POISON, "It kills its organizers" if lost else "Its run breaks", detail)
 
 
 _IN_WORDS = {

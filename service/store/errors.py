@@ -114,13 +114,6 @@ class UnreadableFormat(StoreError):
         )
 
 
-class NoDatabase(StoreError):
-    """The file of the database is not there."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__(f"There is no database at {file}. `anabranch db upgrade` makes it.")
-
-
 class SchemaBehind(StoreError):
     """The database lacks migrations that this program needs."""
 
@@ -128,6 +121,15 @@ class SchemaBehind(StoreError):
         super().__init__(
             f"The database schema is at {found or 'nothing'}, this Anabranch needs {needed}. "
             "Run `anabranch db upgrade`."
+        )
+
+
+class NoDatabase(SchemaBehind):
+    """The file of the database is not there."""
+
+    def __init__(self, file: Path) -> None:
+        StoreError.__init__(
+            self, f"There is no database at {file}. Run `anabranch db upgrade`: it makes one."
         )
 
 
