@@ -344,10 +344,8 @@ def test_without_a_database_the_check_says_so_and_names_the_command(
     monkeypatch.setenv("ANABRANCH_STATE", str(nowhere))
     ran = anabranch("db", "check")
     assert ran.code == 1
-    there_is_none = (
-        f"anabranch: There is no database at {nowhere}/anabranch.db. `anabranch db upgrade` makes it.\n"
-    )
-    assert ran.err == there_is_none
+    told = f"There is no database at {nowhere}/anabranch.db. Run `anabranch db upgrade`: it makes one."
+    assert ran.err == f"anabranch: {told}\n"
     assert not nowhere.exists()
     assert anabranch("db", "upgrade").code == 0
     assert anabranch("db", "check").code == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -93,8 +94,14 @@ async def test_several_processes_may_open_a_new_file_at_once(databases: Database
     )
 
 
-async def test_a_database_that_is_not_there_is_away(kind: str) -> None:
-    urls = {"sqlite": "sqlite:////no/such/folder/file.db", "postgres": "postgresql://nobody@127.0.0.1:1/none"}
+def test_a_file_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SchemaBehind, match=f"no database at {tmp_path}/away/file.db"):
+        asyncio.run(schema.check(f"sqlite:///{tmp_path}/away/file.db"))
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_database_that_cannot_be_opened_is_away(kind: str, tmp_path: Path) -> None:
+    urls = {"sqlite": f"sqlite:///{tmp_path}", "postgres": "postgresql://nobody@127.0.0.1:1/none"}
     with pytest.raises(StoreAway, match="Nothing was written"):
         await schema.check(urls[kind])
 
