@@ -83,10 +83,9 @@ class JobSucceeded(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFailed(_Event):
-    """Terminal."""
+    """Terminal. `type` is a `vocabulary.Failure`, or the `Cause` for which the trunk could not be decoded."""
 
     type: str
-    """A `vocabulary.Failure`; a `vocabulary.Cause` where the trunk's decode was at fault."""
     title: str
     detail: str = ""
 

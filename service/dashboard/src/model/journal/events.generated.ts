@@ -232,7 +232,7 @@ export interface JobClaimed {
   attempt: number;
 }
 
-/** Terminal. */
+/** Terminal. `type` is a `vocabulary.Failure`, or the `Cause` for which the trunk could not be decoded. */
 export interface JobFailed {
   branch?: string;
   type: string;
