@@ -219,3 +219,16 @@ def test_posts_are_read_by_siblings_alone(simulate: Simulate) -> None:
 
     simulation = simulate(policy, {"0.1": "a", "0.2": "b c", "0.3.1": "d"})
     assert answer(simulation).text == "a [('0.2', 'two')]; b c []; d []", "0.2 was shown `one` when it posted"
+
+
+def test_where_less_is_left_than_decodes_are_in_line_each_is_asked_for_one_token(simulate: Simulate) -> None:
+    simulation = simulate(
+        "self-consistency",
+        {f"0.{n}": "7" for n in range(1, 6)},
+        params={"n": 5, "stop": "all"},
+        budget=Budget(tokens=3),
+        max_tokens=None,
+    )
+    started = of_kind(simulation, e.SegmentStarted)
+    assert [event.max_tokens for event in started][:2] == [1, 1]
+    check(simulation)
