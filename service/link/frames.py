@@ -79,6 +79,10 @@ class TextNews:
     thought: str
     at: int
     text: str
+    tokens: int = 0
+    """Decoded so far in this segment; 0 where nobody counted."""
+    reasoning_tokens: int = 0
+    """Of those, thoughts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

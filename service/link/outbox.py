@@ -23,6 +23,8 @@ class OpenText:
     text: str
     recast: int = 0
     """How often its text so far was found to be its thought, after which the text began anew."""
+    tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -121,5 +123,7 @@ class Outbox:
             thought=there.thought[told.thought :],
             at=told.text,
             text=there.text[told.text :],
+            tokens=there.tokens,
+            reasoning_tokens=there.reasoning_tokens,
         )
         told.thought, told.text = len(there.thought), len(there.text)

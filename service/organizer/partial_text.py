@@ -92,6 +92,8 @@ class PartialText:
             thought=storable_text(self.thought[:thought]),
             text=storable_text(self.text[:text]),
             recast=self.recast,
+            tokens=self.tokens,
+            reasoning_tokens=self.reasoning_tokens,
         )
 
     def checkpoint(self, attempt: int) -> Checkpoint:

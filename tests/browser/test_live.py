@@ -23,9 +23,11 @@ HIDE = """hidden => {
 
 
 def script(request: DecodeRequest) -> Line:
-    """A sample each ends a little later than the one before it."""
-    ordinal = int(request.key.branch.rpartition(".")[2])
-    return Line(text=" ".join(["word"] * 40 * ordinal) + f" {HOSTILE} The answer is \\boxed{{42}}")
+    """A sample each ends a little later than the one before it; where it is asked for, slowly and behind a thought."""
+    slowly = "slowly" in request.context.messages[-1][1]
+    words = 240 if slowly else 40 * int(request.key.branch.rpartition(".")[2])
+    text = " ".join(["word"] * words) + f" {HOSTILE} The answer is \\boxed{{42}}"
+    return Line(text=text, thought=" ".join(["hmm"] * 240) if slowly else "")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,25 @@ def test_a_submitted_job_grows_before_the_eyes_and_ends(visit: Open) -> None:
     expect(canvas).to_have_attribute("data-nodes", re.compile(r"^[5-9]$"))
     expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
     expect(page.locator(".outcome")).to_contain_text("42")
+
+
+def test_a_running_branch_shows_what_it_thinks_and_writes_as_it_comes(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "What is six times seven, slowly?", n=1)
+    expect(page.locator(".graph canvas")).to_have_attribute("data-nodes", re.compile(r"^[2-4]$"))
+    page.goto(page.url + "?node=0.1/1")
+    panel = page.locator(".panel")
+    expect(panel.locator(".thoughts[open]")).to_contain_text("Thinking, ")
+    expect(panel.locator(".thoughts[open] .growing")).to_contain_text("hmm hmm hmm")
+    growing = panel.locator(".written > .growing")
+    expect(growing).to_contain_text("word word word")
+    expect(panel.locator(".thoughts[open]")).to_have_count(0)
+    meanwhile = page.locator(".panel").filter(has=page.locator(".written > .growing"))
+    expect(meanwhile.locator(".measures")).to_contain_text(re.compile(r"Decoded[1-9]\d* tokThought240 tok"))
+    expect(panel.locator("h2 .status")).to_have_text("returned", timeout=20_000)
+    expect(growing).to_have_count(0)
+    expect(panel.locator(".written")).to_contain_text("The answer is")
+    expect(panel).to_contain_text("Thoughts, 240 tokens")
 
 
 def test_the_list_shows_a_job_as_it_comes_and_as_it_changes(visit: Open) -> None:

@@ -211,6 +211,7 @@ async def test_text_events_are_the_text_of_each_segment_before_its_end_is_told(
         return Line(text="".join(f"w{number} " for number in range(30)) + "\\boxed{7}")
 
     texts: dict[tuple[str, int], str] = {}
+    counted: dict[tuple[str, int], int] = {}
     ended = 0
     async with running(settings, samples), httpx.AsyncClient(base_url=address, timeout=30) as client:
         body = {
@@ -225,10 +226,13 @@ async def test_text_events_are_the_text_of_each_segment_before_its_end_is_told(
                 if name == "text":
                     place = data["branch"], data["segment"]
                     texts[place] = texts.get(place, "")[: data["at"]] + data["text"]
+                    assert data["tokens"] >= max(1, counted.get(place, 0))
+                    counted[place] = data["tokens"]
                     live += 1
                 elif name == "SegmentFinished":
                     place = data["branch"], data["payload"]["segment"]
                     assert texts.pop(place) == data["payload"]["decoded"]["text"]
+                    assert counted[place] <= data["payload"]["decoded"]["usage"]["completion_tokens"]
                     ended += 1
         assert ended == 3 and live > 6
         async with client.stream("GET", f"/v1/jobs/{job}/events?text=answer") as response:

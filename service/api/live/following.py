@@ -89,7 +89,7 @@ def text_event(text: LiveText, **more: str) -> bytes:
 
 def text_json(text: LiveText) -> dict[str, object]:
     """`text` begins at character `at` of the segment's text, `reasoning` at `reasoning_at` of its thought; whatever was
-    told behind these places is replaced."""
+    told behind these places is replaced. `tokens` counts the segment's so far, thoughts included."""
     return {
         "branch": text.branch,
         "segment": text.segment,
@@ -98,4 +98,6 @@ def text_json(text: LiveText) -> dict[str, object]:
         "text": text.text,
         "reasoning_at": text.thought_at,
         "reasoning": text.thought,
+        "tokens": text.tokens,
+        "reasoning_tokens": text.reasoning_tokens,
     }

@@ -22,6 +22,10 @@ class LiveText:
     thought_at: int = 0
     """Characters of its thought before `thought`."""
     thought: str = ""
+    tokens: int = 0
+    """Decoded so far in this segment."""
+    reasoning_tokens: int = 0
+    """Of those, thoughts."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class _Open:
     """Who told it."""
     thought: str = ""
     text: str = ""
+    tokens: int = 0
+    reasoning_tokens: int = 0
     anew: int = 0
     """How often text that was told was replaced: then all of it is read again."""
 
@@ -60,6 +66,7 @@ class OpenTexts:
         text = there.text[: news.at] + news.text
         there.anew += not (thought.startswith(there.thought) and text.startswith(there.text))
         there.organizer, there.thought, there.text = organizer, thought, text
+        there.tokens, there.reasoning_tokens = news.tokens, news.reasoning_tokens
         return True
 
     def finish(self, branch: BranchId, segment: int) -> None:
@@ -133,6 +140,8 @@ class TextPlaces:
                 text=text[at:],
                 thought_at=thought_at,
                 thought=thought[thought_at:],
+                tokens=event.decoded.usage.completion_tokens,
+                reasoning_tokens=event.decoded.usage.reasoning_tokens,
             )
         ]
 
@@ -152,5 +161,7 @@ class TextPlaces:
             text=there.text[place.text :],
             thought_at=place.thought,
             thought=there.thought[place.thought :],
+            tokens=there.tokens,
+            reasoning_tokens=there.reasoning_tokens,
         )
         place.thought, place.text = len(there.thought), len(there.text)

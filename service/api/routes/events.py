@@ -73,10 +73,11 @@ async def events(
 ) -> Response:
     """Follow a job. A stream that breaks is resumed with Last-Event-ID, without gap or repeat.
 
-    With `text`, events `text` tell what is being decoded: `{branch, segment, final, at, text, reasoning_at,
-    reasoning}`. `text` stands at character `at` of the segment's text, and replaces whatever was told behind it; so
-    does `reasoning`, of its thought. All of a segment's text events, applied, are its text, before the event of its
-    end. They have no id: who comes later, or resumes, gets what there is of open segments first.
+    With `text`, events `text` tell what is being decoded: `{branch, segment, final, at, text, reasoning_at, reasoning,
+    tokens, reasoning_tokens}`. `text` stands at character `at` of the segment's text, and replaces whatever was told
+    behind it; so does `reasoning`, of its thought; `tokens` counts the segment's so far. All text events of a segment,
+    applied, are its text, before the event of its end. They have no id: who comes later, or resumes, gets what there is
+    of open segments first.
     """
     row = await deps.store.jobs.get(job)
     seen = _seen(last_event_id, row.head_seq) if last_event_id is not None else after
