@@ -148,6 +148,7 @@ async def chat(
 
 async def test_a_chat_streams_its_answer_while_it_is_decoded(address: str, settings: Settings) -> None:
     async with running(settings, counting("a")), httpx.AsyncClient(base_url=address, timeout=30) as client:
+        await linked(client)
         deltas = [delta async for delta in chat(client)]
         job = (await client.get(f"/v1/jobs/{deltas[0]['job']}")).json()
     contents = [delta["content"] for delta in deltas if delta.get("content")]
