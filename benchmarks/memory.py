@@ -60,15 +60,15 @@ def measure(service: Service, client: Client, options: argparse.Namespace) -> No
     tell("before", "", resident(service))
     for _ in range(options.jobs):
         params = {"iterations": options.rollouts, "parallel": 64, "branching": 64}
-        job = client.submit({"question": "Which way?", "policy": {"name": "mcts", "params": params}})["id"]
+        job = client.submit("Which way?", policy={"name": "mcts", "params": params}).id
         began, most = time.monotonic(), [0.0, 0.0, 0.0]
-        while (row := client.job(job))["finished_at"] is None:
+        while not (row := client.get(job)).ended:
             most = list(map(max, most, resident(service)))
             time.sleep(LOOK_SECONDS)
         took = time.monotonic() - began
         time.sleep(REST_SECONDS)
-        assert row["status"] == "succeeded", row["error"]
-        facts = f"{row['metrics']['branches']:>10,}{row['head_seq']:>9,}{took:>9.0f}"
+        assert row.answer is not None, row.error
+        facts = f"{row.metrics.branches:>10,}{row.head_seq:>9,}{took:>9.0f}"
         tell("at most", facts, most)
         tell("after", "", resident(service))
 

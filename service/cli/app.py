@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 from anabranch.service.bounded_json import BadJson
 from anabranch.service.cli import database, jobs, journals, keys, people, up
 from anabranch.service.cli.instance import CannotStart
-from anabranch.service.client import ServiceAway, ServiceRefused
+from anabranch.service.client import ClientError, ServiceRefused
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
 from anabranch.service.tenants import BadTenants
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(f"{error.where or 'the request'}: {error}", BAD_USAGE)
     except ServiceRefused as error:
         _leave(str(error), BAD_USAGE if error.status in REFUSED_AS_WRONG else 1)
-    except (CannotStart, ServiceAway, StoreError) as error:
+    except (CannotStart, ClientError, StoreError) as error:
         _leave(str(error), 1)
     except (KeyboardInterrupt, BrokenPipeError):
         _leave("stopped", 1)

@@ -10,7 +10,7 @@ from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.tree import Growth
-from anabranch.service.client import Client, Json
+from anabranch.service.client import Client, Job
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
@@ -29,7 +29,7 @@ def run(
     """Ask one question, watch it branch, print the answer."""
     request = job_request(question, policy, set_ or [], seed, budget_tokens, deadline)
     with running() as client:
-        job = client.submit(request)["id"]
+        job = client.submit(**request).id
         try:
             ended = follow(client, job, quiet=as_json)
         except KeyboardInterrupt:
@@ -47,9 +47,9 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     with reading() as client:
-        found = list(client.jobs(limit=limit, status=status, policy=policy, q=q))
+        found = list(client.list(limit=limit, status=status, policy=policy, q=q))
     if as_json:
-        tell_json(found)
+        tell_json([job.as_json() for job in found])
     else:
         columns = ("job", "status", "policy", "tokens", "T", "P", "created", "question")
         tell_table(columns, (_row(job) for job in found))
@@ -58,13 +58,13 @@ def list_jobs(
 def show(job: JobArgument, as_json: AsJson = False) -> None:
     """Show a job as it is now: its tree, its answer, what it cost."""
     with reading() as client:
-        found = client.job(job)
+        found = client.get(job)
         if as_json:
-            tell_json(found)
+            tell_json(found.as_json())
             return
         growth = Growth()
-        for event in client.recorded(job):
-            growth.add(event)
+        for event in client.events(job):
+            growth.add(event.as_json())
         console().print(growth.draw(growth.critical()))
         tell_outcome(found, job_link(job))
 
@@ -73,9 +73,9 @@ def watch(job: JobArgument, as_json: AsJson = False) -> None:
     """Watch a job until it ends. Its exit code is the job's, as with run; stopping to watch leaves the job alone."""
     with reading() as client:
         if as_json:
-            for event in client.events(job):
-                tell_json(event, indent=None)
-            raise typer.Exit(0 if client.job(job)["status"] == JobStatus.SUCCEEDED else 1)
+            for event in client.follow(job):
+                tell_json(event.as_json(), indent=None)
+            raise typer.Exit(0 if client.get(job).status is JobStatus.SUCCEEDED else 1)
         _tell_ended(follow(client, job), as_json)
 
 
@@ -84,9 +84,9 @@ def cancel(job: JobArgument, as_json: AsJson = False) -> None:
     with reading() as client:
         found = client.cancel(job)
     if as_json:
-        tell_json(found)
+        tell_json(found.as_json())
     else:
-        tell(f"{job}: {found['status']}" + ("" if found["finished_at"] else ", will be cancelled"))
+        tell(f"{job}: {found.status}" + ("" if found.ended else ", will be cancelled"))
 
 
 def job_request(
@@ -96,10 +96,10 @@ def job_request(
     seed: int | None,
     tokens: int | None,
     seconds: float | None,
-) -> Json:
-    """The body of POST /v1/jobs. Raises typer.BadParameter for a --set that is not KEY=VALUE."""
+) -> dict[str, Any]:
+    """What is asked of POST /v1/jobs. Raises typer.BadParameter for a --set that is not KEY=VALUE."""
     budget = {name: value for name, value in (("tokens", tokens), ("seconds", seconds)) if value is not None}
-    request: Json = {"question": question, "budget": budget}
+    request: dict[str, Any] = {"question": question, "budget": budget}
     if given and policy is None:
         raise typer.BadParameter("--set needs --policy: parameters belong to a policy")
     if policy is not None:
@@ -109,13 +109,13 @@ def job_request(
     return request
 
 
-def follow(client: Client, job: str, *, quiet: bool = False) -> Json:
+def follow(client: Client, job: str, *, quiet: bool = False) -> Job:
     """Draw the job's tree as it grows, and once more with the critical path lit; the job as it ended."""
     growth, out = Growth(), console()
     live = not quiet and out.is_terminal
     with Live(console=out, auto_refresh=False, transient=True) as drawing:
-        for event in client.events(job):
-            growth.add(event)
+        for event in client.follow(job):
+            growth.add(event.as_json())
             if live:
                 drawing.update(growth.draw(), refresh=True)
     if not quiet:
@@ -123,12 +123,12 @@ def follow(client: Client, job: str, *, quiet: bool = False) -> Json:
     return client.wait(job)
 
 
-def _tell_ended(job: Json, as_json: bool) -> None:
+def _tell_ended(job: Job, as_json: bool) -> None:
     if as_json:
-        tell_json(job)
+        tell_json(job.as_json())
     else:
-        tell_outcome(job, job_link(job["id"]))
-    raise typer.Exit(0 if job["status"] == JobStatus.SUCCEEDED else 1)
+        tell_outcome(job, job_link(job.id))
+    raise typer.Exit(0 if job.status is JobStatus.SUCCEEDED else 1)
 
 
 def _pair(text: str) -> tuple[str, Any]:
@@ -145,15 +145,14 @@ def _pair(text: str) -> tuple[str, Any]:
         return key, value
 
 
-def _row(job: Json) -> tuple[object, ...]:
-    metrics = job["metrics"]
+def _row(job: Job) -> tuple[object, ...]:
     return (
-        job["id"],
-        job["status"],
-        job["policy"]["name"],
-        job["usage"]["completion_tokens"],
-        metrics["critical_path_tokens"],
-        f"{metrics['parallelism']:.1f}",
-        job["created_at"][:19].replace("T", " "),
-        " ".join(job["question"].split())[:60],
+        job.id,
+        job.status,
+        job.policy.name,
+        job.usage.completion_tokens,
+        job.metrics.critical_path_tokens,
+        f"{job.metrics.parallelism:.1f}",
+        f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+        " ".join(job.question.split())[:60],
     )

@@ -1,7 +1,7 @@
 """Implements the commands about a job's journal: audit, replay, export."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from anabranch.dag.journal.replay import replay as replayed
 from anabranch.service.cli.connect import job_link, reading
 from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json
-from anabranch.service.client import Client, Json
+from anabranch.service.client import Audit, Client
 from anabranch.service.exports.registry import export_formats
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings
@@ -22,10 +22,10 @@ def audit(job: JobArgument, as_json: AsJson = False) -> None:
     with reading() as client:
         found = client.audit(job)
     if as_json:
-        tell_json(found)
+        tell_json(found.as_json())
     else:
         tell(f"{job}: {_verdict(found)}")
-    raise typer.Exit(0 if found["ok"] else 1)
+    raise typer.Exit(0 if found.ok else 1)
 
 
 def replay(
@@ -74,28 +74,28 @@ def export(
                 file.writelines(pieces)
 
 
-def _verdict(found: Json) -> str:
-    if found["broken"]:
-        return f"broken at seq {found['broken']['seq']}: {found['broken']['reason']}"
-    if found["differences"]:
-        first = found["differences"][0]
-        where = f"{first['table']} {'/'.join(first['key'])} {first['column']}".strip()
-        told = f"{where} holds {first['stored']}, the journal gives {first['folded']}"
+def _verdict(found: Audit) -> str:
+    if found.broken:
+        return f"broken at seq {found.broken.seq}: {found.broken.reason}"
+    if found.differences:
+        first = found.differences[0]
+        where = f"{first.table} {'/'.join(first.key)} {first.column}".strip()
+        told = f"{where} holds {first.stored}, the journal gives {first.folded}"
         return f"{told}; mend it with `anabranch db rebuild-projections`"
-    return f"sound, {found['events']} events, head {found['head_hash'][:16]}"
+    return f"sound, {found.events} events, head {found.head_hash[:16]}"
 
 
 def _rerun(client: Client, job: str, branch: str, output: str, as_json: bool) -> None:
     made = client.replay(job, branch=branch, output=output)
     if as_json:
-        tell_json(made)
+        tell_json(made.as_json())
     else:
-        tell(f"{made['id']}\n{job_link(made['id'])}")
+        tell(f"{made.id}\n{job_link(made.id)}")
 
 
 def _compare(client: Client, job: str, as_json: bool) -> None:
     load_policies(read_settings().policy_modules)
-    records = [record_of(event) for event in client.recorded(job)]
+    records = [record_of(event.as_json()) for event in client.events(job)]
     try:
         replayed(records)
     except Diverged as error:
@@ -104,7 +104,7 @@ def _compare(client: Client, job: str, as_json: bool) -> None:
     _tell_compared(job, {"job": job, "same": True, "events": len(records)}, as_json)
 
 
-def _tell_compared(job: str, told: Json, as_json: bool) -> None:
+def _tell_compared(job: str, told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         tell_json(told)
     else:

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anabranch.dag.status import JobStatus
 from anabranch.service.cli.tree import printable
+from anabranch.service.client import Job, Metrics
 
-Json = dict[str, Any]
 CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
 AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
 
@@ -44,29 +43,27 @@ def tell_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
     console().print(table)
 
 
-def tell_outcome(job: Json, link: str) -> None:
+def tell_outcome(job: Job, link: str) -> None:
     """The end of a job: its answer or its error, what it cost, where to look."""
     out = console()
-    match job["status"]:
-        case JobStatus.SUCCEEDED:
-            out.print(Text(f"\n{_lines(job['answer']['text'])}\n", style="bold"))
-            if job["answer"].get("truncated"):
-                out.print(Text(CUT, style="yellow"))
-        case JobStatus.FAILED:
-            error = job["error"]
-            out.print(Text(_lines(f"\nfailed: {error['title']}. {error['detail']}\n"), style="red"))
-        case status:
-            out.print(Text(f"\n{status}\n", style="yellow"))
-    out.print(Text(format_metrics(job["metrics"]), style="dim"))
+    if job.answer is not None:
+        out.print(Text(f"\n{_lines(job.answer.text)}\n", style="bold"))
+        if job.answer.truncated:
+            out.print(Text(CUT, style="yellow"))
+    elif job.error is not None:
+        out.print(Text(_lines(f"\nfailed: {job.error.title}. {job.error.detail}\n"), style="red"))
+    else:
+        out.print(Text(f"\n{job.status}\n", style="yellow"))
+    out.print(Text(format_metrics(job.metrics), style="dim"))
     out.print(Text(link, style="underline"), soft_wrap=True)
 
 
-def format_metrics(metrics: Json) -> str:
+def format_metrics(metrics: Metrics) -> str:
     """T, L, P and waste in one line."""
     return (
-        f"critical path T {metrics['critical_path_tokens']} tokens · all L {metrics['total_tokens']} tokens · "
-        f"parallelism P {metrics['parallelism']:.2f} · waste {metrics['waste_tokens']} tokens · "
-        f"{metrics['wall_seconds']:.1f} s · {metrics['branches']} branches"
+        f"critical path T {metrics.critical_path_tokens} tokens · all L {metrics.total_tokens} tokens · "
+        f"parallelism P {metrics.parallelism:.2f} · waste {metrics.waste_tokens} tokens · "
+        f"{metrics.wall_seconds:.1f} s · {metrics.branches} branches"
     )
 
 

@@ -1,7 +1,7 @@
 """Implements the commands for people's part: deciding at gates, and choosing a policy."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,14 +24,14 @@ def approve(
     """Decide at a gate where a job waits for a person."""
     if edit is not None and reject:
         raise typer.BadParameter("give either --edit or --reject")
-    decision = "reject" if reject else "edit" if edit else "approve"
+    decision: Literal["approve", "edit", "reject"] = "reject" if reject else "edit" if edit else "approve"
     text = edit.read_text(encoding="utf-8") if edit else None
     with reading() as client:
         decided = client.decide(_approval_id(client, job, approval), decision, edit=text, reason=reason)
     if as_json:
-        tell_json(decided)
+        tell_json(decided.as_json())
     else:
-        tell(f"{job}: {decided['gate']} decided: {decided['decision']}")
+        tell(f"{job}: {decided.gate} decided: {decided.decision}")
 
 
 def policies(as_json: AsJson = False) -> None:
@@ -39,9 +39,9 @@ def policies(as_json: AsJson = False) -> None:
     with reading() as client:
         found = client.policies()
     if as_json:
-        tell_json(found)
+        tell_json([one.as_json() for one in found])
     else:
-        rows = ((one["name"], one["use_when"], _params(one["params"]), one["paper"]) for one in found)
+        rows = ((one.name, one.use_when, _params(one.params), one.paper) for one in found)
         tell_table(("policy", "use when", "parameters", "source"), rows)
 
 
@@ -49,8 +49,8 @@ def _approval_id(client: Client, job: str, named: str) -> str:
     if not named.isdecimal():
         return named
     for waiting in client.approvals():
-        if waiting["job"] == job and str(waiting["approval"]) == named:
-            return str(waiting["id"])
+        if waiting.job == job and str(waiting.approval) == named:
+            return waiting.id
     raise typer.BadParameter(f"job {job} waits at no gate {named}")
 
 

@@ -17,10 +17,7 @@ from anabranch.workers.cluster import environment
 from anabranch.workers.engines.factory import ENGINES
 
 LOOK_SECONDS = 1.0
-FIRST_JOB = {
-    "question": "Name the largest planet, the longest river and the highest mountain.",
-    "policy": {"name": "async-think", "params": {}},
-}
+FIRST_QUESTION = "Name the largest planet, the longest river and the highest mountain."
 """Falls into parts that do not depend on each other, which even half a billion parameters can answer."""
 
 
@@ -68,5 +65,5 @@ def _stay() -> None:
 
 def _answer_first_job(url: str, key: str | None) -> None:
     with Client(url, key=key) as client:
-        job = client.submit(FIRST_JOB)["id"]
+        job = client.submit(FIRST_QUESTION, policy="async-think").id
         tell_outcome(follow(client, job), f"{url}/jobs/{job}")

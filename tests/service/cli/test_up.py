@@ -52,11 +52,12 @@ def test_up_serves_until_it_is_asked_to_stop(ending: signal.Signals, up: Process
     assert ready.startswith("Anabranch is ready: http://127.0.0.1:"), (tmp_path / "err.txt").read_text()
     with Client(ready.split()[-1]) as client:
         assert client.ready()
-        job = client.submit({"question": "What is six times seven?", "policy": {"name": "sequential"}})
-        kinds = [event["kind"] for event in client.events(job["id"])]
+        job = client.submit("What is six times seven?", policy="sequential").id
+        kinds = [event.kind for event in client.follow(job)]
         assert (kinds[0], kinds[-1]) == ("JobSubmitted", "JobSucceeded")
-        assert client.wait(job["id"])["answer"]["text"]
-        assert client.audit(job["id"])["ok"]
+        assert (answer := client.wait(job).answer) is not None
+        assert answer.text
+        assert client.audit(job).ok
 
     up.send_signal(ending)
     assert up.wait(60) == 0
@@ -72,8 +73,8 @@ def test_up_again_carries_on_after_the_head_of_ray_was_killed(
     up = start()
     assert up.stdout is not None
     with Client(up.stdout.readline().split()[-1]) as client:
-        job = client.submit({"question": "How does it go?", "policy": {"name": "sequential"}})["id"]
-        next(event for event in client.events(job) if event["kind"] == "SegmentStarted")
+        job = client.submit("How does it go?", policy="sequential").id
+        next(event for event in client.follow(job) if event.kind == "SegmentStarted")
         os.kill(_child(up, "gcs_server"), signal.SIGKILL)
         assert up.wait(60) == 1
     assert "every job is kept: start anabranch up again" in (tmp_path / "err.txt").read_text()
@@ -82,7 +83,8 @@ def test_up_again_carries_on_after_the_head_of_ray_was_killed(
     assert again.stdout is not None
     with Client(again.stdout.readline().split()[-1]) as client:
         # What was checkpointed stands; a script, unlike a model, then recites from its beginning.
-        assert client.wait(job)["answer"]["text"].strip().endswith(words.strip())
+        assert (answer := client.wait(job).answer) is not None
+        assert answer.text.strip().endswith(words.strip())
 
 
 def _child(process: Process, name: str) -> int:

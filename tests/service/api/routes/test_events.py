@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,6 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.api.server import CannotListen, serve_api
-from anabranch.service.client import Client
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import SchemaBehind
 from anabranch.service.store.store import Store
@@ -288,30 +287,3 @@ class TestSocket:
     async def test_a_schema_that_is_behind_is_not_served(self, settings: Settings) -> None:
         with pytest.raises(SchemaBehind, match="anabranch db upgrade"):
             await asyncio.to_thread(serve_api(settings).__enter__)
-
-
-class TestClient:
-    """The Python client against the same server."""
-
-    @pytest.fixture
-    def client(self, address: str) -> Iterator[Client]:
-        with Client(address) as opened:
-            yield opened
-
-    async def test_it_submits_follows_and_reads(self, client: Client, organizer: Any) -> None:
-        job = await asyncio.to_thread(client.submit, {"question": "What is six times seven?"})
-        following_ = asyncio.create_task(asyncio.to_thread(lambda: list(client.events(job["id"]))))
-        await organizer.answer(job["id"])
-        got = await following_
-        assert [event["seq"] for event in got] == list(range(1, 16))
-        assert got == await asyncio.to_thread(lambda: list(client.recorded(job["id"])))
-        assert (await asyncio.to_thread(client.wait, job["id"]))["answer"]["text"] == "42"
-        assert await asyncio.to_thread(lambda: [one["id"] for one in client.jobs(limit=5)]) == [job["id"]]
-        assert len((await asyncio.to_thread(client.graph, job["id"]))["nodes"]) == 5
-        assert (await asyncio.to_thread(client.audit, job["id"]))["ok"]
-
-    async def test_an_ended_job_that_was_seen_gives_no_events(
-        self, client: Client, organizer: Any, job: str
-    ) -> None:
-        await organizer.answer(job)
-        assert await asyncio.to_thread(lambda: list(client.events(job, after=15))) == []

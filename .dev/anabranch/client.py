@@ -1,0 +1,1 @@
+../../service/client/__init__.py

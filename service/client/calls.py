@@ -1,0 +1,182 @@
+"""Words each request to the service, and how its reply is read. Nothing here touches a socket."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypedDict, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from anabranch.service.bounded_json import check_json
+from anabranch.service.client.errors import UnreadableReply
+from anabranch.service.client.results import (
+    Approval,
+    Approvals,
+    Audit,
+    Branch,
+    EventPage,
+    Graph,
+    Job,
+    JobPage,
+    Json,
+    Policies,
+    PolicyInfo,
+)
+
+T = TypeVar("T")
+Part = TypeVar("Part")
+Model = TypeVar("Model", bound=BaseModel)
+WhichText = Literal["answer", "all"]
+"""Whose text is streamed: the final thought's, or every branch's."""
+MAX_PAGE = 200
+"""Jobs in one page of a listing."""
+
+
+class JobFields(TypedDict, total=False):
+    """What a job may be told besides its question; the service's `/docs` says what each means."""
+
+    messages: Sequence[Mapping[str, Any]]
+    prompt: str
+    policy: str | Mapping[str, Any]
+    """Its name, or {"name": …, "params": {…}}."""
+    budget: Mapping[str, Any]
+    priority: int
+    seed: int
+    model: str
+    sampling: Mapping[str, Any]
+    answer_format: Mapping[str, Any]
+    approvals: Sequence[str]
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = None
+    held: float = 0.0
+    """Seconds for which the service may hold its reply."""
+    repeatable: bool = True
+    """To ask twice does no more than to ask once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    """Empty where the reply is read as a stream."""
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request, and how a good reply to it is read."""
+
+    request: Request
+    read: Callable[[Reply], T]
+
+
+def submit(question: str | None, fields: Mapping[str, Any], key: str | None) -> Call[Job]:
+    """A job with an idempotency key, made here where none is given: however often it is sent, it is one job.
+
+    Raises BadJson for what no service takes.
+    """
+    body = dict(fields) | ({} if question is None else {"question": question})
+    if isinstance(policy := body.get("policy"), str):
+        body["policy"] = {"name": policy}
+    return _call(Job, "POST", "/v1/jobs", body=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+
+
+def get(job: str, held: float = 0.0) -> Call[Job]:
+    return _call(Job, "GET", _of(job), params={"wait": held} if held else {}, held=held)
+
+
+def jobs(filters: Mapping[str, str | None], limit: int, cursor: str | None) -> Call[JobPage]:
+    asked = {**filters, "limit": limit, "cursor": cursor}
+    params = {name: value for name, value in asked.items() if value is not None}
+    return _call(JobPage, "GET", "/v1/jobs", params=params)
+
+
+def cancel(job: str) -> Call[Job]:
+    return _call(Job, "POST", f"{_of(job)}/cancel")
+
+
+def replay(job: str, branch: str, output: str) -> Call[Job]:
+    body = {"branch": branch, "output": output}
+    return _call(Job, "POST", f"{_of(job)}/replay", body=body, repeatable=False)
+
+
+def events_page(job: str, after: int) -> Call[EventPage]:
+    headers = {"Accept": "application/json"}
+    return _call(EventPage, "GET", f"{_of(job)}/events", params={"after": after}, headers=headers)
+
+
+def event_stream(job: str, after: int, text: WhichText | None) -> Request:
+    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after else {})
+    params = {} if text is None else {"text": text}
+    return Request(method="GET", path=f"{_of(job)}/events", params=params, headers=headers)
+
+
+def graph(job: str) -> Call[Graph]:
+    return _call(Graph, "GET", f"{_of(job)}/graph")
+
+
+def branch(job: str, branch: str, segment: int) -> Call[Branch]:
+    return _call(Branch, "GET", f"{_of(job)}/branches/{quote(branch, safe='')}", params={"segment": segment})
+
+
+def audit(job: str) -> Call[Audit]:
+    return _call(Audit, "GET", f"{_of(job)}/audit")
+
+
+def export(job: str, form: str) -> Request:
+    return Request(method="GET", path=f"{_of(job)}/export", params={"format": form})
+
+
+def approvals(status: Literal["pending", "decided"]) -> Call[tuple[Approval, ...]]:
+    return _part(_call(Approvals, "GET", "/v1/approvals", params={"status": status}), lambda told: told.items)
+
+
+def decide(approval: str, decision: str, edit: str | None, reason: str) -> Call[Approval]:
+    body: Json = {"decision": decision, "reason": reason} | ({} if edit is None else {"edit": edit})
+    return _call(Approval, "POST", f"/v1/approvals/{quote(approval, safe='')}", body=body, repeatable=False)
+
+
+def policies() -> Call[tuple[PolicyInfo, ...]]:
+    return _part(_call(Policies, "GET", "/v1/policies"), lambda told: told.items)
+
+
+def ready() -> Request:
+    return Request(method="GET", path="/readyz")
+
+
+def _of(job: str) -> str:
+    return f"/v1/jobs/{quote(job, safe='')}"
+
+
+def _call(
+    model: type[Model], method: str, path: str, *, body: Json | None = None, **rest: Any
+) -> Call[Model]:
+    check_json(body)
+    request = Request(method=method, path=path, body=body, **rest)
+    return Call(request, lambda reply: read_model(model, path, reply.body))
+
+
+def _part(call: Call[T], part: Callable[[T], Part]) -> Call[Part]:
+    return Call(call.request, lambda reply: part(call.read(reply)))
+
+
+def read_model(model: type[Model], path: str, told: str | bytes) -> Model:
+    """Raises UnreadableReply."""
+    try:
+        return model.model_validate(json.loads(told))
+    except ValueError as error:  # pydantic's is one, too
+        raise UnreadableReply(path, error) from error
