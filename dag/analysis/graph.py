@@ -1,4 +1,4 @@
-"""Folds a journal into the reasoning DAG of its job. The only file that knows networkx.
+"""Folds a journal into the reasoning DAG of its job. In `dag/` the only file that knows networkx.
 
 Nodes are segments ("0.2/1": the first segment of branch 0.2) and points that cost no token: "start", joins ("0/j1")
 and "answer". An edge says what had to be there first: `next` in the same branch, `fork` from the parent's last finished

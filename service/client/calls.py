@@ -178,5 +178,5 @@ def read_model(model: type[Model], path: str, told: str | bytes) -> Model:
     """Raises UnreadableReply."""
     try:
         return model.model_validate(json.loads(told))
-    except ValueError as error:  # pydantic's is one, too
+    except (ValueError, RecursionError) as error:  # pydantic's is a ValueError, too
         raise UnreadableReply(path, error) from error

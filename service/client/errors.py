@@ -68,18 +68,19 @@ class Problem:
         """The document in a reply's body; of any other body its beginning, as the detail."""
         try:
             found = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            told = body[:200].decode(errors="replace")
-            return cls(status=status, title=f"the service answered {status}", detail=told)
-        faults = [one for one in found.get("errors") or () if isinstance(one, dict)]
+            beginning = body[:200].decode(errors="replace")
+            return cls(status=status, detail=f"the service answered {status}: {beginning}")
+        faults = found.get("errors")
+        told = [one for one in faults if isinstance(one, dict)] if isinstance(faults, list) else []
         return cls(
             type=str(found.get("type", "about:blank")),
             title=str(found.get("title", "")),
             status=status,
             detail=str(found.get("detail", "")),
-            errors=tuple(Fault(str(one.get("path", "")), str(one.get("message", ""))) for one in faults),
+            errors=tuple(Fault(str(one.get("path", "")), str(one.get("message", ""))) for one in told),
             document=found,
         )
 

@@ -144,10 +144,10 @@ class Wire:
     def ready(self) -> Steps[bool]:
         """Whether a job can be answered now; nothing is tried twice."""
         try:
-            reply: Reply = yield Send(calls.ready())
-        except ServiceAway:
+            yield from self._good(Send(calls.ready()))
+        except (ServiceAway, ServiceRefused):
             return False
-        return reply.good
+        return True
 
     def _answered(self, effect: Send | Open) -> Steps[Reply]:
         tries = self._tries()

@@ -29,6 +29,10 @@ class Tries:
         match error:
             case ServiceRefused(status=status) if status in WORTH_ANOTHER:
                 asked = error.retry_after or 0.0
+            case ServiceRefused(status=status) if status >= 500 and repeatable and not error.problem.document:
+                asked = (
+                    error.retry_after or 0.0
+                )  # not the service's own words: it is stopping, or a proxy speaks
             case ServiceAway() if repeatable or not error.arrived:
                 asked = 0.0
             case _:

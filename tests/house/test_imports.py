@@ -23,7 +23,7 @@ PURE = {
 
 # Each heavy library, and the only files (or folders) that may know it.
 KEEPERS = {
-    "networkx": ("dag/analysis/graph.py",),
+    "networkx": ("dag/analysis/graph.py", "service/client/results.py"),
     "vllm": ("workers/engines/vllm/",),
     "torch": ("workers/engines/vllm/",),
     "ray": (

@@ -1,0 +1,62 @@
+"""Refusals: a kind for each status, with the problem document in it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anabranch.client import (
+    BadInput,
+    Conflict,
+    Fault,
+    Forbidden,
+    NotAuthenticated,
+    NotFound,
+    ServiceRefused,
+    TooManyRequests,
+    Unavailable,
+)
+from anabranch.service.client.errors import Problem, read_retry_after, refusal
+
+NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadInput), (401, NotAuthenticated), (403, Forbidden), (404, NotFound), (405, ServiceRefused),
+        (409, Conflict), (413, BadInput), (415, BadInput), (422, BadInput), (429, TooManyRequests),
+        (500, ServiceRefused), (503, Unavailable),
+    ],
+)  # fmt: skip
+def test_each_status_has_its_kind(status: int, kind: type[ServiceRefused]) -> None:
+    body = (
+        b'{"type": "urn:anabranch:x", "title": "X", "detail": "Why.", "extra": 1, '
+        b'"errors": [{"path": "policy.name", "message": "no"}]}'
+    )
+    error = refusal(status, {"retry-after": "7"}, body)
+    assert type(error) is kind
+    assert (error.status, error.retry_after, str(error)) == (status, 7.0, "Why.")
+    assert error.problem.type == "urn:anabranch:x"
+    assert error.problem.errors == (Fault("policy.name", "no"),)
+    assert error.problem.document["extra"] == 1
+
+
+@given(
+    st.binary(max_size=300) | st.sampled_from([b"[]", b'{"errors": 3}', b'{"errors": [3, {}]}', b"<html>"])
+)
+def test_any_body_of_a_refusal_is_read(body: bytes) -> None:
+    assert Problem.read(502, body).status == 502
+    assert str(refusal(502, {}, body))
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (None, None), ("5", 5.0), (" 5 ", 5.0), ("Sat, 14 Mar 2026 09:27:03 GMT", 10.0),
+        ("Sat, 14 Mar 2026 09:26:03 GMT", 0.0), ("soon", None), ("-1", None), ("", None),
+    ],
+)  # fmt: skip
+def test_when_to_come_back_is_told_in_either_form(told: str | None, seconds: float | None) -> None:
+    assert read_retry_after(told, NOW) == seconds
