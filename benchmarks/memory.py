@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.chaos_service import Service
 from tests.databases import free_port
 
-from anabranch.service.client import Client
+from anabranch.client import Client
 
 SCRIPT = {
     "rules": [{"matches": "0 to 10", "text": "5"}, {"text": "so it goes " * 60}],

@@ -1,1 +1,1 @@
-../../service/client/__init__.py
+../../service/client/public.py

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
 from anabranch.service.cli import database, jobs, journals, keys, people, up
 from anabranch.service.cli.instance import CannotStart
-from anabranch.service.client import ClientError, ServiceRefused
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
 from anabranch.service.tenants import BadTenants

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from anabranch.client import Client
 from anabranch.service.cli.instance import instance, prepare_store
-from anabranch.service.client import Client
 from anabranch.service.settings import Settings, read_settings
 
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
+from anabranch.client import Client, Job
 from anabranch.dag.status import JobStatus
 from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.tree import Growth
-from anabranch.service.client import Client, Job
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 

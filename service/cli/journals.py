@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from anabranch.client import Audit, Client
 from anabranch.dag.errors import Diverged
 from anabranch.dag.journal.replay import replay as replayed
 from anabranch.service.cli.connect import job_link, reading
 from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json
-from anabranch.service.client import Audit, Client
 from anabranch.service.exports.registry import export_formats
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from anabranch.client import Job, Metrics
 from anabranch.service.cli.tree import printable
-from anabranch.service.client import Job, Metrics
 
 CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
 AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]

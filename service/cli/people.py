@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from anabranch.client import Client
 from anabranch.service.cli.connect import reading
 from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_table
-from anabranch.service.client import Client
 
 
 def approve(

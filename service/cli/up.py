@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from anabranch.client import Client
 from anabranch.service.cli.connect import key_of
 from anabranch.service.cli.instance import instance
 from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
-from anabranch.service.client import Client
 from anabranch.service.settings import read_settings
 from anabranch.workers.cluster import environment
 from anabranch.workers.engines.factory import ENGINES

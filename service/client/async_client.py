@@ -11,7 +11,8 @@ import httpx
 from anabranch.service.client import calls
 from anabranch.service.client.calls import JobFields, WhichText
 from anabranch.service.client.http import away, client_options, head_of, request_options
-from anabranch.service.client.results import Approval, Audit, Branch, Event, Graph, Job, PolicyInfo, Text
+from anabranch.service.client.journals import Audit, Branch, Graph
+from anabranch.service.client.results import Approval, Event, Job, PolicyInfo, Text
 from anabranch.service.client.steps import (
     Done,
     Effect,

@@ -11,13 +11,11 @@ from pydantic import BaseModel
 
 from anabranch.service.bounded_json import check_json
 from anabranch.service.client.errors import UnreadableReply
+from anabranch.service.client.journals import Audit, Branch, Graph
 from anabranch.service.client.results import (
     Approval,
     Approvals,
-    Audit,
-    Branch,
     EventPage,
-    Graph,
     Job,
     JobPage,
     Json,
@@ -47,6 +45,9 @@ class JobFields(TypedDict, total=False):
     model: str
     sampling: Mapping[str, Any]
     answer_format: Mapping[str, Any]
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str
+    parallel_tool_calls: bool
     approvals: Sequence[str]
     metadata: Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""Describes what the service tells, typed: a job, its events, its graph, its branches.
+"""Describes what the service tells, typed: jobs, events, text, approvals, policies.
 
 The shapes are the API's (`service/api/views`); a test holds them together. A service may tell more than this release
 knows: unknown fields are kept in `as_json()` and are no error.
@@ -6,15 +6,12 @@ knows: unknown fields are kept in `as_json()` and are no error.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from anabranch.dag.events import TERMINAL_OF_JOB
-from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, NodeStatus
-
-if TYPE_CHECKING:
-    import networkx as nx
+from anabranch.dag.status import TERMINAL, JobStatus
 
 Json = dict[str, Any]
 LAST_KINDS = frozenset(kind.__name__ for kind in TERMINAL_OF_JOB)
@@ -55,6 +52,15 @@ class Budget(Told):
     cost: float | None = None
 
 
+class ToolCall(Told):
+    """A call of one of the caller's tools; a turn with its result names its id."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON of an object, as the model wrote it."""
+
+
 class Answer(Told):
     text: str
     sources: tuple[str, ...]
@@ -63,6 +69,8 @@ class Answer(Told):
     """Given from what there was, because a limit was near."""
     truncated: bool = False
     """A limit of tokens cut its text."""
+    calls: tuple[ToolCall, ...] = ()
+    """What it calls, behind its text, which may be empty then."""
 
 
 class JobError(Told):
@@ -109,6 +117,21 @@ class AnswerFormat(Told):
     max_tokens: int | None = None
 
 
+class Tool(Told):
+    name: str
+    description: str
+    parameters: Json
+    strict: bool = False
+
+
+class Tools(Told):
+    """What a job's answer may call."""
+
+    offered: tuple[Tool, ...]
+    required: bool
+    several: bool
+
+
 class Job(Told):
     id: str
     status: JobStatus
@@ -122,6 +145,7 @@ class Job(Told):
     model: str | None = None
     sampling: Json = {}
     answer_format: AnswerFormat | None = None
+    tools: Tools | None = None
     approvals: tuple[str, ...] = ()
     metadata: Json
     lineage: Lineage | None = None
@@ -187,141 +211,6 @@ class Text(Told):
         )
 
 
-class GraphNode(Told):
-    """A segment, or a point that costs nothing: the start, a join, the answer."""
-
-    id: str
-    branch: str
-    kind: str
-    status: NodeStatus
-    tokens: int = 0
-    started_at: datetime | None
-    first_token_at: datetime | None
-    finished_at: datetime | None
-    queue_seconds: float = 0.0
-    critical: bool
-    """On the critical path in tokens."""
-    critical_seconds: bool = False
-    """On the critical path in seconds of work."""
-
-
-class GraphEdge(Told):
-    source: str
-    target: str
-    kind: str
-
-
-class Graph(Told):
-    """The reasoning graph of a job, as it is now."""
-
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
-
-    def as_networkx(self) -> "nx.DiGraph[str]":
-        """A directed graph: nodes by id, edges from what had to be there first; the fields are attributes."""
-        import networkx as nx
-
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        for node in self.nodes:
-            graph.add_node(node.id, **{name: value for name, value in node if name != "id"})
-        for edge in self.edges:
-            graph.add_edge(edge.source, edge.target, kind=edge.kind)
-        return graph
-
-
-class Context(Told):
-    """What a branch was sent, to the last byte."""
-
-    messages: tuple[Json, ...]
-    continuation: str
-    raw: bool = False
-
-
-class Segment(Told):
-    """An uninterrupted stretch of decoding in a branch."""
-
-    segment: int
-    attempt: int
-    continues: bool
-    inserted: str
-    removed: int
-    text: str
-    kept: bool
-    finish_reason: str
-    tokens: int
-    structured: bool
-    grammar: str | None
-
-
-class Score(Told):
-    score: float
-    by: str
-    detail: str
-
-
-class Consumer(Told):
-    """Who used what a branch returned: a join, a merge, the answer."""
-
-    kind: str
-    branch: str
-    join: int | None = None
-
-
-class Branch(Told):
-    """One branch inside out: what it was sent, what it wrote, what became of it."""
-
-    id: str
-    parent: str | None
-    role: str
-    label: str
-    policy: str | None
-    tool: str | None
-    after: tuple[str, ...]
-    status: BranchStatus
-    attempts: int
-    replica: str | None
-    engine: str | None
-    context: Context | None
-    """None until its first segment was asked for."""
-    output: str | None
-    text: str
-    flags: tuple[str, ...]
-    cause: str | None
-    finish_reason: str | None
-    usage: Usage
-    segments: tuple[Segment, ...]
-    scores: tuple[Score, ...]
-    consumed_by: tuple[Consumer, ...]
-
-
-class Broken(Told):
-    """The first bad record of a journal."""
-
-    seq: int
-    reason: str
-
-
-class Difference(Told):
-    """A value in a table that is not what the journal gives."""
-
-    table: str
-    key: tuple[str, ...]
-    column: str
-    stored: str
-    folded: str
-
-
-class Audit(Told):
-    """Whether a journal is as it was written, and the tables say what it says."""
-
-    job: str
-    ok: bool
-    events: int
-    head_hash: str
-    broken: Broken | None
-    differences: tuple[Difference, ...]
-
-
 class Approval(Told):
     """A gate where a job waits for a person, or waited."""
 
@@ -358,6 +247,7 @@ class PolicyInfo(Told):
     presets: dict[str, Preset] = {}
     default: bool = False
     answer_format: bool = False
+    tools: bool = False
 
 
 class JobPage(Told):

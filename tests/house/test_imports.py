@@ -23,7 +23,7 @@ PURE = {
 
 # Each heavy library, and the only files (or folders) that may know it.
 KEEPERS = {
-    "networkx": ("dag/analysis/graph.py", "service/client/results.py"),
+    "networkx": ("dag/analysis/graph.py", "service/client/journals.py"),
     "vllm": ("workers/engines/vllm/",),
     "torch": ("workers/engines/vllm/",),
     "ray": (

@@ -2,9 +2,9 @@
 
 import pytest
 
+from anabranch.client import Answer, Job, Metrics
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli import output
-from anabranch.service.client import Answer, Job, Metrics
 
 METRICS = Metrics(
     critical_path_tokens=5,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from anabranch.service.client import Client
+from anabranch.client import Client
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 

@@ -228,12 +228,3 @@ def test_it_is_light() -> None:
     asking = f"import sys, anabranch.client; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_its_two_names_give_the_same() -> None:
-    import anabranch.client
-    import anabranch.service.client
-
-    assert anabranch.client.__all__ == anabranch.service.client.__all__
-    for name in anabranch.client.__all__:
-        assert getattr(anabranch.client, name) is getattr(anabranch.service.client, name)

@@ -10,17 +10,17 @@ from tests.service.client.conftest import Asked
 from anabranch.service.api.routes import approvals, journals, policies
 from anabranch.service.api.views import job as views
 from anabranch.service.api.views.requests import JobRequest
+from anabranch.service.client import journals as client_journals
 from anabranch.service.client import results
 from anabranch.service.client.calls import JobFields
 
 PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (views.JobPage, results.JobPage),
-    (journals.Graph, results.Graph),
-    (journals.Audit, results.Audit),
+    (journals.Graph, client_journals.Graph),
+    (journals.Audit, client_journals.Audit),
     (approvals.Approvals, results.Approvals),
     (policies.Policies, results.Policies),
 ]
-WORDS = {"JobStatus": "string", "NodeStatus": "string", "NodeKind": "string", "EdgeKind": "string"}
 
 
 def shape(model: type[BaseModel]) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def test_a_branch_and_an_event_are_read_whole(asked: Asked) -> None:
     branch["consumed_by"] = [one for one in branch["consumed_by"] if one["kind"] == "join"]
     branch["usage"] |= {"cost": 0.0}  # told of whole jobs only
     assert branch["segments"]
-    assert unread(results.Branch, branch) == []
+    assert unread(client_journals.Branch, branch) == []
     for event in await asked.all("events", job.id):
         assert unread(results.Event, event.as_json()) == []
 

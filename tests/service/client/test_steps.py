@@ -17,8 +17,8 @@ from anabranch.client import (
     TooManyRequests,
     Unavailable,
     UnreadableReply,
+    calls,
 )
-from anabranch.service.client import calls
 from anabranch.service.client.calls import Reply, Request
 from anabranch.service.client.steps import (
     Done,
