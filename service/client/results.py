@@ -186,29 +186,19 @@ class Event(Told):
 
 
 class Text(Told):
-    """A piece of what a branch is writing, told while it is decoded: of its text, or of its thoughts."""
+    """What a branch has written since its last piece, told while it is decoded. Each piece goes on where the one before
+    ended, but for a decode that begins anew: then whatever was told behind `at` and `reasoning_at` is replaced."""
 
     branch: str
     segment: int
+    final: bool = False
+    """It is of the final thought: the answer, or what is voted on."""
     at: int
-    """The character of the segment's text, or of its thoughts, at which it begins."""
+    """Characters of the segment's text before `text`."""
     text: str = ""
+    reasoning_at: int = 0
+    """Characters of its thoughts before `reasoning`."""
     reasoning: str = ""
-
-    @property
-    def end(self) -> int:
-        return self.at + len(self.text or self.reasoning)
-
-    def behind(self, heard: int) -> "Text | None":
-        """The part of it behind so many characters, which were heard before; None where nothing is new."""
-        known = heard - self.at
-        if known <= 0:
-            return self
-        if self.end <= heard:
-            return None
-        return self.model_copy(
-            update={"at": heard, "text": self.text[known:], "reasoning": self.reasoning[known:]}
-        )
 
 
 class Approval(Told):

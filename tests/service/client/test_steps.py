@@ -14,11 +14,12 @@ from anabranch.client import (
     NotFound,
     ServiceAway,
     ServiceRefused,
+    Text,
     TooManyRequests,
     Unavailable,
     UnreadableReply,
-    calls,
 )
+from anabranch.service.client import calls
 from anabranch.service.client.calls import Reply, Request
 from anabranch.service.client.steps import (
     Done,
@@ -310,6 +311,49 @@ class TestFollow:
     def test_a_job_that_is_not_there(self, world: World) -> None:
         with pytest.raises(NotFound):
             world.run(world.wire().follow("j", 0, None), no(404))
+
+
+def text(at: int, text: str, segment: int = 1, **more: Any) -> bytes:
+    told = {"branch": "0", "segment": segment, "final": True, "at": at, "text": text} | more
+    return f"event: text\ndata: {json.dumps(told)}\n\n".encode()
+
+
+class TestText:
+    """Each character is given once."""
+
+    def told(self, world: World) -> list[tuple[int, str, str]]:
+        return [(one.at, one.text, one.reasoning) for one in world.given if isinstance(one, Text)]
+
+    def follow(self, world: World, *outcomes: Outcome) -> list[tuple[int, str, str]]:
+        last = event(3, "JobSucceeded")
+        world.run(world.wire().follow("j", 0, "answer"), ok(), event(1), *outcomes, last)
+        assert {request.params["text"] for request in world.asked} == {"answer"}
+        return self.told(world)
+
+    def test_as_it_is_decoded(self, world: World) -> None:
+        pieces = [text(0, "", reasoning_at=0, reasoning="Hm."), text(0, "It "), text(3, "is.")]
+        finished = event(2, "SegmentFinished")
+        assert self.follow(world, *pieces, finished) == [(0, "", "Hm."), (0, "It ", ""), (3, "is.", "")]
+
+    def test_a_stream_that_is_resumed_tells_it_from_its_beginning(self, world: World) -> None:
+        again = text(0, "It is so.", reasoning_at=0, reasoning="Hm. So.")
+        told = self.follow(
+            world, text(0, "It ", reasoning_at=0, reasoning="Hm."), LOST, ok(), again, again, event(2)
+        )
+        assert told == [(0, "It ", "Hm."), (3, "is so.", " So.")]
+
+    def test_text_that_is_decoded_anew_replaces_what_was_told(self, world: World) -> None:
+        assert self.follow(world, text(0, "It is"), text(0, "So"), text(2, " it is"), event(2)) == [
+            (0, "It is", ""), (0, "So", ""), (2, " it is", ""),
+        ]  # fmt: skip
+
+    def test_a_segment_begins_at_its_own_beginning(self, world: World) -> None:
+        told = self.follow(world, text(0, "One"), event(2, "SegmentFinished"), text(0, "One", segment=2))
+        assert told == [(0, "One", ""), (0, "One", "")]
+
+    def test_text_that_was_left_out_is_asked_for_again(self, world: World) -> None:
+        told = self.follow(world, text(0, "It"), text(5, "so"), ok(), text(0, "It is so"), event(2))
+        assert told == [(0, "It", ""), (2, " is so", "")]
 
 
 class TestExport:
