@@ -56,6 +56,8 @@ class Context(Told):
     """What a branch was sent, to the last byte."""
 
     messages: tuple[Json, ...]
+    thought: str = ""
+    """What the branch had thought when this was sent."""
     continuation: str
     raw: bool = False
 
@@ -68,10 +70,12 @@ class Segment(Told):
     continues: bool
     inserted: str
     removed: int
+    thought: str = ""
     text: str
     kept: bool
     finish_reason: str
     tokens: int
+    reasoning_tokens: int = 0
     structured: bool
     grammar: str | None
 
@@ -108,6 +112,7 @@ class Branch(Told):
     """None until its first segment was asked for."""
     output: str | None
     text: str
+    thought: str = ""
     flags: tuple[str, ...]
     cause: str | None
     finish_reason: str | None

@@ -85,6 +85,8 @@ class Usage(Told):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    reasoning_tokens: int = 0
+    """Of completion_tokens, those of thoughts."""
     cost: float = 0.0
 
 
@@ -117,6 +119,16 @@ class AnswerFormat(Told):
     max_tokens: int | None = None
 
 
+class Sampling(Told):
+    """None leaves the choice to the model, or, of tokens, is no limit."""
+
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    thinking: str = "auto"
+    thinking_tokens: int | None = None
+
+
 class Tool(Told):
     name: str
     description: str
@@ -143,7 +155,7 @@ class Job(Told):
     priority: int
     seed: int
     model: str | None = None
-    sampling: Json = {}
+    sampling: Sampling
     answer_format: AnswerFormat | None = None
     tools: Tools | None = None
     approvals: tuple[str, ...] = ()
@@ -238,6 +250,8 @@ class PolicyInfo(Told):
     default: bool = False
     answer_format: bool = False
     tools: bool = False
+    raw_thoughts: bool = False
+    """It reads all that is decoded, thoughts included."""
 
 
 class JobPage(Told):

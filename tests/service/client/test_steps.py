@@ -39,6 +39,9 @@ LOST = ServiceAway("http://here", "connection reset")
 REFUSED = ServiceAway("http://here", "connection refused", arrived=False)
 
 
+SAMPLING = {"temperature": 0.7, "top_p": 1.0, "max_tokens": None}
+
+
 def job(status: str = "running", id_: str = "j") -> dict[str, Any]:
     usage = {"prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "cost": 0.0}
     metrics = {
@@ -47,7 +50,7 @@ def job(status: str = "running", id_: str = "j") -> dict[str, Any]:
     }  # fmt: skip
     return {
         "id": id_, "status": status, "question": "What?", "policy": {"name": "sequential", "params": {}},
-        "budget": {}, "priority": 5, "seed": 7, "metadata": {}, "answer": None, "error": None, "usage": usage,
+        "budget": {}, "priority": 5, "seed": 7, "metadata": {}, "sampling": SAMPLING, "answer": None, "error": None, "usage": usage,
         "metrics": metrics, "trace_id": "", "created_at": "2026-03-14T09:26:53.589793Z", "started_at": None,
         "finished_at": None, "attempt": 1,
     }  # fmt: skip
