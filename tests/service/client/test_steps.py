@@ -51,8 +51,8 @@ def job(status: str = "running", id_: str = "j") -> dict[str, Any]:
     return {
         "id": id_, "status": status, "question": "What?", "policy": {"name": "sequential", "params": {}},
         "budget": {}, "priority": 5, "seed": 7, "metadata": {}, "sampling": SAMPLING, "answer": None,
-        "error": None, "usage": usage, "metrics": metrics, "trace_id": "", "created_at": "2026-03-14T09:26:53.589793Z", "started_at": None,
-        "finished_at": None, "attempt": 1,
+        "error": None, "usage": usage, "metrics": metrics, "trace_id": "", "attempt": 1,
+        "created_at": "2026-03-14T09:26:53.589793Z", "started_at": None, "finished_at": None,
     }  # fmt: skip
 
 
