@@ -4,6 +4,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.ray_cluster"]
+collect_ignore = ["matrix"]
+"""Other people's clients, in environments of their own: `make test-clients`."""
 
 # How long an example takes says how busy the machine is, nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,11 +4,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from anabranch.dag.actions import Verifier
-from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.ids import BranchId
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -17,7 +16,6 @@ from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.pool.local import LocalPool
-from anabranch.workers.pool.protocol import PoolLoad
 
 
 class NoChecks:
@@ -35,24 +33,6 @@ class NoChecks:
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Near:
-    """The organizer of this process, as REST sees it from its own thread."""
-
-    organizer: Organizer
-    pool: LocalPool
-    loop: asyncio.AbstractEventLoop
-
-    def nudge(self, job: JobId) -> None:
-        self.loop.call_soon_threadsafe(self.organizer.nudge)
-
-    def load(self) -> PoolLoad | None:
-        return self.pool.load()
-
-    async def hear_load(self) -> PoolLoad | None:
-        return self.load()
-
-
 @contextmanager
 def serve_scripted(settings: Settings, engine: Callable[[], Engine]) -> Iterator[str]:
     """Serves while the block runs; gives the URL. The database is made where there is none."""
@@ -63,24 +43,25 @@ def serve_scripted(settings: Settings, engine: Callable[[], Engine]) -> Iterator
     def here(work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
-    async def start() -> tuple[Store, Near, asyncio.Task[None]]:
+    async def start() -> tuple[Store, LocalPool, Organizer, asyncio.Task[None]]:
         store, pool = Store(settings.database), LocalPool(engine())
-        organizer = Organizer(
-            store, pool, NoChecks(), Traces(store, "scripted"), name="near", lease_seconds=5.0
-        )
-        return store, Near(organizer, pool, loop), asyncio.create_task(organizer.run())
+        traces = Traces(store, "scripted")
+        organizer = Organizer(store, pool, NoChecks(), traces, name="near", lease_seconds=5.0)
+        await organizer.live.listen("127.0.0.1", 0)
+        return store, pool, organizer, asyncio.create_task(organizer.run())
 
     async def stop() -> None:
-        await near.organizer.drain()
+        await organizer.drain()
         await working
-        await near.pool.close()
+        await organizer.live.close()
+        await pool.close()
         await store.close()
 
     try:
         here(schema.upgrade(settings.database))
-        store, near, working = here(start())
+        store, pool, organizer, working = here(start())
         try:
-            with serve_api(settings, lambda: near, (settings.host, settings.port)) as url:
+            with serve_api(settings, (settings.host, settings.port)) as url:
                 yield url
         finally:
             here(stop())

@@ -13,7 +13,7 @@ import pytest
 from tests.scripted_service import serve_scripted
 from tests.service.client.conftest import KINDS, Asked
 
-from anabranch.client import AsyncClient, BadInput, BadJson, Client, Conflict, NotFound, ServiceAway
+from anabranch.client import AsyncClient, BadInput, BadJson, Client, Conflict, NotFound, ServiceAway, Text
 from anabranch.dag.status import JobStatus
 from anabranch.service.settings import Settings
 from anabranch.workers.engines.script import script_of
@@ -41,6 +41,25 @@ async def test_its_events_are_followed_and_read(asked: Asked) -> None:
     assert followed == await asked.all("events", job.id)
     assert followed[4:] == await asked.all("follow", job.id, after=4)
     assert await asked.all("follow", job.id, after=len(followed)) == []
+
+
+def told(items: list[Any]) -> dict[str, str]:
+    """The text of each branch, put together from its pieces."""
+    texts: dict[str, str] = {}
+    for piece in (item for item in items if isinstance(item, Text)):
+        assert piece.at == len(texts.get(piece.branch, ""))
+        texts[piece.branch] = texts.get(piece.branch, "") + piece.text
+    return texts
+
+
+async def test_its_text_is_read_as_it_is_decoded(asked: Asked) -> None:
+    job = await asked("submit", "What is six times seven?", policy=VOTE)
+    texts = told(await asked.all("follow", job.id, text="all"))
+    assert texts == {name: (await asked("branch", job.id, name)).text for name in ("0.1", "0.2", "0.3")}
+    alone = await asked("submit", "What is six times seven?", policy="sequential")
+    pieces = await asked.all("text", alone.id)
+    assert {piece.final for piece in pieces} == {True}
+    assert told(pieces) == {"0": (await asked("branch", alone.id, "0")).text}
 
 
 async def test_its_graph_is_a_graph(asked: Asked) -> None:
@@ -170,6 +189,9 @@ async def test_a_line_that_breaks_loses_and_repeats_nothing(
         events = await asked.all("follow", job.id)
         assert [event.seq for event in events] == list(range(1, events[-1].seq + 1))
         assert events[-1].last
+        items = await asked.all("follow", job.id, text="all")
+        assert [item.seq for item in items if not isinstance(item, Text)] == [event.seq for event in events]
+        assert len(told(items)) == 8
         assert (await asked("wait", job.id)).answer.text
         assert [one.id for one in await asked.all("list", q=question)] == [job.id]
         await asked("close")
