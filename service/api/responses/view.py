@@ -76,7 +76,7 @@ class ResponseView:
             "store": sent.get("store") is not False,
             "text": _text(sent.get("text") or {}),
             "tools": [_tool(tool) for tool in sent.get("tools") or ()],
-            "tool_choice": sent.get("tool_choice") or "auto",
+            "tool_choice": _choice(sent.get("tool_choice")),
             "parallel_tool_calls": sent.get("parallel_tool_calls") is not False,
             "reasoning": {"effort": reasoning.get("effort"), "summary": reasoning.get("summary")},
             "max_output_tokens": sent.get("max_output_tokens"),
@@ -158,6 +158,12 @@ def _text(sent: Mapping[str, Any]) -> Json:
 
 def _tool(sent: Mapping[str, Any]) -> Json:
     return {"description": None, "parameters": None, "strict": None, **sent}
+
+
+def _choice(sent: str | Mapping[str, Any] | None) -> str | Json:
+    if isinstance(sent, Mapping):
+        return {**sent} if sent["type"] == "function" else {"mode": "auto", **sent}
+    return sent or "auto"
 
 
 def _usage(job: JobView, of_answer: int) -> Json:
