@@ -198,7 +198,8 @@ def section(info: PolicyInfo) -> str:
     lines = [
         f"### {info.name}",
         "",
-        f"*{info.title}* ({info.paper}). {' '.join(info.use_when.split())}",
+        f"*{info.title}* ({info.paper}). {' '.join(info.use_when.split())}"
+        + (" It reads thoughts, too, as its model writes them." if info.raw_thoughts else ""),
         "",
         *parameters(info),
         "```text",

@@ -21,6 +21,7 @@ from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
     Envelope,
+    answer_thought,
     answer_tokens,
     calls_delta,
     chunk_json,
@@ -71,7 +72,8 @@ class ChatWait:
             if job.answer is None:
                 status, failure = failure_json(job)
                 return JSONResponse(failure, status, headers | NO_RETRY)
-        completion = completion_json(self._envelope, jobs, await self._answer_tokens(jobs))
+        of_answers, thoughts = await self._answer_tokens(jobs), await self._answer_thoughts(jobs)
+        completion = completion_json(self._envelope, jobs, of_answers, thoughts)
         return JSONResponse(completion, headers=headers)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
@@ -87,6 +89,10 @@ class ChatWait:
     async def _answer_tokens(self, jobs: Sequence[JobView]) -> int:
         of_each = await asyncio.gather(*(choice.branches() for choice in self._choices))
         return sum(answer_tokens(job, branches) for job, branches in zip(jobs, of_each, strict=True))
+
+    async def _answer_thoughts(self, jobs: Sequence[JobView]) -> Sequence[str]:
+        told = zip(self._choices, jobs, strict=True)
+        return await asyncio.gather(*(choice.thought(job) for choice, job in told))
 
 
 class _Choice:
@@ -110,6 +116,12 @@ class _Choice:
 
     async def branches(self) -> Sequence[BranchRow]:
         return await self._deps.store.jobs.list_branches(self._job)
+
+    async def thought(self, job: JobView) -> str:
+        """What was thought before the answer; no journal is read where nothing was."""
+        if not job.usage.reasoning_tokens:
+            return ""
+        return answer_thought(await self._deps.store.journal.read(self._job))
 
     async def stream(self, request: Request) -> AsyncGenerator[bytes]:
         """What the branches do, and what the final thought thinks, as reasoning; the answer as content, as it comes."""

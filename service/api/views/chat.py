@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anabranch.dag.decoding import Usage
+from anabranch.dag import events as e
+from anabranch.dag.decoding import Finish, Usage
+from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.tools import Call, in_words
 from anabranch.service.api.views.chat_request import MOST_CHOICES
@@ -51,18 +53,24 @@ class Envelope:
         return told | content
 
 
-def completion_json(envelope: Envelope, jobs: Sequence[JobView], of_answers: int) -> Json:
-    """The answers of succeeded jobs as the choices of a chat completion."""
-    choices = [_choice_json(envelope, job) | {"index": number} for number, job in enumerate(jobs)]
+def completion_json(
+    envelope: Envelope, jobs: Sequence[JobView], of_answers: int, thoughts: Sequence[str]
+) -> Json:
+    """The answers of succeeded jobs as the choices of a chat completion, each with what was thought before it."""
+    told = zip(jobs, thoughts, strict=True)
+    choices = [
+        _choice_json(envelope, job, thought) | {"index": number} for number, (job, thought) in enumerate(told)
+    ]
     usage = usage_json(sum_usage(jobs), of_answers)
     return envelope.around("chat.completion", {"choices": choices, "usage": usage})
 
 
-def _choice_json(envelope: Envelope, job: JobView) -> Json:
+def _choice_json(envelope: Envelope, job: JobView, thought: str) -> Json:
     assert job.answer is not None
     called = calls_json(envelope, job.answer.calls)
     content = None if called and not job.answer.text else job.answer.text
     message = {"role": "assistant", "content": content, "refusal": None} | called
+    message |= {"reasoning": thought, "reasoning_content": thought} if thought else {}
     return {"message": message, "finish_reason": finish_reason(envelope, job), "logprobs": None}
 
 
@@ -124,8 +132,23 @@ def answer_tokens(job: JobView, branches: Iterable[BranchRow]) -> int:
         value = (row.value or "").strip()
         alone = row.branch != TRUNK or sources == {TRUNK}
         if row.branch in sources and alone and value and value in whole:
-            own.setdefault(value, row.usage.completion_tokens)
+            own.setdefault(value, row.usage.completion_tokens - row.usage.reasoning_tokens)
     return sum(own.values())
+
+
+def answer_thought(records: Iterable[Record]) -> str:
+    """What was thought in the branches that the answer was made from, branch by branch."""
+    thoughts: dict[str, str] = {}
+    sources: Sequence[str] = ()
+    for record in records:
+        match record.event:
+            case e.SegmentFinished(branch=branch, decoded=decoded) if decoded.finish is not Finish.ERROR:
+                thoughts[branch] = thoughts.get(branch, "") + decoded.thought
+            case e.AnswerCommitted() as answer:
+                sources = answer.sources or (TRUNK,)
+            case _:
+                pass
+    return "\n\n".join(thoughts[source] for source in sources if thoughts.get(source))
 
 
 def usage_json(usage: Counts, of_answer: int | None = None) -> Json:

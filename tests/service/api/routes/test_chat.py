@@ -10,8 +10,9 @@ import openai
 import pytest
 
 from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Finish, Usage
 from anabranch.dag.events import Event
-from anabranch.dag.ids import JobId
+from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.policy import catalogue
 from anabranch.dag.text import say
 from anabranch.service.api.server import serve_api
@@ -223,6 +224,40 @@ async def test_a_client_that_goes_away_cancels_its_job(stream: bool, address: st
         while not (rows := (await store.jobs.list_page()).items) or not rows[0].cancel_requested:
             await asyncio.sleep(0.05)
     assert rows[0].cancel_requested == "the client went away"
+
+
+async def test_a_completion_has_the_thought_before_its_answer_by_both_names(
+    client: openai.AsyncOpenAI, answering: Any
+) -> None:
+    """Of 16 tokens 9 were thoughts; none of these is the answer's own text."""
+    thinking = Decoded(
+        text="",
+        thought="six times ",
+        finish=Finish.INTERRUPTED,
+        usage=Usage(completion_tokens=4, reasoning_tokens=4),
+    )
+    said = Decoded(
+        text="42", thought="seven", finish=Finish.EOS, usage=Usage(completion_tokens=12, reasoning_tokens=5)
+    )
+    answering.append(
+        [
+            e.SegmentStarted(segment=1),
+            e.SegmentFinished(segment=1, attempt=1, decoded=thinking),
+            e.SegmentStarted(segment=2),
+            e.SegmentFinished(segment=2, attempt=1, decoded=said),
+            e.AnswerCommitted(text="42", sources=(TRUNK,)),
+            e.BranchReturned(value="42"),
+            e.JobSucceeded(),
+        ]
+    )
+    completion = await client.chat.completions.create(model=MODEL, messages=ASK)
+    message = completion.choices[0].message.model_dump()
+    assert (message["content"], message["reasoning"]) == ("42", "six times seven")
+    assert message["reasoning_content"] == message["reasoning"]
+    assert completion.usage is not None
+    assert completion.usage.completion_tokens == 16
+    assert completion.usage.completion_tokens_details is not None
+    assert completion.usage.completion_tokens_details.reasoning_tokens == 9
 
 
 async def test_an_answer_whose_text_was_cut_says_so(
