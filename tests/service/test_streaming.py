@@ -190,6 +190,7 @@ async def test_an_organizer_that_goes_in_mid_stream_costs_no_character_and_doubl
     told = ""
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         successor = None
+        await linked(client)
         async for delta in chat(client):
             told += delta.get("content") or ""
             if successor is None and "a9" in told:
