@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 
-from anabranch.client import Client, Job
+from anabranch.client import Client, Job, Text
 from anabranch.dag.status import JobStatus
 from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.cli.connect import job_link, reading, running
@@ -114,8 +114,11 @@ def follow(client: Client, job: str, *, quiet: bool = False) -> Job:
     growth, out = Growth(), console()
     live = not quiet and out.is_terminal
     with Live(console=out, auto_refresh=False, transient=True) as drawing:
-        for event in client.follow(job):
-            growth.add(event.as_json())
+        for told in client.follow(job, text="all") if live else client.follow(job):
+            if isinstance(told, Text):
+                growth.write(told.as_json())
+            else:
+                growth.add(told.as_json())
             if live:
                 drawing.update(growth.draw(), refresh=True)
     if not quiet:

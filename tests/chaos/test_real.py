@@ -23,5 +23,6 @@ def test_jobs_outlive_whatever_worked_on_them(store: str) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert "no promise was broken" in done.stdout
+    assert " 0 pieces of answers" not in f" {done.stdout}", "what was read as it came must stand"
     for killed in ("organizers killed", "PostgreSQL crashed" if store == "postgres" else "Ray's head killed"):
         assert killed in done.stdout, "what the seed draws first"
