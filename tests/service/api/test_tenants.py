@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ async def test_no_route_but_health_is_there_without_a_key(app: FastAPI, client: 
     paths = [*routes(app), ("GET", "/"), ("GET", "/jobs/x"), ("GET", "/docs"), ("GET", "/openapi.json")]
     assert len(paths) > 20
     for method, route in paths:
-        response = await client.request(method, route.format(job="j", branch="0", approval="a", model="m"))
+        response = await client.request(method, re.sub(r"\{[^}]*\}", "x", route))
         assert response.status_code == 401, (method, route)
         assert response.headers["www-authenticate"].startswith("Basic realm")
         assert response.json()["type"] == "urn:anabranch:no-key"
@@ -92,10 +93,12 @@ async def test_no_route_but_health_is_there_without_a_key(app: FastAPI, client: 
 async def test_every_route_with_a_job_in_it_hides_another_tenants(
     app: FastAPI, client: httpx.AsyncClient, keys: dict[str, str], acmes: str
 ) -> None:
-    with_job = [(method, route) for method, route in routes(app) if "{job}" in route]
+    with_job = [
+        (method, route) for method, route in routes(app) if "{job}" in route or "{completion}" in route
+    ]
     assert len(with_job) >= 8
     for method, route in with_job:
-        path = route.format(job=acmes, branch="0")
+        path = route.format(job=acmes, branch="0", completion=acmes)
         body = {"branch": "0", "output": "x"} if method == "POST" else None
         params = {"format": "jsonl"} if path.endswith("export") else None
         theirs = await client.request(method, path, json=body, params=params, headers=bearer(keys["other"]))
