@@ -9,10 +9,10 @@ DASHBOARD := service/dashboard
 DASHBOARD_SOURCES := $(shell find $(DASHBOARD) \( -name node_modules -o -name static \) -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint mutants bench ui clean
+.PHONY: help install run test test-clients lint mutants bench ui clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(INSTALLED) ## make .venv with Anabranch and all it needs
 
@@ -29,6 +29,9 @@ test: install ui ## lint, then every test that this machine can run
 	@$(MAKE) --no-print-directory lint
 	@[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent test
 	@$(BIN)/pytest
+
+test-clients: install ## other people's clients (openai, LangChain, …) against a real service, in environments of their own
+	@.ci/clients
 
 lint: install ## ruff, mypy, import rules, biome
 	$(BIN)/ruff check .
