@@ -124,6 +124,11 @@ class Sampling(Told):
 
     temperature: float | None
     top_p: float | None
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
     max_tokens: int | None
     thinking: str = "auto"
     thinking_tokens: int | None = None
@@ -250,6 +255,8 @@ class PolicyInfo(Told):
     default: bool = False
     answer_format: bool = False
     tools: bool = False
+    efforts: dict[str, Json] = {}
+    """Its parameters by chat's `reasoning_effort`, where they are not its defaults."""
     raw_thoughts: bool = False
     """It reads all that is decoded, thoughts included."""
 
