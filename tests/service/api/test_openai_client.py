@@ -249,3 +249,62 @@ async def test_bodies_of_other_clients(body: dict[str, Any], address: str) -> No
         response = await sender.post("/v1/chat/completions", json=body)
     assert response.status_code == 200, response.text
     assert response.json()["choices"][0]["message"]["content"] == "I read: user: Who wrote it?"
+
+
+CALLED = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+OPEN_WEBUI = {
+    "chat": {
+        "stream": True,
+        "model": "anabranch/sequential",
+        "messages": [{"role": "system", "content": "Be brief."}, *ASK],
+        "stream_options": {"include_usage": True},
+        "temperature": 0.8,
+        "top_p": 0.9,
+        "min_p": 0.0,
+        "max_tokens": 128,
+        "frequency_penalty": 0.0,
+        "presence_penalty": 0.0,
+        "reasoning_effort": "medium",
+        "seed": 42,
+        "stop": ["\nQuestion:"],
+        "logit_bias": {},
+    },
+    "title": {
+        "model": "anabranch/sequential",
+        "messages": [{"role": "user", "content": "Write a title."}],
+        "stream": False,
+        "max_completion_tokens": 1000,
+    },
+    "parts": {
+        "stream": True,
+        "model": "anabranch/sequential",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Who wrote it?"}]}],
+    },
+    "results of tools": {
+        "model": "anabranch/sequential",
+        "messages": [
+            *ASK,
+            {"role": "assistant", "content": "", "tool_calls": [CALLED]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+}
+"""As Open WebUI writes them to an OpenAI connection: `routers/openai.py` behind `utils/payload.py`, `routers/tasks.py`,
+and the turns of `utils/middleware.py` behind native function calling."""
+
+
+@pytest.mark.parametrize("name", OPEN_WEBUI)
+async def test_bodies_of_open_webui(name: str, address: str) -> None:
+    body: dict[str, Any] = OPEN_WEBUI[name]
+    async with httpx.AsyncClient(base_url=address, timeout=60) as sender:
+        response = await sender.post("/v1/chat/completions", json=body)
+    assert response.status_code == 200, response.text
+    if not body["stream"]:
+        assert response.json()["choices"][0]["message"]["content"].startswith("I read: ")
+        return
+    told = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
+    assert told[-1] == "[DONE]"
+    choices = [choice for line in told[:-1] for choice in json.loads(line)["choices"]]
+    assert "".join(choice["delta"].get("content") or "" for choice in choices).startswith("I read: ")

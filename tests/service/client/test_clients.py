@@ -200,9 +200,8 @@ async def test_a_line_that_breaks_loses_and_repeats_nothing(
 SLOW = {"rules": [{"text": "so it goes " * 40}]}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 async def test_a_service_that_starts_again_is_followed_on(
-    kind: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anabranch.service.client.tries.LONGEST_PAUSE", 0.1)
     settings = Settings(state=tmp_path, port=0)
@@ -213,21 +212,23 @@ async def test_a_service_that_starts_again_is_followed_on(
 
     first = serve(0)
     url = await asyncio.to_thread(first.__enter__)
-    asked = Asked(kind(url))
-    job = await asked("submit", "How does it go?", policy="sequential")
-    following = asyncio.create_task(asked.all("follow", job.id))
-    waiting = asyncio.create_task(asked("wait", job.id))
-    while "SegmentStarted" not in [event.kind for event in await asked.all("events", job.id)]:
+    both = [Asked(kind(url)) for kind in KINDS]
+    job = await both[0]("submit", "How does it go?", policy="sequential")
+    following = asyncio.gather(*(asked.all("follow", job.id) for asked in both))
+    waiting = asyncio.gather(*(asked("wait", job.id) for asked in both))
+    while "SegmentStarted" not in [event.kind for event in await both[1].all("events", job.id)]:
         await asyncio.sleep(0.05)
     await asyncio.to_thread(first.__exit__, None, None, None)
     again = serve(int(url.rpartition(":")[2]))
     await asyncio.to_thread(again.__enter__)
-    events = await following
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert events[-1].kind == "JobSucceeded"
-    assert len([event for event in events if event.kind == "JobClaimed"]) == 2
-    assert (await waiting).answer.text.startswith("so it goes")
-    await asked("close")
+    for events in await following:
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        assert events[-1].kind == "JobSucceeded"
+        assert len([event for event in events if event.kind == "JobClaimed"]) == 2
+    for ended in await waiting:
+        assert ended.answer.text.startswith("so it goes")
+    for asked in both:
+        await asked("close")
     await asyncio.to_thread(again.__exit__, None, None, None)
 
 
