@@ -39,7 +39,7 @@ class Asked:
         return await asyncio.to_thread(list, found)
 
 
-KINDS = [Client, AsyncClient]
+KINDS: tuple[type[Client], type[AsyncClient]] = (Client, AsyncClient)
 
 
 @pytest.fixture(params=KINDS)
