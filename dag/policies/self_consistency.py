@@ -85,8 +85,7 @@ def self_consistency(
         voted = yield Vote(ballots=tuple(cut))
         tally = voted
     if tally is None or tally.winner is None:
-        none = f"none of {len(ballots)} samples contained an answer" if ballots else "no sample was drawn"
-        raise NoAnswer(none)
+        raise NoAnswer(f"none of {len(ballots)} samples contained an answer" if ballots else "no sample ran")
     first = drawn[tally.supporters[0]]
     text = first.value.strip() if problem.structured or first.calls else tally.winner
     return Answer(text=text, sources=tally.supporters, calls=first.calls)

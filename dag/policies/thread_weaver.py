@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from anabranch.dag.actions import Malformed, Policy, Splice, Think
 from anabranch.dag.decoding import Decoding
-from anabranch.dag.grammars.thread_weaver import MARKS
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
 from anabranch.dag.policies.parts.parallel_block import (
@@ -73,7 +72,7 @@ def thread_weaver(
         yield Splice(messages=(say("system", INSTRUCTION),))
         width = min(limit, ASSISTED_WIDTH)
         first = replace(trunk, structure=plan_structure("<Parallel>\n<Outlines>\n", "</Outlines>", width))
-    own = Trajectory((yield Think(first)), MARKS)
+    own = Trajectory((yield Think(first)), "thread-weaver")
     states = STATES
     while states > 1:
         if own.last.tag is None:

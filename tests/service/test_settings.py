@@ -149,12 +149,12 @@ def test_the_gpus_of_a_replica_hold_one_model_together(monkeypatch: pytest.Monke
 def test_an_upstream_may_have_its_peculiarities(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANABRANCH_ENGINE", "openai")
     monkeypatch.setenv("ANABRANCH_UPSTREAM_URL", "http://host/v1")
-    monkeypatch.setenv("ANABRANCH_UPSTREAM_KEY", "secret")
+    monkeypatch.setenv("ANABRANCH_UPSTREAM_KEY", "sk-hidden")
     monkeypatch.setenv("ANABRANCH_ENGINE_OPTIONS", '{"parameters": {"max_tokens": "max_completion_tokens"}}')
     assert read_settings().engine_settings() == OpenAISettings(
-        base_url="http://host/v1", api_key="secret", parameters={"max_tokens": "max_completion_tokens"}
+        base_url="http://host/v1", api_key="sk-hidden", parameters={"max_tokens": "max_completion_tokens"}
     )
-    assert "secret" not in repr(read_settings())
+    assert "sk-hidden" not in repr(read_settings())
 
 
 def test_a_script_is_told_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:

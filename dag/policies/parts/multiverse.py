@@ -9,7 +9,7 @@ from typing import Any
 from anabranch.dag.actions import Action, Answer, Malformed, Policy, Splice, SubPolicy, Think
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.grammars.escape import escape
-from anabranch.dag.grammars.multiverse import MARKS, whole_blocks
+from anabranch.dag.grammars.multiverse import whole_blocks
 from anabranch.dag.grammars.outline import Outline
 from anabranch.dag.policies.parts.parallel_block import (
     UNFINISHED,
@@ -45,7 +45,7 @@ class Rules:
 
 def run_thought(rules: Rules, first: Decoding) -> Generator[Action, Any, Trajectory]:
     """Think, with blocks, to the end of this line of thought: the trunk's own, or a path's `</Path>`."""
-    own = Trajectory((yield Think(first)), MARKS)
+    own = Trajectory((yield Think(first)), "multiverse")
     for _ in range(PLANS):
         while own.last.tag is not None and own.last.tag.kind == "conclusion":
             own.goes_on((yield Think(rules.decoding)))

@@ -27,6 +27,7 @@ from anabranch.dag.actions import (
 from anabranch.dag.context import truncate
 from anabranch.dag.decoding import Decoding, Finish, Structure, Tag
 from anabranch.dag.errors import DecodeFailed, NoAnswer
+from anabranch.dag.grammars import grammar_named
 from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.outline import Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
@@ -102,8 +103,8 @@ class Trajectory:
     """What a branch has written so far, its blocks included."""
 
     last: Segment
-    marks: tuple[str, ...]
-    """Names of the marks that its grammar has."""
+    grammar: str
+    """Whose marks are marks to its reader."""
     text: str = field(init=False)
     since: int = 0
     """Where the last block ends."""
@@ -133,7 +134,7 @@ class Trajectory:
         """
         for text in (self.text[self.since :], self.text):
             for piece in reversed(_END.split(text)):
-                said = strip_marks(piece, self.marks).strip()
+                said = strip_marks(piece, grammar_named(self.grammar).marks).strip()
                 if said:
                     return Answer(text=said, sources=(TRUNK, *self.sources))
         raise NoAnswer("the model wrote nothing")

@@ -90,7 +90,7 @@ def test_a_job_whose_fork_a_person_rejected_says_so(simulate: Simulate, policy: 
 def test_a_job_without_a_budget_for_forks_says_so(simulate: Simulate) -> None:
     simulation = simulate("self-consistency", {}, budget=Budget(depth=0))
     [failed] = of_kind(simulation, e.JobFailed)
-    assert failed.detail == "its budget allows no deeper fork: no sample was drawn"
+    assert failed.detail == "its budget allows no deeper fork: no sample ran"
 
 
 def test_a_branch_decodes_with_its_own_model_or_else_with_the_jobs(simulate: Simulate) -> None:
