@@ -55,3 +55,20 @@ def test_a_vote_of_other_ballots_diverges(simulate: Simulate) -> None:
     records[place] = replace(records[place], event=replace(event, classes=classes))
     with pytest.raises(Diverged):
         replay(records)
+
+
+def failed_otherwise(simulate: Simulate, **words: str) -> list[e.Record]:
+    """The journal of a job that failed; its last record says so in other words."""
+    records = list(simulate("apr", {"0": ""}, params={"assist": "none"}).records)
+    failed = records[-1].event
+    assert isinstance(failed, e.JobFailed)
+    return [*records[:-1], replace(records[-1], event=replace(failed, **words))]
+
+
+def test_a_failure_that_was_told_in_other_words_is_the_same_failure(simulate: Simulate) -> None:
+    assert replay(failed_otherwise(simulate, title="Nothing found", detail="as 1.0 said it")).over
+
+
+def test_a_failure_of_another_type_diverges(simulate: Simulate) -> None:
+    with pytest.raises(Diverged):
+        replay(failed_otherwise(simulate, type="timeout"))
