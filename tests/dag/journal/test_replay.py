@@ -57,18 +57,18 @@ def test_a_vote_of_other_ballots_diverges(simulate: Simulate) -> None:
         replay(records)
 
 
-def failed_otherwise(simulate: Simulate, **words: str) -> list[e.Record]:
-    """The journal of a job that failed; its last record says so in other words."""
+def failed_as(simulate: Simulate, told: e.JobFailed) -> list[e.Record]:
+    """The journal of a job that failed without an answer; its last record is `told`."""
     records = list(simulate("apr", {"0": ""}, params={"assist": "none"}).records)
-    failed = records[-1].event
-    assert isinstance(failed, e.JobFailed)
-    return [*records[:-1], replace(records[-1], event=replace(failed, **words))]
+    assert isinstance(records[-1].event, e.JobFailed)
+    return [*records[:-1], replace(records[-1], event=replace(told, branch=records[-1].event.branch))]
 
 
 def test_a_failure_that_was_told_in_other_words_is_the_same_failure(simulate: Simulate) -> None:
-    assert replay(failed_otherwise(simulate, title="Nothing found", detail="as 1.0 said it")).over
+    told = e.JobFailed(branch=TRUNK, type="no-answer", title="Nothing found", detail="as 1.0 said it")
+    assert replay(failed_as(simulate, told)).over
 
 
 def test_a_failure_of_another_type_diverges(simulate: Simulate) -> None:
     with pytest.raises(Diverged):
-        replay(failed_otherwise(simulate, type="timeout"))
+        replay(failed_as(simulate, e.JobFailed(branch=TRUNK, type="deadline", title="No answer was found")))
