@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anabranch.client import Job, Metrics
+from anabranch.client import Answer, Job, Metrics
 from anabranch.service.cli.tree import printable
 
 CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
@@ -44,10 +44,10 @@ def tell_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None
 
 
 def tell_outcome(job: Job, link: str) -> None:
-    """The end of a job: its answer or its error, what it cost, where to look."""
+    """The end of a job: its answer, with the tools that it calls, or its error; what it cost, where to look."""
     out = console()
     if job.answer is not None:
-        out.print(Text(f"\n{_lines(job.answer.text)}\n", style="bold"))
+        out.print(Text(f"\n{_lines(_in_words(job.answer))}\n", style="bold"))
         if job.answer.truncated:
             out.print(Text(CUT, style="yellow"))
     elif job.error is not None:
@@ -65,6 +65,12 @@ def format_metrics(metrics: Metrics) -> str:
         f"parallelism P {metrics.parallelism:.2f} · waste {metrics.waste_tokens} tokens · "
         f"{metrics.wall_seconds:.1f} s · {metrics.branches} branches"
     )
+
+
+def _in_words(answer: Answer) -> str:
+    """The text, where there is one, and each tool that it calls on a line of its own."""
+    calls = (f"calls {call.name} with {' '.join(call.arguments.split())}" for call in answer.calls)
+    return "\n".join(line for line in (answer.text, *calls) if line)
 
 
 def _lines(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from anabranch.client import Answer, Job, Metrics
+from anabranch.client import Answer, Job, Metrics, ToolCall
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli import output
 
@@ -29,3 +29,19 @@ def test_a_cut_answer_is_told_as_cut(
     shown = capsys.readouterr().out
     assert "forty" in shown
     assert ("This answer was cut" in shown) is told
+
+
+@pytest.mark.parametrize("text", ["I look it up.", ""])
+def test_the_calls_of_an_answer_are_told_behind_its_text_one_line_each(
+    text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.__stdout__", None)
+    calls = (
+        ToolCall(id="c1", name="weather", arguments='{"city":\n "Ulm"}'),
+        ToolCall(id="c2", name="clock", arguments="{}\x1b[2J"),
+    )
+    answer = Answer(text=text, sources=(), calls=calls)
+    job = Job.model_construct(status=JobStatus.SUCCEEDED, answer=answer, error=None, metrics=METRICS)
+    output.tell_outcome(job, "http://here/jobs/1")
+    told = 'calls weather with {"city": "Ulm"}\ncalls clock with {} [2J\n'
+    assert capsys.readouterr().out.startswith(f"\n{text}\n{told}" if text else f"\n{told}")

@@ -5,6 +5,7 @@ import { type Pair, pairs, parting } from "../model/analysis/compare";
 import { type Metrics, measure } from "../model/analysis/metrics";
 import type { ReasoningGraph } from "../model/journal/graph";
 import { percent, seconds, times, tokens } from "../model/words";
+import { Calls } from "../parts/Calls";
 import { Link } from "../parts/Link";
 import { LongText } from "../parts/LongText";
 import { MiniGraph } from "../parts/MiniGraph";
@@ -107,6 +108,7 @@ function Side({
         </Link>
       </p>
       <LongText text={graph.answer?.text ?? graph.error?.title ?? "No answer yet."} first={1000} />
+      <Calls calls={graph.answer?.calls ?? []} />
       <MiniGraph graph={graph} metrics={metrics} select={(node) => navigate(jobAddress(id, node))} />
     </section>
   );

@@ -5,6 +5,7 @@ import { textOf } from "../../model/journal/events";
 import type { GraphNode } from "../../model/journal/graph";
 import { counted, percent, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
+import { Calls } from "../../parts/Calls";
 import { LongText } from "../../parts/LongText";
 import { Status } from "../../parts/small";
 import { useJob } from "../JobContext";
@@ -101,6 +102,7 @@ export function AnswerPanel() {
     <div className="stack">
       <h2>Answer</h2>
       <LongText text={graph.answer.text} />
+      <Calls calls={graph.answer.calls} />
       <Sources />
       {graph.votes.map((vote, i) => (
         <section key={i}>
