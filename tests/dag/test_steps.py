@@ -66,7 +66,7 @@ PIECES = (
     "Moving to Node #0\nCurrent State: 1:[", "Moving to Node #0 ", "<Outline>1: ", "<Goal>", "<Parallel>",
     '{"a":', "[1,", ", and ",
 )  # fmt: skip
-SIZE, TIMES = 48, 3
+SIZE, TIMES = 80, 3
 """Characters of the shorter text, and how many times as long the other one is."""
 ANCHORED = (
     *("answers.extraction._WORKING", "answers.extraction._OPTION_TEXT", "answers.extraction._BEFORE"),
