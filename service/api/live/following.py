@@ -11,6 +11,7 @@ from anabranch.service.api.live.feed import AWAY_SECONDS, Feed
 from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.live.sse import PING, PING_SECONDS, sse
 from anabranch.service.api.live.text import LiveText
+from anabranch.service.link.frames import Texts
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
@@ -54,10 +55,10 @@ async def follow_news(follower: Follower, quiet_seconds: float) -> AsyncIterator
             yield News()
 
 
-async def stream_events(follower: Follower) -> AsyncIterator[bytes]:
-    """One job's events as Server-Sent Events, live, until its last one. `id` is the journal's seq; live text, where it
-    is wanted, has none."""
-    with follower:
+async def stream_events(feed: Feed, job: JobId, after: int, texts: Texts) -> AsyncIterator[bytes]:
+    """One job's events behind event `after` as Server-Sent Events, live, until its last one. `id` is the journal's seq;
+    live text, where it is wanted, has none."""
+    with feed.follow(job, after, texts) as follower:
         await follower.learn()
         async for news in follow_news(follower, PING_SECONDS):
             told = [event for record in news.records for event in events_of(follower, record)]

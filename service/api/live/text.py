@@ -54,14 +54,16 @@ class OpenTexts:
         """The last segment of each branch that is known to have ended: its text comes too late."""
 
     def add(self, organizer: str, news: TextNews) -> bool:
-        """Whether it is news."""
+        """Whether it is news. What stands behind text that is not here was on its way to an earlier reader: who follows
+        now is told all of it from its beginning."""
         there = self._open.get(news.branch)
         if news.segment <= self._finished.get(news.branch, 0) or (there and news.segment < there.segment):
             return False
         if there is None or there.segment != news.segment:
-            there = self._open[news.branch] = _Open(
-                segment=news.segment, since=news.since, final=news.final, organizer=organizer
-            )
+            there = _Open(segment=news.segment, since=news.since, final=news.final, organizer=organizer)
+        if news.at > len(there.text) or news.thought_at > len(there.thought):
+            return False
+        self._open[news.branch] = there
         thought = there.thought[: news.thought_at] + news.thought
         text = there.text[: news.at] + news.text
         there.anew += not (thought.startswith(there.thought) and text.startswith(there.text))

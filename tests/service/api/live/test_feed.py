@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from starlette.responses import StreamingResponse
 
 from anabranch.dag import events as e
 from anabranch.dag.events import Record
@@ -15,8 +16,10 @@ from anabranch.dag.text import say
 from anabranch.service.api.live import feed as feed_module
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.follower import Follower
+from anabranch.service.api.live.following import stream_events
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.routes.stream import PageStream
+from anabranch.service.link.frames import Texts
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.store import Store
@@ -152,6 +155,18 @@ async def test_nobody_looks_when_nobody_follows(
     looks = len(watched.looks)
     await fork(organizer, job, 1)
     assert len(watched.looks) == looks
+
+
+async def test_a_client_that_is_gone_before_its_stream_begins_is_no_follower(feed: Feed, job: str) -> None:
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        await asyncio.sleep(0)  # a socket that takes nothing at present
+
+    told = stream_events(feed, JobId(job), 0, Texts.NONE)
+    await StreamingResponse(told)({"type": "http"}, receive, send)
+    assert feed.followers(JobId(job)) == 0
 
 
 async def test_an_ended_journal_is_not_looked_at_again(feed: Feed, organizer: Any, job: str) -> None:

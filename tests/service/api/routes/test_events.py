@@ -92,6 +92,21 @@ async def test_events_come_while_the_job_runs(browser: httpx.AsyncClient, organi
         assert (await anext(stream))["event"] == "BranchForked"
 
 
+async def test_who_asks_for_what_is_far_ahead_leaves_others_their_events(
+    browser: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    async with (
+        following(browser, f"/v1/jobs/{job}/events?after=2000000000") as ahead,
+        following(browser, f"/v1/jobs/{job}/events") as stream,
+    ):
+        assert (await anext(stream))["event"] == "JobSubmitted"
+        for child in (1, 2):
+            await organizer.append(job, e.BranchForked(child=BranchId(f"0.{child}"), role="sample"))
+        async with asyncio.timeout(10):
+            assert [(await anext(stream))["id"] for _ in range(3)] == ["2", "3", "4"]
+            assert (await anext(ahead))["id"] == "2", "the next one there is"
+
+
 @pytest.mark.parametrize("seen", range(1, 15))
 async def test_a_stream_resumes_behind_any_event(
     seen: int, browser: httpx.AsyncClient, organizer: Any, job: str, store: Store
