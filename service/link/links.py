@@ -175,6 +175,8 @@ class Links:
                 self._keep(await self._addresses.list())
             except StoreAway as error:
                 logger.warning("organizers are not looked for: %s", error)
+            except Exception:  # or none would be found for as long as this process lives
+                logger.exception("organizers could not be looked for; it is tried again")
             await asyncio.sleep(LOOK_SECONDS)
 
     def _keep(self, alive: Mapping[str, str]) -> None:
@@ -216,6 +218,8 @@ class Links:
                     await self._talk(name, link, socket)
             except (OSError, WebSocketException, ValueError, KeyError, TypeError) as error:
                 logger.info("organizer %s is not linked: %r", name, error)
+            except Exception:  # or it would stay unlinked for as long as both live
+                logger.exception("the link to organizer %s broke; it is made again", name)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

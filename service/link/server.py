@@ -120,7 +120,7 @@ class LinkServer:
             return connection.respond(HTTPStatus.NOT_FOUND, "The link is at /link.\n")
         told = request.headers.get("Authorization", "")
         if self._secret is not None and not hmac.compare_digest(
-            told.encode(), f"Bearer {self._secret}".encode()
+            told.encode(errors="surrogateescape"), f"Bearer {self._secret}".encode()
         ):
             return connection.respond(HTTPStatus.UNAUTHORIZED, "ANABRANCH_LINK_SECRET differs here.\n")
         return None
@@ -176,23 +176,31 @@ class _Connection:
 
     async def tell(self) -> None:
         """Sends what there is to tell, text at most every TEXT_SECONDS, until the connection ends."""
+        try:
+            await self._tell()
+        except ConnectionClosed:
+            pass
+        except Exception:  # a peer that is told nothing would think that nothing happens
+            logger.exception("the link hangs up on a REST process: it could not be told what there is")
+            self._socket.transport.abort()
+
+    async def _tell(self) -> None:
         loop = asyncio.get_running_loop()
         text_due = 0.0
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await self._news.wait()
-                self._news.clear()
-                if self.outbox.waits_only_for_text and (early := text_due - loop.time()) > 0:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), early)
-                    self._news.set()
-                    continue
-                frame = self.outbox.take(self._worker.open_text)
-                if frame is None:
-                    continue
-                if frame.texts:
-                    text_due = loop.time() + TEXT_SECONDS
-                await self._send(frame.write())
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self.outbox.waits_only_for_text and (early := text_due - loop.time()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), early)
+                self._news.set()
+                continue
+            frame = self.outbox.take(self._worker.open_text)
+            if frame is None:
+                continue
+            if frame.texts:
+                text_due = loop.time() + TEXT_SECONDS
+            await self._send(frame.write())
 
     async def _send(self, frame: str) -> None:
         try:

@@ -184,9 +184,48 @@ async def test_who_does_not_know_the_secret_is_refused(
             await connect(addresses.alive["one"], additional_headers=headers, proxy=None)
 
 
-async def test_who_knows_the_secret_is_linked(worker: Worker, addresses: Addresses) -> None:
-    async with organizer(worker, addresses, "secret"), rest(addresses, "secret") as (_, reader):
+@pytest.mark.parametrize("secret", ["secret", "Geheimnis für drei"])
+async def test_who_knows_the_secret_is_linked(secret: str, worker: Worker, addresses: Addresses) -> None:
+    async with organizer(worker, addresses, secret), rest(addresses, secret) as (_, reader):
         await until(lambda: reader.all_linked)
+
+
+class Faulty(Worker, Reader, Addresses):
+    """Any part of either end; what it is asked first it cannot do."""
+
+    def __init__(self) -> None:
+        for part in (Worker, Reader, Addresses):
+            part.__init__(self)
+        self.faults = 1
+
+    def fail(self) -> None:
+        self.faults -= 1
+        if self.faults >= 0:
+            raise RuntimeError("a fault of its own")
+
+    def open_text(self, job: JobId, branch: BranchId) -> OpenText | None:
+        self.fail()
+        return super().open_text(job, branch)
+
+    def wrote(self, organizer: str, text: TextNews) -> None:
+        self.fail()
+        super().wrote(organizer, text)
+
+    async def list(self) -> Mapping[str, str]:
+        self.fail()
+        return await super().list()
+
+
+@pytest.mark.parametrize("end", ["worker", "reader", "addresses"])
+async def test_after_a_fault_of_either_end_the_link_is_made_again(end: str) -> None:
+    worker = Faulty() if end == "worker" else Worker()
+    addresses = Faulty() if end == "addresses" else Addresses()
+    reader = Faulty() if end == "reader" else Reader()
+    worker.text = "so far"
+    async with organizer(worker, addresses), Links(addresses) as links:
+        links.read_by(reader)
+        links.follow(JOB, Texts.ALL)
+        await until(lambda: reader.text == "so far" and reader.all_linked)
 
 
 async def test_no_page_of_a_browser_may_connect(worker: Worker, addresses: Addresses) -> None:
