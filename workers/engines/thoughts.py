@@ -21,7 +21,8 @@ class Begin(Enum):
     """Where a decode's first token stands."""
 
     UNKNOWN = auto()
-    """Nobody can tell: a closing mark without an opening one makes a thought of all the text before it."""
+    """Nobody can tell: a closing mark without an opening one makes a thought of all the text before it. (A text that
+    speaks of the marks names the opening one first, or quotes the closing one in backticks: then all is text.)"""
     OUTSIDE = auto()
     """A thought begins with its opening mark, or there is none."""
     INSIDE = auto()
@@ -121,6 +122,8 @@ class ThoughtSplitter:
         """Of the last piece: what may be a part of a mark."""
         self._breaks = 0
         """Line breaks at the end of what may be a thought."""
+        self._last = ""
+        """The last character before what is fed next, while it may be a thought."""
 
     @property
     def thinking(self) -> bool:
@@ -149,6 +152,8 @@ class ThoughtSplitter:
         if self._at is _At.START and not self._held.strip():
             self._at, self._held = _At.BLANKS, ""
         elif self._at is not _At.BLANKS:
+            if self._at is _At.DOUBTFUL_TEXT:
+                self._held, self._breaks = "\n" * self._breaks + self._held, 0
             self._at = _At.TEXT
 
     def close(self) -> Told:
@@ -205,9 +210,15 @@ class ThoughtSplitter:
 
     def _doubt(self, text: str) -> Told:
         body, mark, behind = text.partition(self._marks.closing)
+        if self._marks.opening in body or (mark and (self._last + body).endswith("`")):
+            self._at = _At.TEXT
+            return Told(text=self._with_breaks(text) + "\n" * self._breaks)
         if not mark:
-            self._held = _begun_mark(body, self._marks.closing)
-            return Told(text=self._with_breaks(body.removesuffix(self._held) if self._held else body))
+            marks = self._marks
+            self._held = max(_begun_mark(body, marks.opening), _begun_mark(body, marks.closing), key=len)
+            body = body.removesuffix(self._held)
+            self._last = body[-1:] or self._last
+            return Told(text=self._with_breaks(body))
         self._at = _At.BLANKS
         thought = self._with_breaks(body)
         return Told(thought, self._after_blanks(behind).text, recast=True)

@@ -18,6 +18,7 @@ from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import Message, SegmentDone
 from anabranch.workers.replica.admission import Admission
 from anabranch.workers.replica.decode_task import DecodeTask
@@ -101,6 +102,24 @@ async def test_a_model_that_begins_inside_its_thought_is_known_from_then_on(
     assert not any(each.recast for each in second)
     assert "".join(each.text for each in second) == "Four."
     assert "".join(each.thought for each in second) == "two and two"
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_an_answer_that_was_taken_for_a_thought_is_read_as_text_when_it_is_tried_again(
+    goes_on: bool, upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine, request = connect(), request_for()
+    if goes_on:  # and the upstream answers instead of thinking on
+        request = replace(request, context=replace(request.context, thought="two and"))
+    else:
+        upstream.answer = FORMS["begun inside"]
+        await decoded(engine, request)
+    upstream.answer = stream(said("Four."), STOP)
+    with pytest.raises(DecodeError) as error:
+        await decoded(engine, request)
+    assert error.value.fault.retryable
+    end = segment(await decoded(engine, request), request_for).decoded
+    assert (end.thought, end.text) == ("", "Four.")
 
 
 @pytest.mark.parametrize("form", ["reasoning", "marks"])

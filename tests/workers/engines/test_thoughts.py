@@ -45,6 +45,14 @@ CASES = [
     ("a < b </th", UNKNOWN, ("", "a < b </th")),
     ("Four.\n\n", UNKNOWN, ("", "Four.\n\n")),
     ("two and two\n</think>\n\nFour.\n", UNKNOWN, ("two and two", "Four.\n")),
+    (
+        "Marks:\n\n```\n<think>\na\n</think>\n```\n",
+        UNKNOWN,
+        ("", "Marks:\n\n```\n<think>\na\n</think>\n```\n"),
+    ),
+    ("Say <think>a</think> b</think>c", UNKNOWN, ("", "Say <think>a</think> b</think>c")),
+    ("It ends with `</think>`.\n", UNKNOWN, ("", "It ends with `</think>`.\n")),
+    ("a <th\n</think>b", UNKNOWN, ("a <th", "b")),
     ("<thi", OUTSIDE, ("", "<thi")),
     ("<thinking>", OUTSIDE, ("", "<thinking>")),
     ("a <</think>b", INSIDE, ("a <", "b")),
@@ -59,7 +67,7 @@ def test_what_is_thought_and_what_is_text(written: str, begin: Begin, expected: 
 
 
 @given(
-    st.lists(st.sampled_from(["<think>", "</think>", "<", "/th", "\n", " ", "a", "ink>"])),
+    st.lists(st.sampled_from(["<think>", "</think>", "<", "/th", "\n", " ", "a", "ink>", "`"])),
     st.sampled_from(Begin),
     st.data(),
 )
@@ -83,6 +91,13 @@ def test_an_upstream_that_tells_thoughts_by_themselves_leaves_only_blanks_to_cut
     splitter.told_apart()
     told = [splitter.feed(piece).text for piece in ("\n", "\n Four", " </think>\n")]
     assert "".join(told) == "Four </think>\n"
+
+
+def test_line_breaks_before_a_thought_that_comes_late_stay() -> None:
+    splitter = ThoughtSplitter(Begin.UNKNOWN)
+    told = splitter.feed("I look.\n\n").text
+    splitter.told_apart()
+    assert told + splitter.feed("Four.").text + splitter.close().text == "I look.\n\nFour."
 
 
 def test_a_thought_of_nothing_but_line_breaks_costs_no_more_than_its_length() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from anabranch.dag.decoding import Fault, Thinking
+from anabranch.dag.decoding import Fault, Finish, Thinking
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.dialect import Dialect
 from anabranch.workers.engines.openai.events import Done, Event, EventReader, NoStream
@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 LINGER_SECONDS = 5.0
 """How long an upstream that has told the end of the text may take for its count of tokens."""
 
+NO_MARK = (
+    "what was taken for a thought never ended; the next try reads it as text, unless a mark ends a thought"
+)
+
 READ_OUT_SECONDS = 0.05
 """How long the end of a response may take that has said its last word."""
 
@@ -49,6 +53,8 @@ class _Call:
     path: str
     body: dict[str, Any]
     begin: Begin
+    guessed: bool = False
+    """`begin` is what is likely: nobody has seen the prompt's end."""
 
 
 class OpenAIEngine:
@@ -77,8 +83,8 @@ class OpenAIEngine:
         self._tokenizer = UpstreamTokenizer(self._client, root_of(settings.base_url))
         self._known_dialect = Dialect(settings.parameters)
         self._dialects: dict[str, Dialect] = {}
-        self._inside: set[str] = set()
-        """Models whose turns were found to begin inside a thought."""
+        self._begins: dict[str, Begin] = {}
+        """By model, where its turns were found to begin: INSIDE a thought; UNKNOWN once more, where one did not."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -112,8 +118,12 @@ class OpenAIEngine:
                             if chunk := reading.take(part):
                                 yield chunk
                 if reading.recast:
-                    self._inside.add(call.body["model"])
-                yield reading.last_chunk()
+                    self._begins[call.body["model"]] = Begin.INSIDE
+                last = reading.last_chunk()
+                if call.guessed and last.finish is Finish.EOS and reading.is_all_thought:
+                    self._begins[call.body["model"]] = Begin.UNKNOWN
+                    raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=NO_MARK))
+                yield last
 
     async def count_tokens(self, text: str) -> int:
         """By the upstream where it tokenizes; elsewhere an estimate."""
@@ -135,7 +145,7 @@ class OpenAIEngine:
         with_tools = request.decoding.tools is not None or bool(request.context.turns)
         if with_tools or not upstream.tokenizes:  # tokens know no tools: only a chat endpoint does
             body = chat_body(request, model=model, max_model_len=room, vllm=upstream.vllm)
-            return _Call("chat/completions", body, self._begin(request, model))
+            return _Call("chat/completions", body, self._begin(request, model), guessed=True)
         prompt, begin = await self._tokenizer.prompt(request.context, request.decoding, model)
         if len(prompt) >= room:
             detail = f"the prompt has {len(prompt)} tokens; {room} fit, the answer included"
@@ -146,14 +156,14 @@ class OpenAIEngine:
     def _begin(self, request: DecodeRequest, model: str) -> Begin:
         """Where the first token comes, as far as is known of an upstream whose prompts nobody sees."""
         context, decoding = request.context, request.decoding
+        known = self._begins.get(model)
         if context.continuation:
             return Begin.OUTSIDE
         if context.thought:
-            return Begin.INSIDE
-        if decoding.structure is not None and model not in self._inside:
-            return Begin.OUTSIDE
-        known = model in self._inside and decoding.structure is None and decoding.thinking is not Thinking.OFF
-        return Begin.INSIDE if known else Begin.UNKNOWN
+            return known or Begin.INSIDE
+        if decoding.structure is not None:
+            return Begin.UNKNOWN if known is Begin.INSIDE else Begin.OUTSIDE
+        return Begin.UNKNOWN if known is None or decoding.thinking is Thinking.OFF else known
 
     @asynccontextmanager
     async def _answer(self, call: _Call) -> AsyncIterator[httpx.Response]:

@@ -97,6 +97,11 @@ class Reading:
         return bool(self._end)
 
     @property
+    def is_all_thought(self) -> bool:
+        """Whether the thought that it began with goes on, and nothing is called."""
+        return self._splitter.thinking and self._pieces > 0 and not self._calls
+
+    @property
     def tokens(self) -> int:
         """Decoded so far; never decreases."""
         return max(self._pieces, self._counts.completion or 0)
