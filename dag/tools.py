@@ -5,9 +5,14 @@ A job's final thought may call them instead of answering; the owner runs what is
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+_HALF = re.compile("[\ud800-\udfff]")
+DEEPEST = 64
+"""Objects and lists inside each other, in the arguments of a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,26 +65,35 @@ def result_in_words(name: str, text: str) -> str:
 
 def meaning_of(calls: Sequence[Call]) -> str | None:
     """Names and arguments in one form: equal for calls of the same functions with arguments that are equal as JSON.
-    None where the arguments of one are no JSON object."""
+    None where the arguments of one are no JSON object, or one that is nested deeper than anybody means."""
     meant = []
     for call in calls:
         try:
             arguments = json.loads(call.arguments)
+            if not isinstance(arguments, dict):
+                return None
+            meant.append({"name": call.name, "arguments": _plain(arguments)})
         except (ValueError, RecursionError):
             return None
-        if not isinstance(arguments, dict):
-            return None
-        meant.append({"name": call.name, "arguments": _plain(arguments)})
-    return json.dumps(meant, sort_keys=True, ensure_ascii=False)
+    return without_halves(json.dumps(meant, sort_keys=True, ensure_ascii=False))
 
 
-def _plain(value: Any) -> Any:
-    """The value with whole numbers written as such: for JSON 1 and 1.0 are the same."""
+def without_halves(text: str) -> str:
+    """The text with U+FFFD for each half of a character, which JSON can name and a journal cannot hold: a replay finds
+    what was journaled."""
+    return _HALF.sub("\ufffd", text)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """The value with whole numbers written as such: for JSON 1 and 1.0 are the same. Raises ValueError for one that is
+    nested too deep, whatever is left of the stack: a replay has another."""
+    if depth > DEEPEST:
+        raise ValueError("nested too deep")
     match value:
         case dict():
-            return {key: _plain(each) for key, each in value.items()}
+            return {key: _plain(each, depth + 1) for key, each in value.items()}
         case list():
-            return [_plain(each) for each in value]
+            return [_plain(each, depth + 1) for each in value]
         case float() if value.is_integer():
             return int(value)
         case _:

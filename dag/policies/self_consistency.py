@@ -25,7 +25,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
-from anabranch.dag.tools import meaning_of
+from anabranch.dag.tools import meaning_of, without_halves
 
 FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\boxed{}."
 
@@ -97,7 +97,7 @@ def whole_answer(result: Result) -> str | None:
     if not result.ok or TRUNCATED in result.flags:
         return None
     try:
-        return json.dumps(json.loads(result.value), sort_keys=True, ensure_ascii=False)
+        return without_halves(json.dumps(json.loads(result.value), sort_keys=True, ensure_ascii=False))
     except (ValueError, RecursionError):
         return result.value.strip() or None
 

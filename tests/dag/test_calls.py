@@ -186,6 +186,19 @@ def test_calls_mean_the_same_where_their_arguments_are_the_same_json(left: Any, 
     assert (meant(left) == meant(right)) == same
 
 
+def test_what_is_nested_deeper_than_anybody_means_means_nothing_however_much_stack_is_left() -> None:
+    def meant(depth: int) -> str | None:
+        return meaning_of((Call(name="f", arguments=f'{{"a":{"[" * depth}1.0{"]" * depth}}}'),))
+
+    assert meant(50) is not None
+    assert [meant(depth) for depth in (100, 400, 600, 900, 100_000)] == [None] * 5
+
+
+def test_half_a_character_in_arguments_votes_as_the_journal_holds_it() -> None:
+    half = (Call(name="f", arguments='{"a": "\\ud800"}'),)
+    assert meaning_of(half) == meaning_of((Call(name="f", arguments='{"a": "\ufffd"}'),))
+
+
 @pytest.mark.parametrize("arguments", ["", "[1]", "3", "{", "[" * 100_000])
 def test_what_is_no_object_means_nothing(arguments: str) -> None:
     assert meaning_of((Call(name="f", arguments=arguments),)) is None
