@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Any
 
 from anabranch.dag.actions import Policy
@@ -46,6 +47,8 @@ class Preset:
 
 PRESET = "preset"
 """The parameter that names one, in each policy that has any."""
+ASSIST, NO_ASSIST = "assist", "none"
+"""The parameter by which policies of a trained protocol help other models, and its value for a trained one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +68,8 @@ class PolicyInfo:
     """It marks the decodes whose text is its answer, or a candidate for it (`Purpose`): the job's answer format can
     hold for them."""
     raw_thoughts: bool = False
-    """It reads all that is decoded, thoughts included, because its trained protocol has its tags in them; all other
-    policies read the text behind the thoughts."""
+    """It can read all that is decoded, thoughts included, because its trained protocol has its tags in them (see
+    `reads_thoughts`); all other policies read the text behind the thoughts."""
     may_call: bool = False
     """What these decodes call of the tools that a job's owner offers, it passes on in its answer."""
 
@@ -77,6 +80,13 @@ class PolicyInfo:
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
         return self.function(problem, **self.expand(params))
+
+    def reads_thoughts(self, params: Mapping[str, Any]) -> bool:
+        """Whether it reads thoughts with these parameters: where it helps a model that was not trained for its tags,
+        such a model thinks as it always does, and its tags stand behind the thought."""
+        assist = signature(self.function).parameters.get(ASSIST)
+        given = self.expand(params)
+        return self.raw_thoughts and (assist is None or given.get(ASSIST, assist.default) == NO_ASSIST)
 
     def expand(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters, and under them those of the preset that they name. Raises UnknownPreset."""

@@ -40,6 +40,7 @@ class BranchState:
     after: tuple[BranchId, ...] = ()
     model: str | None = None
     policy: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
     tool: str | None = None
     turns: list[Message] = field(default_factory=list)
     """Its closed turns: its own earlier text as assistant messages, and the messages put behind them."""
@@ -147,8 +148,8 @@ def apply(state: JobState, event: e.Event) -> JobState:
     if isinstance(event, e.JobSubmitted):
         _demand(state.spec is None, "the job was submitted already", event, state)
         state.spec, state.policy_version, state.limits = event.spec, event.policy_version, event.limits
-        trunk = BranchState(id=TRUNK, reading=Reading(base=Base.PROBLEM), policy=event.spec.policy)
-        state.branches[TRUNK] = trunk
+        spec, reading = event.spec, Reading(base=Base.PROBLEM)
+        state.branches[TRUNK] = BranchState(id=TRUNK, reading=reading, policy=spec.policy, params=spec.params)
         state.live.add(TRUNK)
     else:
         _demand(state.spec is not None, "the job was never submitted", event, state)
@@ -223,6 +224,7 @@ def _forked(state: JobState, parent: BranchState, event: e.BranchForked) -> None
         after=event.after,
         model=event.model,
         policy=event.policy,
+        params=event.params,
         tool=event.tool,
         story=["BranchForked"],
     )
@@ -236,11 +238,10 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
     _demand(event.attempt == branch.attempt, f"its attempt is {branch.attempt}", event, state)
     _demand(event.removed <= len(branch.own), "more is removed than was written", event, state)
     kept = branch.own[: len(branch.own) - event.removed] if event.removed else branch.own
+    if event.messages and kept:
+        branch.turns.append(Message("assistant", (kept,)))
     if event.messages:
-        if kept:
-            branch.turns.append(Message("assistant", (kept,)))
-            kept = ""
-        branch.thought = ""
+        kept = branch.thought = ""
         branch.turns.extend(event.messages)
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event

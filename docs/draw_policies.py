@@ -199,7 +199,11 @@ def section(info: PolicyInfo) -> str:
         f"### {info.name}",
         "",
         f"*{info.title}* ({info.paper}). {' '.join(info.use_when.split())}"
-        + (" It reads thoughts, too, as its model writes them." if info.raw_thoughts else ""),
+        + (
+            " With `assist: none` it reads thoughts, too, as its model writes them."
+            if info.raw_thoughts
+            else ""
+        ),
         "",
         *parameters(info),
         "```text",

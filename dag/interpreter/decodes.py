@@ -13,7 +13,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
-from anabranch.dag.interpreter.organizing import organizer_of, organizing_policy
+from anabranch.dag.interpreter.organizing import organizer_of, reads_thoughts
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
@@ -144,7 +144,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
                 decoding,
                 max_tokens=started.max_tokens,
                 thinking_tokens=routine.decodes.thinking_left(decoding.thinking_tokens),
-                raw_thoughts=organizing_policy(run, branch.id).raw_thoughts,
+                raw_thoughts=reads_thoughts(run, branch.id),
             ),
             seed=started.seed,
             model=branch.model or run.spec.model,

@@ -2,7 +2,7 @@
 
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.policy import PolicyInfo, policy_named
+from anabranch.dag.policy import policy_named
 
 
 def organizer_of(run: Run, branch: BranchId) -> BranchId:
@@ -12,6 +12,7 @@ def organizer_of(run: Run, branch: BranchId) -> BranchId:
     return branch
 
 
-def organizing_policy(run: Run, branch: BranchId) -> PolicyInfo:
-    """That policy: of the job, or of a nested one."""
-    return policy_named(run.state.branches[organizer_of(run, branch)].policy or run.spec.policy)
+def reads_thoughts(run: Run, branch: BranchId) -> bool:
+    """Whether that policy, of the job or a nested one, reads all that this branch decodes."""
+    organizer = run.state.branches[organizer_of(run, branch)]
+    return policy_named(organizer.policy or run.spec.policy).reads_thoughts(organizer.params)

@@ -32,7 +32,8 @@ class PolicyInfoView(BaseModel):
     )
     tools: bool = Field(description="Whether its answer may call tools of the client's.")
     raw_thoughts: bool = Field(
-        description="Whether it reads thoughts, too: its model was trained to write its tags among them."
+        description="Whether it reads thoughts, too (with assist: none, where it has that parameter): its model was "
+        "trained to write its tags among them."
     )
 
 

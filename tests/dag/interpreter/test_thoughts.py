@@ -1,5 +1,7 @@
 """Thoughts: whose they are, who reads them, and how a decode goes on from one."""
 
+from typing import Any
+
 import pytest
 from tests.dag.conftest import Simulate
 
@@ -14,27 +16,34 @@ from anabranch.dag.policy import PolicyInfo, catalogue
 from anabranch.dag.text import Output, say
 
 TRAINED = {"async-think", "thread-weaver", "multiverse", "apr", "para-thinker"}
+TAGS = {"assist": "none"}
+"""The model was trained for the policy's tags: nobody helps it."""
 
 
 def test_only_trained_protocols_read_what_is_thought() -> None:
     assert {name for name, info in catalogue().items() if info.raw_thoughts} == TRAINED
 
 
-@pytest.mark.parametrize("name", sorted(catalogue()))
-def test_each_decode_is_asked_for_as_its_policy_reads(name: str, simulate: Simulate) -> None:
+@pytest.mark.parametrize(
+    ("name", "params", "reads"),
+    [(name, {}, False) for name in sorted(catalogue())] + [(name, TAGS, True) for name in sorted(TRAINED)],
+)
+def test_each_decode_is_asked_for_as_its_policy_reads(
+    name: str, params: dict[str, Any], reads: bool, simulate: Simulate
+) -> None:
     asked: list[Decode] = []
 
     def write(decode: Decode) -> str:
         asked.append(decode)
         return "It is 7."
 
-    simulate(name, write)
-    assert {decode.decoding.raw_thoughts for decode in asked} == {name in TRAINED}
+    simulate(name, write, params=params)
+    assert {decode.decoding.raw_thoughts for decode in asked} == {reads}
 
 
 def test_a_nested_policy_reads_as_it_does_itself(simulate: Simulate) -> None:
     def nests(problem: Problem) -> a.Policy:
-        job = a.SubJob(policy="para-thinker", messages=(say("user", "?"),))
+        job = a.SubJob(policy="para-thinker", messages=(say("user", "?"),), params=TAGS)
         forked: a.Forked = yield a.Fork(children=(job, a.Thought(messages=(say("user", "?"),))))
         yield a.Join(targets=forked.branches)
         return a.Answer(text="done")
