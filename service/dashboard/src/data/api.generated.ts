@@ -437,7 +437,7 @@ export interface PolicyInfoView {
   efforts: Record<string, Record<string, unknown>>;
   /** Whether its answer may call tools of the client's. */
   tools: boolean;
-  /** Whether it reads thoughts, too: its model was trained to write its tags among them. */
+  /** Whether it reads thoughts, too (with assist: none, where it has that parameter): its model was trained to write its tags among them. */
   raw_thoughts: boolean;
 }
 
