@@ -20,8 +20,9 @@ What it promises
 * The answer is the final thought's text up to the first stop string of the job's owner, without blanks around it. So
   what may begin a stop string, and blanks, wait until something follows.
 * A segment that is interrupted goes on in the next one of its branch (`retries.goes_on`), from the text in its
-  record; one that failed goes on from the text before it. Live text may be behind a record or ahead of it: it is used
-  only for the segment that the records say is open, and the record of its end tells the rest.
+  record; one that failed before it wrote anything goes on from the text before it. Live text may be behind a record or
+  ahead of it: it is used only for the segment that the records say is open, and the record of its end tells the rest,
+  also where it failed. So what is told, all in all, follows from the journal alone, whatever came live.
 * All of it is linear in the text's length, however it is cut into pieces.
 """
 
@@ -167,10 +168,10 @@ class AnswerStream:
         whole = LiveText(
             branch=event.branch, segment=event.segment, final=True, at=0, text=text, thought=reasoning
         )
-        failed = event.decoded.finish is Finish.ERROR
-        deltas = [] if failed else self._grow(thought, whole)
-        goes_on = event.decoded.finish is Finish.INTERRUPTED or (failed and not thought.read)
-        thought.open, thought.interrupted = False, goes_on
+        deltas = self._grow(thought, whole)
+        finish = event.decoded.finish
+        thought.open = False
+        thought.interrupted = finish is Finish.INTERRUPTED or (finish is Finish.ERROR and not thought.read)
         return deltas
 
     def _tell(self, thought: _FinalThought, text: str) -> list[Delta]:

@@ -81,10 +81,9 @@ class ResponseEvents:
             return [self._lifecycle("in_progress", self._view.begun("in_progress"))]
         if isinstance(event, e.SegmentStarted) and event.final:
             self._final[event.branch] = event.segment
-        if self._is_of_final(event):
-            whole = [_text_of(event)] if isinstance(event, e.SegmentFinished) else []
-            return self._of_deltas([*self._answer.read((), whole), *self._answer.read([record])])
         deltas = self._answer.read([record])
+        if self._is_of_final(event):
+            return self._of_deltas(deltas)
         lines = "".join(delta.text for delta in deltas if isinstance(delta, Reasoning))
         told = self._items.tell(lines) if lines and not self._final else []
         return [*told, *self._of_deltas(delta for delta in deltas if isinstance(delta, Content))]
@@ -111,19 +110,6 @@ class ResponseEvents:
 
     def _lifecycle(self, status: str, response: Json) -> Json:
         return self._items.event(f"response.{status}", {"response": response})
-
-
-def _text_of(event: e.SegmentFinished) -> LiveText:
-    """All that could be told of a segment before its end: of one that failed, too."""
-    decoded = event.decoded
-    return LiveText(
-        branch=event.branch,
-        segment=event.segment,
-        final=True,
-        at=0,
-        text=decoded.text,
-        thought=decoded.thought,
-    )
 
 
 class _Items:

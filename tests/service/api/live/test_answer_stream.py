@@ -119,6 +119,23 @@ def test_what_is_decoded_again_and_says_the_same_is_told_once() -> None:
     assert contents(stream.read([*again, *answered("It is 7.")])) == [" 7."]
 
 
+@given(come=st.integers(0, 6), answer=st.sampled_from(["It is 7.", "That is 7."]))
+def test_what_is_told_of_a_failed_final_thought_follows_from_its_record(come: int, answer: str) -> None:
+    stream = AnswerStream(SPEC)
+    told = stream.read([started(branch="0.3")], [live("It is "[:come], branch="0.3")] if come else [])
+    told += stream.read([finished("It is ", branch="0.3", finish=Finish.ERROR)])
+    assert "".join(contents(told)) == "It is"
+    again = stream.read([started(), finished(answer), *answered(answer)])
+    rest = Content(" 7.") if answer.startswith("It is") else Replaced("It is", answer)
+    assert again == [rest, Ended(answered=True)]
+
+
+def test_a_final_thought_that_failed_before_it_wrote_anything_goes_on_in_the_next_segment() -> None:
+    stream = AnswerStream(SPEC)
+    told = stream.read([started(), finished("", finish=Finish.ERROR), started(2)], [live("Well", segment=2)])
+    assert contents(told) == ["Well"]
+
+
 def test_a_job_that_fails_ends_without_an_answer() -> None:
     stream = AnswerStream(SPEC)
     stream.read([started()], [live("It is")])
