@@ -4,6 +4,16 @@ PING = b": ping\n\n"
 PING_SECONDS = 15.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"
+TOLD = {
+    MEDIA_TYPE: {
+        "itemSchema": {
+            "type": "object",
+            "required": ["data"],
+            "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+        }
+    }
+}
+"""For a route's `responses`: each item of the stream, as OpenAPI 3.2 has it."""
 
 # Line ends to Python's splitlines, and so to some clients, though not to the specification.
 _LINE_ENDS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u2029"}

@@ -34,7 +34,7 @@ STREAMED: dict[str, Any] = {
     "description": "The response; or, with `stream`, its events.",
     "content": {
         "application/json": {"schema": OBJECT},
-        sse.MEDIA_TYPE: {"schema": {"type": "string"}},
+        **sse.TOLD,
     },
 }
 LARGEST = 2**53 - 1

@@ -34,7 +34,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "The completion; or, with `stream`, its chunks.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
-            sse.MEDIA_TYPE: {"schema": {"type": "string"}},
+            **sse.TOLD,
         },
     },
     **problems(400, 403, 404, 408, 409, 413, 415, 429, 500),

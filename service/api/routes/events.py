@@ -47,7 +47,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The events, live, until the job's last one; or a page of them.",
         "content": {
-            "text/event-stream": {"schema": {"type": "string"}},
+            **sse.TOLD,
             "application/json": {"schema": PAGE},
         },
     },

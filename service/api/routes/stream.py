@@ -31,7 +31,9 @@ Places = dict[JobId, int]
 router = APIRouter(prefix="/v1/stream", tags=["events"])
 
 
-@router.get("", response_class=StreamingResponse, responses=problems(400, 404))
+@router.get(
+    "", response_class=StreamingResponse, responses={200: {"content": sse.TOLD}, **problems(400, 404)}
+)
 async def stream(
     request: Request,
     deps: Injected,
