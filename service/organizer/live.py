@@ -108,12 +108,11 @@ class Live:
         self._server.reached(job, seq)
 
     def wrote(self, held: _LiveJob, partial: PartialText) -> None:
-        if self._jobs.get(held.job) is not held or self._server.texts_of(held.job) is Texts.NONE:
-            return
-        if partial.final:
+        wanted = self._server.texts_of(held.job) if self._jobs.get(held.job) is held else Texts.NONE
+        if partial.final and wanted is not Texts.NONE:
             self._unstored[held.job, partial.branch] = partial
             self.text_came.set()
-        else:
+        elif wanted is Texts.ALL:
             self._server.wrote(held.job, partial.branch)
 
     def ended(self, held: _LiveJob, partial: PartialText) -> None:

@@ -114,7 +114,7 @@ class Organizer:
             (self._claim, min(POLL_SECONDS, self._lease / 4)),
             (self._checkpoint, POLL_SECONDS),
             (self._time_out_approvals, PAUSE_SECONDS),
-            (self.live.store_texts, self._lease),
+            (self.live.store_texts, POLL_SECONDS),
         )
         try:
             async with asyncio.TaskGroup() as group:

@@ -53,7 +53,9 @@ class PartialText:
             return False  # told twice
         if (piece.thought_offset, piece.offset) != (len(thought), len(text)):
             return False
-        self.thought, self.text = thought + piece.thought, text + piece.text
+        # Made storable here, where it is a piece: what is told and stored of it never looks at all of it again.
+        self.thought = thought + storable_text(piece.thought)
+        self.text = text + storable_text(piece.text)
         self.tokens, self.reasoning_tokens = piece.tokens, piece.reasoning_tokens
         self.changed = True
         if piece.recast:
@@ -89,8 +91,8 @@ class PartialText:
             segment=self.segment,
             since=self.since,
             final=self.final,
-            thought=storable_text(self.thought[:thought]),
-            text=storable_text(self.text[:text]),
+            thought=self.thought[:thought],
+            text=self.text[:text],
             recast=self.recast,
             tokens=self.tokens,
             reasoning_tokens=self.reasoning_tokens,

@@ -101,3 +101,11 @@ def test_pieces_of_a_thought_however_they_come_leave_a_beginning(heard: list[Tex
     for partial in texts.all_changed():
         whole = "abcd" if not partial.thought else partial.thought
         assert (whole == "abcd" and "XY".startswith(partial.text)) or "abcd".startswith(partial.text)
+
+
+def test_what_no_database_can_hold_is_replaced_one_for_one() -> None:
+    texts = PartialTexts(lambda: 0.0)
+    texts.add(piece("a\x00b\ud83d"))
+    texts.add(piece("\ude00c", offset=4))
+    [partial] = texts.all_changed()
+    assert partial.text == "a\ufffdb\ufffd\ufffdc" == partial.checkpoint(1).text
