@@ -56,7 +56,13 @@ def replay(records: Iterable[e.Record]) -> Interpreter:
 
 def _compared(event: e.Event) -> e.Event:
     """The event without words that people alone read: an edit of them is no other course of a job."""
-    return replace(event, title="", detail="") if isinstance(event, e.JobFailed) else event
+    match event:
+        case e.JobFailed():
+            return replace(event, title="", detail="")
+        case e.BranchFailed():
+            return replace(event, detail="")
+        case _:
+            return event
 
 
 def _steps(records: Iterable[e.Record]) -> Iterator[list[e.Record]]:

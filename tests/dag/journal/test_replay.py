@@ -58,10 +58,12 @@ def test_a_vote_of_other_ballots_diverges(simulate: Simulate) -> None:
 
 
 def failed_as(simulate: Simulate, told: e.JobFailed) -> list[e.Record]:
-    """The journal of a job that failed without an answer; its last record is `told`."""
-    records = list(simulate("apr", {"0": ""}, params={"assist": "none"}).records)
-    assert isinstance(records[-1].event, e.JobFailed)
-    return [*records[:-1], replace(records[-1], event=replace(told, branch=records[-1].event.branch))]
+    """The journal of a job that failed without an answer; its last record is `told`, its trunk failed in those words."""
+    *records, trunk, last = simulate("apr", {"0": ""}, params={"assist": "none"}).records
+    assert isinstance(last.event, e.JobFailed)
+    assert isinstance(trunk.event, e.BranchFailed)
+    trunk = replace(trunk, event=replace(trunk.event, detail=told.detail))
+    return [*records, trunk, replace(last, event=replace(told, branch=last.event.branch))]
 
 
 def test_a_failure_that_was_told_in_other_words_is_the_same_failure(simulate: Simulate) -> None:
