@@ -11,7 +11,7 @@ from typing import Any
 
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import Context, Message, Turn
-from anabranch.dag.tools import Call
+from anabranch.dag.tools import Call, without_halves
 from anabranch.service.telemetry import names
 from anabranch.service.telemetry.span import Value
 
@@ -118,4 +118,5 @@ def _literal(message: Message) -> str:
 
 
 def _dumped(messages: Sequence[Json]) -> str:
-    return json.dumps(messages, ensure_ascii=False, separators=(",", ":"))
+    """Without halves of characters, which a call's arguments may name: no collector takes them."""
+    return without_halves(json.dumps(messages, ensure_ascii=False, separators=(",", ":")))

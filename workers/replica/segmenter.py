@@ -138,8 +138,8 @@ class Segmenter:
         self._usage = replace(known, completion_tokens=total, reasoning_tokens=thought)
         self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
         if chunk.model != self.served.model and chunk.model:
-            self.served = replace(self.served, model=chunk.model)
-        self._calls = tuple(replace(call, arguments=join_halves(call.arguments)) for call in chunk.calls)
+            self.served = replace(self.served, model=join_halves(chunk.model))
+        self._calls = tuple(map(_with_whole_characters, chunk.calls))
 
     def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
         """The thought of this chunk; `ended` when no more of it comes."""
@@ -221,3 +221,8 @@ class Segmenter:
         self._prompt_booked = self._usage.prompt_tokens > 0
         prompt = self._usage
         return replace(spent, prompt_tokens=prompt.prompt_tokens, cached_tokens=prompt.cached_tokens)
+
+
+def _with_whole_characters(call: Call) -> Call:
+    name, arguments, id_ = map(join_halves, (call.name, call.arguments, call.id))
+    return Call(name=name, arguments=arguments, id=id_)

@@ -18,6 +18,7 @@ from anabranch.service.telemetry import names
 from anabranch.service.telemetry.capture import CONTENT, EVENTS, Capture, read_capture
 from anabranch.service.telemetry.export import AT_ONCE, batches
 from anabranch.service.telemetry.ids import TraceOrigin
+from anabranch.service.telemetry.messages import Content, span_attributes
 from anabranch.service.telemetry.span import Event, Span
 from anabranch.service.telemetry.spans import Trace, spans_of
 
@@ -215,6 +216,13 @@ def test_thoughts_texts_and_calls_are_parts_of_what_was_written(writing: Callabl
             "finish_reason": "tool_call",
         }
     ]
+
+
+def test_half_a_character_in_a_calls_arguments_costs_no_trace() -> None:
+    call = Call(name="lookup", arguments='{"of": "\\ud800"}')
+    content = Content([], calls=(call,), ended=True)
+    told = [str(value).encode() for _, value in span_attributes(content, "tool_call")]
+    assert any("\ufffd".encode() in value for value in told)
 
 
 def test_every_message_has_the_published_form(writing: Callable[[], Any]) -> None:

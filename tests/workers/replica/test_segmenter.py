@@ -11,6 +11,7 @@ from tests.workers.conftest import RequestFor, TinyParser
 
 from anabranch.dag.decoding import Fault, Finish, Tag, Usage
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.tools import Call
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.in_flight import InFlightCall
@@ -284,3 +285,9 @@ def test_tokens_and_text_are_neither_lost_nor_counted_twice(
     written = "".join(end.decoded.text for end in ends(messages))
     assert "".join(pieces).startswith(written + overshoot)
     assert segments.stopped or written == "".join(pieces)
+
+
+def test_halves_of_characters_in_a_call_are_no_text(segments_of: SegmentsOf) -> None:
+    half = Call(name="f\ud800", arguments='{"\udc00": 1}', id="\ud83d\ude00")
+    (end,) = ends(cut(segments_of(), [Chunk(text="", tokens=1, finish=Finish.EOS, calls=(half,))]))
+    assert end.decoded.calls == (Call(name="f\ufffd", arguments='{"\ufffd": 1}', id="\U0001f600"),)
