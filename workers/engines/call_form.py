@@ -78,11 +78,20 @@ def _cut_answer(text: str) -> str:
     begun = _BEGUN.match(text)
     if begun is None:
         return text
-    words = _LAST_ESCAPE.sub("", text[begun.end() :])
+    words = _without_cut_escape(text[begun.end() :])
     try:
         return str(_READER.raw_decode(f'"{words}"')[0])
     except ValueError:
         return text
+
+
+def _without_cut_escape(words: str) -> str:
+    cut = _LAST_ESCAPE.search(words)
+    if cut is None:
+        return words
+    upto = words[: cut.start() + 1]
+    begins = (len(upto) - len(upto.rstrip("\\"))) % 2  # else it ends an escaped backslash
+    return words[: cut.start()] if begins else words
 
 
 def _object(**properties: Any) -> dict[str, Any]:

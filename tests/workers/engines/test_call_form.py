@@ -5,7 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anabranch.dag.decoding import Structure
@@ -84,6 +84,8 @@ def test_the_model_is_told_what_there_is_and_how_to_call() -> None:
 
 
 @given(st.text(max_size=30), st.integers(0, 60), st.booleans())
+@example("\\u00e4\\", 2, False)
+@example("a\\", 3, False)
 def test_of_an_answer_that_a_limit_cut_the_words_are_kept(said: str, cut: int, ascii_only: bool) -> None:
     written = json.dumps({"answer": said}, ensure_ascii=ascii_only)
     head = '{"answer": "'
