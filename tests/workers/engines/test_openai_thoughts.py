@@ -92,6 +92,16 @@ async def test_an_upstreams_own_count_of_thoughts_is_taken(
     assert (usage.completion_tokens, usage.reasoning_tokens) == (50, 44)
 
 
+async def test_thoughts_that_an_upstream_counts_beside_the_completion_are_a_part_of_it(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": 44}}
+    counts = spent(prompt=11, completion=6) | details | {"total_tokens": 11 + 6 + 44}
+    upstream.answer = stream(thought("hm"), said("Four."), STOP, chunk() | {"usage": counts})
+    usage = segment(await decoded(connect(), request_for()), request_for).decoded.usage
+    assert (usage.completion_tokens, usage.reasoning_tokens) == (50, 44)
+
+
 async def test_a_model_that_begins_inside_its_thought_is_known_from_then_on(
     upstream: Upstream, connect: Connect, request_for: RequestFor
 ) -> None:
@@ -120,6 +130,7 @@ async def test_an_answer_that_was_taken_for_a_thought_is_read_as_text_when_it_is
     assert error.value.fault.retryable
     end = segment(await decoded(engine, request), request_for).decoded
     assert (end.thought, end.text) == ("", "Four.")
+    assert upstream.asked[-1]["messages"][-1]["role"] == "user"
 
 
 @pytest.mark.parametrize("form", ["reasoning", "marks"])

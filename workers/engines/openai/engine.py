@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -84,7 +84,8 @@ class OpenAIEngine:
         self._known_dialect = Dialect(settings.parameters)
         self._dialects: dict[str, Dialect] = {}
         self._begins: dict[str, Begin] = {}
-        """By model, where its turns were found to begin: INSIDE a thought; UNKNOWN once more, where one did not."""
+        """By model, where its turns were found to begin: INSIDE a thought; UNKNOWN once more, where one did
+        not: such a thought was none, and is not given back."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -142,6 +143,8 @@ class OpenAIEngine:
         upstream = self._upstream
         model = request.model or upstream.model
         room = upstream.max_model_len
+        if self._begins.get(model) is Begin.UNKNOWN and not request.context.continuation:
+            request = replace(request, context=replace(request.context, thought=""))
         with_tools = request.decoding.tools is not None or bool(request.context.turns)
         if with_tools or not upstream.tokenizes:  # tokens know no tools: only a chat endpoint does
             body = chat_body(request, model=model, max_model_len=room, vllm=upstream.vllm)
@@ -160,7 +163,7 @@ class OpenAIEngine:
         if context.continuation:
             return Begin.OUTSIDE
         if context.thought:
-            return known or Begin.INSIDE
+            return Begin.INSIDE
         if decoding.structure is not None:
             return Begin.UNKNOWN if known is Begin.INSIDE else Begin.OUTSIDE
         return Begin.UNKNOWN if known is None or decoding.thinking is Thinking.OFF else known

@@ -117,13 +117,25 @@ def _counts(event: Mapping[str, Any]) -> Counts:
         return Counts()
     details = _mapping(usage.get("prompt_tokens_details"))
     prompt = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
+    completion = _count(usage.get("completion_tokens", usage.get("output_tokens")))
+    reasoning = _reasoning(usage)
     cached = _count(details.get("cached_tokens", usage.get("prompt_cache_hit_tokens")))
     return Counts(
         prompt=prompt,
         cached=None if cached is None or prompt is None else min(cached, prompt),
-        completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
-        reasoning=_reasoning(usage),
+        completion=_with_thoughts(completion, reasoning, prompt, _count(usage.get("total_tokens"))),
+        reasoning=reasoning,
     )
+
+
+def _with_thoughts(
+    completion: int | None, reasoning: int | None, prompt: int | None, total: int | None
+) -> int | None:
+    """The completion, thoughts included: of xAI and others, only the total has them."""
+    if completion is None or not reasoning:
+        return completion
+    apart = total == (prompt or 0) + completion + reasoning
+    return completion + reasoning if apart else completion
 
 
 def _reasoning(usage: Mapping[str, Any]) -> int | None:
