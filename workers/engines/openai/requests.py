@@ -29,11 +29,8 @@ def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: b
     context = request.context
     if not context.messages:
         raise refused("this upstream takes messages, not a raw prompt; this policy needs another engine")
-    messages = (
-        [_message(turn, vllm=vllm) for turn in context.turns]
-        if context.turns
-        else [{"role": role, "content": text} for role, text in context.messages]
-    )
+    turns = context.turns or tuple(Turn(role, text) for role, text in context.messages)
+    messages = [_message(turn, vllm=vllm) for turn in turns]
     begun, _ = Marks().begun(context, request.decoding, opened=False)
     if begun:
         messages.append({"role": "assistant", "content": begun})
