@@ -58,7 +58,7 @@ def test_a_vote_of_other_ballots_diverges(simulate: Simulate) -> None:
 
 
 def failed_as(simulate: Simulate, told: e.JobFailed) -> list[e.Record]:
-    """The journal of a job that failed without an answer; its last record is `told`, its trunk failed in those words."""
+    """The journal of a job that failed without an answer; it and its trunk failed as `told`."""
     *records, trunk, last = simulate("apr", {"0": ""}, params={"assist": "none"}).records
     assert isinstance(last.event, e.JobFailed)
     assert isinstance(trunk.event, e.BranchFailed)
