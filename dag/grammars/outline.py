@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from anabranch.dag.grammars.marks import NUMBER, any_mark
 
-_OUTLINE = re.compile(r"(<\s*+(?:/\s*+)?+Outline\s*+>)", re.IGNORECASE | re.ASCII)
+_OUTLINE = re.compile(r"(<\s*+(?:/\s*+)?Outline\s*+>)", re.IGNORECASE | re.ASCII)
 _PLAN = re.compile(r"<\s*+(?:Outlines|Goal)\s*+>", re.IGNORECASE | re.ASCII)
 _NUMBERED = re.compile(r"\s*+([0-9]{1,9}(?:\.[0-9]{1,9}){0,8})\s*+:(.*)", re.DOTALL)
 _ANY = any_mark(NUMBER)

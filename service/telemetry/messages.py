@@ -5,13 +5,14 @@ gen-ai-output-messages.json of the conventions.
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import Context, Message, Turn
-from anabranch.dag.tools import Call, without_halves
+from anabranch.dag.tools import DEEPEST, Call, without_halves
 from anabranch.service.telemetry import names
 from anabranch.service.telemetry.span import Value
 
@@ -105,12 +106,33 @@ def _reasoning(thought: str) -> list[Json]:
 
 
 def _call(call: Call) -> Json:
-    """Arguments as an object, where the model wrote one."""
+    """Arguments as an object, where the model wrote one and a collector takes it."""
     try:
         arguments = json.loads(call.arguments)
     except (ValueError, RecursionError):
         arguments = call.arguments
+    if not _can_be_told(arguments):
+        arguments = call.arguments
     return {"type": "tool_call", "id": call.id or None, "name": call.name, "arguments": arguments}
+
+
+def _can_be_told(value: Any, depth: int = 0) -> bool:
+    """Whether OTLP has a form for it: numbers of 64 bits, whole characters, no bottomless nesting."""
+    match value:
+        case str():
+            return value == without_halves(value)
+        case int():
+            return -(2**63) <= value < 2**63
+        case float():
+            return math.isfinite(value)
+        case dict():
+            return depth < DEEPEST and all(
+                _can_be_told(each, depth + 1) for pair in value.items() for each in pair
+            )
+        case list():
+            return depth < DEEPEST and all(_can_be_told(each, depth + 1) for each in value)
+        case _:
+            return True
 
 
 def _literal(message: Message) -> str:
@@ -118,5 +140,4 @@ def _literal(message: Message) -> str:
 
 
 def _dumped(messages: Sequence[Json]) -> str:
-    """Without halves of characters, which a call's arguments may name: no collector takes them."""
-    return without_halves(json.dumps(messages, ensure_ascii=False, separators=(",", ":")))
+    return json.dumps(messages, ensure_ascii=False, separators=(",", ":"))
