@@ -1,6 +1,6 @@
 """Writes refusals as RFC 9457 problem details, by the one table from what went wrong to what a client is told.
 
-Whatever is answered from here, nothing was written.
+Whatever is answered from here, nothing was written; but for `stopping`, which names the job that was.
 """
 
 import logging
@@ -94,6 +94,14 @@ def bad_input(faults: Sequence[Fault]) -> Refused:
 def bad_request(name: str, detail: str) -> Refused:
     """400: what was sent cannot be made sense of."""
     return Refused(Refusal(status=400, name=name, title="The request makes no sense", detail=detail))
+
+
+def stopping(job: str) -> Refusal:
+    """503: the client waits here for the answer of this job, and this server stops."""
+    return Refusal(
+        status=503, name="stopping", title="This server stops", headers=RETRY_AFTER,
+        detail=f"Job {job} was taken, and goes on. When a server is back: GET /v1/jobs/{job} has its answer.",
+    )  # fmt: skip
 
 
 def faults_of(error: ValidationError | RequestValidationError, under: str = "") -> list[Fault]:

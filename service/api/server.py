@@ -79,6 +79,18 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
         thread.join()
 
 
+class _Uvicorn(uvicorn.Server):
+    """Ends waits by itself when it stops; what is cancelled in the midst would be answered 500."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feed.stop_waits()
+        await super().shutdown(sockets)
+
+
 class _Server:
     """One uvicorn, run by a thread of its own."""
 
@@ -109,7 +121,7 @@ class _Server:
                 config = uvicorn.Config(
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
                 )
-                self._uvicorn = uvicorn.Server(config)
+                self._uvicorn = _Uvicorn(config, feed)
                 keeping = asyncio.create_task(
                     keep_purging(store.maintenance, settings.retention_days), name="retention"
                 )

@@ -82,6 +82,8 @@ class Feed:
         self._look_at = 0.0
         """When all followed jobs are looked at again, by the loop's clock."""
         self._nudged = asyncio.Event()
+        self.stopping = False
+        """The service stops: nobody waits for a job's end any longer."""
         self._poller: asyncio.Task[None] | None = None
 
     def follow(
@@ -104,6 +106,12 @@ class Feed:
     def followers(self, job: JobId) -> int:
         """How many follow this job here."""
         return len(self._followed[job].followers) if job in self._followed else 0
+
+    def stop_waits(self) -> None:
+        """Whoever waits for a job's end goes away with the job as it is; streams go on until `close`."""
+        self.stopping = True
+        for followed in self._followed.values():
+            followed.wake()
 
     async def close(self) -> None:
         if self._poller is not None:

@@ -29,11 +29,12 @@ class News:
 
 
 async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
-    """Returns when the job's last event, somewhere behind `after`, was read, or when the time is over."""
+    """Returns when the job's last event, somewhere behind `after`, was read, when the time is over, or when the service
+    stops."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     with feed.follow(job, after) as follower:
-        while not follower.ended and loop.time() < deadline:
+        while not follower.ended and not feed.stopping and loop.time() < deadline:
             if not await follower.read():
                 await follower.news(deadline - loop.time())
 

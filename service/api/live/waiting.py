@@ -12,6 +12,7 @@ from fastapi import Request
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.following import await_end
+from anabranch.service.api.problems import Refused, stopping
 from anabranch.service.api.views.job import JobView, job_view
 
 LOOK_SECONDS = 1.0
@@ -29,11 +30,13 @@ class Waiting:
         self._findable = findable
 
     async def await_end(self, request: Request) -> JobView | None:
-        """The job when it has ended; None when its client went away."""
+        """The job when it has ended; None when its client went away. Raises Refused when the service stops before."""
         # It follows all the time, so that others who wait see that this one does.
         with self._deps.feed.follow(self._job):
             job = await self.read()
             while job.finished_at is None:
+                if self._deps.feed.stopping:
+                    raise Refused(stopping(self._job))
                 if await request.is_disconnected():
                     await self._leave(others=self._deps.feed.followers(self._job) - 1)
                     return None

@@ -1,16 +1,26 @@
 """The socket that REST is served on."""
 
 import asyncio
+import shutil
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from anabranch.service import app
-from anabranch.service.api.server import CannotListen, bind
+from anabranch.service.api.live.feed import Feed
+from anabranch.service.api.live.follower import Follower
+from anabranch.service.api.server import CannotListen, bind, serve_api
 from anabranch.service.settings import Settings
 from anabranch.workers.cluster import environment
+
+MODEL, QUESTION = "anabranch/plan", "What is six times seven?"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -28,6 +38,54 @@ async def test_accepted_connections_send_small_answers_at_once(host: str) -> Non
             server_side = await accepted.get()
             assert server_side.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             writer.close()
+
+
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when somebody waits for a job."""
+    event, follow = threading.Event(), Feed.follow
+
+    def follow_and_tell(self: Feed, *asked: Any, **more: Any) -> Follower:
+        event.set()
+        return follow(self, *asked, **more)
+
+    monkeypatch.setattr(Feed, "follow", follow_and_tell)
+    return event
+
+
+def test_a_wait_ends_with_the_job_as_it_is_when_the_service_stops(
+    settings: Settings, empty_database: Path, followed: threading.Event
+) -> None:
+    shutil.copy(empty_database, settings.state)
+    with ThreadPoolExecutor() as apart:
+        with serve_api(settings) as url:
+            job = httpx.post(f"{url}/v1/jobs", json={"question": QUESTION}).json()["id"]
+            waiting = apart.submit(httpx.get, f"{url}/v1/jobs/{job}", params={"wait": 60}, timeout=60)
+            assert followed.wait(30)
+        told = waiting.result()
+    assert (told.status_code, told.json()["status"]) == (200, "queued")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}]}),
+        ("responses", {"model": MODEL, "input": QUESTION}),
+    ],
+    ids=["a completion", "a response"],
+)
+def test_who_waits_for_an_answer_when_the_service_stops_is_told_of_the_job(
+    path: str, asked: dict[str, Any], settings: Settings, empty_database: Path, followed: threading.Event
+) -> None:
+    shutil.copy(empty_database, settings.state)
+    with ThreadPoolExecutor() as apart:
+        with serve_api(settings) as url:
+            waiting = apart.submit(httpx.post, f"{url}/v1/{path}", json=asked, timeout=60)
+            assert followed.wait(30)
+            (job,) = httpx.get(f"{url}/v1/jobs").json()["items"]
+        told = waiting.result()
+    assert (told.status_code, told.json()["error"]["code"]) == (503, "stopping")
+    assert job["id"] in told.json()["detail"]
 
 
 def test_a_port_that_is_taken_is_noticed_before_ray_starts(
