@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anabranch.dag.decoding import AS_THE_MODEL_HAS_IT, Decoding, Draw, Structure, Thinking
+from anabranch.dag.decoding import AS_THE_MODEL_HAS_IT, Decoding, Draw, Purpose, Structure, Thinking
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
 from anabranch.dag.tools import Tools
@@ -35,11 +35,19 @@ class Sampling:
             top_p=self.top_p if decoding.top_p is None else decoding.top_p,
             draw=self.draw,
             max_tokens=decoding.max_tokens or self.max_tokens,
-            thinking=self.thinking if decoding.thinking is None else decoding.thinking,
+            thinking=self._thinking(decoding),
             thinking_tokens=self.thinking_tokens
             if decoding.thinking_tokens is None
             else decoding.thinking_tokens,
         )
+
+    def _thinking(self, decoding: Decoding) -> Thinking:
+        """Where a policy names a form and its length, such as a mark in eight tokens, no thought would leave room for
+        it."""
+        if decoding.thinking is not None:
+            return decoding.thinking
+        of_policy = decoding.purpose is Purpose.WORK and decoding.structure is not None
+        return Thinking.OFF if of_policy and decoding.max_tokens else self.thinking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from anabranch.dag.decoding import Decoding, Thinking
+from anabranch.dag.decoding import Decoding, Purpose, Structure, Thinking
 from anabranch.dag.job import Sampling
 
 
@@ -34,3 +34,15 @@ def test_all_else_of_a_decoding_is_the_policys() -> None:
 def test_a_job_says_how_its_decodes_think_where_the_policy_does_not() -> None:
     complete = Sampling(thinking=Thinking.ON, thinking_tokens=64).complete(Decoding())
     assert (complete.thinking, complete.thinking_tokens) == (Thinking.ON, 64)
+
+
+def test_a_form_whose_length_a_policy_names_is_written_without_a_thought() -> None:
+    sampling = Sampling(thinking=Thinking.ON, max_tokens=900)
+    form = Structure(choice=("1", "2"))
+    assert sampling.complete(Decoding(structure=form, max_tokens=8)).thinking is Thinking.OFF
+    assert sampling.complete(Decoding(structure=form)).thinking is Thinking.ON
+    assert sampling.complete(Decoding(max_tokens=8)).thinking is Thinking.ON
+    answer = Decoding(structure=form, max_tokens=800, purpose=Purpose.ANSWER)  # as the job's owner wants it
+    assert sampling.complete(answer).thinking is Thinking.ON
+    own = Decoding(structure=form, max_tokens=800, thinking=Thinking.AUTO)
+    assert sampling.complete(own).thinking is Thinking.AUTO
