@@ -11,9 +11,11 @@ from fastapi import Request
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.service.api.live.feed import AWAY_SECONDS
 from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Refused, stopping
 from anabranch.service.api.views.job import JobView, job_view
+from anabranch.service.store.errors import StoreAway
 
 LOOK_SECONDS = 1.0
 """How soon a client that went away is noticed; one that streams is at once."""
@@ -30,19 +32,23 @@ class Waiting:
         self._findable = findable
 
     async def await_end(self, request: Request) -> JobView | None:
-        """The job when it has ended; None when its client went away. Raises Refused when the service stops before."""
+        """The job when it has ended, also over a store that goes away: the job was accepted, and a client that is told
+        of a failure asks for another. None when its client went away. Raises Refused when the service stops before."""
         # It follows all the time, so that others who wait see that this one does.
         with self._deps.feed.follow(self._job):
-            job = await self.read()
-            while job.finished_at is None:
-                if self._deps.feed.stopping:
+            while not await request.is_disconnected():
+                stops = self._deps.feed.stopping
+                try:
+                    job = await self.read()
+                    if job.finished_at is not None:
+                        return job
+                    await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
+                except StoreAway:
+                    await asyncio.sleep(AWAY_SECONDS)
+                if stops:
                     raise Refused(stopping(self._job))
-                if await request.is_disconnected():
-                    await self._leave(others=self._deps.feed.followers(self._job) - 1)
-                    return None
-                await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
-                job = await self.read()
-        return job
+            await self._leave(others=self._deps.feed.followers(self._job) - 1)
+            return None
 
     async def read(self) -> JobView:
         return job_view(await self._deps.store.jobs.get(self._job))
