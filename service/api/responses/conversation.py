@@ -28,7 +28,7 @@ async def earlier_messages(deps: Dependencies, caller: Caller, previous: str | N
         return []
     turns = await _read_turns(deps, caller, previous)
     said = [message for turn in turns for message in _messages_of(turn)]
-    length = sum(len(message.said) for message in said)
+    length = sum(len(message.said) + _called(message) for message in said)
     if length > deps.settings.max_request_bytes:
         detail = (
             f"The conversation up to response {previous} has {length} letters; a request may say "
@@ -73,6 +73,12 @@ def _messages_of(turn: Turn) -> list[ChatMessage]:
         for call in call_views(turn.job, answer.get("calls", ()))
     ]
     return [*asked, ChatMessage(role="assistant", content=text, tool_calls=calls or None)]
+
+
+def _called(message: ChatMessage) -> int:
+    """Letters of what a turn calls."""
+    calls = message.tool_calls or ()
+    return sum(len(call.function.name) + len(call.function.arguments or "") for call in calls)
 
 
 def _refused(name: str, detail: str) -> Refused:

@@ -227,6 +227,18 @@ class TestConversations:
         response = await client.post(URL, json=ASK | {"previous_response_id": long})
         assert error_of(response)["code"] == "conversation_too_long"
 
+    async def test_what_its_turns_call_counts_as_said(
+        self, client: httpx.AsyncClient, organizer: Organizer
+    ) -> None:
+        call = {"type": "function_call", "call_id": "c", "name": "write", "arguments": "7" * 6000}
+        result = {"type": "function_call_output", "call_id": "c", "output": "written"}
+        on = {"role": "user", "content": "And on."}
+        last = None
+        for _ in range(2):
+            last = await said(client, organizer, input=[call, result, on], previous_response_id=last)
+        response = await client.post(URL, json=ASK | {"previous_response_id": last})
+        assert error_of(response)["code"] == "conversation_too_long"
+
 
 async def said(client: httpx.AsyncClient, organizer: Organizer, text: str = "42", **more: Any) -> str:
     """A response that has its answer."""
