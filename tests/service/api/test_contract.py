@@ -38,7 +38,7 @@ STREAMS = ["/v1/stream"]
 # Some rules stand between fields, where a schema cannot tell them.
 UNTOLD = [positive_data_acceptance]
 EXAMPLES = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-WALKS = settings(EXAMPLES, max_examples=6, stateful_step_count=8)
+WALKS = settings(EXAMPLES, max_examples=4, stateful_step_count=8)
 JOBS, CHAT, RESPONSES = "/v1/jobs", "/v1/chat/completions", "/v1/responses"
 MODEL, QUESTION = "anabranch/self-consistency", "What is six times seven?"
 GOOD: dict[str, dict[str, Any]] = {
