@@ -38,7 +38,6 @@ class _LiveJob:
     epoch: int
     live: "Live"
     texts: PartialTexts | None = None
-    stored: bool = False
 
     def wrote(self, partial: PartialText) -> None:
         self.live.wrote(self, partial)
@@ -92,16 +91,14 @@ class Live:
         held.texts = PartialTexts(asyncio.get_running_loop().time, held)
         return held.texts
 
-    async def end(self, job: JobId, epoch: int, *, over: bool) -> None:
-        """A job is not run here any more. Of one that is over the journal holds all. Raises StoreAway."""
+    def end(self, job: JobId, epoch: int) -> None:
+        """A job is not run here any more."""
         held = self._jobs.get(job)
         if held is None or held.epoch != epoch:
             return
         del self._jobs[job]
         for partial in held.texts or ():
             self.ended(held, partial)
-        if over and (held.stored or epoch > 1):
-            await self._told_texts.delete(job)
 
     def reached(self, job: JobId, seq: int) -> None:
         """The journal of this job is committed up to `seq`."""
@@ -143,7 +140,6 @@ class Live:
         for each in taken:
             each.partial.pieces = each.piece.ordinal + 1
             if each.held.job in held and each.partial.recast == each.recast:
-                each.held.stored = True
                 each.partial.stored = each.place
                 self._server.wrote(each.held.job, each.partial.branch)
 

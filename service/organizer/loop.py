@@ -233,7 +233,7 @@ class Organizer:
         try:
             if broke:
                 await self._store.suspicions.record(claim.job, claim.epoch, Loss.BROKE)
-            await self.live.end(claim.job, claim.epoch, over=held.run is not None and held.run.over)
+            self.live.end(claim.job, claim.epoch)
             await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
             logger.warning(

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from anabranch.dag.events import Record
+from anabranch.dag.events import TERMINAL_OF_JOB, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link
 from anabranch.service.store.codec import Encoded
@@ -19,10 +19,14 @@ from anabranch.service.store.journal.records import JournalHead, chain_events, r
 from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
-from anabranch.service.store.sql.tables import events, jobs
+from anabranch.service.store.sql.tables import checkpoints, events, jobs, told_texts
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _INSERT = insert(events)
+_FORGET = tuple(
+    delete(table).where(table.c.job_id.in_(bindparam("ended", expanding=True)))
+    for table in (checkpoints, told_texts)
+)
 _HEADS = (
     select(jobs.c.id, jobs.c.epoch, jobs.c.head_seq, jobs.c.head_hash, jobs.c.head_at, jobs.c.finished_at)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -63,6 +67,10 @@ class Draft:
         measured = [Change("jobs", set={"metrics": a.metrics}) for a in self.appends if a.metrics is not None]
         return merge_changes([ended, *measured, *fold(self.records)])
 
+    @property
+    def ends_job(self) -> bool:
+        return any(isinstance(record.event, TERMINAL_OF_JOB) for record in self.records)
+
     def succeed(self) -> None:
         start = 0
         for append in self.appends:
@@ -96,7 +104,15 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
         rows = [row_of_link(link) for draft in fresh for link in draft.links]
         connection.execute(_INSERT, rows)
         write(connection, [(draft.job, change) for draft in fresh for change in draft.changes()])
+        _forget_texts(connection, [draft.job for draft in fresh if draft.ends_job])
     return refused
+
+
+def _forget_texts(connection: Connection, ended: Sequence[JobId]) -> None:
+    """Deletes what was stored of unfinished text: the journals of jobs that have ended hold the whole."""
+    if ended:
+        for forget in _FORGET:
+            connection.execute(forget, {"ended": ended})
 
 
 def _refusal(draft: Draft, head: JournalHead | None) -> StoreError:

@@ -4,7 +4,7 @@ seconds.
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.store.projections.apply import replace
@@ -52,10 +52,3 @@ class Checkpoints(Repository):
             )
             for row in rows
         }
-
-    async def delete(self, job: JobId, branches: Sequence[BranchId] | None = None) -> None:
-        """Deletes those of these branches, or all of the job's. Raises StoreAway."""
-        unwanted = delete(checkpoints).where(checkpoints.c.job_id == job)
-        if branches is not None:
-            unwanted = unwanted.where(checkpoints.c.branch.in_(branches))
-        await self._database.write(lambda connection: connection.execute(unwanted))

@@ -9,7 +9,7 @@ after it has claimed. So it goes on behind all that was told.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.store.projections.apply import replace
@@ -78,11 +78,6 @@ class ToldTexts(Repository):
             )
             for row in rows
         ]
-
-    async def delete(self, job: JobId) -> None:
-        """Deletes those of a job that has ended: its journal holds the whole. Raises StoreAway."""
-        ended = delete(told_texts).where(told_texts.c.job_id == job)
-        await self._database.write(lambda connection: connection.execute(ended))
 
 
 def _row(job: JobId, piece: ToldText) -> dict[str, object]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from tests.service.store.scenes import claimed
 
-from anabranch.dag.ids import BranchId
+from anabranch.dag import events as e
+from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.service.store.rows import Checkpoint
 from anabranch.service.store.store import Store
 
@@ -36,17 +37,10 @@ async def test_nothing_to_save_is_nothing_done(store: Store) -> None:
     assert await store.checkpoints.read(job) == {}
 
 
-async def test_jobs_do_not_share_checkpoints(store: Store) -> None:
-    mine, other = (await claimed(store)).job, (await claimed(store)).job
-    await store.checkpoints.save(mine, [checkpoint(A, "mine")])
-    await store.checkpoints.save(other, [checkpoint(A, "other")])
-    await store.checkpoints.delete(mine)
-    assert await store.checkpoints.read(mine) == {}
-    assert await store.checkpoints.read(other) == {A: checkpoint(A, "other")}
-
-
-async def test_only_the_branches_that_are_named_lose_theirs(store: Store) -> None:
-    job = (await claimed(store)).job
-    await store.checkpoints.save(job, [checkpoint(A, "one"), checkpoint(B, "two")])
-    await store.checkpoints.delete(job, [A])
-    assert (await store.checkpoints.read(job)).keys() == {B}
+async def test_the_checkpoints_of_a_job_go_with_its_last_event(store: Store) -> None:
+    mine, other = await claimed(store), await claimed(store)
+    await store.checkpoints.save(mine.job, [checkpoint(A, "mine")])
+    await store.checkpoints.save(other.job, [checkpoint(A, "other")])
+    await store.journal.append(mine.job, mine.epoch, [e.JobCancelled(branch=TRUNK, reason="enough")])
+    assert await store.checkpoints.read(mine.job) == {}
+    assert await store.checkpoints.read(other.job) == {A: checkpoint(A, "other")}

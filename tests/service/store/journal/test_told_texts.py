@@ -4,6 +4,7 @@ import asyncio
 
 from tests.service.store.scenes import claimed
 
+from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
 from anabranch.service.store.journal.told_texts import ToldText
 from anabranch.service.store.store import Store
@@ -54,7 +55,7 @@ async def test_the_text_of_a_job_goes_when_its_journal_has_it_all(store: Store) 
     mine, other = await claimed(store), await claimed(store)
     for claim in (mine, other):
         await store.told_texts.save({(claim.job, claim.epoch): [piece(0, "x")]})
-    await store.told_texts.delete(mine.job)
+    await store.journal.append(mine.job, mine.epoch, [e.JobCancelled(branch=TRUNK, reason="enough")])
     assert await store.told_texts.read(mine.job) == []
     assert await store.told_texts.read(other.job)
 

@@ -34,18 +34,6 @@ async def test_a_branchs_last_checkpoint_replaces_the_one_before(store: Store) -
     }
 
 
-async def test_checkpoints_go_one_by_one_or_all_at_once(store: Store) -> None:
-    job, other = [(await submitted(store)).id for _ in range(2)]
-    for each in (job, other):
-        await store.checkpoints.save(each, [checkpoint(A, "So"), checkpoint(B, "Now")])
-    await store.checkpoints.delete(job, [A])
-    assert set(await store.checkpoints.read(job)) == {B}
-    await store.checkpoints.delete(job)
-    await store.checkpoints.save(job, [])
-    assert await store.checkpoints.read(job) == {}
-    assert set(await store.checkpoints.read(other)) == {A, B}
-
-
 def span(name: str, start_ns: int, **more: Any) -> Span:
     fields: dict[str, Any] = {
         "trace_id": "ab" * 16,
