@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from anabranch.dag.ids import JobId
+from anabranch.dag.logprobs import TokenLogprob
 from anabranch.dag.tools import Call, Tools
 
 
@@ -74,6 +75,8 @@ class Decoding:
     tools: Tools | None = None
     """Of the job's owner; set where the text is the job's answer."""
     purpose: Purpose = Purpose.WORK
+    logprobs: int | None = None
+    """The job's owner is told how likely each token was, and so many of the likeliest at its place. None: neither."""
     thinking: Thinking | None = None
     thinking_tokens: int | None = None
     """Tokens after which the thinking is brought to an end, where the engine can."""
@@ -196,6 +199,8 @@ class Decoded:
     served: Served = Served()
     logprob: float | None = None
     """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
+    token_logprobs: tuple[TokenLogprob, ...] = ()
+    """Of the tokens that the text stands in. Empty: they were not asked for, or the engine did not tell all of them."""
     usage_estimated: bool = False
     """Nobody counted the tokens of this decode: they are booked by the text's length."""
     overshoot_tokens: int = 0

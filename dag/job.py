@@ -62,6 +62,8 @@ class AnswerFormat:
     """Tokens the answer may have."""
     tools: Tools | None = None
     """What it may call instead of answering."""
+    logprobs: int | None = None
+    """How likely its tokens were is recorded, with so many of the likeliest at each place. None: it is not."""
 
     def complete(self, decoding: Decoding) -> Decoding:
         """The decoding, held to this format."""
@@ -71,6 +73,7 @@ class AnswerFormat:
             stop=(*decoding.stop, *self.stop),
             max_tokens=self.max_tokens or decoding.max_tokens,
             tools=self.tools,
+            logprobs=self.logprobs,
         )
 
     def cut(self, text: str) -> str:

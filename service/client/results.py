@@ -117,6 +117,8 @@ class AnswerFormat(Told):
     choice: tuple[str, ...] | None = None
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    logprobs: int | None = None
+    """So many of the likeliest tokens are told at each place of the answer; None: no tokens are told."""
 
 
 class Sampling(Told):

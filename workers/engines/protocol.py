@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from anabranch.dag.decoding import Finish, Served, Usage
+from anabranch.dag.logprobs import TokenLogprob
 from anabranch.dag.tools import Call
 from anabranch.workers.messages import DecodeRequest
 
@@ -38,6 +39,9 @@ class Chunk:
     """Of `tokens`, those of thoughts."""
     calls: tuple[Call, ...] = ()
     """Of the tools that were offered; on the last chunk, and no part of any `text`."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Where they were asked for: of the tokens since the last chunk that told any, those of thoughts and marks
+    included."""
     recast: bool = False
     """All text of the chunks before this one was thought. Only of an engine that could not tell before, and only once
     in a decode, before any thought."""

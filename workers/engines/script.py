@@ -25,6 +25,8 @@ class Line:
     """Told before the text. A decode that goes on from a part of it is told the rest."""
     calls: tuple[Call, ...] = ()
     """Behind the text, where tools are offered and nothing cuts it."""
+    logprob: float | None = None
+    """Of each of its tokens, where logprobs are asked for: made up. None: it tells none."""
     fault: Fault | None = None
     """Raised after `after` tokens."""
     dies: bool = False
@@ -88,8 +90,9 @@ def rendered(context: Context) -> str:
 
 
 def script_of(data: Mapping[str, Any]) -> Rules:
-    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "thought", "calls", "fault",
-    "dies", "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an object.
+    """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "thought", "calls", "logprob",
+    "fault", "dies", "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an
+    object.
 
     "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from anabranch.dag.decoding import Fault, Finish, Served, Thinking, Usage
+from anabranch.dag.logprobs import Likelihood, TokenLogprob, rounded
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
@@ -107,6 +108,7 @@ class ScriptedEngine:
                 thought="".join(piece[:of_thought]),
                 reasoning_tokens=min(told, thoughts),
                 scheduled=scheduled,
+                logprobs=_logprobs(piece, line, request),
             )
         _break(line)
         if calls or not tokens:
@@ -184,6 +186,20 @@ def _stop_in(text: str, stops: tuple[str, ...]) -> int | None:
     """Where the first stop string to be completed ends."""
     ends = [found + len(stop) for stop in stops if (found := text.find(stop)) >= 0]
     return min(ends, default=None)
+
+
+def _logprobs(tokens: list[str], line: Line, request: DecodeRequest) -> tuple[TokenLogprob, ...]:
+    """As the line has them: at each place its token is the one that can come."""
+    most_likely = request.decoding.logprobs
+    if most_likely is None or line.logprob is None:
+        return ()
+    logprob = rounded(line.logprob)
+    return tuple(
+        TokenLogprob(
+            token=token, logprob=logprob, top=(Likelihood(token=token, logprob=logprob),)[:most_likely]
+        )
+        for token in tokens
+    )
 
 
 def _breaks(line: Line) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
 from anabranch.dag.grammars.grammar import Parser
+from anabranch.dag.logprobs import Likelihood, TokenLogprob, covering
 from anabranch.dag.tools import Call
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
@@ -62,6 +63,8 @@ class Segmenter:
     _logprob: float | None = None
     _usage_estimated: bool = False
     _calls: tuple[Call, ...] = ()
+    _token_logprobs: list[TokenLogprob] = field(default_factory=list)
+    """Since the last segment ended."""
 
     def __post_init__(self) -> None:
         timing = Timing(submitted=self.request.submitted)
@@ -140,6 +143,7 @@ class Segmenter:
         if chunk.model != self.served.model and chunk.model:
             self.served = replace(self.served, model=join_halves(chunk.model))
         self._calls = tuple(map(_with_whole_characters, chunk.calls))
+        self._token_logprobs += chunk.logprobs
 
     def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
         """The thought of this chunk; `ended` when no more of it comes."""
@@ -192,8 +196,9 @@ class Segmenter:
         logprob: float | None = None,
         calls: tuple[Call, ...] = (),
     ) -> SegmentDone:
+        text = "".join(self._segment.texts)
         decoded = Decoded(
-            text="".join(self._segment.texts),
+            text=text,
             finish=finish,
             thought="".join(self._segment.thoughts),
             usage=self._book(max(0, self._segment_tokens - dropped)),
@@ -206,10 +211,20 @@ class Segmenter:
             engine=self.engine,
             served=self.served,
             logprob=logprob,
+            token_logprobs=() if fault else self._take_logprobs(text),
             usage_estimated=self._usage_estimated,
             overshoot_tokens=dropped,
         )
         return SegmentDone(key=self.request.key, segment=self._segment.index, decoded=decoded)
+
+    def _take_logprobs(self, text: str) -> tuple[TokenLogprob, ...]:
+        """Those of the segment's text. An upstream leaves a stop string out of what it tells."""
+        tokens, self._token_logprobs = self._token_logprobs, []
+        if not tokens or not text:
+            return ()
+        stop = next((stop for stop in self.request.decoding.stop if text.endswith(stop)), "")
+        told = covering(tokens, text) or covering(tokens, text.removesuffix(stop))
+        return tuple(replace(token, token=join_halves(token.token), top=_whole(token.top)) for token in told)
 
     def _book(self, completion_tokens: int) -> Usage:
         spent = Usage(
@@ -226,3 +241,7 @@ class Segmenter:
 def _with_whole_characters(call: Call) -> Call:
     name, arguments, id_ = map(join_halves, (call.name, call.arguments, call.id))
     return Call(name=name, arguments=arguments, id=id_)
+
+
+def _whole(likeliest: tuple[Likelihood, ...]) -> tuple[Likelihood, ...]:
+    return tuple(replace(each, token=join_halves(each.token)) for each in likeliest)

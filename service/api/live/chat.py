@@ -20,14 +20,15 @@ from anabranch.service.api.live.merging import merge
 from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
+    Beside,
     Envelope,
-    answer_thought,
     answer_tokens,
     calls_delta,
     chunk_json,
     completion_id,
     completion_json,
     finish_reason,
+    logprobs_chunk_json,
     usage_chunk_json,
 )
 from anabranch.service.api.views.chat_request import StreamOptions
@@ -72,8 +73,8 @@ class ChatWait:
             if job.answer is None:
                 status, failure = failure_json(job)
                 return JSONResponse(failure, status, headers | NO_RETRY)
-        of_answers, thoughts = await self._answer_tokens(jobs), await self._answer_thoughts(jobs)
-        completion = completion_json(self._envelope, jobs, of_answers, thoughts)
+        of_answers, beside = await self._answer_tokens(jobs), await self._beside(jobs)
+        completion = completion_json(self._envelope, jobs, of_answers, beside)
         return JSONResponse(completion, headers=headers)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
@@ -90,9 +91,9 @@ class ChatWait:
         of_each = await asyncio.gather(*(choice.branches() for choice in self._choices))
         return sum(answer_tokens(job, branches) for job, branches in zip(jobs, of_each, strict=True))
 
-    async def _answer_thoughts(self, jobs: Sequence[JobView]) -> Sequence[str]:
+    async def _beside(self, jobs: Sequence[JobView]) -> Sequence[Beside]:
         told = zip(self._choices, jobs, strict=True)
-        return await asyncio.gather(*(choice.thought(job) for choice, job in told))
+        return await asyncio.gather(*(choice.beside(job) for choice, job in told))
 
 
 class _Choice:
@@ -117,11 +118,15 @@ class _Choice:
     async def branches(self) -> Sequence[BranchRow]:
         return await self._deps.store.jobs.list_branches(self._job)
 
-    async def thought(self, job: JobView) -> str:
-        """What was thought before the answer; no journal is read where nothing was."""
-        if not job.usage.reasoning_tokens:
-            return ""
-        return answer_thought(await self._deps.store.journal.read(self._job))
+    @property
+    def _with_logprobs(self) -> bool:
+        return self._spec.answer_format.logprobs is not None
+
+    async def beside(self, job: JobView) -> Beside:
+        """What its journal tells of the answer; it is not read where it has nothing to tell."""
+        if not job.usage.reasoning_tokens and not self._with_logprobs:
+            return Beside()
+        return Beside.of(await self._deps.store.journal.read(self._job), job)
 
     async def stream(self, request: Request) -> AsyncGenerator[bytes]:
         """What the branches do, and what the final thought thinks, as reasoning; the answer as content, as it comes."""
@@ -136,7 +141,10 @@ class _Choice:
             finally:
                 if not follower.ended:
                     self._waiting.leave_apart(request)
-        for chunk in self._end(await self._waiting.read()):
+        job = await self._waiting.read()
+        if job.answer is not None and self._with_logprobs:
+            yield _data(logprobs_chunk_json(self._envelope, await self.beside(job), self._told_usage))
+        for chunk in self._end(job):
             yield chunk
 
     def _delta(self, delta: Delta) -> bytes:
@@ -159,8 +167,11 @@ class _Choice:
         return [*chunks, self._chunk({}, finish_reason(self._envelope, job))]
 
     def _chunk(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
-        usage = self._usage if self._asked.continuous_usage_stats else None
-        return _data(chunk_json(self._envelope, delta, finish, usage))
+        return _data(chunk_json(self._envelope, delta, finish, self._told_usage))
+
+    @property
+    def _told_usage(self) -> Usage | None:
+        return self._usage if self._asked.continuous_usage_stats else None
 
     def _count(self, events: Iterable[e.Event]) -> None:
         """Adds what finished segments cost to the usage so far."""

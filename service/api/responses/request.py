@@ -12,11 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from anabranch.service.api.responses.items import Item, MessageItem, chat_messages
 from anabranch.service.api.views.chat_messages import ChatMessage
-from anabranch.service.api.views.chat_request import LOGPROBS, SAMPLE, ChatRequest, Extra
+from anabranch.service.api.views.chat_request import SAMPLE, ChatRequest, Extra
 from anabranch.service.api.views.fields import JsonObject, JsonSchema, Temperature, Tokens, TopP
 from anabranch.service.api.views.neutral import Only, Taken
 from anabranch.service.api.views.tools import MOST_TOOLS, Parameters, ToolName
 
+LOGPROBS = "chat completions tell them (logprobs, top_logprobs)"
 MEANT_BY = {
     "messages": "input",
     "response_format": "text.format",

@@ -79,6 +79,7 @@ async def chat(
         deps.settings,
         params_at="anabranch.params",
         format_at="response_format",
+        logprobs_at="logprobs",
         tools_at="functions" if sent.functions else "tools",
     )
     specs = [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]

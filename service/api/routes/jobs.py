@@ -131,10 +131,12 @@ def make_spec(
     *,
     params_at: str = "policy.params",
     format_at: str = "answer_format",
+    logprobs_at: str = "answer_format.logprobs",
     tools_at: str = "tools",
 ) -> JobSpec:
-    """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist, and for a
-    form of the answer, or tools, that the policy cannot do; the other arguments are where these stand in the body."""
+    """The spec that the request asks for. Raises Refused for a policy or a parameter that does not exist, and for
+    what the policy cannot do: a form of the answer, logprobs, tools. The other arguments are where these stand in the
+    body."""
     policy = sent.policy or PolicyChoice(name=settings.policy)
     default = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens)
     params = _params(policy, params_at)
@@ -151,7 +153,9 @@ def make_spec(
         approvals=tuple(sent.approvals),
         metadata=sent.metadata,
         answer_format=replace(
-            _answer_format(sent, policy.name, format_at), tools=_tools(sent, policy.name, tools_at)
+            _answer_format(sent, policy.name, format_at),
+            tools=_tools(sent, policy.name, tools_at),
+            logprobs=_logprobs(sent, policy.name, logprobs_at),
         ),
     )
 
@@ -162,6 +166,16 @@ def _answer_format(sent: JobRequest, policy: str, where: str) -> AnswerFormat:
     if (asked.structure or asked.max_tokens) and not policy_named(policy).marks_answer:
         able = ", ".join(sorted(name for name, info in catalogue().items() if info.marks_answer))
         message = f"{policy} composes its answer of parts, so it cannot hold it to a form; these policies can: {able}"
+        raise bad_input([Fault(path=where, message=message)])
+    return asked
+
+
+def _logprobs(sent: JobRequest, policy: str, where: str) -> int | None:
+    """Logprobs are those of one decode."""
+    asked = sent.answer_format.logprobs
+    if asked is not None and not policy_named(policy).marks_answer:
+        able = ", ".join(sorted(name for name, info in catalogue().items() if info.marks_answer))
+        message = f"{policy} composes its answer of parts: no one decode has its logprobs; these policies can: {able}"
         raise bad_input([Fault(path=where, message=message)])
     return asked
 

@@ -26,7 +26,9 @@ class PolicyInfoView(BaseModel):
     params: dict[str, Any]
     presets: dict[str, PresetView]
     default: bool
-    answer_format: bool = Field(description="Whether its answer can be held to a form and a length.")
+    answer_format: bool = Field(
+        description="Whether its answer can be held to a form and a length, and told with logprobs."
+    )
     efforts: dict[str, dict[str, Any]] = Field(
         description="Its parameters by chat's reasoning_effort, where they are not its defaults."
     )

@@ -8,7 +8,9 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish, Usage
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, JobId
+from anabranch.dag.logprobs import TokenLogprob
 from anabranch.dag.tools import Call, in_words
+from anabranch.service.api.views.chat_logprobs import answer_logprobs, logprobs_json
 from anabranch.service.api.views.chat_request import MOST_CHOICES
 from anabranch.service.api.views.job import JobView, UsageView
 from anabranch.service.api.views.tools import CallView
@@ -36,6 +38,22 @@ def jobs_of(completion: str) -> list[JobId]:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a completion tells of an answer that its job does not."""
+
+    thought: str = ""
+    """What was thought before it."""
+    logprobs: Sequence[TokenLogprob] = ()
+
+    @classmethod
+    def of(cls, records: Sequence[Record], job: JobView) -> "Beside":
+        """What the journal of this job tells."""
+        asked = job.answer_format is not None and job.answer_format.logprobs is not None
+        told = answer_logprobs(record.event for record in records) if asked else ()
+        return cls(answer_thought(records), told)
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """What all parts of one completion say alike."""
 
@@ -54,24 +72,26 @@ class Envelope:
 
 
 def completion_json(
-    envelope: Envelope, jobs: Sequence[JobView], of_answers: int, thoughts: Sequence[str]
+    envelope: Envelope, jobs: Sequence[JobView], of_answers: int, beside: Sequence[Beside]
 ) -> Json:
-    """The answers of succeeded jobs as the choices of a chat completion, each with what was thought before it."""
-    told = zip(jobs, thoughts, strict=True)
+    """The answers of succeeded jobs as the choices of a chat completion."""
+    told = zip(jobs, beside, strict=True)
     choices = [
-        _choice_json(envelope, job, thought) | {"index": number} for number, (job, thought) in enumerate(told)
+        _choice_json(envelope, job, more) | {"index": number} for number, (job, more) in enumerate(told)
     ]
     usage = usage_json(sum_usage(jobs), of_answers)
     return envelope.around("chat.completion", {"choices": choices, "usage": usage})
 
 
-def _choice_json(envelope: Envelope, job: JobView, thought: str) -> Json:
+def _choice_json(envelope: Envelope, job: JobView, beside: Beside) -> Json:
     assert job.answer is not None
     called = calls_json(envelope, job.answer.calls)
     content = None if called and not job.answer.text else job.answer.text
     message = {"role": "assistant", "content": content, "refusal": None} | called
-    message |= {"reasoning": thought, "reasoning_content": thought} if thought else {}
-    return {"message": message, "finish_reason": finish_reason(envelope, job), "logprobs": None}
+    if beside.thought:
+        message |= {"reasoning": beside.thought, "reasoning_content": beside.thought}
+    logprobs = logprobs_json(beside.logprobs)
+    return {"message": message, "finish_reason": finish_reason(envelope, job), "logprobs": logprobs}
 
 
 def sum_usage(jobs: Sequence[JobView]) -> Usage:
@@ -87,6 +107,13 @@ def chunk_json(
     choice = {"index": envelope.choice, "delta": delta, "finish_reason": finish, "logprobs": None}
     told = {} if usage is None else {"usage": usage_json(usage)}
     return envelope.around(CHUNK, {"choices": [choice]} | told)
+
+
+def logprobs_chunk_json(envelope: Envelope, beside: Beside, usage: Counts | None = None) -> Json:
+    """How likely the answer's tokens were: behind its content, because only then is it known which it is."""
+    told = chunk_json(envelope, {"content": ""}, usage=usage)
+    told["choices"][0]["logprobs"] = logprobs_json(beside.logprobs)
+    return told
 
 
 def usage_chunk_json(envelope: Envelope, jobs: Sequence[JobView], of_answers: int) -> Json:

@@ -31,6 +31,7 @@ from anabranch.service.api.views.chat_tools import (
 from anabranch.service.api.views.fields import (
     MAX_SEED,
     JsonObject,
+    LikelyTokens,
     MinP,
     Penalty,
     RepetitionPenalty,
@@ -54,7 +55,6 @@ from anabranch.service.api.views.requests import (
 from anabranch.service.api.views.tools import SentTool, offer
 
 MOST_CHOICES = 16
-LOGPROBS = "the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode"
 SAMPLE = "say it with temperature and top_p"
 
 
@@ -150,6 +150,15 @@ class ChatRequest(BaseModel):
         default=None, description="Of the older protocol: the answer is told in its words."
     )
     function_call: FunctionChoice | None = None
+    logprobs: bool | None = Field(
+        default=None,
+        description="How likely each token of the answer was; where the answer was found within a text (a vote's), "
+        "of that text. In a stream all come behind the content, in a chunk of their own. Null where they are unknown: "
+        "the engine did not tell all of them, the decode was interrupted, or no one decode wrote the answer.",
+    )
+    top_logprobs: LikelyTokens | None = Field(
+        default=None, description="So many of the likeliest tokens at each place, too; with logprobs."
+    )
     n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = Field(
         default=None, description="Choices: each is the answer of a job of its own, with a seed of its own."
     )
@@ -169,8 +178,6 @@ class ChatRequest(BaseModel):
 
     # -- neutral
     logit_bias: Annotated[Any, Only(({},), SAMPLE)] = None
-    logprobs: Annotated[Any, Only((False,), LOGPROBS)] = None
-    top_logprobs: Annotated[Any, Only((0,), LOGPROBS)] = None
     verbosity: Annotated[Any, Only(("medium",), "ask for it in a system message")] = None
     modalities: Annotated[Any, Only((["text"],), "answers are text")] = None
     audio: Annotated[Any, Only((), "answers are text")] = None
@@ -205,6 +212,12 @@ class ChatRequest(BaseModel):
     def _one_protocol(self) -> "ChatRequest":
         if self.tools and self.functions:
             raise ValueError("give either tools or, of the older protocol, functions")
+        return self
+
+    @model_validator(mode="after")
+    def _likeliest_of_what_is_told(self) -> "ChatRequest":
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("top_logprobs go with logprobs: true")
         return self
 
     @model_validator(mode="after")
@@ -250,7 +263,10 @@ class ChatRequest(BaseModel):
                 **THINKING.get(self.reasoning_effort or "medium", {}),
             ),
             answer_format=SentAnswerFormat(
-                json_schema=schema_of(self.response_format), stop=stop, max_tokens=of_answer
+                json_schema=schema_of(self.response_format),
+                stop=stop,
+                max_tokens=of_answer,
+                logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             ),
             approvals=[],
             tools=tools,

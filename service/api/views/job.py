@@ -104,6 +104,7 @@ class AnswerFormatView(BaseModel):
     choice: list[str] | None
     stop: list[str]
     max_tokens: int | None
+    logprobs: int | None
 
 
 class JobView(BaseModel):
@@ -204,6 +205,7 @@ def _answer_format(asked: AnswerFormat) -> AnswerFormatView | None:
         choice=None if form.choice is None else list(form.choice),
         stop=list(asked.stop),
         max_tokens=asked.max_tokens,
+        logprobs=asked.logprobs,
     )
 
 

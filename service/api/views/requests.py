@@ -13,6 +13,7 @@ from anabranch.service.api.views.fields import (
     EditText,
     JsonObject,
     JsonSchema,
+    LikelyTokens,
     MinP,
     Penalty,
     RepetitionPenalty,
@@ -131,6 +132,11 @@ class SentAnswerFormat(Sent):
     choice: Annotated[list[WrittenText], Field(min_length=1, max_length=1000)] | None = None
     stop: Stops = Field([], description="The answer ends before the first of these.")
     max_tokens: Tokens | None = Field(default=None, description="Tokens the answer may have.")
+    logprobs: LikelyTokens | None = Field(
+        default=None,
+        description="How likely the answer's tokens were is told, by the SegmentFinished events of what decoded them, "
+        "with so many of the likeliest at each place. Left out: it is not.",
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> "SentAnswerFormat":
@@ -145,6 +151,7 @@ class SentAnswerFormat(Sent):
             structure=None if structure == Structure() else structure,
             stop=tuple(self.stop),
             max_tokens=self.max_tokens,
+            logprobs=self.logprobs,
         )
 
 

@@ -10,9 +10,10 @@ from tests.service.organizer.conftest import House
 from anabranch.dag import events as e
 from anabranch.dag.actions import Policy
 from anabranch.dag.decoding import Fault, Finish
-from anabranch.dag.job import Budget, Problem
+from anabranch.dag.job import AnswerFormat, Budget, JobSpec, Problem
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import _CATALOGUE, policy_named
+from anabranch.dag.text import say
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -40,6 +41,19 @@ async def test_a_job_is_claimed_decoded_voted_on_and_answered(house: House) -> N
     assert replay(records).over
     assert row.metrics is not None
     assert row.metrics["branches"] == 5
+
+
+async def test_the_journal_keeps_how_likely_the_tokens_of_candidates_were(house: House) -> None:
+    asked = AnswerFormat(logprobs=1)
+    messages = (say("user", "What is six times seven?"),)
+    spec = JobSpec(messages=messages, policy="best-of-n", params={"n": 2}, answer_format=asked)
+    async with house.organizer(lambda _: Line(text="It is 42", thought="Hm. It is 42", logprob=-0.5)):
+        job = await house.submit_spec(spec)
+        await house.ended(job)
+    decoded = [event.decoded for event in await house.events(job) if isinstance(event, e.SegmentFinished)]
+    told = {tuple(token.token for token in each.token_logprobs) for each in decoded}
+    assert told == {("It ", "is ", "42"), ()}  # samples, and those who judge them
+    assert replay(await house.store.journal.read(job)).over
 
 
 async def test_tokens_are_the_same_in_journal_projection_and_metrics(house: House) -> None:

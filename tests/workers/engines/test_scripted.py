@@ -199,3 +199,19 @@ async def test_a_thought_goes_on_where_it_was(request_for: RequestFor) -> None:
 def test_a_script_in_json_thinks_too(request_for: RequestFor) -> None:
     script = script_of({"rules": [{"thought": "hm", "text": "four"}]})
     assert script(request_for()) == Line(thought="hm", text="four")
+
+
+async def test_tells_logprobs_where_its_script_has_them_and_they_are_asked_for(
+    request_for: RequestFor,
+) -> None:
+    with_them, without = saying("is 4", thought="two ", logprob=-0.5), saying("is 4")
+    (two, is_, four) = [
+        each
+        for chunk in await recite(ScriptedEngine(with_them), request_for(logprobs=1))
+        for each in chunk.logprobs
+    ]
+    assert [each.token for each in (two, is_, four)] == ["two ", "is ", "4"]
+    assert (four.logprob, [each.token for each in four.top]) == (-0.5, ["4"])
+    for script, asked in ((with_them, None), (without, 1)):
+        chunks = await recite(ScriptedEngine(script), request_for(logprobs=asked))
+        assert not any(chunk.logprobs for chunk in chunks)

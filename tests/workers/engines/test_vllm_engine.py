@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.dag.logprobs import covering
 from anabranch.dag.text import Context
 from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
@@ -71,6 +72,19 @@ async def test_it_answers(vllm_engine: VllmEngine, request_for: RequestFor) -> N
     assert all(before < chunk.scheduled < after for chunk in chunks)
     assert chunks[-1].logprob is not None
     assert chunks[-1].logprob < 0
+
+
+async def test_it_tells_how_likely_each_token_was(vllm_engine: VllmEngine, request_for: RequestFor) -> None:
+    request = request_for(prompt=f"{CAPITAL} Say it with a 🌊.", temperature=0.0, max_tokens=40, logprobs=3)
+    chunks = await decoded(vllm_engine, request)
+    tokens = [token for chunk in chunks for token in chunk.logprobs]
+    text = "".join(chunk.text for chunk in chunks)
+
+    assert covering(tokens, text)
+    assert len(tokens) == chunks[-1].tokens
+    assert all(len(token.top) == 3 and token.top[0].token == token.token for token in tokens)  # it is greedy
+    assert sum(token.logprob for token in tokens) == pytest.approx(chunks[-1].logprob, abs=1e-3)
+    assert not any(chunk.logprobs for chunk in await decoded(vllm_engine, request_for(max_tokens=2)))
 
 
 async def test_it_counts_every_token_from_the_first_chunk_to_the_last(

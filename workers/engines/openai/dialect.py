@@ -20,6 +20,8 @@ DISPENSABLE = (
     "frequency_penalty",
     "repetition_penalty",
     "stream",
+    "logprobs",
+    "top_logprobs",
     "parallel_tool_calls",
     "skip_special_tokens",
     "spaces_between_special_tokens",
@@ -28,6 +30,8 @@ DISPENSABLE = (
     "thinking_token_budget",
 )
 """Without these a decode is poorer (it cannot be repeated, its tokens are estimated, …), but what was asked."""
+GOES_WITH = {"top_logprobs": "logprobs"}
+"""What means nothing without another."""
 UNKNOWN_TO_IT = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|forbidden|deprecated"
     r"|no longer|not available|not implemented|not configured|instead",
@@ -45,7 +49,8 @@ class Dialect:
 
     def put(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The body in the upstream's words."""
-        theirs = ((self.names.get(name, name), value) for name, value in body.items())
+        left_out = {name for name in GOES_WITH if self.names.get(GOES_WITH[name], "") is None}
+        theirs = ((self.names.get(name, name), value) for name, value in body.items() if name not in left_out)
         return {name: value for name, value in theirs if name is not None}
 
     def learn(self, refusal: Refusal, body: Mapping[str, Any]) -> "Dialect | None":

@@ -111,6 +111,7 @@ class OpenAIEngine:
                     stops=decoding.stop,
                     calling=decoding.tools is not None,
                     begin=call.begin,
+                    logprobs=decoding.logprobs,
                     raw_thoughts=decoding.raw_thoughts,
                 )
                 async with aclosing(_heard(response, reading)) as all_heard:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anabranch.dag.logprobs import TokenLogprob
 from anabranch.workers.engines.openai.calls import CallPiece, read_calls
+from anabranch.workers.engines.openai.logprobs import read_logprobs
 from anabranch.workers.engines.openai.refusals import Refusal, read_refusal, start_of
 
 MOST_TOKENS = 1_000_000_000
@@ -34,6 +36,7 @@ class Part:
     calls: tuple[CallPiece, ...] = ()
     declined: str = ""
     """Why the model will not answer, where the upstream tells that apart."""
+    logprobs: tuple[TokenLogprob, ...] = ()
     finish: str = ""
     """The word for why the text ended; empty while it goes on."""
     stop: str = ""
@@ -67,6 +70,7 @@ def _part(event: Mapping[str, Any], name: str) -> Part:
         thought=_first_string(said, "reasoning_content", "reasoning") or _thinking(content),
         calls=read_calls(said),
         declined=_string(said.get("refusal")),
+        logprobs=read_logprobs(choice.get("logprobs")),
         finish=_word(choice.get("finish_reason")),
         stop=_first_string(choice, "stop_reason", "matched_stop", "stopping_word"),
         counts=_counts(event),

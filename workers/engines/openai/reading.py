@@ -5,9 +5,10 @@ Only an end that is known to be good is an end. All else is a fault, behind the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Fault, Finish, Usage
+from anabranch.dag.logprobs import TokenLogprob
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.calls import CallReading
 from anabranch.workers.engines.openai.faults import fault_of, refused
@@ -68,6 +69,8 @@ class Reading:
     calling: bool = False
     """Whether tools were offered; calls of others are no calls."""
     begin: Begin = Begin.OUTSIDE
+    logprobs: int | None = None
+    """Of how many of the likeliest tokens at each place something was asked; None: of no tokens at all."""
     raw_thoughts: bool = False
     """Thoughts stay in the text, between their marks."""
     recast: bool = False
@@ -86,6 +89,8 @@ class Reading:
     _refusal: Refusal | None = None
     _declined: str = ""
     _model: str = ""
+    _logprobs: list[TokenLogprob] = field(default_factory=list)
+    """Not told by a chunk yet."""
     recognised: bool = False
     """Whether anything had the form of a chunk."""
 
@@ -115,6 +120,9 @@ class Reading:
         self._model = part.model or self._model
         for piece in part.calls if self.calling else ():
             self._calls.take(piece)
+        if self.logprobs is not None:
+            most = self.logprobs
+            self._logprobs += (replace(token, top=token.top[:most]) for token in part.logprobs)
         if part.finish:
             self._end, self._stop = part.finish.lower(), part.stop
         if part.refusal is not None:
@@ -136,7 +144,12 @@ class Reading:
             reasoning_tokens=usage.reasoning_tokens,
             recast=told.recast,
             model=self._model,
+            logprobs=self._take_logprobs(),
         )
+
+    def _take_logprobs(self) -> tuple[TokenLogprob, ...]:
+        told, self._logprobs = tuple(self._logprobs), []
+        return told
 
     def _split(self, part: Part) -> Told:
         """Thought and text of a part."""
@@ -173,6 +186,7 @@ class Reading:
             usage=self._usage(),
             usage_estimated=not self._is_counted,
             model=self._model,
+            logprobs=self._take_logprobs(),
             calls=self._calls.calls() if finish is Finish.EOS else (),
         )
 

@@ -36,7 +36,7 @@ def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: b
         messages.append({"role": "assistant", "content": begun})
     offered = _tools(request.decoding.tools)
     body = {"model": model, "messages": messages} | _sampling(request, max_model_len) | offered
-    body |= _thinking(request.decoding)
+    body |= _thinking(request.decoding) | _logprobs(request.decoding)
     if vllm:
         goes_on = {"continue_final_message": True, "add_generation_prompt": False}
         return body | _in_vllms_words(request) | (goes_on if begun else {})
@@ -79,7 +79,15 @@ def completion_body(
     """A completion of vLLM's from tokens: exactly these are what the model reads."""
     room = max_model_len - len(prompt)
     body = {"model": model, "prompt": list(prompt), "max_tokens": room} | _sampling(request, room)
-    return body | _thinking_budget(request.decoding) | _in_vllms_words(request)
+    told = {} if request.decoding.logprobs is None else {"logprobs": request.decoding.logprobs}
+    return body | told | _thinking_budget(request.decoding) | _in_vllms_words(request)
+
+
+def _logprobs(decoding: Decoding) -> dict[str, Any]:
+    """In the words of chat completions."""
+    if decoding.logprobs is None:
+        return {}
+    return {"logprobs": True} | ({"top_logprobs": decoding.logprobs} if decoding.logprobs else {})
 
 
 def _sampling(request: DecodeRequest, room: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Fault, Finish, Served, Structure, Usage
+from anabranch.dag.logprobs import Likelihood, TokenLogprob, rounded
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
@@ -70,7 +71,7 @@ class VllmEngine:
             async with aclosing(self._generate(request, prompt, params, begin)) as outputs:
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
-                    chunk = thoughts.read(_chunk(output, tokens))
+                    chunk = thoughts.read(_chunk(output, tokens, request.decoding.logprobs))
                     yield chunk if calls is None else await calls.read(chunk)
                     if chunk.finish is not None:
                         return
@@ -169,7 +170,7 @@ class VllmEngine:
             # prefix when the branch goes on.
             skip_special_tokens=False,
             spaces_between_special_tokens=False,
-            logprobs=0,  # the sampled token's own: measured to cost nothing
+            logprobs=decoding.logprobs or 0,  # the sampled token's own: measured to cost nothing
             output_kind=RequestOutputKind.DELTA,
         )
 
@@ -205,7 +206,7 @@ def _structured(structure: Structure | None) -> Any:
     )
 
 
-def _chunk(output: Any, tokens: int) -> Chunk:
+def _chunk(output: Any, tokens: int, most_likely: int | None) -> Chunk:
     completion = output.outputs[0]
     finish = _finish(completion)
     usage = Usage(
@@ -220,7 +221,27 @@ def _chunk(output: Any, tokens: int) -> Chunk:
         usage=usage,
         scheduled=_unix_seconds(output.metrics.scheduled_ts),
         logprob=completion.cumulative_logprob if finish else None,
+        logprobs=() if most_likely is None else _logprobs(completion, most_likely),
     )
+
+
+def _logprobs(completion: Any, most_likely: int) -> tuple[TokenLogprob, ...]:
+    """Of a chunk's tokens. vLLM tells at each place the token that was drawn, and so many of the likeliest."""
+    told = []
+    for token, places in zip(completion.token_ids, completion.logprobs or (), strict=False):
+        likely = sorted(
+            (each for each in places.values() if each.rank <= most_likely), key=lambda it: it.rank
+        )
+        told.append(
+            TokenLogprob(
+                **_likelihood(places[token]), top=tuple(Likelihood(**_likelihood(each)) for each in likely)
+            )
+        )
+    return tuple(told)
+
+
+def _likelihood(told: Any) -> dict[str, Any]:
+    return {"token": told.decoded_token or "", "logprob": rounded(told.logprob)}
 
 
 def _finish(completion: Any) -> Finish | None:

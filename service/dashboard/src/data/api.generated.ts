@@ -12,6 +12,7 @@ export interface AnswerFormatView {
   choice: string[] | null;
   stop: string[];
   max_tokens: number | null;
+  logprobs: number | null;
 }
 
 export interface AnswerView {
@@ -144,6 +145,10 @@ export interface ChatRequest {
   /** Of the older protocol: the answer is told in its words. */
   functions?: ChatFunction[] | null;
   function_call?: "none" | "auto" | Named | null;
+  /** How likely each token of the answer was; where the answer was found within a text (a vote's), of that text. In a stream all come behind the content, in a chunk of their own. Null where they are unknown: the engine did not tell all of them, the decode was interrupted, or no one decode wrote the answer. */
+  logprobs?: boolean | null;
+  /** So many of the likeliest tokens at each place, too; with logprobs. */
+  top_logprobs?: number | null;
   /** Choices: each is the answer of a job of its own, with a seed of its own. */
   n?: number | null;
   /** The job goes on when its client goes away, to be found by the completion's id. */
@@ -162,10 +167,6 @@ export interface ChatRequest {
   prompt_cache_retention?: unknown;
   /** Any other value is refused: say it with temperature and top_p. */
   logit_bias?: {} | null;
-  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
-  logprobs?: false | null;
-  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
-  top_logprobs?: 0 | null;
   /** Any other value is refused: ask for it in a system message. */
   verbosity?: "medium" | null;
   /** Any other value is refused: answers are text. */
@@ -431,7 +432,7 @@ export interface PolicyInfoView {
   params: Record<string, unknown>;
   presets: Record<string, PresetView>;
   default: boolean;
-  /** Whether its answer can be held to a form and a length. */
+  /** Whether its answer can be held to a form and a length, and told with logprobs. */
   answer_format: boolean;
   /** Its parameters by chat's reasoning_effort, where they are not its defaults. */
   efforts: Record<string, Record<string, unknown>>;
@@ -543,7 +544,7 @@ export interface ResponseRequest {
   max_tool_calls?: null;
   /** Any other value is refused: moderate what you send and what you get. */
   moderation?: null;
-  /** Any other value is refused: the SegmentFinished events of GET /v1/jobs/{id}/events tell the logprob of each decode. */
+  /** Any other value is refused: chat completions tell them (logprobs, top_logprobs). */
   top_logprobs?: 0 | null;
   /** Any other value is refused: say it with temperature and top_p. */
   presence_penalty?: 0 | null;
@@ -580,6 +581,8 @@ export interface SentAnswerFormat {
   stop?: string[];
   /** Tokens the answer may have. */
   max_tokens?: number | null;
+  /** How likely the answer's tokens were is told, by the SegmentFinished events of what decoded them, with so many of the likeliest at each place. Left out: it is not. */
+  logprobs?: number | null;
 }
 
 /** What the job may spend. What is left out is not limited. */

@@ -70,8 +70,11 @@ ASKS_FOR_WHAT_NO_JOB_DOES: list[tuple[dict[str, Any], str, str]] = [
     ({"repetition_penalty": 0}, "repetition_penalty", "greater than 0"),
     ({"min_p": 1.5}, "min_p", "less than or equal to 1"),
     ({"top_k": 2.5}, "top_k", "valid integer"),
-    ({"logprobs": True}, "logprobs", "SegmentFinished"),
-    ({"logprobs": 0}, "logprobs", "SegmentFinished"),
+    ({"logprobs": 0}, "logprobs", "valid boolean"),
+    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "less than or equal to 20"),
+    ({"logprobs": True, "top_logprobs": -1}, "top_logprobs", "greater than or equal to 0"),
+    ({"top_logprobs": 3}, "body", "logprobs: true"),
+    ({"top_logprobs": 3, "logprobs": False}, "body", "logprobs: true"),
     ({"logit_bias": {"50256": -100}}, "logit_bias", "temperature"),
     ({"n": 17}, "n", "less than or equal to 16"),
     ({"n": True}, "n", "valid integer"),
@@ -115,6 +118,8 @@ NAMED = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERS
             SentAnswerFormat(json_schema={"type": "object"}, stop=[]),
         ),
         ({"stop": "Q:"}, SentAnswerFormat(stop=["Q:"])),
+        ({"logprobs": True}, SentAnswerFormat(stop=[], logprobs=0)),
+        ({"logprobs": True, "top_logprobs": 20}, SentAnswerFormat(stop=[], logprobs=20)),
         ({"stop": ["Q:", "\n\n"], "max_tokens": 9}, SentAnswerFormat(stop=["Q:", "\n\n"], max_tokens=9)),
     ],
 )
@@ -205,7 +210,7 @@ async def test_a_jobs_answer_format_is_kept_and_told(client: httpx.AsyncClient, 
     asked_for = {"json_schema": PERSON, "stop": ["}\n"], "max_tokens": 50}
     body = {"question": "Who?", "policy": {"name": "sequential"}, "answer_format": asked_for}
     told = (await client.post("/v1/jobs", json=body)).json()
-    assert told["answer_format"] == {"regex": None, "choice": None} | asked_for
+    assert told["answer_format"] == {"regex": None, "choice": None, "logprobs": None} | asked_for
     spec = (await store.jobs.get(told["id"])).spec.answer_format
     assert spec == AnswerFormat(structure=Structure(json_schema=PERSON), stop=("}\n",), max_tokens=50)
     plain = (await client.post("/v1/jobs", json={"question": "Who?"})).json()

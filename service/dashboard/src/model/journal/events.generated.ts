@@ -28,6 +28,7 @@ export interface AnswerFormat {
   stop?: string[];
   max_tokens?: number | null;
   tools?: Tools | null;
+  logprobs?: number | null;
 }
 
 /** Fact. */
@@ -185,6 +186,7 @@ export interface Decoded {
   engine?: string;
   served?: Served;
   logprob?: number | null;
+  token_logprobs?: TokenLogprob[];
   usage_estimated?: boolean;
   overshoot_tokens?: number;
   cost?: number;
@@ -276,6 +278,13 @@ export interface JoinRequested {
   targets: string[];
   mode: Mode;
   count?: number;
+}
+
+/** A token, and how likely the model held it. */
+export interface Likelihood {
+  token: string;
+  logprob: number;
+  raw?: number[];
 }
 
 export interface Limits {
@@ -398,6 +407,14 @@ export interface Timing {
   scheduled?: number;
   first_token?: number;
   finished?: number;
+}
+
+/** A token that was written. */
+export interface TokenLogprob {
+  token: string;
+  logprob: number;
+  raw?: number[];
+  top?: Likelihood[];
 }
 
 /** A function of the job's owner, as a model is told of it. */
