@@ -162,7 +162,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _a_guarded_link(self) -> "Settings":
-        if self.link_secret is None and not _is_loopback(self.link_host):
+        secret = self.link_secret.get_secret_value() if self.link_secret is not None else ""
+        if not secret.strip() and not _is_loopback(self.link_host):
             raise ValueError(
                 f"{PREFIX}LINK_HOST: organizers would be reached at {self.link_host} by anybody: "
                 f"set {PREFIX}LINK_SECRET to a long random text, the same for REST and organizers"

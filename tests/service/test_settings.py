@@ -215,3 +215,10 @@ def test_json_that_cannot_be_read_is_told_by_the_variables_name(
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings, match=f"^{why}"):
         read_settings()
+
+
+@pytest.mark.parametrize("secret", [None, "", " "])
+def test_organizers_that_others_can_reach_demand_a_secret(secret: str | None) -> None:
+    with pytest.raises(BadSettings, match=r"LINK_HOST.*ANABRANCH_LINK_SECRET"):
+        read_settings(link_host="0.0.0.0", link_secret=secret)
+    assert read_settings(link_host="127.0.0.1", link_secret=secret).link_host == "127.0.0.1"
