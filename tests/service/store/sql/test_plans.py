@@ -18,12 +18,13 @@ Statement = tuple[str, Any]
 
 
 @contextmanager
-def recorded() -> Iterator[list[Statement]]:
-    """The statements that are executed meanwhile, with their parameters."""
+def recorded(store: Store) -> Iterator[list[Statement]]:
+    """The statements that are executed on this store meanwhile, with their parameters."""
     heard: list[Statement] = []
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append((statement, parameters))
+    def hear(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if connection.engine.url == store.database.url:  # services of other tests may run in this process
+            heard.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", hear)
     try:
@@ -118,7 +119,7 @@ async def test_no_statement_that_is_repeated_reads_all_jobs(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "LOOK", 1)  # so that a search asks its index, too
-    with recorded() as statements:
+    with recorded(store) as statements:
         await ask_all(store)
     asked = {sql: (sql, parameters) for sql, parameters in statements if re.search(r"\bjobs\b|searched", sql)}
     plans = {}
