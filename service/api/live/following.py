@@ -16,7 +16,9 @@ from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
 SHARED = 2000
-"""Records that are kept as they were written."""
+"""Records that are kept as they were written,"""
+SHARED_LETTERS = 16_384
+"""each at most so long: a longer one is written for each reader."""
 _SHARED: dict[tuple[JobId, int], str] = {}
 
 
@@ -78,7 +80,9 @@ def shared_json(record: Record) -> str:
     place = record.job, record.seq
     written = _SHARED.get(place)
     if written is None:
-        written = _SHARED[place] = record_json(record)
+        written = record_json(record)
+        if len(written) <= SHARED_LETTERS:
+            _SHARED[place] = written
         if len(_SHARED) > SHARED:
             del _SHARED[next(iter(_SHARED))]
     return written

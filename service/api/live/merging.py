@@ -11,15 +11,19 @@ T = TypeVar("T")
 async def merge(streams: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
     """What each of them gives, as it comes. One that raises does so when all have ended; whoever leaves early closes
     all."""
-    heard: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
+    heard: asyncio.Queue[tuple[T] | None] = asyncio.Queue(
+        1
+    )  # a slow reader holds the streams up, not their news
 
     async def read(stream: AsyncGenerator[T]) -> None:
         try:
             async with aclosing(stream):
                 async for each in stream:
-                    heard.put_nowait((each,))
-        finally:
-            heard.put_nowait(None)
+                    await heard.put((each,))
+        except Exception:
+            await heard.put(None)
+            raise
+        await heard.put(None)
 
     reading = [asyncio.create_task(read(stream)) for stream in streams]
     try:

@@ -55,3 +55,19 @@ async def test_what_one_raises_is_raised_when_all_have_ended() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         await read()
     assert given == ["a", "b"]
+
+
+async def test_a_slow_reader_holds_the_streams_up() -> None:
+    given = 0
+
+    async def quick() -> AsyncGenerator[int]:
+        nonlocal given
+        for number in range(1000):
+            given += 1
+            yield number
+
+    async with aclosing(merge([quick(), quick()])) as merged:
+        await anext(merged)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert given <= 5
