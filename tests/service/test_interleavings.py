@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.service.api.live.test_answer_stream import record
+from tests.service.api.answering.test_answer_stream import record
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
@@ -16,7 +16,7 @@ from anabranch.dag.job import AnswerFormat, JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import say
 from anabranch.dag.vocabulary import Cause
-from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Ended
+from anabranch.service.api.answering.answer_stream import AnswerStream, Content, Delta, Ended
 from anabranch.service.api.live.text import OpenTexts, TextPlaces
 from anabranch.service.link.frames import Texts, Up
 from anabranch.service.link.outbox import Outbox

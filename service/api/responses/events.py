@@ -28,7 +28,7 @@ from collections.abc import Iterable
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
-from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Reasoning
+from anabranch.service.api.answering.answer_stream import AnswerStream, Content, Delta, Reasoning
 from anabranch.service.api.live.text import LiveText
 from anabranch.service.api.responses.pieces import Pieces
 from anabranch.service.api.responses.view import (

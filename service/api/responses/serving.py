@@ -8,11 +8,11 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
+from anabranch.service.api.answering.chat import DONE, NO_RETRY
+from anabranch.service.api.answering.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.chat import DONE, NO_RETRY
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.following import follow_news
-from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.problems import bad_request
 from anabranch.service.api.responses.events import ResponseEvents

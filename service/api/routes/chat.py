@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from starlette.responses import Response, StreamingResponse
 
 from anabranch.dag.policy import catalogue
+from anabranch.service.api.answering.chat import ChatWait
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.chat import ChatWait
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.served import MOST_TOLD
 from anabranch.service.api.problems import Refusal, Refused, bad_input, faults_of, problems

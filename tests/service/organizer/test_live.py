@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.service.api.live.test_answer_stream import record
+from tests.service.api.answering.test_answer_stream import record
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId

@@ -12,7 +12,14 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import AnswerFormat, JobSpec
 from anabranch.dag.text import say
-from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Ended, Reasoning, Replaced
+from anabranch.service.api.answering.answer_stream import (
+    AnswerStream,
+    Content,
+    Delta,
+    Ended,
+    Reasoning,
+    Replaced,
+)
 from anabranch.service.api.live.text import LiveText
 
 SPEC = JobSpec(messages=(say("user", "What?"),), policy="sequential")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.job import AnswerFormat
-from anabranch.service.api.live.stop_strings import SafeText
+from anabranch.service.api.answering.stop_strings import SafeText
 
 LETTERS = st.text(alphabet="ab \n", max_size=30)
 STOPS = st.lists(st.text(alphabet="ab \n", min_size=1, max_size=5), max_size=3)

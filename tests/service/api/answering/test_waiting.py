@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.live import waiting
+from anabranch.service.api.answering import waiting
+from anabranch.service.api.answering.waiting import Waiting
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.waiting import Waiting
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.rows import JobRow
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from anabranch.service.api.live.merging import merge
+from anabranch.service.api.answering.merging import merge
 
 
 async def test_all_is_given_in_each_streams_order() -> None:

@@ -12,12 +12,19 @@ from starlette.responses import JSONResponse, Response
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Usage
+from anabranch.service.api.answering.answer_stream import (
+    AnswerStream,
+    Content,
+    Delta,
+    Ended,
+    Reasoning,
+    Replaced,
+)
+from anabranch.service.api.answering.merging import merge
+from anabranch.service.api.answering.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.live import sse
-from anabranch.service.api.live.answer_stream import AnswerStream, Content, Delta, Ended, Reasoning, Replaced
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.following import follow_news
-from anabranch.service.api.live.merging import merge
-from anabranch.service.api.live.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
     Beside,

@@ -2,7 +2,7 @@
 
     stream = AnswerStream(job.spec)
     follower = feed.follow(job.id, texts=Texts.ANSWER)          # from the journal's first record on
-    async for news in follow_news(follower, quiet_seconds):     # `following.py`; nothing in it after quiet seconds
+    async for news in follow_news(follower, quiet_seconds):     # `live/following.py`; nothing in it after quiet seconds
         for delta in stream.read(news.records, news.texts):
             match delta:
                 case Reasoning(text=text): ...    # thoughts, and what the branches do
@@ -34,8 +34,8 @@ from anabranch.dag.decoding import Finish
 from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.job import JobSpec
-from anabranch.service.api.live.stop_strings import SafeText
-from anabranch.service.api.live.telling import tell
+from anabranch.service.api.answering.stop_strings import SafeText
+from anabranch.service.api.answering.telling import tell
 from anabranch.service.api.live.text import LiveText
 
 
