@@ -9,8 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from anabranch.service import settings
-from anabranch.service.settings import PREFIX, Settings
+from anabranch.service.settings import PREFIX, Settings, fields
 
 PAGE = Path(__file__).parent / "settings.md"
 HEAD = """# Settings
@@ -18,7 +17,7 @@ HEAD = """# Settings
 Every setting is an environment variable. It is read once, when a command starts; an option on the command line wins
 over it, and an empty variable counts as not set. A variable that begins with `ANABRANCH_` and is no setting is refused
 by its name, and so is a value that a setting cannot have. (Written by `docs/settings_page.py` from
-`service/settings.py`.)
+`service/settings/fields.py`.)
 """
 TAIL = """
 ## Read elsewhere
@@ -57,7 +56,7 @@ def page() -> str:
 
 def _headings() -> dict[str, str]:
     """The comment that begins each group of settings, by the group's first setting."""
-    source = Path(settings.__file__).read_text(encoding="utf-8")
+    source = Path(fields.__file__).read_text(encoding="utf-8")
     found = re.findall(r"^    # -- (.+)\n    (\w+):", source, re.MULTILINE)
     return {name: heading[0].upper() + heading[1:] for heading, name in found}
 

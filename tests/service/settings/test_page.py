@@ -8,7 +8,7 @@ import pytest
 
 from anabranch.service.settings import PREFIX, READ_BY_WORKERS, Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "docs" / "settings_page.py"
 
 
