@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from anabranch.dag.decoding import Decoding, Finish, Tag
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.events import AnswerClass
 from anabranch.dag.events import Choice as Choice  # noqa: PLC0414  # policies say a.Choice
 from anabranch.dag.events import Mode as Mode  # noqa: PLC0414
 from anabranch.dag.ids import BranchId
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Message, Parts
-from anabranch.dag.tools import Call
 from anabranch.dag.vocabulary import ForkRefusal
 
 

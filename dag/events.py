@@ -18,11 +18,11 @@ from datetime import datetime
 from typing import Any, get_args
 
 from anabranch.dag.decoding import Decoded
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import Message, Reading
-from anabranch.dag.tools import Call
 from anabranch.dag.vocabulary import CancelledBy as CancelledBy  # noqa: PLC0414  # they are said as e.CancelledBy, …
 from anabranch.dag.vocabulary import Choice as Choice  # noqa: PLC0414
 from anabranch.dag.vocabulary import Mode as Mode  # noqa: PLC0414

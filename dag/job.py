@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from anabranch.dag.decoding import AS_THE_MODEL_HAS_IT, Decoding, Draw, Purpose, Structure, Thinking
+from anabranch.dag.decoding.tools import Tools
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.text import Message
-from anabranch.dag.tools import Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

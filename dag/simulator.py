@@ -14,13 +14,13 @@ from anabranch.dag import commands as c
 from anabranch.dag import events as e
 from anabranch.dag.answers.equality import groups
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
-from anabranch.dag.tools import Call
 
 Writer = Callable[[c.Decode], str | tuple[Call, ...] | Fault]
 """Stands for the model: what this decode would write if nothing stopped it, or what it calls instead."""

@@ -20,13 +20,13 @@ from typing import Any
 from anabranch.dag import events as e
 from anabranch.dag.actions import Result
 from anabranch.dag.decoding import Finish, Usage
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, branch_status, job_status
 from anabranch.dag.text import Base, Message, Reading
-from anabranch.dag.tools import Call
 
 
 @dataclass(slots=True, kw_only=True)

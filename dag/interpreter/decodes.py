@@ -6,7 +6,6 @@ from dataclasses import replace
 from anabranch.dag import events as e
 from anabranch.dag.actions import Segment, Splice, Think, ToolCall
 from anabranch.dag.commands import Abort, Decode, RunTool
-from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Purpose
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
@@ -18,6 +17,7 @@ from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, g
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.text import Base, outputs_in
+from anabranch.dag.text.context import render
 from anabranch.dag.vocabulary import Cause
 
 DENIALS = 8

@@ -15,7 +15,6 @@ from anabranch.dag.actions import (
     Thought,
     ToolCall,
 )
-from anabranch.dag.context import render
 from anabranch.dag.ids import BranchId, child_of, depth_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting, call_tool, think_once
@@ -23,6 +22,7 @@ from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import policy_named
 from anabranch.dag.text import Base, Message, Reading
+from anabranch.dag.text.context import render
 from anabranch.dag.vocabulary import ForkRefusal
 
 

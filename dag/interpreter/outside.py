@@ -22,11 +22,11 @@ from anabranch.dag.actions import (
 from anabranch.dag.answers import voting
 from anabranch.dag.answers.equality import Groups, plain_groups
 from anabranch.dag.commands import Compare, Verify
+from anabranch.dag.decoding.tools import in_words
 from anabranch.dag.ids import BranchId, parent_of
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import GATES
-from anabranch.dag.tools import in_words
 
 
 def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from anabranch.dag import events as e
 from anabranch.dag.commands import Decode, RunTool
-from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
 from anabranch.dag.grammars import grammar_named
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.text import Context
+from anabranch.dag.text.context import render
 
 
 @dataclass(frozen=True, slots=True)

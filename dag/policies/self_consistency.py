@@ -19,13 +19,13 @@ from anabranch.dag.actions import (
 )
 from anabranch.dag.answers.extraction import boxed, extract_answer
 from anabranch.dag.decoding import Decoding, Purpose
+from anabranch.dag.decoding.tools import meaning_of, without_halves
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policy import Param, policy
 from anabranch.dag.text import Base, say
-from anabranch.dag.tools import meaning_of, without_halves
 
 FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\boxed{}."
 

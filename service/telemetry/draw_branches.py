@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from anabranch.dag import events as e
-from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Finish, Timing
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.status import BranchStatus
+from anabranch.dag.text.context import render
 from anabranch.service.telemetry import ids, names
 from anabranch.service.telemetry.drawing import Drawing, Node, Score
 from anabranch.service.telemetry.messages import Content, messages_of_context

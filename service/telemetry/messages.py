@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anabranch.dag.decoding.tools import DEEPEST, Call, without_halves
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import Context, Message, Turn
-from anabranch.dag.tools import DEEPEST, Call, without_halves
 from anabranch.service.telemetry import names
 from anabranch.service.telemetry.span import Value
 

@@ -11,12 +11,12 @@ from tests.dag.journals import answer, check, of_kind
 
 from anabranch.dag import events as e
 from anabranch.dag.commands import Decode
-from anabranch.dag.context import render
+from anabranch.dag.decoding.tools import Call, Tool, Tools, meaning_of
 from anabranch.dag.job import AnswerFormat
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import Message, Turn, say
-from anabranch.dag.tools import Call, Tool, Tools, meaning_of
+from anabranch.dag.text.context import render
 from anabranch.service.store.codec import decode, encode, spec_from_json, spec_to_json
 
 WEATHER = Tools(offered=(Tool(name="weather", parameters={"type": "object"}),))

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anabranch.dag import events as e
-from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId
@@ -18,6 +17,7 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.state import JobState, apply, fold
 from anabranch.dag.status import JobStatus
 from anabranch.dag.text import Base, Reading, say
+from anabranch.dag.text.context import render
 from anabranch.dag.vocabulary import Cause
 
 SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential")

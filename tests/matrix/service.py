@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.scripted_service import serve_scripted
 
-from anabranch.dag.tools import Call
+from anabranch.dag.decoding.tools import Call
 from anabranch.service.settings import Settings
 from anabranch.workers.engines.script import Line, rendered
 from anabranch.workers.engines.scripted import ScriptedEngine

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from anabranch.dag.decoding import Structure
-from anabranch.dag.tools import Call, Tool, Tools
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 
 MOST_CALLS = 16
 """Calls of one turn."""

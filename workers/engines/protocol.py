@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from anabranch.dag.decoding import Finish, Served, Usage
-from anabranch.dag.logprobs import TokenLogprob
-from anabranch.dag.tools import Call
+from anabranch.dag.decoding.logprobs import TokenLogprob
+from anabranch.dag.decoding.tools import Call
 from anabranch.workers.messages import DecodeRequest
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from anabranch.dag.decoding import Fault
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.text import Context
-from anabranch.dag.tools import Call
 from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.messages import DecodeRequest
 

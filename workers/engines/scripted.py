@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from anabranch.dag.decoding import Fault, Finish, Served, Thinking, Usage
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, rounded
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, rounded
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, covering
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.grammars.grammar import Parser
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, covering
-from anabranch.dag.tools import Call
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import DecodeRequest, Message, SegmentDone, TextPiece
 from anabranch.workers.replica.surrogates import SurrogateJoiner, join_halves

@@ -24,7 +24,6 @@ from anabranch.dag.actions import (
     Think,
     Thought,
 )
-from anabranch.dag.context import truncate
 from anabranch.dag.decoding import Decoding, Finish, Structure, Tag
 from anabranch.dag.errors import DecodeFailed, NoAnswer
 from anabranch.dag.grammars import grammar_named
@@ -33,6 +32,7 @@ from anabranch.dag.grammars.outline import Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, Output, say
+from anabranch.dag.text.context import truncate
 from anabranch.dag.vocabulary import Cause
 
 UNFINISHED = "closed-by-runtime"

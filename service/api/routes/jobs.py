@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ValidationError
 
+from anabranch.dag.decoding.tools import Tools
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
 from anabranch.dag.status import JobStatus
-from anabranch.dag.tools import Tools
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected

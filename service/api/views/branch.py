@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from anabranch.dag import events as e
-from anabranch.dag.context import render
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, parent_of
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.text import Context
+from anabranch.dag.text.context import render
 from anabranch.service.store.errors import NotFound
 
 

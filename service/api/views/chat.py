@@ -6,10 +6,10 @@ from typing import Any
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish, Usage
+from anabranch.dag.decoding.logprobs import TokenLogprob
+from anabranch.dag.decoding.tools import Call, in_words
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, JobId
-from anabranch.dag.logprobs import TokenLogprob
-from anabranch.dag.tools import Call, in_words
 from anabranch.service.api.views.chat_logprobs import answer_logprobs, logprobs_json
 from anabranch.service.api.views.chat_request import MOST_CHOICES
 from anabranch.service.api.views.job import JobView, UsageView

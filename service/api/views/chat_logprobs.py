@@ -6,8 +6,8 @@ from typing import Any
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, covering
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, covering
 
 Json = dict[str, Any]
 

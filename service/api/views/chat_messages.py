@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from anabranch.dag import tools as dag
+from anabranch.dag.decoding import tools as dag
 from anabranch.service.api.views.requests import SentMessage
 from anabranch.service.api.views.tools import LONGEST_ID, SentCall
 

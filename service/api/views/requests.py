@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from anabranch.dag.decoding import Draw, Structure, Thinking
+from anabranch.dag.decoding.tools import Tools
 from anabranch.dag.job import AnswerFormat, Budget, Sampling
 from anabranch.dag.text import Message, Role, say
-from anabranch.dag.tools import Tools
 from anabranch.service.api.views.fields import (
     MAX_TOKENS,
     EditText,

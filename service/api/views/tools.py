@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from anabranch.dag.tools import Call, Tool, Tools
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.service.api.views.fields import JsonObject, JsonSchema, Sent
 from anabranch.service.bounded_json import cut_deep
 

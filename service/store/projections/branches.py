@@ -5,9 +5,9 @@ from typing import Any
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Timing
+from anabranch.dag.decoding.tools import in_words
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.status import BranchStatus
-from anabranch.dag.tools import in_words
 from anabranch.service.store.projections.changes import Change
 
 _LAST_SECOND = 253_402_300_799

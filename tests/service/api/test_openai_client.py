@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from anabranch.dag.actions import Verifier
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import BranchId
-from anabranch.dag.tools import Call
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces

@@ -10,10 +10,10 @@ from tests.service.telemetry.conventions import TYPES, faults_of, faults_of_mess
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish, Served, Usage
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import Base, Message, Reading, say
-from anabranch.dag.tools import Call
 from anabranch.service.telemetry import names
 from anabranch.service.telemetry.capture import CONTENT, EVENTS, Capture, read_capture
 from anabranch.service.telemetry.export import AT_ONCE, batches

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from anabranch.dag.decoding import Structure
-from anabranch.dag.tools import Call, Tool, Tools
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.workers.engines.call_form import read, schema_for, words_for
 
 NESTED = {

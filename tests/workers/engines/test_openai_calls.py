@@ -12,8 +12,8 @@ from tests.workers.conftest import Connect, RequestFor
 from tests.workers.engines.upstream import Answer, Upstream, chunk
 
 from anabranch.dag.decoding import Decoding, Finish
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.dag.text import Context, Turn
-from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines.openai.calls import CallReading, read_calls
 from anabranch.workers.engines.openai.requests import chat_body
 from anabranch.workers.errors import DecodeError

@@ -9,7 +9,7 @@ from tests.workers.engines.misbehaviours import STOP, refuses, said, stream
 from tests.workers.engines.upstream import Upstream, decoded, text_in
 
 from anabranch.dag.decoding import Finish
-from anabranch.dag.logprobs import Likelihood, TokenLogprob
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob
 from anabranch.workers.engines.openai.logprobs import read_logprobs
 from anabranch.workers.engines.openai.requests import completion_body
 from anabranch.workers.engines.protocol import Chunk

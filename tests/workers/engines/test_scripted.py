@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure, Thinking
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.dag.text import Context
-from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules, reckon, script_from, script_of
 from anabranch.workers.engines.scripted import ScriptedEngine, tokens_of

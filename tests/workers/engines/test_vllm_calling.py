@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.workers.conftest import RequestFor
 
 from anabranch.dag.decoding import Decoding, Finish, Structure
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.dag.text import Context, Turn
-from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines.call_form import schema_for
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.vllm.calling import Caller

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 from tests.workers.conftest import RequestFor, usage_of
 
 from anabranch.dag.decoding import Fault, Finish, Structure
-from anabranch.dag.logprobs import covering
+from anabranch.dag.decoding.logprobs import covering
+from anabranch.dag.decoding.tools import Tool, Tools
 from anabranch.dag.text import Context
-from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.engines.vllm.engine import VllmEngine

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.workers.conftest import RequestFor, TinyParser
 
 from anabranch.dag.decoding import Fault, Finish, Tag, Usage
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.tools import Call
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.in_flight import InFlightCall

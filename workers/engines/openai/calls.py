@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anabranch.dag.decoding import Fault
-from anabranch.dag.tools import Call
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.errors import DecodeError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, rounded
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, rounded
 
 
 def read_logprobs(told: Any) -> tuple[TokenLogprob, ...]:

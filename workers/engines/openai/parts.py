@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anabranch.dag.logprobs import TokenLogprob
+from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.workers.engines.openai.calls import CallPiece, read_calls
 from anabranch.workers.engines.openai.logprobs import read_logprobs
 from anabranch.workers.engines.openai.refusals import Refusal, read_refusal, start_of

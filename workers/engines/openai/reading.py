@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Fault, Finish, Usage
-from anabranch.dag.logprobs import TokenLogprob
+from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.calls import CallReading
 from anabranch.workers.engines.openai.faults import fault_of, refused

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Structure, Thinking
+from anabranch.dag.decoding.tools import Tool, Tools
 from anabranch.dag.text import Turn
-from anabranch.dag.tools import Tool, Tools
 from anabranch.workers.engines.openai.faults import refused
 from anabranch.workers.engines.openai.tokens import defused
 from anabranch.workers.engines.thoughts import Marks, switches_of

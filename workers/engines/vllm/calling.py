@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Finish, Structure
+from anabranch.dag.decoding.tools import Call, Tool, Tools
 from anabranch.dag.text import Context, Turn
-from anabranch.dag.tools import Call, Tool, Tools
 from anabranch.workers.engines import call_form
 from anabranch.workers.engines.protocol import Chunk
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from anabranch.dag.decoding import Decoding, Fault, Finish, Served, Structure, Usage
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, rounded
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, rounded
 from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk

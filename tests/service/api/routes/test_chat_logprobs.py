@@ -12,9 +12,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob
 from anabranch.dag.events import Event
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.logprobs import Likelihood, TokenLogprob
 from anabranch.service.api.views.chat_logprobs import answer_logprobs
 from anabranch.service.store.store import Store
 

@@ -42,7 +42,7 @@ function cutOf({ id, value }: Branch, reader: GraphNode): number {
   return Number(CUT.exec(reader.inserted.slice(at))?.[1] ?? 0);
 }
 
-/** How `dag/context.py` marks a cut. */
+/** How `dag/text/context.py` marks a cut. */
 const CUT = /\[… (\d+) characters cut …\]/;
 /** So much of a value's beginning tells where it was put. */
 const HEAD = 24;

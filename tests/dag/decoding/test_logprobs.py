@@ -11,9 +11,9 @@ from tests.dag.conftest import Simulate
 from anabranch.dag import actions as a
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, covering, rounded
 from anabranch.dag.events import SegmentFinished
 from anabranch.dag.job import AnswerFormat, JobSpec, Problem
-from anabranch.dag.logprobs import Likelihood, TokenLogprob, covering, rounded
 from anabranch.dag.policy import catalogue
 from anabranch.dag.text import say
 from anabranch.service.store.codec import decode, encode, spec_from_json, spec_to_json

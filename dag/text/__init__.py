@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Literal
 
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import BranchId
-from anabranch.dag.tools import Call
 
 Role = Literal["system", "user", "assistant", "tool"]
 """The tool's turn tells what a tool gave; engines read it as the user's."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from anabranch.dag.decoding.logprobs import TokenLogprob
+from anabranch.dag.decoding.tools import Call, Tools
 from anabranch.dag.ids import JobId
-from anabranch.dag.logprobs import TokenLogprob
-from anabranch.dag.tools import Call, Tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
