@@ -10,6 +10,9 @@ long as it lives (`store/jobs/organizers.py`). Each REST process reads the addre
   what there is then. A peer that takes none for seconds is hung up on, and connects again when it can.
 * *Text that may be the answer is stored before it is told* (`organizer/final_texts.py`): whoever decodes on begins
   behind it. Other text is told as it arrives, and the record of its segment's end has the last word.
+* *Two releases may be linked*, as long as an upgrade lasts. A frame is read for what this release knows of it: a key, a
+  field behind the known ones, and a level of text that it does not know are no fault, and what is not told has its
+  default. So a new release adds keys, or fields with a default at the end; it takes none away and moves none.
 * *Who may connect.* Whoever knows the secret; without one, who is on this machine. No browser: a page that is open
   somewhere could reach a port on loopback, so a request that tells its origin is refused.
 
@@ -59,10 +62,14 @@ class Down:
 
     @classmethod
     def read(cls, frame: str | bytes) -> "Down":
-        """Raises ValueError, KeyError or TypeError for what is no frame."""
-        told = json.loads(frame)
-        follow = {JobId(job): Texts(texts) for job, texts in told["follow"].items()}
-        return cls(nudge=frozenset(told["nudge"]), follow=follow, unfollow=frozenset(told["unfollow"]))
+        """Raises ValueError, TypeError or LookupError for what is no frame."""
+        told = _keys(frame)
+        follow = {JobId(job): Texts(min(texts, max(Texts))) for job, texts in told.get("follow", {}).items()}
+        return cls(
+            nudge=frozenset(told.get("nudge", ())),
+            follow=follow,
+            unfollow=frozenset(told.get("unfollow", ())),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +117,9 @@ class Up:
 
     @classmethod
     def read(cls, frame: str | bytes) -> "Up":
-        """Raises ValueError, KeyError or TypeError for what is no frame."""
-        told = json.loads(frame)
-        texts = tuple(TextNews(**dict(zip(_TEXT, text, strict=True))) for text in told.get("texts", ()))
+        """Raises ValueError, TypeError or LookupError for what is no frame."""
+        told = _keys(frame)
+        texts = tuple(TextNews(**dict(zip(_TEXT, text, strict=False))) for text in told.get("texts", ()))
         load = told.get("load")
         return cls(
             seqs=told.get("seqs", {}),
@@ -120,6 +127,13 @@ class Up:
             ended=told.get("ended", {}),
             load=PoolLoad(replicas=load[0], decoding=load[1], capacity=load[2]) if load else None,
         )
+
+
+def _keys(frame: str | bytes) -> dict[str, Any]:
+    told = json.loads(frame)
+    if not isinstance(told, dict):
+        raise TypeError(f"a frame is an object, and this is {type(told).__name__}")
+    return told
 
 
 _TEXT = tuple(TextNews.__dataclass_fields__)

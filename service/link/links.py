@@ -216,7 +216,7 @@ class Links:
                 ) as socket:
                     pause = FIRST_PAUSE_SECONDS
                     await self._talk(name, link, socket)
-            except (OSError, WebSocketException, ValueError, KeyError, TypeError) as error:
+            except (OSError, WebSocketException, ValueError, TypeError, LookupError) as error:
                 logger.info("organizer %s is not linked: %r", name, error)
             except Exception:  # or it would stay unlinked for as long as both live
                 logger.exception("the link to organizer %s broke; it is made again", name)

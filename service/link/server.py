@@ -135,7 +135,7 @@ class LinkServer:
                 self._hear(connection, Down.read(frame))
         except ConnectionClosed:
             pass
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, TypeError, LookupError) as error:
             logger.warning("the link hangs up on what is no frame: %r", error)
         finally:
             self._connections.discard(connection)
