@@ -16,7 +16,11 @@ HEAD = """# Settings
 
 Every setting is an environment variable. It is read once, when a command starts; an option on the command line wins
 over it, and an empty variable counts as not set. A variable that begins with `ANABRANCH_` and is no setting is refused
-by its name, and so is a value that a setting cannot have. (Written by `docs/settings_page.py` from
+by its name, and so is a value that a setting cannot have.
+
+Settings may stand in a YAML file, too, which `ANABRANCH_CONFIG` names: by the same names in lower case, without the
+prefix. A variable goes over the file's setting, the whole of it. Secrets are refused in the file; so are aliases, tags
+and keys that stand twice. (Written by `docs/settings_page.py` from
 `service/settings/fields.py`.)
 """
 TAIL = """

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anabranch.dag.limits import Limits
-from anabranch.service.settings.errors import option_told
+from anabranch.service.settings.errors import describe_option_fault
 from anabranch.workers.engines.factory import ENGINES, EngineSettings
 
 PREFIX = "ANABRANCH_"
@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     )
 
     # -- where things are
+    config: Path | None = None
+    """YAML file of settings, by their names in lower case without the prefix; the environment goes over it."""
     url: str | None = None
     """Base URL of a running service, for the commands that talk to one. Not set: the store on this machine."""
     key: SecretStr | None = None
@@ -176,7 +178,7 @@ class Settings(BaseSettings):
         try:
             settings = TypeAdapter[EngineSettings](kind).validate_python(given | self.engine_options)
         except ValidationError as error:
-            raise ValueError("; ".join(option_told(fault) for fault in error.errors())) from error
+            raise ValueError("; ".join(describe_option_fault(fault) for fault in error.errors())) from error
         return settings.on_gpus(self.gpus_per_replica)
 
     @field_validator("database")

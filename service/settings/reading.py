@@ -1,17 +1,20 @@
-"""Reads all that an operator can set: `ANABRANCH_*` environment variables, read once and refused loudly when wrong."""
+"""Reads all that an operator can set: `ANABRANCH_*` variables of the environment over a YAML file, read once and
+refused loudly when wrong.
+"""
 
-import difflib
 import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from anabranch.service.bounded_json import BadJson, read_json
-from anabranch.service.settings.errors import BadSettings, words
+from anabranch.service.settings.config_file import read_config
+from anabranch.service.settings.errors import BadSettings, describe_fault, suggest
 from anabranch.service.settings.fields import PREFIX, Settings
 from anabranch.service.settings.service_links import LINK, LINK_HINT, find_service_links
 
@@ -20,7 +23,8 @@ READ_BY_WORKERS = {"ANABRANCH_CACHE"}
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The settings of this process: the environment, with `overrides` (what was said on the command line) over it.
+    """The settings of this process: what the file of ANABRANCH_CONFIG says, the environment over it, and `overrides`
+    (what was said on the command line) over both, each a whole setting at a time.
 
     Overrides that are None count as not said. Raises BadSettings.
     """
@@ -28,12 +32,24 @@ def read_settings(**overrides: Any) -> Settings:
     _refuse_unknown(os.environ.keys() - links)
     _refuse_bad_json(os.environ)
     said = {name: value for name, value in overrides.items() if value is not None}
+    environment = _from_environment()
     if f"{PREFIX}PORT" in links:
-        said.setdefault("port", Settings.model_fields["port"].default)
+        environment.pop("port", None)
+    over = environment | said
+    path = over.get("config")
+    written = read_config(Path(path)) if path is not None else {}
+    if f"{PREFIX}PORT" in links:
+        written = {"port": Settings.model_fields["port"].default} | dict(written)
     try:
-        return Settings(**said)
+        return Settings(**(dict(written) | over))
     except ValidationError as error:
-        raise BadSettings("; ".join(_told(fault) for fault in error.errors())) from error
+        of_file = written.keys() - over.keys()
+        raise BadSettings("; ".join(_tell(fault, path, of_file) for fault in error.errors())) from error
+
+
+def _from_environment() -> dict[str, Any]:
+    try:
+        return EnvSettingsSource(Settings)()
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"{PREFIX}{field[1].upper()}" if field else "a setting"
@@ -60,14 +76,14 @@ def _refuse_unknown(environment: Iterable[str]) -> None:
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    if LINK.fullmatch(name):
-        return LINK_HINT
-    near = difflib.get_close_matches(name.upper(), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(known))}"
+    return LINK_HINT if LINK.fullmatch(name) else suggest(name.upper(), known)
 
 
-def _told(fault: Any) -> str:
+def _tell(fault: Any, path: object, of_file: Collection[str]) -> str:
+    """A fault, and where the setting was set; `of_file` are those that the file has said."""
     name, *inner = (str(part) for part in fault["loc"]) if fault["loc"] else ("",)
-    where = ".".join([name.upper(), *inner])
+    if not name:
+        return describe_fault(fault)
+    where = f"{PREFIX}CONFIG: {path}: {name}" if name in of_file else PREFIX + name.upper()
     hint = f"; {LINK_HINT}" if name == "port" and "://" in str(fault["input"]) else ""
-    return f"{PREFIX}{where}: {words(fault)}{hint}" if where else words(fault)
+    return f"{'.'.join([where, *inner])}: {describe_fault(fault)}{hint}"
