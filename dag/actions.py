@@ -1,7 +1,7 @@
 """Lists what a policy may ask for, and what it is told in return. Imperative: an action is a wish, never a record.
 
-`Fork`, `Splice`, `Prune`, `Post`, `Cancel` and `Malformed` answer at once. `Think`, `Join`, `Score`, `Vote` and
-`Approve` wait. A policy ends by returning an `Answer`.
+`Fork`, `Splice`, `Prune`, `Post`, `Cancel`, `Malformed` and `Explain` answer at once. `Think`, `Join`, `Score`,
+`Vote` and `Approve` wait. A policy ends by returning an `Answer`.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -343,7 +343,30 @@ class Malformed:
     span: str = ""
 
 
-Action = Think | Fork | Join | Splice | Score | Vote | Prune | Merge | Post | Approve | Cancel | Malformed
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Record why the policy goes on as it does: `ReasonGiven`."""
+
+    about: str
+    text: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+Action = (
+    Think
+    | Fork
+    | Join
+    | Splice
+    | Score
+    | Vote
+    | Prune
+    | Merge
+    | Post
+    | Approve
+    | Cancel
+    | Malformed
+    | Explain
+)
 
 Policy = Generator[Action, Any, Answer]
 """An organization policy at work: yields actions, is sent outcomes, returns its answer. It never looks at a clock."""

@@ -27,6 +27,10 @@ class UnknownPreset(DagError):
     """The policy has no preset of this name."""
 
 
+class BadParameters(DagError):
+    """A policy's parameters make no sense together."""
+
+
 class PolicyBroken(DagError):
     """A policy asked for something that no policy may ask for. A fault of its author."""
 

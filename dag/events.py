@@ -320,6 +320,15 @@ class ActionMalformed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonGiven(_Event):
+    """A policy says why it goes on as it does: about what, in words, and with the numbers that it looked at."""
+
+    about: str
+    text: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WindUpRequested(_Event):
     """Fact. A budget is nearly spent, none is exceeded: children are stopped, and the policy must answer soon."""
 
@@ -362,23 +371,11 @@ Event = (
     | ApprovalRequested
     | ApprovalDecided
     | ActionMalformed
+    | ReasonGiven
     | WindUpRequested
     | BudgetExceeded
 )
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
-
-
-def in_current_words(event: Event) -> Event:
-    """The event as it would be recorded today. Older journals asked to wind up by a BudgetExceeded of less than its
-    limit; they are kept and replayed as they are, and told in these words."""
-    match event:
-        case BudgetExceeded(resource=Resource.SECONDS) if event.spent < event.limit:
-            return WindUpRequested(
-                branch=event.branch, resource=event.resource, limit=event.limit, spent=event.spent
-            )
-        case _:
-            return event
-
 
 TERMINAL_OF_BRANCH = (BranchReturned, BranchFailed, BranchCancelled)
 TERMINAL_OF_JOB = (JobSucceeded, JobFailed, JobCancelled)

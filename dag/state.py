@@ -9,8 +9,7 @@ a policy wants it. The same table judges live runs, replays and tests. Its rules
 * a job ends when no branch lives and no segment is open; once it has its answer, nothing is forked.
 
 An illegal event raises InvalidTransition with the story of its branch, and changes nothing: all checks come first. Then
-`apply` changes the state in place, so an event costs the same in a job of ten branches and of 10,000. A JobState
-belongs to whoever folds it.
+`apply` changes the state in place (it is its folder's), so an event costs the same beside ten branches and 10,000.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -397,4 +396,5 @@ _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
     e.ForkRejected: _fork_rejected,
     e.BranchesVoted: _noted,
     e.ActionMalformed: _noted,
+    e.ReasonGiven: _noted,
 }

@@ -19,6 +19,7 @@ from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, r
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import Problem
+from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.policy import policy_named
 from anabranch.dag.state import JobState
 from anabranch.dag.status import TERMINAL
@@ -201,7 +202,7 @@ class Interpreter:
         run.emit(fact)
         answering = decodes.final_thought(run)
         endings.cancel(run, tuple(endings.beside(run, answering)), "deadline", e.CancelledBy.DEADLINE)
-        if isinstance(e.in_current_words(fact), e.BudgetExceeded):
+        if isinstance(in_current_words(fact), e.BudgetExceeded):
             endings.stop(run, answering)
         return True
 
@@ -291,8 +292,8 @@ class Interpreter:
                 endings.cancel(run, action.branches, f"pruned: {action.rule}", e.CancelledBy.POLICY)
             case a.Cancel():
                 endings.cancel(run, action.branches, action.reason, e.CancelledBy.POLICY)
-            case a.Malformed():
-                run.emit(e.ActionMalformed(branch=branch, problem=action.problem, span=action.span))
+            case a.Malformed() | a.Explain():
+                run.emit(outside.note(branch, action))
             case _:
                 raise PolicyBroken(f"{action!r} is no action")
         return None

@@ -11,7 +11,9 @@ from anabranch.dag.actions import (
     Board,
     Child,
     Decision,
+    Explain,
     Fork,
+    Malformed,
     Merge,
     Score,
     Scored,
@@ -165,3 +167,12 @@ def _left(lines: list[str], unclaimed: Counter[str]) -> Iterable[str]:
 def _line(child: Child) -> str:
     """How a person reads a child: its sub-query on one line."""
     return " ".join((child.label or child.role).split())
+
+
+def note(branch: BranchId, action: Malformed | Explain) -> e.ActionMalformed | e.ReasonGiven:
+    """What is recorded for people: an action that the model may not take, or why the policy goes on as it does."""
+    match action:
+        case Malformed(problem=problem, span=span):
+            return e.ActionMalformed(branch=branch, problem=problem, span=span)
+        case Explain(about=about, text=text, numbers=numbers):
+            return e.ReasonGiven(branch=branch, about=about, text=text, numbers=numbers)

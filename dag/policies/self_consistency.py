@@ -1,40 +1,25 @@
-"""Implements self-consistency (Wang et al., arXiv 2203.11171) with quorum stop, and short-m@k (arXiv 2505.17813)."""
+"""Implements self-consistency (Wang et al., arXiv 2203.11171): all samples at once, or in windows that end early.
 
-import json
+Windows: Adaptive-Consistency (arXiv 2305.11860) and ESC (arXiv 2401.10480); short-m@k: arXiv 2505.17813.
+"""
+
 from typing import Annotated, Literal
 
-from anabranch.dag.actions import (
-    Answer,
-    Ballot,
-    Fork,
-    Forked,
-    Join,
-    Joined,
-    Mode,
-    Policy,
-    Result,
-    Thought,
-    Vote,
-    Voted,
-)
-from anabranch.dag.answers.extraction import boxed, extract_answer
-from anabranch.dag.decoding import Decoding, Purpose
-from anabranch.dag.decoding.tools import meaning_of, without_halves
-from anabranch.dag.errors import NoAnswer
+from anabranch.dag.actions import Explain, Fork, Forked, Join, Joined, Mode, Policy, Voted
+from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.lists import TRUNCATED
+from anabranch.dag.policies.parts.samples import Samples, agree, lead_probability, sample_of, spared_tokens
+from anabranch.dag.policies.presets.windows import ADAPTIVE_CONSISTENCY, ESC
 from anabranch.dag.policy import Param, policy
-from anabranch.dag.text import Base, say
-
-FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\boxed{}."
 
 
 @policy(
     title="Self-consistency",
-    paper="Wang et al. 2022, arXiv 2203.11171; short-m@k: arXiv 2505.17813",
+    paper="Wang et al. 2022, arXiv 2203.11171; windows: 2305.11860, 2401.10480; short-m@k: 2505.17813",
     use_when="Answers can be compared (a number, a name) and chains of thought go wrong at random.\n"
-    "Costs n chains; stops as soon as no other answer can win.",
+    "Costs n chains; stops as soon as no other answer can win, in windows sooner.",
+    presets={"adaptive-consistency": ADAPTIVE_CONSISTENCY, "esc": ESC},
     marks_answer=True,
     may_call=True,
     efforts={"none": {"n": 2}, "minimal": {"n": 2}, "low": {"n": 4}, "high": {"n": 16}},
@@ -42,69 +27,68 @@ FORMAT = "Reason briefly, then write the final answer, and nothing else, in \\bo
 def self_consistency(
     problem: Problem,
     *,
-    n: Annotated[int, Param("samples drawn", ge=1, le=1024)] = 8,
+    n: Annotated[int, Param("samples drawn, at most", ge=1, le=1024)] = 8,
+    window: Annotated[
+        int, Param("samples drawn at once, the next ones if these decide nothing; 0: all", ge=0, le=1024)
+    ] = 0,
     stop: Annotated[
-        Literal["quorum", "all", "first"], Param("quorum: once decided; all: never early; first: short-m@k")
+        Literal["quorum", "all", "first", "posterior", "unanimous"],
+        Param(
+            "quorum: once decided; all: never early; first: short-m@k; posterior: once the leader is likely the most "
+            "frequent answer (Adaptive-Consistency); unanimous: once a window agrees (ESC)"
+        ),
     ] = "quorum",
     m: Annotated[int, Param("stop='first': how many finished samples vote", ge=1, le=1024)] = 1,
+    confidence: Annotated[
+        float, Param("stop='posterior': how likely the leader must lead", ge=0.5, le=1.0)
+    ] = 0.95,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the samples", ge=0.0, le=2.0)] = 0.8,
 ) -> Policy:
-    """Sample n independent branches and answer with the majority; what still runs then is cancelled.
+    """Sample independent branches and answer with the majority; what still runs then is cancelled.
 
     Answers that mean the same count as one. A sample without an answer abstains. Ties go to the answer that was found
-    first. T is the longest sample that was waited for. Where the answer must have a form, each sample is an answer as
-    it stands: those that are the same JSON count as one, and the first of the winning ones is given.
-    A sample that calls tools votes for its calls: the same functions with arguments that are the same JSON are one.
+    first. T is the longest sample that was waited for; of windows, the sum of these. Where the answer must have a form,
+    each sample is an answer as it stands: those that are the same JSON count as one, and the first of the winning ones
+    is given. A sample that calls tools votes for its calls: the same functions with arguments that are the same JSON
+    are one. Whatever `stop` says but `all`, nobody waits once no other answer can win; each rule is asked whenever a
+    sample ends, which for `posterior` is as after windows of one. What a window saved is told with the reason.
     """
-    sample = Thought(
-        base=Base.PROBLEM,
-        messages=(say("system", FORMAT),) if ask and not problem.structured else (),
-        role="sample",
-        decoding=Decoding(temperature=temperature, purpose=Purpose.CANDIDATE),
-    )
-    forked: Forked = yield Fork(children=(sample,) * n)
-    pending, ballots, tally = forked.branches, list[Ballot](), None
-    cut: list[Ballot] = []
-    """What samples that were cut off may have meant: it counts when no sample says more."""
-    drawn: dict[BranchId, Result] = {}
-    read = whole_answer if problem.structured else answer_of
-    while pending and not (tally and tally.decided and stop != "all"):
+    if stop == "unanimous" and window < 2:
+        raise BadParameters("stop='unanimous' asks whether a window agrees: window must be 2 or more")
+    sample = sample_of(problem, ask=ask, temperature=temperature)
+    samples, tally, left = Samples(structured=problem.structured), None, n
+    pending: tuple[BranchId, ...] = ()
+    drawn = pending
+    while pending or left:
+        if not pending:
+            forked: Forked = yield Fork(children=(sample,) * min(window or n, left))
+            left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
+            pending = drawn = forked.branches
+            continue
         joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
-        pending = joined.pending
+        pending, left = joined.pending, 0 if joined.winding_down else left
         for result in joined.results:
-            drawn[result.branch] = result
-            answer = meaning_of(result.calls) if result.calls else read(result)
-            ballots.append(Ballot(branch=result.branch, answer=answer, exact=bool(result.calls)))
-            if answer is None and result.ok and not result.calls and not problem.structured:
-                cut.append(Ballot(branch=result.branch, answer=extract_answer(result.value)))
-        outstanding = max(0, m - len(ballots)) if stop == "first" else len(pending)
-        voted: Voted = yield Vote(ballots=tuple(ballots), outstanding=outstanding)
-        tally = voted
-    if cut and (tally is None or tally.winner is None):
-        voted = yield Vote(ballots=tuple(cut))
-        tally = voted
-    if tally is None or tally.winner is None:
-        raise NoAnswer(f"none of {len(ballots)} samples contained an answer" if ballots else "no sample ran")
-    first = drawn[tally.supporters[0]]
-    text = first.value.strip() if problem.structured or first.calls else tally.winner
-    return Answer(text=text, sources=tally.supporters, calls=first.calls)
+            samples.take(result)
+        outstanding = max(0, m - len(samples.ballots)) if stop == "first" else len(pending) + left
+        tally = voted = yield from samples.count(outstanding)
+        why = _reason(voted, stop, () if pending else drawn, confidence)
+        if why:
+            if window or stop in ("posterior", "unanimous"):
+                spared = spared_tokens(samples.drawn.values(), left)
+                numbers = {"ended": len(samples.ballots), "stopped": len(pending), "not_drawn": left}
+                yield Explain("stop", why, {**numbers, "spared_tokens": round(spared, 1)})
+            break
+    return (yield from samples.answer(tally))
 
 
-def whole_answer(result: Result) -> str | None:
-    """What a sample that must have a form is counted as: the same for the same JSON, however it is written. What was
-    cut off in the middle counts for nothing."""
-    if not result.ok or TRUNCATED in result.flags:
-        return None
-    try:
-        return without_halves(json.dumps(json.loads(result.value), sort_keys=True, ensure_ascii=False))
-    except (ValueError, RecursionError):
-        return result.value.strip() or None
-
-
-def answer_of(result: Result) -> str | None:
-    """The answer of a sample. What was cut off in the middle has one only in a closed box: its last number may be half
-    of one."""
-    if not result.ok:
-        return None
-    return boxed(result.value) if TRUNCATED in result.flags else extract_answer(result.value)
+def _reason(tally: Voted, stop: str, window: tuple[BranchId, ...], confidence: float) -> str:
+    """Why no more samples are needed; empty if they are. `window`: the last one, once all of it has ended."""
+    if tally.decided and stop != "all":
+        return "no other answer can win"
+    lead = lead_probability(tally.classes)
+    if stop == "posterior" and lead >= confidence:
+        return f"the leading answer is the most frequent one with probability {lead:.3f}"
+    if stop == "unanimous" and window and agree(window, tally.classes):
+        return f"all {len(window)} samples of the last window agree"
+    return ""

@@ -15,6 +15,7 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.analysis.metrics import critical_by_tokens
 from anabranch.dag.ids import TRUNK, BranchId, by_path
+from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.status import BranchStatus
 from anabranch.service.wire import record_of
@@ -140,7 +141,7 @@ class Growth:
 
 def _note(event: e.Event) -> str:
     """What limited the job, or let it wait, in a line; empty for all else."""
-    match e.in_current_words(event):
+    match in_current_words(event):
         case e.ApprovalRequested(gate=gate):
             return f"waits for a person at {gate}"
         case e.ApprovalDecided(decision=decision):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
+from anabranch.dag.journal.wording import in_current_words
 
 WIND_UP = 0.8
 """Share of a job's seconds after which its policy is told to wind up."""
@@ -19,7 +20,7 @@ def time_limits(limit: float, records: Sequence[e.Record], now: float) -> list[t
     """
     claimed = (record.at.timestamp() for record in records if isinstance(record.event, e.JobClaimed))
     begun = next(claimed, now)
-    told = [e.in_current_words(record.event) for record in records]
+    told = [in_current_words(record.event) for record in records]
     facts: tuple[TimeLimit, ...] = (
         e.WindUpRequested(resource=e.Resource.SECONDS, limit=limit, spent=limit * WIND_UP),
         e.BudgetExceeded(resource=e.Resource.SECONDS, limit=limit, spent=limit),

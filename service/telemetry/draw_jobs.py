@@ -4,6 +4,7 @@ from anabranch.dag import events as e
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK
 from anabranch.dag.journal.chain import canonical
+from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.status import JobStatus
 from anabranch.service.policies import effective_params
 from anabranch.service.telemetry import ids, names
@@ -60,7 +61,7 @@ def answered(drawing: Drawing, _: Record, event: e.AnswerCommitted) -> None:
 def limited(drawing: Drawing, _: Record, event: e.WindUpRequested | e.BudgetExceeded) -> None:
     """A budget that is nearly spent is told as that, and not among those that ran out."""
     told = drawing.nodes[ids.JOB_NODE].attributes
-    match e.in_current_words(event):
+    match in_current_words(event):
         case e.WindUpRequested(resource=resource):
             told[names.WIND_UP] = resource.value
         case e.BudgetExceeded(resource=resource):

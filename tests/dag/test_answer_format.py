@@ -11,7 +11,7 @@ from anabranch.dag import events as e
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Decoding, Purpose, Structure
 from anabranch.dag.job import AnswerFormat, Problem
-from anabranch.dag.policies.self_consistency import FORMAT
+from anabranch.dag.policies.parts.samples import FORMAT
 from anabranch.dag.text import say
 
 SCHEMA = Structure(json_schema={"type": "object"})

@@ -8,6 +8,7 @@ from tests.dag.journals import answer, check, ended, of_kind
 
 from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec
+from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
@@ -62,8 +63,8 @@ def test_the_request_stops_the_children_and_only_them() -> None:
     ],
 )
 def test_what_is_said_in_current_words_stays_as_it_is(event: e.Event) -> None:
-    assert e.in_current_words(event) == event
+    assert in_current_words(event) == event
 
 
 def test_an_older_journals_request_to_wind_up_is_told_as_that() -> None:
-    assert e.in_current_words(SOON_IN_OLD_WORDS) == SOON
+    assert in_current_words(SOON_IN_OLD_WORDS) == SOON

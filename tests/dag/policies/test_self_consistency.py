@@ -1,5 +1,7 @@
 """Self-consistency: majority by meaning, stopped as soon as nobody else can win."""
 
+import random
+
 import pytest
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
@@ -7,6 +9,11 @@ from tests.dag.journals import answer, check, ended, of_kind
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
+from anabranch.dag.errors import BadParameters
+from anabranch.dag.job import Budget
+from anabranch.dag.policies.parts.samples import lead_probability
+from anabranch.dag.policy import catalogue
+from anabranch.dag.simulator import Simulation
 
 
 def samples(*each: tuple[int, str]) -> dict[str, str]:
@@ -93,3 +100,118 @@ def test_a_sample_that_was_cut_off_votes_only_with_a_closed_box(simulate: Simula
 
 def test_a_single_sample_is_the_answer(simulate: Simulate) -> None:
     assert answer(simulate("self-consistency", {"0.1": "so 42"}, params={"n": 1})).text == "42"
+
+
+# -- in windows --------------------------------------------------------------------------------------------------------
+
+
+def drawn(simulation: Simulation) -> int:
+    return len(of_kind(simulation, e.BranchForked))
+
+
+def test_adaptive_consistency_stops_when_the_leader_is_likely_the_most_frequent(simulate: Simulate) -> None:
+    """After four equal answers P(Beta(5, 1) > 1/2) = 31/32; after three it is 15/16, less than 0.95."""
+    script = samples(*[(10, "7")] * 40)
+    simulation = simulate("self-consistency", script, params={"preset": "adaptive-consistency"})
+    assert answer(simulation).text == "7"
+    assert drawn(simulation) == 4
+    [why] = of_kind(simulation, e.ReasonGiven)
+    assert (why.about, why.numbers) == (
+        "stop",
+        {"ended": 4, "stopped": 0, "not_drawn": 36, "spared_tokens": 360},
+    )
+    assert "0.969" in why.text
+    assert measure(simulation.records).critical_path_tokens == 40
+    check(simulation)
+
+
+def test_a_window_is_cut_short_once_the_rule_holds(simulate: Simulate) -> None:
+    """Eight at once: the fourth 7 ends it at its 40th token, and what the others wrote by then is waste."""
+    script = samples((10, "7"), (20, "7"), (30, "7"), (40, "7"), *[(90, "word")] * 4)
+    simulation = simulate("self-consistency", script, params={"n": 16, "window": 8, "stop": "posterior"})
+    metrics = measure(simulation.records)
+    assert (metrics.critical_path_tokens, metrics.total_tokens, metrics.waste_tokens) == (40, 260, 160)
+    assert of_kind(simulation, e.ReasonGiven)[0].numbers["stopped"] == 4
+    check(simulation)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lead"), [(0, 0, 0.5), (3, 0, 0.9375), (4, 0, 0.96875), (7, 2, 0.9453125)]
+)
+def test_the_posterior_is_exact(first: int, second: int, lead: float) -> None:
+    """By hand: of first + second + 1 fair coins, at most `first` show heads."""
+    votes = (("a", first), ("b", second))
+    classes = [e.AnswerClass(answer=name, branches=(), weight=count) for name, count in votes]
+    assert lead_probability(classes) == lead
+    assert lead_probability([]) == 0.0
+
+
+def test_esc_stops_at_the_first_window_that_agrees(simulate: Simulate) -> None:
+    """1 2 | 3 3: the second window agrees; 3 has two of four votes, and they outweigh one each."""
+    script = samples((10, "1"), (20, "2"), (10, "3"), (30, "3"), *[(10, "1")] * 6)
+    simulation = simulate("self-consistency", script, params={"n": 10, "window": 2, "stop": "unanimous"})
+    assert answer(simulation).text == "3"
+    assert drawn(simulation) == 4
+    assert "all 2 samples" in of_kind(simulation, e.ReasonGiven)[0].text
+    assert measure(simulation.records).critical_path_tokens == 20 + 30
+    check(simulation)
+
+
+def test_a_sample_that_abstains_does_not_agree(simulate: Simulate) -> None:
+    script = samples((10, "3"), (20, "so:\nthree"), (10, "3"), (30, "3"), *[(10, "1")] * 6)
+    simulation = simulate("self-consistency", script, params={"n": 10, "window": 2, "stop": "unanimous"})
+    assert drawn(simulation) == 4
+
+
+def test_a_window_waits_no_longer_than_the_quorum(simulate: Simulate) -> None:
+    """Of six, four that agree decide: the third window is never drawn."""
+    script = samples(*[(10, "7")] * 4)
+    simulation = simulate("self-consistency", script, params={"n": 6, "window": 2})
+    assert drawn(simulation) == 4
+    assert of_kind(simulation, e.ReasonGiven)[0].text == "no other answer can win"
+
+
+def test_all_draws_all_windows(simulate: Simulate) -> None:
+    script = samples(*[(10, "7")] * 5)
+    simulation = simulate("self-consistency", script, params={"n": 5, "window": 2, "stop": "all"})
+    assert drawn(simulation) == 5
+    assert not of_kind(simulation, e.ReasonGiven)
+
+
+def test_a_window_without_places_draws_no_further(simulate: Simulate) -> None:
+    script = samples(*[(10, "7")] * 3)
+    params = {"n": 8, "window": 2, "stop": "posterior"}
+    simulation = simulate("self-consistency", script, params=params, budget=Budget(branches=3))
+    assert answer(simulation).text == "7"
+    assert drawn(simulation) == 3
+    check(simulation)
+
+
+def test_agreement_needs_a_window() -> None:
+    with pytest.raises(BadParameters, match="window must be 2 or more"):
+        catalogue()["self-consistency"].check({"stop": "unanimous"})
+
+
+@pytest.mark.parametrize("preset", ["adaptive-consistency", "esc"])
+def test_windows_save_a_third_of_the_tokens_at_equal_answers(simulate: Simulate, preset: str) -> None:
+    """Five sets of 20 questions whose answers are known. A sample is right with a probability that the question has;
+    its length is its own. The same samples are drawn with and without windows."""
+    for seed in range(5):
+        asked = random.Random(seed)
+        spent = {"all": 0, preset: 0}
+        equal = 0
+        for _ in range(20):
+            right = asked.uniform(0.6, 0.98)
+            drawn = [
+                (asked.randint(20, 60), "42" if asked.random() < right else str(asked.randint(43, 49)))
+                for _ in range(40)
+            ]
+            by_way = {
+                "all": simulate("self-consistency", samples(*drawn), params={"n": 40, "stop": "all"}),
+                preset: simulate("self-consistency", samples(*drawn), params={"preset": preset}),
+            }
+            for way, simulation in by_way.items():
+                spent[way] += measure(simulation.records).total_tokens
+            equal += answer(by_way["all"]).text == answer(by_way[preset]).text
+        assert spent[preset] <= 0.7 * spent["all"], (seed, spent)
+        assert equal == 20, seed

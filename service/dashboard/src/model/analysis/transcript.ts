@@ -117,6 +117,8 @@ function decision(event: JournalEvent): Partial<Entry> | null {
         title: `malformed action: ${event.payload.problem}`,
         text: event.payload.span ?? "",
       };
+    case "ReasonGiven":
+      return { tone: "note", title: `why: ${event.payload.about}`, text: event.payload.text };
     case "BudgetExceeded":
       return { tone: "wrong", title: `budget of ${event.payload.resource} exceeded` };
     case "WindUpRequested":

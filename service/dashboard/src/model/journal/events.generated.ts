@@ -327,6 +327,14 @@ export interface Reading {
   opening?: (string | Output)[];
 }
 
+/** A policy says why it goes on as it does: about what, in words, and with the numbers that it looked at. */
+export interface ReasonGiven {
+  branch?: string;
+  about: string;
+  text: string;
+  numbers?: Record<string, number>;
+}
+
 /** What a budget limits and a job can use up. */
 export type Resource = "tokens" | "seconds" | "cost";
 
@@ -484,6 +492,7 @@ export interface Payloads {
   ApprovalRequested: ApprovalRequested;
   ApprovalDecided: ApprovalDecided;
   ActionMalformed: ActionMalformed;
+  ReasonGiven: ReasonGiven;
   WindUpRequested: WindUpRequested;
   BudgetExceeded: BudgetExceeded;
 }
