@@ -1,16 +1,17 @@
 """Starts the whole service on this machine: a private Ray with worker pool and organizers, and REST in this process."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from anabranch.service.api.server import bind, serve_on
+from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import Settings
+from anabranch.service.settings.source import WholeFile
 from anabranch.workers.cluster import environment
 from anabranch.workers.settings import PoolSettings
-
-POOL_APP = "anabranch-pool"
-ORGANIZER_APP = "anabranch-organizer"
 
 Report = Callable[[str], None]
 """Is told in words what is being waited for."""
@@ -27,7 +28,8 @@ class RunningService:
         """Until a job can be answered. Raises NotReady when the pool fails, or has no replica in time."""
         from anabranch.service import cluster
 
-        cluster.wait_for_pool(self.pool, POOL_APP, report, seconds)
+        cluster.wait_for_organizers(report, seconds)
+        cluster.wait_for_pool(self.pool, report, seconds)
 
 
 @contextmanager
@@ -42,18 +44,8 @@ def run_service(settings: Settings) -> Iterator[RunningService]:
         environment.prepare()
         from anabranch.service import cluster
 
-        pool = pool_settings(settings)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="anabranch-"))
         stack.enter_context(environment.local_ray())
-        cluster.deploy(settings, pool, pool_app=POOL_APP, organizer_app=ORGANIZER_APP)
-        yield RunningService(stack.enter_context(serve_on(bound, settings)), pool)
-
-
-def pool_settings(settings: Settings) -> PoolSettings:
-    """What the worker pool is made of."""
-    return PoolSettings(
-        engine=settings.engine_settings(),
-        replicas=settings.replicas,
-        gpus_per_replica=settings.gpus_per_replica,
-        max_decodes=settings.max_decodes,
-        stall_seconds=settings.stall_seconds,
-    )
+        cluster.deploy(WholeFile.write(settings, Path(folder) / "settings.json"))
+        url = stack.enter_context(serve_on(bound, settings))
+        yield RunningService(url, pool_settings(settings))

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Sequence
+from typing import Any
 
 from ray import serve
 
@@ -11,27 +13,47 @@ from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.policies import load_policies
-from anabranch.service.settings import Settings
+from anabranch.service.pool_settings import pool_settings
+from anabranch.service.settings import BadSettings, Settings
+from anabranch.service.settings.source import SettingsSource
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
 from anabranch.workers.pool.serve import ServePool
 
+APP = "anabranch"
+"""The application that organizers and pools are deployed in: by this name they find each other."""
 NAME = "Organizer"
+CPU_SHARE = 0.1
+"""CPUs that an organizer takes by Ray's count on a cluster, so that none is put on a head, which has none to give."""
+
 logger = logging.getLogger(__name__)
 
 
 class OrganizerDeployment:
     """One organizer in a process of its own. Serve asks after its health, and replaces it."""
 
-    async def __init__(self, settings: Settings, pool_app: str, model: str) -> None:  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]
+        self,
+        source: SettingsSource,
+        pools: Sequence[Any],  # noqa: ARG002 - what makes them parts of one application
+        *,
+        private: bool,
+    ) -> None:
         # Serve awaits it: what it opens belongs to the replica's event loop.
+        replica = serve.get_replica_context()
+        if replica.app_name != APP:
+            raise BadSettings(f"the application must be named {APP!r}, not {replica.app_name!r}")
+        settings = source.read()
+        if not private:
+            settings.require_shared_database("organizers")
         load_policies(settings.policy_modules)
         await schema.check(settings.database)
         self._store = Store(settings.database)
-        self._pool = ServePool(pool_app, silence_seconds=settings.silence_seconds)
-        self._traces = Traces(self._store, model)
-        name = f"{socket.gethostname()}/{os.getpid()}/{serve.get_replica_context().replica_id.unique_id}"
+        self._pool = ServePool(APP, silence_seconds=settings.silence_seconds)
+        engine = pool_settings(settings).engine
+        self._traces = Traces(self._store, engine.model or engine.name)
+        name = f"{socket.gethostname()}/{os.getpid()}/{replica.replica_id.unique_id}"
         secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
         self._guardian = Guardian(settings.database, name, settings.lease_seconds)
         self._organizer = Organizer(
@@ -66,8 +88,11 @@ class OrganizerDeployment:
         await asyncio.to_thread(self._guardian.close)
 
 
-def organizer(settings: Settings, *, pool_app: str, model: str) -> serve.Application:
-    """The deployment, ready to be run."""
+def organizer(
+    settings: Settings, source: SettingsSource, *, pools: Sequence[serve.Application], private: bool
+) -> serve.Application:
+    """The deployment, with its pools an application that is ready to be run. It is placed by `settings`; each replica
+    reads them again from `source`. `private`: all is on one machine; elsewhere no machine gets two organizers."""
     deployment = serve.deployment(
         OrganizerDeployment,
         name=NAME,
@@ -76,6 +101,7 @@ def organizer(settings: Settings, *, pool_app: str, model: str) -> serve.Applica
         health_check_period_s=1,
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=10,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0 if private else CPU_SHARE},
+        max_replicas_per_node=None if private else 1,
     )
-    return deployment.bind(settings, pool_app, model)
+    return deployment.bind(source, pools, private=private)

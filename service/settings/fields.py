@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anabranch.dag.limits import Limits
-from anabranch.service.settings.errors import describe_option_fault
+from anabranch.service.settings.errors import BadSettings, describe_option_fault
 from anabranch.workers.engines.factory import ENGINES, EngineSettings
 
 PREFIX = "ANABRANCH_"
@@ -187,6 +187,14 @@ class Settings(BaseSettings):
         if not _STORES.fullmatch(url) or url.endswith(":memory:"):
             raise ValueError("use sqlite:///FILE or postgresql://HOST/NAME")
         return url
+
+    def require_shared_database(self, who: str) -> None:
+        """Raises BadSettings for a database that only one machine has."""
+        if self.database.startswith("sqlite"):
+            raise BadSettings(
+                f"{PREFIX}DATABASE: {who} share their store with other machines: name a postgresql:// database "
+                "(SQLite is for anabranch up, which is a service by itself)"
+            )
 
     def limits(self, model: str | None) -> Limits:
         """What holds for a job of this model. None is the pool's own."""

@@ -17,7 +17,7 @@ def replica_pids(service: Service) -> list[int]:
     """Processes of the worker pool below this service, whatever else runs on this machine."""
     tree = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     parents = {int(pid): int(parent) for pid, parent in re.findall(r"^\s*(\d+)\s+(\d+)", tree, re.MULTILINE)}
-    found = re.findall(r"^\s*(\d+)\s+\d+\s+ray::ServeReplica:[^:]*:WorkerPool", tree, re.MULTILINE)
+    found = re.findall(r"^\s*(\d+)\s+\d+\s+ray::ServeReplica:[^:]*:pool-default", tree, re.MULTILINE)
     return [pid for pid in map(int, found) if service.process.pid in above(pid, parents)]
 
 

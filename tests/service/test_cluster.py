@@ -29,17 +29,17 @@ def will_be(monkeypatch: pytest.MonkeyPatch) -> list[PoolStatus]:
 def test_a_word_in_a_message_is_no_failure(will_be: list[PoolStatus]) -> None:
     told: list[str] = []
     will_be += [status("loading failsafe-7b"), status("loading failsafe-7b"), status("1 of 1", running=1)]
-    cluster.wait_for_pool(POOL, "app", told.append, 60.0)
+    cluster.wait_for_pool(POOL, told.append, 60.0)
     assert told == ["loading failsafe-7b", "1 of 1"]
 
 
 def test_a_pool_that_serve_has_given_up_on_is_not_waited_for(will_be: list[PoolStatus]) -> None:
     will_be += [status("0 of 1"), status("no such model", failed=True)]
     with pytest.raises(cluster.NotReady, match="no such model"):
-        cluster.wait_for_pool(POOL, "app", lambda _: None, 60.0)
+        cluster.wait_for_pool(POOL, lambda _: None, 60.0)
 
 
 def test_the_patience_ends(will_be: list[PoolStatus]) -> None:
     will_be += [status("0 of 1 replicas running, 1 starting")]
     with pytest.raises(cluster.NotReady, match="1 starting"):
-        cluster.wait_for_pool(POOL, "app", lambda _: None, -1.0)
+        cluster.wait_for_pool(POOL, lambda _: None, -1.0)

@@ -1,7 +1,7 @@
 """Deploys the worker pool on Serve: each of its replicas hosts one engine."""
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -15,18 +15,28 @@ from anabranch.workers.pool.request_router import AddressedRouter
 from anabranch.workers.replica.replica import Batch, Replica, ReplicaState
 from anabranch.workers.settings import PoolSettings
 
-NAME = "WorkerPool"
+DEFAULT = "default"
+"""The pool's name where there is one, and nobody named it."""
+
+CPU_SHARE = 0.1
+"""CPUs that a replica takes by Ray's count on a cluster, so that none is put on a head, which has none to give."""
+
+ReadPool = Callable[[], PoolSettings]
+"""Reads in a replica's own process what its pool is made of: what Serve keeps of it is a name, never a key."""
 
 
 class WorkerPool:
-    """One replica. Serve starts it, asks after its health and replaces it; `ServePool` is its caller.
+    """One replica. Serve starts it, asks after its health and replaces it; `ServePool` is its caller. It is not ready
+    before its engine can decode.
 
     The parameter `replica` of the methods is for the request router: it says to which replica the call goes.
     """
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, read: ReadPool, *, sharing: bool) -> None:
+        """`sharing`: all replicas of the pool are on one machine."""
+        settings = read()
         # Before an engine reads it. Ray's own value is wrong: an actor that asks for no CPU is given a single thread.
-        os.environ["OMP_NUM_THREADS"] = str(threads_of(usable_cores(), settings.replicas))
+        os.environ["OMP_NUM_THREADS"] = str(threads_of(usable_cores(), settings.replicas if sharing else 1))
         self._replica = Replica(
             build_engine(settings.engine),
             name=serve.get_replica_context().replica_id.unique_id,
@@ -65,11 +75,14 @@ class WorkerPool:
         await self._replica.close()
 
 
-def worker_pool(settings: PoolSettings, *, app: str) -> serve.Application:
-    """The deployment of the application `app`, ready to be bound into it or run."""
+def worker_pool(
+    settings: PoolSettings, read: ReadPool, *, app: str, pool: str = DEFAULT, private: bool = True
+) -> serve.Application:
+    """The deployment of a pool in the application `app`, ready to be bound into it. It is placed by `settings`; each
+    replica reads them again for itself. `private`: all of them are on one machine, which is theirs."""
     deployment = serve.deployment(
         WorkerPool,
-        name=NAME,
+        name=deployment_name(pool),
         num_replicas=settings.replicas,
         # A call carries many decodes; the limit that counts is `max_decodes`, beyond which they queue by priority.
         max_ongoing_requests=1000,
@@ -78,15 +91,20 @@ def worker_pool(settings: PoolSettings, *, app: str) -> serve.Application:
         graceful_shutdown_timeout_s=20,
         ray_actor_options={
             # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little.
-            "num_cpus": 0,
+            "num_cpus": 0 if private else CPU_SHARE,
             "num_gpus": settings.gpus_per_replica,
         },
         request_router_config=RequestRouterConfig(
             request_router_class=AddressedRouter,
-            request_router_kwargs={"pool": pool_name(app)},
+            request_router_kwargs={"pool": pool_name(app, pool)},
         ),
     )
-    return deployment.bind(settings)
+    return deployment.bind(read, sharing=private)
+
+
+def deployment_name(pool: str) -> str:
+    """How Serve calls the deployment of this pool."""
+    return f"pool-{pool}"
 
 
 def threads_of(cores: int, replicas: int) -> int:
@@ -95,12 +113,6 @@ def threads_of(cores: int, replicas: int) -> int:
     return max(1, (cores - 1) // replicas)
 
 
-def deploy(settings: PoolSettings, *, app: str) -> None:
-    """Ask Serve for a pool as an application of its own. Returns at once; `status.pool_status` tells how it goes."""
-    target = serve.RunTarget(worker_pool(settings, app=app), name=app, route_prefix=None)
-    serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
-
-
-def pool_name(app: str) -> str:
-    """How the pool of an application is called among the pools of a process."""
-    return f"{app}/{NAME}"
+def pool_name(app: str, pool: str) -> str:
+    """How a pool of an application is called among the pools of a process."""
+    return f"{app}/{pool}"

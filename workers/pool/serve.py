@@ -13,7 +13,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
-from anabranch.workers.pool.deployment import NAME, pool_name
+from anabranch.workers.pool.deployment import DEFAULT, deployment_name, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.placement import Placement
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
@@ -44,6 +44,7 @@ class ServePool:
     def __init__(
         self,
         app: str,
+        pool: str = DEFAULT,
         *,
         placement: Placement | None = None,
         silence_seconds: float = SILENCE_SECONDS,
@@ -62,9 +63,9 @@ class ServePool:
         self._listening: asyncio.Task[None] | None = None
         self._call_of: dict[Key, ReplicaCall] = {}
         self._errands: set[asyncio.Task[None]] = set()
-        self._name = pool_name(app)
+        self._name = pool_name(app, pool)
         subscribe(self._name, self._on_replicas)
-        handle = open_handle(NAME, app) if handle is None else handle
+        handle = open_handle(deployment_name(pool), app) if handle is None else handle
         self._handle: Any = handle.options(request_serialization="pickle", response_serialization="pickle")
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:

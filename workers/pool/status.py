@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ray
 from ray import serve
 
-from anabranch.workers.pool.deployment import NAME
+from anabranch.workers.pool.deployment import DEFAULT, deployment_name
 from anabranch.workers.settings import PoolSettings
 
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
@@ -30,9 +30,9 @@ class Gpus:
     all: float
 
 
-def pool_status(settings: PoolSettings, *, app: str) -> PoolStatus:
+def pool_status(settings: PoolSettings, *, app: str, pool: str = DEFAULT) -> PoolStatus:
     """Asks Serve and Ray; blocks for some milliseconds."""
-    running, trouble = _deployed(app)
+    running, trouble = _deployed(app, pool)
     gpus = Gpus(free=ray.available_resources().get("GPU", 0), all=ray.cluster_resources().get("GPU", 0))
     words = describe(running, settings, gpus, trouble)
     failed = bool(trouble) and running < settings.replicas
@@ -56,10 +56,10 @@ def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = ""
     return f"{run}, {missing} starting"
 
 
-def _deployed(app: str) -> tuple[int, str]:
+def _deployed(app: str, pool: str) -> tuple[int, str]:
     """Replicas that run, and what Serve says when it gave up on others."""
     application = serve.status().applications.get(app)
-    deployment = application.deployments.get(NAME) if application else None
+    deployment = application.deployments.get(deployment_name(pool)) if application else None
     if deployment is None:
         return 0, application.message if application and application.status in FAILED else ""
     return deployment.replica_states.get(

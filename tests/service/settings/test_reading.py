@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anabranch.service.app import pool_settings
+from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import BadSettings, Price, read_settings
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.scripted import ScriptedSettings

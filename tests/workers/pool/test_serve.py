@@ -18,7 +18,7 @@ from anabranch.dag.decoding import Finish
 from anabranch.workers.engines.script import script_of
 from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.messages import DecodeRequest
-from anabranch.workers.pool.deployment import deploy
+from anabranch.workers.pool.deployment import worker_pool
 from anabranch.workers.pool.serve import ServePool
 from anabranch.workers.pool.status import pool_status
 from anabranch.workers.settings import PoolSettings
@@ -64,7 +64,11 @@ async def open_pool(cluster: None) -> AsyncIterator[OpenPool]:
         app = f"test-{next(_numbers)}"
         pool = ServePool(app)
         opened.append((pool, app))
-        deploy(settings, app=app)
+        bound = worker_pool(settings, lambda: settings, app=app)
+        target = serve.RunTarget(bound, name=app, route_prefix=None)
+        serve.run_many(
+            [target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False
+        )
         await until(lambda: pool.load().replicas == (settings.replicas if reachable is None else reachable))
         return pool
 

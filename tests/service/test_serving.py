@@ -1,0 +1,94 @@
+"""The application of a cluster, deployed by its config as the operator does."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from ray import cloudpickle
+from tests.databases import Databases
+
+from anabranch.client import Client
+from anabranch.service.api.server import serve_api
+from anabranch.service.serving import app, application
+from anabranch.service.settings import BadSettings, Settings
+from anabranch.service.settings.source import WholeFile
+
+
+def test_no_argument_of_a_deployment_holds_a_secret(tmp_path: Path) -> None:
+    settings = Settings(
+        database="postgresql://user:hidden@db/anabranch",
+        engine="openai",
+        upstream_url="http://hidden.example/v1",
+        upstream_key=SecretStr("hidden"),
+    )
+    source = WholeFile.write(settings, tmp_path / "settings.json")
+    for private in (True, False):
+        assert b"hidden" not in cloudpickle.dumps(application(source, private=private))
+
+
+def test_an_argument_that_the_application_does_not_take_is_refused() -> None:
+    from ray.serve._private.api import call_user_app_builder_with_args_if_necessary
+
+    with pytest.raises(ValueError, match="Extra inputs"):
+        call_user_app_builder_with_args_if_necessary(app, {"database": "postgresql://db/x"})
+
+
+def test_sqlite_is_for_one_machine() -> None:
+    with pytest.raises(BadSettings, match="ANABRANCH_DATABASE: organizers share their store"):
+        Settings(database="sqlite:////x.db").require_shared_database("organizers")
+
+
+@pytest.fixture
+def settings(cluster: None, tmp_path: Path) -> Iterator[Settings]:
+    databases = Databases(tmp_path)
+    yield Settings(database=databases.new("postgres"), state=tmp_path)
+    databases.close()
+
+
+def put(settings: Settings) -> None:
+    """What the head does with a config that is PUT to it. The environment is a pod's."""
+    from ray.serve.context import _get_global_client
+    from ray.serve.schema import ServeDeploySchema
+
+    pod = {"ANABRANCH_DATABASE": settings.database, "ANABRANCH_ENGINE": "scripted"}
+    config: dict[str, Any] = {
+        "name": "anabranch",
+        "import_path": "anabranch.service.serving:app",
+        "route_prefix": None,
+        "runtime_env": {"env_vars": pod},
+    }
+    _get_global_client().deploy_apps(
+        ServeDeploySchema.model_validate({"applications": [config]}), _blocking=True
+    )
+
+
+def replicas() -> list[tuple[int, str]]:
+    """The replicas' processes, below this one."""
+    told = subprocess.check_output(["ps", "-eo", "pid,ppid,args"], text=True)
+    parents = {int(pid): int(parent) for pid, parent in re.findall(r"^\s*(\d+)\s+(\d+)", told, re.MULTILINE)}
+    found = re.findall(r"^\s*(\d+)\s+\d+\s+ray::ServeReplica:anabranch:([\w-]+)", told, re.MULTILINE)
+    return sorted((int(pid), name) for pid, name in found if parents.get(parents[int(pid)]) == os.getpid())
+
+
+@pytest.mark.ray
+@pytest.mark.postgres
+def test_the_same_config_put_twice_changes_no_process(settings: Settings) -> None:
+    from ray import serve
+
+    try:
+        put(settings)
+        first = replicas()
+        assert sorted(name for _, name in first) == ["Organizer", "pool-default"]
+        put(settings)
+        with serve_api(settings) as url, Client(url) as client:
+            job = client.submit("What is six times seven?", policy="sequential")
+            assert client.wait(job.id).answer is not None
+        assert serve.status().applications["anabranch"].status == "RUNNING"
+        assert replicas() == first
+    finally:
+        serve.delete("anabranch")
