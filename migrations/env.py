@@ -1,4 +1,4 @@
-"""Runs inside `anabranch.service.store.schema`, which gives the connection: Alembic makes none of its own."""
+"""Runs inside `anabranch.service.store.sql.schema`, which gives the connection: Alembic makes none of its own."""
 
 from alembic import context
 
@@ -6,14 +6,16 @@ from anabranch.service.store.sql.tables import SEARCH_INDEX, metadata
 
 
 def is_of_tables(_object: object, name: str | None, _kind: str, reflected: bool, _compared: object) -> bool:
-    """The search index is no part of the tables: it differs between databases, and may be missing."""
-    return not (reflected and name is not None and name.startswith(SEARCH_INDEX))
+    """The search index is no part of the tables: it differs between databases, and may be missing. Nor is what the
+    database remembers of its schema."""
+    return not (reflected and name is not None and name.startswith((*SEARCH_INDEX, "alembic_version")))
 
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     include_object=is_of_tables,
+    version_table="schema_version",  # "alembic_version" says who can use it: see revisions.py
     transactional_ddl=True,  # SQLite can, too: a migration that fails leaves nothing behind
 )
 with context.begin_transaction():

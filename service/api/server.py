@@ -15,6 +15,7 @@ from anabranch.service.api.live.served import ServedModels
 from anabranch.service.link.links import Links
 from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
+from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants
@@ -125,9 +126,12 @@ class _Server:
                 keeping = asyncio.create_task(
                     keep_purging(store.maintenance, settings.retention_days), name="retention"
                 )
+                living = asyncio.create_task(store.programs.keep(this_program(Role.API)), name="sign of life")
                 self._started.set()  # the socket listens: whoever is early waits in its queue
                 await self._uvicorn.serve([listener])
                 keeping.cancel()
+                living.cancel()
+                await asyncio.gather(living, return_exceptions=True)
         except Exception as error:
             self._failure = error
             raise

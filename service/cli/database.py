@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
 from anabranch.service.start_check import check_settings
 from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.revisions import Revision, newest
 from anabranch.service.store.store import Store
 
 app = typer.Typer(
@@ -31,22 +33,45 @@ class Ended(StrEnum):
     CANCELLED = JobStatus.CANCELLED.value
 
 
+At = Annotated[str | None, typer.Option("--database", help="URL.  [default: ANABRANCH_DATABASE]")]
+
+
 @app.command()
-def upgrade(as_json: AsJson = False) -> None:
-    """Bring the database's schema up to this release."""
-    settings = read_settings()
+def upgrade(database: At = None, as_json: AsJson = False) -> None:
+    """Bring the database's schema up to this release; may be run while programs work, twice, or in several places."""
+    settings = read_settings(database=database)
     settings.make_state_folder()
-    asyncio.run(schema.upgrade(settings.database))
-    _tell("upgraded", as_json)
+    applied: list[Revision] = []
+
+    def tell_applied(revision: Revision) -> None:
+        applied.append(revision)
+        if not as_json:
+            tell(f"applied {revision.name}: {revision.title}")
+
+    after = asyncio.run(schema.upgrade(settings.database, tell_applied))
+    if as_json:
+        names = [revision.name for revision in applied]
+        tell_json({"status": "upgraded", "applied": names, **_schema_json(after)})
+    else:
+        tell(f"upgraded: {_in_words(after)}" if applied else f"nothing to do: {_in_words(after)}")
 
 
 @app.command()
-def check(as_json: AsJson = False) -> None:
-    """Fail unless the database's schema is this release's, and the settings name what is there."""
-    settings = read_settings()
+def check(database: At = None, as_json: AsJson = False) -> None:
+    """Fail unless this release can use the database's schema, and the settings name what is there. Tells which
+    programs work on the database now."""
+    settings = read_settings(database=database)
     check_settings(settings)
-    asyncio.run(schema.check(settings.database))
-    _tell("current", as_json)
+    found, programs = asyncio.run(schema.read(settings.database))
+    found.require_usable()
+    status = "newer" if found.newer else "current"
+    if as_json:
+        alive = [asdict(program) for program in programs]
+        tell_json({"status": status, **_schema_json(found), "programs": alive})
+        return
+    tell(f"{status}: {_in_words(found)}" if found.newer or found.missing else status)
+    for program in programs:
+        tell(f"at work: {program.in_words()}")
 
 
 @app.command(name="rebuild-projections")
@@ -104,6 +129,18 @@ async def _opened() -> AsyncIterator[Store]:
 async def _rebuild(job: str | None) -> None:
     async with _opened() as store:
         await store.maintenance.rebuild_projections(None if job is None else JobId(job))
+
+
+def _schema_json(found: schema.Schema) -> dict[str, object]:
+    pending = [revision.name for revision in found.missing]
+    return {"revision": found.revision, "usable_from": found.usable_from, "pending": pending}
+
+
+def _in_words(found: schema.Schema) -> str:
+    usable = f"the schema is at {found.revision}, and can be used by programs that know {found.usable_from}"
+    if found.newer:
+        return f"{usable}; this one knows up to {newest()}"
+    return usable + "".join(f"; {one.name} waits for `anabranch db upgrade`" for one in found.missing)
 
 
 def _tell(done: str, as_json: bool) -> None:

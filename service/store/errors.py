@@ -1,5 +1,6 @@
 """Names what the store refuses or cannot do, and what to do then."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -134,10 +135,22 @@ class NoDatabase(SchemaBehind):
 
 
 class SchemaAhead(StoreError):
-    """A newer release has migrated the database."""
+    """A newer release has migrated the database, and this program cannot use it any more."""
 
-    def __init__(self, found: str, known: str) -> None:
+    def __init__(self, found: str | None, usable_from: str, known: str) -> None:
+        at = "" if found is None else f"is at {found} and "
         super().__init__(
-            f"The database schema is at {found}, which this Anabranch (up to {known}) does not know: a newer release "
-            "migrated it. Nothing was changed; run that release."
+            f"The database schema {at}can be used by programs that know revision {usable_from}; this Anabranch knows "
+            f"up to {known}: a newer release migrated it. Nothing was changed; run that release."
+        )
+
+
+class ContractionRefused(StoreError):
+    """A migration would take away what programs need that work on the database now."""
+
+    def __init__(self, revision: str, usable_from: str, programs: Sequence[str]) -> None:
+        super().__init__(
+            f"Migration {revision} takes away what programs older than schema {usable_from} need, and such work on "
+            f"this database: {', '.join(programs)}. It was not applied, those before it are. When these programs "
+            "have been upgraded or stopped, run `anabranch db upgrade` again."
         )

@@ -15,6 +15,7 @@ from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.journal.told_texts import ToldTexts
 from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.maintenance import Maintenance
+from anabranch.service.store.programs import Programs
 from anabranch.service.store.spans import Spans
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.repository import utc_now
@@ -22,8 +23,8 @@ from anabranch.service.store.sql.tables import jobs
 
 
 class Store:
-    """Jobs, their journals and what is folded from them, in one database. Its schema must be this program's
-    (`schema.check`). Use it in an `async with`, or close it.
+    """Jobs, their journals and what is folded from them, in one database. This program must be able to
+    use its schema (`schema.check`). Use it in an `async with`, or close it.
     """
 
     def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
@@ -35,6 +36,7 @@ class Store:
         self.suspicions = Suspicions(self.database, now)
         self.journal = Journal(self.database, now)
         self.organizers = Organizers(self.database, now)
+        self.programs = Programs(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
         self.told_texts = ToldTexts(self.database, now)
         self.spans = Spans(self.database, now)

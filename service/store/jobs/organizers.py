@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, Delete, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from anabranch.service.store import programs
 from anabranch.service.store.sql.clock import later, now
 from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import organizers
@@ -27,7 +28,12 @@ class Organizers(Repository):
         ended = delete(organizers).where(
             (organizers.c.name == name) | (organizers.c.expires < later(-FORGET_SECONDS))
         )
-        await self._database.write(lambda connection: connection.execute(ended))
+
+        def work(connection: Connection) -> None:
+            connection.execute(ended)
+            connection.execute(programs.removal(name))
+
+        await self._database.write(work)
 
 
 def renew(connection: Connection, name: str, address: str, seconds: float) -> None:

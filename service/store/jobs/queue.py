@@ -27,7 +27,9 @@ from sqlalchemy import (
 )
 
 from anabranch.dag.ids import JobId
+from anabranch.service.store import programs
 from anabranch.service.store.jobs import organizers
+from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.clock import later, now
@@ -94,7 +96,7 @@ class Queue(Repository):
         self, owner: str, lease_seconds: float, address: str | None = None
     ) -> dict[JobId, LeaseState]:
         """Renews all leases of this owner, and with them where it is reached by the link; tells which jobs are still in
-        its hands. Raises StoreAway."""
+        its hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
         # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
         mine = (
             select(jobs.c.id)
@@ -111,6 +113,7 @@ class Queue(Repository):
         )
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
+            programs.renew(connection, this_program(Role.ORGANIZER, owner), lease_seconds)
             if address is not None:
                 organizers.renew(connection, owner, address, lease_seconds)
             return connection.execute(renewed).all()
@@ -172,6 +175,7 @@ class Queue(Repository):
 
         def work(connection: Connection) -> int:
             connection.execute(organizers.removal(owner))
+            connection.execute(programs.removal(owner))
             return connection.execute(released).rowcount
 
         return await self._database.write(work)

@@ -36,6 +36,8 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": 
 _AWAY_IN_POSTGRES = ("08", "40", "53", "55", "57", "58")
 """SQLSTATE classes that another try may cure: connection, rollback, resources, state, operator, system."""
 
+_LOCK_NOT_AVAILABLE = "55P03"
+
 _AWAY_IN_SQLITE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -109,6 +111,12 @@ def is_away(error: BaseException) -> bool:
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY_IN_SQLITE
     state = getattr(error.orig, "sqlstate", None)
     return str(state).startswith(_AWAY_IN_POSTGRES) if state else error.connection_invalidated
+
+
+def waited_for_lock(error: StoreAway) -> bool:
+    """Whether PostgreSQL gave up waiting for a lock."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
 @contextmanager

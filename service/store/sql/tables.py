@@ -279,6 +279,17 @@ organizers = Table(
 )
 """Who can be reached by the link, and where."""
 
+programs = Table(
+    "programs",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("role", PlainText, nullable=False),
+    Column("release", PlainText, nullable=False),
+    Column("revision", PlainText, nullable=False),
+    Column("expires", UtcTime, nullable=False),
+)
+"""Which processes work on this database, and the newest revision of the schema that each knows."""
+
 spans = Table(
     "spans",
     metadata,

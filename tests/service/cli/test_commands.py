@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.releases import copy_migrations, program_with, write_migration
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
+from anabranch.service.store.sql.revisions import newest, revisions
 from anabranch.service.tenants import Tenants
 
 
@@ -335,6 +337,39 @@ def test_a_database_that_is_behind_names_the_command(anabranch: Any) -> None:
     assert "anabranch db upgrade" in ran.err
     assert anabranch("db", "upgrade").code == 0
     assert anabranch("db", "check").out.strip() == "current"
+
+
+def test_an_upgrade_tells_what_it_did_and_may_be_run_again(anabranch: Any, tmp_path: Path) -> None:
+    at = ("--database", f"sqlite:///{tmp_path}/other.db")
+    lines = anabranch("db", "upgrade", *at).out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        *(f"applied {one.name}" for one in revisions()),
+        "upgraded",
+    ]
+    assert anabranch("db", "upgrade", *at).out.startswith(f"nothing to do: the schema is at {newest()}")
+    again = json.loads(anabranch("db", "upgrade", *at, "--json").out)
+    assert again == {
+        "status": "upgraded",
+        "applied": [],
+        "revision": newest(),
+        "usable_from": revisions()[-1].usable_from,
+        "pending": [],
+    }
+    assert json.loads(anabranch("db", "check", *at, "--json").out)["programs"] == []
+
+
+def test_on_the_schema_of_a_newer_release_the_check_tells_that_it_can_be_used(
+    anabranch: Any, tmp_path: Path
+) -> None:
+    at = ("--database", f"sqlite:///{tmp_path}/newer.db")
+    folder = copy_migrations(tmp_path / "next")
+    name = write_migration(folder, "Adds a table.", 'op.create_table("later", sa.Column("n", sa.Integer))')
+    with program_with(folder):
+        assert f"applied {name}: Adds a table." in anabranch("db", "upgrade", *at).out
+    usable = f"the schema is at {name}, and can be used by programs that know {revisions()[-1].usable_from}"
+    assert anabranch("db", "check", *at).out == f"newer: {usable}; this one knows up to {newest()}\n"
+    assert json.loads(anabranch("db", "check", *at, "--json").out)["status"] == "newer"
+    assert anabranch("db", "upgrade", *at).out.startswith("nothing to do: ")
 
 
 def test_without_a_database_the_check_says_so_and_names_the_command(

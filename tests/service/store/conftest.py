@@ -27,6 +27,12 @@ def database_url(databases: Databases, kind: str) -> str:
 
 
 @pytest.fixture
+def empty_url(databases: Databases, kind: str) -> str:
+    """A database without tables."""
+    return databases.empty(kind)
+
+
+@pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
     async with Store(database_url) as opened:
         yield opened
