@@ -19,7 +19,7 @@ from anabranch.dag.ids import BranchId
 from anabranch.service.api.metrics.jobs import EndedJobs
 from anabranch.service.store.store import Store
 
-GRAFANA = Path(__file__).parents[4] / "deploy/grafana.json"
+GRAFANA = Path(__file__).parents[4] / "deploy/components/monitoring/grafana.json"
 
 Samples = dict[tuple[str, str], float]
 
