@@ -65,6 +65,13 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
         {"n": 3},
         {"0.1": words(20), "0.2": words(32), "0.3": words(50), "0.4": "4", "0.5": "10", "0.6": "6"},
     ),
+    "recursive-aggregation": (
+        {"population": 3, "steps": 2},
+        {
+            "0.1": words(20, "5"), "0.2": words(34, "7"), "0.3": words(26, "6"), "0.4": words(18, "7"),
+            "0.5": words(30, "7"), "0.6": words(24, "6"),
+        },
+    ),
     "skeleton-of-thought": (
         {},
         {"0": "1. Rent\n2. Trains\n3. Food\n", "0.1": "A", "0.2": words(30), "0.3": words(14), "0.4": words(22)},
