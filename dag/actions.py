@@ -108,9 +108,12 @@ def aside(segment: "Segment") -> Answer:
 @dataclass(frozen=True, slots=True)
 class Think:
     """Decode the next segment of this branch. While a stream is open (the last segment ended at a tag that does not
-    stop it) this waits for its next segment and `decoding` must not differ."""
+    stop it) this waits for its next segment, and `decoding` and `model` must not differ."""
 
     decoding: Decoding = Decoding()
+    model: str | None = None
+    """A pool, a pool's model, or an adapter. None: the branch's, or that of the nearest branch above with one, or the
+    job's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

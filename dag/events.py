@@ -156,6 +156,8 @@ class SegmentStarted(_Event):
     top_p: float | None = field(default=None, compare=False)  # told to readers only, as is what follows
     output_type: str = field(default="", compare=False)
     """json or text, where the text was asked for in a form."""
+    model: str | None = field(default=None, compare=False)
+    """Of which it was asked. None: of the default pool, or the journal is older; it costs what the job's model does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import entry_points
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from anabranch.dag.actions import Policy
 from anabranch.dag.errors import PolicyBroken, UnknownPolicy, UnknownPreset
@@ -35,6 +35,16 @@ class Param:
     """Raises DagError for a value of the right type that makes no sense; asked before a job is taken."""
     schema: Mapping[str, Any] | None = None
     """JSON Schema, where it tells more than the type does."""
+    names_model: bool = False
+    """It names a model of this service, or is None: a name that no pool has is refused before a job is taken."""
+
+
+JudgeModel = Annotated[str | None, Param("model of those who judge; none: the job's", names_model=True)]
+PlannerModel = Annotated[str | None, Param("model of those who plan; none: the job's", names_model=True)]
+WorkerModel = Annotated[
+    str | None, Param("model of those who do the parts; none: the job's", names_model=True)
+]
+"""Types of the parameters `judge_model`, `planner_model` and `worker_model`, the same in all policies with such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,11 @@ class PolicyInfo:
         given = self.expand(params)
         return self.raw_thoughts and (assist is None or given.get(ASSIST, assist.default) == NO_ASSIST)
 
+    def models_in(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """The models that these parameters name, by parameter. Raises UnknownPreset."""
+        given, hints = self.expand(params), get_type_hints(self.function, include_extras=True)
+        return {name: given[name] for name, hint in hints.items() if given.get(name) and _names_model(hint)}
+
     def expand(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters, and under them those of the preset that they name. Raises UnknownPreset."""
         given = dict(params)
@@ -105,6 +120,11 @@ class PolicyInfo:
         started = self.start(Problem.of((say("user", "?"),), 0), params)
         next(started, None)
         started.close()
+
+
+def _names_model(hint: Any) -> bool:
+    told = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return any(isinstance(each, Param) and each.names_model for each in told)
 
 
 GROUP = "anabranch.policies"

@@ -23,7 +23,7 @@ from anabranch.dag.decoding.tools import Call
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.job import JobSpec
-from anabranch.dag.limits import Limits
+from anabranch.dag.limits import Limits, Reserved
 from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, branch_status, job_status
 from anabranch.dag.text import Base, Message, Reading
 
@@ -121,7 +121,7 @@ class JobState:
     usage: Usage = Usage()
     cost: float = 0.0
     """Money that finished segments have cost."""
-    reserved: int = 0
+    reserved: Reserved = field(default_factory=Reserved)
     """Tokens that open segments may still decode."""
     posts: list[tuple[BranchId, str]] = field(default_factory=list)
     winding_down: bool = False
@@ -245,7 +245,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
     branch.grammar = event.grammar or branch.grammar
-    state.reserved += event.max_tokens or 0
+    state.reserved.add(state.limits.price_of(event.model), event.max_tokens or 0)
     state.open_segments.add(branch.id)
 
 
@@ -261,7 +261,7 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     branch.usage += event.decoded.usage
     state.usage += event.decoded.usage
     state.cost += event.decoded.in_fields().cost
-    state.reserved -= started.max_tokens or 0
+    state.reserved.add(state.limits.price_of(started.model), -(started.max_tokens or 0))
     if event.decoded.finish is not Finish.ERROR:
         branch.own += event.decoded.text
         branch.thought += event.decoded.thought

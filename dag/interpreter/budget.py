@@ -7,24 +7,25 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.run import Run
 
 
-def tokens_left(run: Run) -> int | None:
-    """Tokens that are neither spent nor reserved by an open segment, and can be paid for; None without a budget."""
+def tokens_left(run: Run, model: str | None) -> int | None:
+    """Tokens of this model that are neither spent nor reserved by an open segment, and can be paid for; None without a
+    budget."""
     budget, state = run.spec.budget, run.state
     rooms: list[int] = []
     if budget.tokens is not None:
-        rooms.append(budget.tokens - state.usage.completion_tokens - state.reserved)
+        rooms.append(budget.tokens - state.usage.completion_tokens - state.reserved.tokens)
     if budget.cost is not None:
-        rooms += _affordable(run, budget.cost)
+        rooms += _affordable(run, budget.cost, model)
     return min(rooms, default=None)
 
 
-def _affordable(run: Run, budget: float) -> list[int]:
+def _affordable(run: Run, budget: float, model: str | None) -> list[int]:
     """Tokens that the rest of the money buys. What prompts cost is known, and settled, once they are read."""
-    state, price = run.state, run.state.limits.completion_price
-    left = budget - state.cost - state.reserved * price
-    if price > 0:
-        return [int(left / price + 1e-6)]  # sums of cents are not exact
-    return [] if left > 0 or not state.limits.prompt_price else [0]
+    state, price = run.state, run.state.limits.price_of(model)
+    left = budget - state.cost - state.reserved.cost
+    if price.completion > 0:
+        return [int(left / price.completion + 1e-6)]  # sums of cents are not exact
+    return [] if left > 0 or not price.prompt else [0]
 
 
 def allowance(run: Run, decoding: Decoding, written: int, room: int | None) -> int | None:

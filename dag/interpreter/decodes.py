@@ -12,7 +12,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
 from anabranch.dag.interpreter import reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
-from anabranch.dag.interpreter.organizing import organizer_of, reads_thoughts
+from anabranch.dag.interpreter.organizing import model_of, organizer_of, reads_thoughts
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.job import AnswerFormat
@@ -78,7 +78,7 @@ def start_decodes(run: Run) -> bool:
         if not run.state.branches[routine.branch].live or routine.waiting is None:
             run.line.popleft()
             continue
-        room = tokens_left(run)
+        room = tokens_left(run, model_of(run, routine))
         if room is not None and room <= 0:
             if run.state.open_segments:
                 return False  # what they leave over of their reservation may be enough
@@ -131,6 +131,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         final=_is_final(run, decoding, held_to),
         top_p=decoding.top_p,
         output_type=_output_type(decoding),
+        model=model_of(run, routine),
     )
     run.emit(started)
     routine.decodes.begin(started, held_to)
@@ -147,7 +148,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
                 raw_thoughts=reads_thoughts(run, branch.id),
             ),
             seed=started.seed,
-            model=branch.model or run.spec.model,
+            model=started.model,
             affinity=_affinity(run, branch.id),
             delay=delay,
         )

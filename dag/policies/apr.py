@@ -12,7 +12,7 @@ from anabranch.dag.ids import TRUNK
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.apr import CUE, INSTRUCTION, call
 from anabranch.dag.policies.parts.apr import give_answer, repair, run_searches
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
 SPAWNS = 32
@@ -37,6 +37,7 @@ def apr(
         Literal["lenient", "strict"], Param("strict: a call that departs from the trained format stays text")
     ] = "lenient",
     limit: Annotated[int, Param("sub searches a call may have", ge=1, le=64)] = 16,
+    worker_model: WorkerModel = None,
 ) -> Policy:
     """Think up to the end of a call, one isolated child per sub search; the results replace the call; think on.
 
@@ -71,7 +72,7 @@ def apr(
         if fault:
             continue
         span = call_span(own)
-        told, found = yield from run_searches(children, problem, own, reading)
+        told, found = yield from run_searches(children, problem, own, reading, worker_model)
         told += CUE if assist == "call" else ""
         yield Splice(text=told, removes=span)
         own = own[: len(own) - span] + told

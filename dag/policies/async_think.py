@@ -8,7 +8,7 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
 from anabranch.dag.policies.parts.async_think import answer_unasked, mistake, readable, render_result, worker
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
 MALFORMED_LIMIT = 8
@@ -33,6 +33,7 @@ def async_think(
     ] = "few-shot",
     worker_tokens: Annotated[int, Param("tokens a worker may decode", ge=1)] = 512,
     join_closer: Annotated[bool, Param("write </JOIN-i> behind a result (the papers' notes differ)")] = True,
+    worker_model: WorkerModel = None,
 ) -> a.Policy:
     """The organizer decodes on while its workers run; a join stops it until the result is there.
 
@@ -67,7 +68,9 @@ def async_think(
         problem_found = tag.problem or mistake(tag, workers)
         if not problem_found and tag.kind == "fork":
             forked: a.Forked = yield a.Fork(
-                children=(worker(tag, worker_tokens, assist),), capacity=c - 1, overflow=a.Overflow.REJECT
+                children=(worker(tag, worker_tokens, assist, worker_model),),
+                capacity=c - 1,
+                overflow=a.Overflow.REJECT,
             )
             if forked.branches:
                 workers[tag.ident] = forked.branches[0]

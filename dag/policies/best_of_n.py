@@ -10,7 +10,7 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, record_mark
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import JudgeModel, Param, policy
 from anabranch.dag.text import Base, Output
 
 
@@ -41,6 +41,7 @@ def best_of_n(
     prompt: Annotated[
         str, Param("what a judge is asked behind question and answer; it gives 0 to 10")
     ] = JUDGE,
+    judge_model: JudgeModel = None,
     stop: Annotated[
         Literal["full-marks", "all"], Param("full-marks: once a sample has them; all: never early")
     ] = ("full-marks"),
@@ -58,7 +59,9 @@ def best_of_n(
     samples = pending = drawn.branches
     judged: dict[BranchId, BranchId] = {}
     if verifier == "judge":
-        judges = tuple(judge(PROPOSED, Output(branch=each), prompt=prompt) for each in samples)
+        judges = tuple(
+            judge(PROPOSED, Output(branch=each), prompt=prompt, model=judge_model) for each in samples
+        )
         asked: a.Forked = yield a.Fork(children=judges)
         judged = {who: whom for who, whom in zip(asked.ids, samples, strict=False) if who is not None}
         pending += asked.branches

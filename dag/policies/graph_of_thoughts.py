@@ -13,7 +13,7 @@ from anabranch.dag.policies.graphs.operations import OPERATIONS_SCHEMA, USUAL, r
 from anabranch.dag.policies.presets.keyword_counting import KEYWORD_COUNTING
 from anabranch.dag.policies.presets.set_intersection_32 import SET_INTERSECTION_32
 from anabranch.dag.policies.presets.sorting_32 import SORTING_32
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import JudgeModel, Param, policy
 
 
 @policy(
@@ -39,6 +39,7 @@ def graph_of_thoughts(
         ),
     ] = USUAL,
     temperature: Annotated[float, Param("of generated thoughts", ge=0.0, le=2.0)] = 0.8,
+    judge_model: JudgeModel = None,
 ) -> a.Policy:
     """Run each operation as soon as its own inputs are there, and each thought of it as soon as its own input is.
 
@@ -48,7 +49,7 @@ def graph_of_thoughts(
     operation that gave one, flagged as unfinished.
     """
     graph = read_operations(operations)
-    run, waiting = GraphRun(problem.question, temperature), list(graph)
+    run, waiting = GraphRun(problem.question, temperature, judge_model), list(graph)
     while waiting or run.pending:
         for operation in tuple(waiting):  # in an order in which one pass begins all that can begin
             if run.ready(operation):

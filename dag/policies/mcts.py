@@ -11,7 +11,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.judge import PROPOSED, judge, record_mark
 from anabranch.dag.policies.trees.partial_solution import FINISH, NEXT, ROLLOUT, Node
 from anabranch.dag.policies.trees.uct import Place, select
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import JudgeModel, Param, policy
 from anabranch.dag.text import Output
 
 
@@ -38,6 +38,7 @@ def mcts(
         float, Param("c of UCT: what a seldom visited node is worth a visit", ge=0.0)
     ] = 1.4,
     temperature: Annotated[float, Param("of steps and rollouts", ge=0.0, le=2.0)] = 0.8,
+    judge_model: JudgeModel = None,
 ) -> a.Policy:
     """Select by UCT, expand by one step, complete the solution, judge it, pass its value up; answer with the best one.
 
@@ -53,7 +54,7 @@ def mcts(
             parent = select(root, branching, depth, exploration)
             if parent is None:
                 break
-            place = yield from _launch(parent, temperature)
+            place = yield from _launch(parent, temperature, judge_model)
             if place is None:
                 iterations = 0  # refused: no more will be had
                 break
@@ -72,7 +73,9 @@ def mcts(
     return a.Answer(text=best.solution, sources=tuple(sorted(used, key=by_path)))
 
 
-def _launch(parent: Place, temperature: float) -> Generator[a.Action, Any, Place | None]:
+def _launch(
+    parent: Place, temperature: float, judge_model: str | None
+) -> Generator[a.Action, Any, Place | None]:
     """Fork a step, the rollout behind it and its judge, each behind the one before it. None if that was refused."""
     assert parent.node is not None
     ask = NEXT + FINISH if parent.node.texts else NEXT
@@ -81,7 +84,9 @@ def _launch(parent: Place, temperature: float) -> Generator[a.Action, Any, Place
         return None
     path = parent.node.then(step.branches[0])
     rollout: a.Forked = yield a.Fork(children=(path.next(ROLLOUT, temperature, role="rollout"),))
-    judges = tuple(judge(PROPOSED, *path.parts, Output(branch=each)) for each in rollout.branches)
+    judges = tuple(
+        judge(PROPOSED, *path.parts, Output(branch=each), model=judge_model) for each in rollout.branches
+    )
     judged: a.Forked = yield a.Fork(children=judges)
     place = Place(parent=parent, branches=(*step.branches, *rollout.branches, *judged.branches))
     parent.children.append(place)

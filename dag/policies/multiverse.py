@@ -9,7 +9,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
 from anabranch.dag.policies.parts.multiverse import Rules, run_thought
 from anabranch.dag.policies.parts.parallel_block import Form, plan_structure
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
 
@@ -37,6 +37,7 @@ def multiverse(
     overflow: Annotated[
         Literal["summary", "truncate", "refuse"], Param("how paths are said that the context cannot hold")
     ] = "summary",
+    worker_model: WorkerModel = None,
 ) -> Policy:
     """Map (a plan), process (one path per outline, which may plan again), reduce (a conclusion that reads all paths).
 
@@ -50,7 +51,9 @@ def multiverse(
     """
     decoding = Decoding(grammar=f"multiverse:{reading}", temperature=0.0 if assist == "plan" else None)
     form = Form(header="<Path>\n{n}:", closes="</Path>\n", behind="<Conclusion>\n", repeats=assist == "plan")
-    rules = Rules(form=form, decoding=decoding, limit=limit, depth=depth, overflow=overflow)
+    rules = Rules(
+        form=form, decoding=decoding, limit=limit, depth=depth, overflow=overflow, worker_model=worker_model
+    )
     first = decoding
     if assist == "plan":
         yield Splice(messages=(say("system", INSTRUCTION),))

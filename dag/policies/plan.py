@@ -18,7 +18,7 @@ from anabranch.dag.policies.graphs.planner import (
     subtask_child,
     write_plan,
 )
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, PlannerModel, WorkerModel, policy
 from anabranch.dag.text import Base, say
 
 ANSWER = Decoding(purpose=Purpose.ANSWER)
@@ -43,6 +43,8 @@ def plan(
     *,
     width: Annotated[int, Param("subtasks a plan may have", ge=2, le=16)] = 4,
     depth: Annotated[int, Param("subtasks that may wait one behind the other", ge=1, le=16)] = 4,
+    planner_model: PlannerModel = None,
+    worker_model: WorkerModel = None,
 ) -> a.Policy:
     """A planner writes a plan under a JSON Schema; its subtasks run as a DAG; a merge child reads all and answers.
 
@@ -50,9 +52,9 @@ def plan(
     once, then the trunk answers directly; so it does when the plan says so, is rejected, or may not fork. A dependent
     of a failed subtask starts all the same and reads why it failed. If there is no synthesis, the trunk writes it.
     """
-    wanted = yield from write_plan(problem, width, depth)
+    wanted = yield from write_plan(problem, width, depth, planner_model)
     agreed = yield from approve_plan(wanted, width, depth)
-    parts = yield from _forked(agreed)
+    parts = yield from _forked(agreed, worker_model)
     useful: list[a.Result] = []
     if parts:
         ask = say("user", CONCLUDE.format(synthesis=escape(agreed.synthesis)))
@@ -81,11 +83,11 @@ def plan(
     return a.Answer(text=text, sources=sources, calls=segment.calls)
 
 
-def _forked(plan: Plan) -> Generator[a.Action, Any, dict[str, BranchId]]:
+def _forked(plan: Plan, model: str | None) -> Generator[a.Action, Any, dict[str, BranchId]]:
     """Fork all subtasks at once, each behind those it needs: they must have their names first."""
     parts: dict[str, BranchId] = {}
     for wave in plan.waves():
-        children = tuple(subtask_child(plan, task, parts) for task in wave)
+        children = tuple(subtask_child(plan, task, parts, model) for task in wave)
         forked: a.Forked = yield a.Fork(children=children)
         accepted = zip(wave, forked.ids, strict=False)  # a person may have taken some out
         parts |= {task.id: branch for task, branch in accepted if branch is not None}

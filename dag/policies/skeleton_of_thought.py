@@ -1,5 +1,6 @@
 """Implements Skeleton-of-Thought (Ning et al., arXiv 2307.15337), with its prompt router."""
 
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Annotated, Literal
 
@@ -21,7 +22,7 @@ from anabranch.dag.policies.parts.skeleton import (
     skeleton_form,
 )
 from anabranch.dag.policies.presets.skeleton_published import SKELETON_PUBLISHED
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, PlannerModel, WorkerModel, policy
 from anabranch.dag.text import say
 
 
@@ -43,6 +44,8 @@ def skeleton_of_thought(
     router_prompt: Annotated[str, Param("answered with A, B or C; A: by points")] = ROUTER,
     skeleton_prompt: Annotated[str, Param("asks for a numbered list: {question}, {points}")] = SKELETON,
     point_prompt: Annotated[str, Param("asks for one point: {question}, {number}, {point}")] = POINT,
+    planner_model: PlannerModel = None,
+    worker_model: WorkerModel = None,
 ) -> a.Policy:
     """Write a skeleton, then all its points at once, and set them together in its order: no decode follows the join.
 
@@ -50,20 +53,22 @@ def skeleton_of_thought(
     as an A; a skeleton of fewer than two points is malformed and the question answered directly; a point that failed,
     was refused or was cut off stands as its bare skeleton.
     """
-    suits = router == "off" or (yield from ask_router(router_prompt))
+    suits = router == "off" or (yield from ask_router(router_prompt, planner_model))
     if not suits:
         return (yield from _answer_directly())
     ask = fill_text(skeleton_prompt, points=points, question=problem.question)
     yield a.Splice(messages=(say("user", ask),))
     form = skeleton_form(points, point_words)
-    outline: a.Segment = yield a.Think(Decoding(structure=form, max_tokens=5 * point_words * points))
+    outline: a.Segment = yield a.Think(
+        Decoding(structure=form, max_tokens=5 * point_words * points), planner_model
+    )
     skeleton = read_skeleton(outline.text, points)
     if len(skeleton) < 2:
         yield a.Malformed(problem="no-skeleton", span=outline.text[:200])
         yield a.Splice(messages=(say("user", NO_SKELETON),))
         return (yield from _answer_directly())
     children = tuple(
-        point_child(i, point, point_tokens, point_prompt, problem.question)
+        replace(point_child(i, point, point_tokens, point_prompt, problem.question), model=worker_model)
         for i, point in enumerate(skeleton, start=1)
     )
     forked: a.Forked = yield a.Fork(children=children)

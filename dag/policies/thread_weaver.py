@@ -15,7 +15,7 @@ from anabranch.dag.policies.parts.parallel_block import (
     splice_block,
 )
 from anabranch.dag.policies.parts.thread_weaver import run_threads
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
 STATES = 32
@@ -51,6 +51,7 @@ def thread_weaver(
     overflow: Annotated[
         Literal["summary", "truncate", "refuse"], Param("how threads are said that the context cannot hold")
     ] = "summary",
+    worker_model: WorkerModel = None,
 ) -> Policy:
     """Think up to `</Outlines>`, one thread per outline, join in the order of the outlines, think on.
 
@@ -82,7 +83,7 @@ def thread_weaver(
             yield Malformed(problem=fault, span=own.last.text[-400:])
         if fault == "unclosed":
             return own.answer()
-        block = None if fault else (yield from run_threads(plan, form, thread))
+        block = None if fault else (yield from run_threads(plan, form, thread, worker_model))
         states -= 1 if block is None else 2
         if block is None:
             own.goes_on((yield Think(trunk)))

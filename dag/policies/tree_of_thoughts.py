@@ -12,7 +12,7 @@ from anabranch.dag.policies.presets.game_of_24 import GAME_OF_24
 from anabranch.dag.policies.trees.beam import grow, prune
 from anabranch.dag.policies.trees.partial_solution import FINAL, Node
 from anabranch.dag.policies.trees.questions import Questions
-from anabranch.dag.policy import Param, policy
+from anabranch.dag.policy import JudgeModel, Param, policy
 
 
 @policy(
@@ -53,6 +53,7 @@ def tree_of_thoughts(
     goal: Annotated[str, Param("the state behind which last_prompt is asked; empty: at depth")] = "",
     final: Annotated[str, Param("what a step contains that states the answer")] = FINAL,
     answer: Annotated[Literal["best", "all"], Param("all: each solution kept, best first")] = "best",
+    judge_model: JudgeModel = None,
 ) -> a.Policy:
     """Level by level: grow each kept node by k steps, judge what is new, keep the best.
 
@@ -67,6 +68,7 @@ def tree_of_thoughts(
         question=problem.question, depth=depth, form=form, k=k, judges=judges, temperature=temperature,
         step=step_prompt, last=last_prompt, value=value_prompt, answer_value=answer_value_prompt,
         values=values, state=state, goal=goal, final=final.casefold(),
+        judge_model=judge_model,
     )  # fmt: skip
     frontier, worth = [Node()], dict[Node, float]()
     for level in range(1, depth + 1):
@@ -77,7 +79,7 @@ def tree_of_thoughts(
         nodes = [*(node for node in frontier if node.final), *fresh]
         if evaluate == "vote":
             fresh = yield from elect(
-                {node: node.parts for node in nodes}, votes, vote_prompt, problem.question
+                {node: node.parts for node in nodes}, votes, vote_prompt, problem.question, judge_model
             )
         worth |= fresh
         ranked = sorted(nodes, key=lambda node: -worth[node])

@@ -287,8 +287,8 @@ class JobRun:
 def _finished(interpreter: Interpreter, branch: BranchId, segment: int, decoded: Decoded) -> Step:
     """The fact, with what it cost at the prices that the job was submitted under."""
     state = interpreter.state
-    attempt = state.branches[branch].attempt
-    priced = state.limits.priced(decoded)
+    attempt, opened = state.branches[branch].attempt, state.branches[branch].open
+    priced = state.limits.priced(decoded, opened.model if opened is not None else None)
     return interpreter.feed(
         e.SegmentFinished(branch=branch, segment=segment, attempt=attempt, decoded=priced)
     )

@@ -182,7 +182,7 @@ def end_lost_segment(
         branch=started.branch,
         segment=started.segment,
         attempt=started.attempt,
-        decoded=limits.priced(decoded),
+        decoded=limits.priced(decoded, started.model),
     )
 
 

@@ -237,12 +237,12 @@ def test_a_refusal_says_what_would_have_been_legal(
 
 def test_a_segment_without_a_limit_reserves_nothing() -> None:
     state = after(started(max_tokens=None))
-    assert state.reserved == 0
+    assert state.reserved.tokens == 0
     apply(state, finished())
     apply(state, started(segment=2, max_tokens=7))
-    assert state.reserved == 7
+    assert state.reserved.tokens == 7
     apply(state, finished(segment=2))
-    assert state.reserved == 0
+    assert state.reserved.tokens == 0
 
 
 def test_a_branch_is_joined_once_its_parent_has_its_result() -> None:

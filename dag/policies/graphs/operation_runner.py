@@ -27,6 +27,7 @@ class GraphRun:
 
     question: str
     temperature: float
+    judge_model: str | None
     given: dict[str, tuple[Draft, ...]] = field(default_factory=dict)
     """The thoughts that an operation gives: known as soon as they are forked."""
     values: dict[BranchId, str] = field(default_factory=dict)
@@ -160,7 +161,9 @@ def _merge(
 def _judge(run: GraphRun, operation: Operation, drafts: tuple[Draft, ...]) -> Generator[a.Action, Any, None]:
     """Fork a judge for each of these."""
     prompt = operation.prompt or JUDGE
-    children = tuple(judge(PROPOSED, Output(branch=each.branch), prompt=prompt) for each in drafts)
+    children = tuple(
+        judge(PROPOSED, Output(branch=each.branch), prompt=prompt, model=run.judge_model) for each in drafts
+    )
     if children:
         forked: a.Forked = yield a.Fork(children=children)
         judged = {who: (each,) for who, each in zip(forked.ids, drafts, strict=False) if who is not None}

@@ -29,12 +29,16 @@ RESULT_LIMIT = 4000
 """Characters of one result that others read: a long one is cut in the middle, and the cut is marked."""
 
 
-def write_plan(problem: Problem, width: int, depth: int) -> Generator[a.Action, Any, Plan]:
+def write_plan(
+    problem: Problem, width: int, depth: int, model: str | None = None
+) -> Generator[a.Action, Any, Plan]:
     """The planner's plan; a second one if the first is bad; an empty one if that is bad too, or there is none."""
     decoding = Decoding(structure=Structure(json_schema=plan_schema(width)), max_tokens=tokens_for(width))
     messages = (*ask_for_plan(width), *problem.messages)
     for _ in range(2):
-        planner = a.Thought(messages=messages, decoding=decoding, role="planner", returns=a.aside)
+        planner = a.Thought(
+            messages=messages, decoding=decoding, role="planner", returns=a.aside, model=model
+        )
         forked: a.Forked = yield a.Fork(children=(planner,))
         joined: a.Joined = yield a.Join(targets=forked.branches)
         for result in joined.results:
@@ -65,13 +69,17 @@ def _bad_plan(bad: BadPlan, text: str) -> a.Malformed:
     return a.Malformed(problem="bad-plan", span=f"{bad}: {text[:400]}")
 
 
-def subtask_child(plan: Plan, task: Subtask, parts: Mapping[str, BranchId]) -> a.Thought:
+def subtask_child(
+    plan: Plan, task: Subtask, parts: Mapping[str, BranchId], model: str | None = None
+) -> a.Thought:
     """The child that works a subtask out, behind those it needs."""
     inputs = {name: parts[name] for name in task.after if name in parts}
     before = (results_message(plan, inputs),) if inputs else ()
     messages = (IN_PARTS, *before, say("user", SUBTASK.format(question=escape(task.question))))
     after = tuple(inputs.values())
-    return a.Thought(base=Base.PROBLEM, messages=messages, role="subtask", label=task.question, after=after)
+    return a.Thought(
+        base=Base.PROBLEM, messages=messages, role="subtask", label=task.question, after=after, model=model
+    )
 
 
 def results_message(plan: Plan, parts: Mapping[str, BranchId]) -> Message:

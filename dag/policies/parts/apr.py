@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from anabranch.dag.actions import (
@@ -34,7 +35,7 @@ REPAIRS = 32
 
 
 def run_searches(
-    children: Sequence[SubSearch], problem: Problem, own: str, reading: str
+    children: Sequence[SubSearch], problem: Problem, own: str, reading: str, model: str | None
 ) -> Generator[Action, Any, tuple[str, list[BranchId]]]:
     """Runs the children of a call; gives the span of their results, and the branches that found something."""
     known = nodes(f"{problem.question}\n{own}")
@@ -49,7 +50,7 @@ def run_searches(
             yield Malformed(problem="unknown-node", span=f"#{child.node}")
     if not thoughts:
         return results([(child.node, None) for child in children]), []
-    forked: Forked = yield Fork(children=tuple(thoughts.values()))
+    forked: Forked = yield Fork(children=tuple(replace(each, model=model) for each in thoughts.values()))
     joined: Joined = yield Join(targets=forked.branches)
     told = {result.branch: escape(result.value) for result in joined.results if result.ok and result.value}
     paths = {

@@ -22,7 +22,7 @@ def mistake(tag: Tag, workers: dict[str, BranchId]) -> str:
     return ""
 
 
-def worker(tag: Tag, tokens: int, assist: str) -> a.Thought:
+def worker(tag: Tag, tokens: int, assist: str, model: str | None) -> a.Thought:
     """An isolated branch: it sees its sub-query and nothing else (section 1.2)."""
     query = escape(tag.body.strip())
     instruction = (say("system", WORKER),) if assist == "few-shot" else ()
@@ -33,6 +33,7 @@ def worker(tag: Tag, tokens: int, assist: str) -> a.Thought:
         ),
         returns=takeaways,
         role="worker",
+        model=model,
         label=tag.body.strip(),
     )
 

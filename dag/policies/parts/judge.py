@@ -39,7 +39,9 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 Candidate = TypeVar("Candidate", bound=Hashable)
 
 
-def judge(*candidate: str | Output, prompt: str = JUDGE, temperature: float = 0.0) -> Thought:
+def judge(
+    *candidate: str | Output, prompt: str = JUDGE, temperature: float = 0.0, model: str | None = None
+) -> Thought:
     """A judge of a candidate; it starts when all branches that are part of the candidate have ended."""
     marks = Structure(choice=tuple(str(mark) for mark in range(TOP + 1)))
     return Thought(
@@ -49,6 +51,7 @@ def judge(*candidate: str | Output, prompt: str = JUDGE, temperature: float = 0.
         returns=aside,
         role="judge",
         after=branches_in(candidate),
+        model=model,
     )
 
 
@@ -75,7 +78,7 @@ def read_mark(result: Result) -> float | None:
 
 
 def elect(
-    candidates: Mapping[Candidate, Parts], voters: int, prompt: str, question: str
+    candidates: Mapping[Candidate, Parts], voters: int, prompt: str, question: str, model: str | None = None
 ) -> Generator[Action, Any, dict[Candidate, float]]:
     """How many voters are for each candidate: each reads all of them, numbered, and names one. An own prompt lets them
     reason first: the last number of the last line counts. A single candidate is not voted on."""
@@ -93,6 +96,7 @@ def elect(
         decoding=Decoding() if prompt else choice,
         returns=aside,
         role="voter",
+        model=model,
         after=tuple(dict.fromkeys(branch for each in candidates.values() for branch in branches_in(each))),
     )
     forked: Forked = yield Fork(children=(voter,) * voters)

@@ -37,6 +37,7 @@ class Rules:
     limit: int
     depth: int
     overflow: str
+    worker_model: str | None = None
 
     def in_a_path(self) -> "Rules":
         grammar = (self.decoding.grammar or "").replace("multiverse:", "multiverse-path:")
@@ -85,7 +86,14 @@ def path(outline: Outline, rules: Rules) -> SubPolicy:
         return _close_path((yield from run_thought(inside, inside.decoding)))
 
     opening = (rules.form.opening(outline),)
-    return SubPolicy(run=run, base=Base.PARENT, opening=opening, role="path", label=outline.text)
+    return SubPolicy(
+        run=run,
+        base=Base.PARENT,
+        opening=opening,
+        role="path",
+        label=outline.text,
+        model=rules.worker_model,
+    )
 
 
 def _close_path(own: Trajectory) -> Answer:

@@ -35,11 +35,16 @@ def format_line(number: int, point: str, text: str) -> str:
     return f"{number}. {point}: {text}" if text else f"{number}. {point}"
 
 
-def ask_router(prompt: str) -> Generator[a.Action, Any, bool]:
+def ask_router(prompt: str, model: str | None) -> Generator[a.Action, Any, bool]:
     """What the router says, in a branch of its own: the skeleton's context stays as the paper has it."""
     letters = Decoding(structure=Structure(choice=("A", "B", "C")), temperature=0.0, max_tokens=4)
     ask = a.Thought(
-        base=Base.PROBLEM, messages=(say("user", prompt),), decoding=letters, role="router", returns=a.aside
+        base=Base.PROBLEM,
+        messages=(say("user", prompt),),
+        decoding=letters,
+        role="router",
+        returns=a.aside,
+        model=model,
     )
     forked: a.Forked = yield a.Fork(children=(ask,))
     joined: a.Joined = yield a.Join(targets=forked.branches)

@@ -11,11 +11,11 @@ from anabranch.dag.text import Base
 
 
 def run_threads(
-    plan: tuple[Outline, ...], form: Form, thread: Decoding
+    plan: tuple[Outline, ...], form: Form, thread: Decoding, model: str | None
 ) -> Generator[Action, Any, Block | None]:
     """The threads of a plan, side by side; a single one inline."""
     if len(plan) > 1:
-        return (yield from run_plan(plan, [_thread(outline, form, thread) for outline in plan]))
+        return (yield from run_plan(plan, [_thread(outline, form, thread, model) for outline in plan]))
     opening = form.opening(plan[0])
     yield Splice(text=opening)
     segment: Segment = yield Think(thread)
@@ -25,12 +25,13 @@ def run_threads(
     return Block(parts=(part,), finished=finished, there=opening + segment.text)
 
 
-def _thread(outline: Outline, form: Form, thread: Decoding) -> Thought:
+def _thread(outline: Outline, form: Form, thread: Decoding, model: str | None) -> Thought:
     return Thought(
         base=Base.PARENT,
         opening=(form.opening(outline),),
         decoding=thread,
         returns=close_branch,
         role="thread",
+        model=model,
         label=outline.text,
     )

@@ -6,7 +6,7 @@ shown (the *state*), how it is valued and what the values are worth.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from anabranch.dag.actions import Result, Thought, aside
@@ -49,6 +49,7 @@ class Questions:
     """Between which texts a step tells the state it leads to; None: the whole step is the state."""
     goal: str = ""
     final: str = ""
+    judge_model: str | None = None
 
     def ask_step(self, node: Node, level: int) -> Thought:
         """A child that writes what follows the node."""
@@ -82,7 +83,7 @@ class Questions:
         if self.answer_value and level == self.depth and not node.final:
             return []
         temperature = self.temperature if self.judges > 1 else 0.0
-        return [self._judge(node, temperature)] * self.judges
+        return [replace(self._judge(node, temperature), model=self.judge_model)] * self.judges
 
     def worth(self, results: list[Result]) -> float:
         """Of a node that these judged: the sum of its verdicts, or the mean of its marks."""

@@ -33,7 +33,7 @@ def started(
         decoded = limits.priced(Decoded(text="7", finish=Finish.EOS, usage=usage))
         fact = e.SegmentFinished(branch=segment.branch, segment=1, attempt=1, decoded=decoded)
         step = interpreter.feed(fact)
-    assert interpreter.state.reserved == 0
+    assert interpreter.state.reserved.tokens == 0
     return allowed
 
 

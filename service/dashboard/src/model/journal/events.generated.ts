@@ -293,6 +293,7 @@ export interface Limits {
   backoff?: number;
   prompt_price?: number;
   completion_price?: number;
+  prices?: Record<string, Price>;
   final_thoughts?: boolean;
 }
 
@@ -316,6 +317,12 @@ export type Mode = "all" | "first" | "first-k" | "deadline";
 export interface Output {
   branch: string;
   limit?: number | null;
+}
+
+/** Money per token. */
+export interface Price {
+  prompt?: number;
+  completion?: number;
 }
 
 /** A branch's context as the journal keeps it: a base by reference, then its own text. */
@@ -374,6 +381,7 @@ export interface SegmentStarted {
   final?: boolean;
   top_p?: number | null;
   output_type?: string;
+  model?: string | null;
 }
 
 /** Who decoded, as far as it is known; what is not known is empty. */
