@@ -1,13 +1,13 @@
 """Writes events as JSON text, for clients and exports."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from anabranch.dag.events import Record
+from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
-from anabranch.service.store.codec import decode, encode
+from anabranch.service.store.codec import decode, decode_known, encode
 from anabranch.service.store.sql.columns import utc_text
 
 
@@ -28,7 +28,17 @@ def record_json(record: Record, *, hashes: bool = False) -> str:
 
 
 def record_of(told: Mapping[str, Any]) -> Record:
-    """The record that `record_json` was given, from its JSON; without hashes where they were not told."""
+    """The record that `record_json` was given, from its JSON; without hashes where they were not told. Raises
+    UnreadableFormat."""
+    return _record_of(told, decode)
+
+
+def known_record_of(told: Mapping[str, Any]) -> Record:
+    """The same as far as this release knows it, for whoever shows it."""
+    return _record_of(told, decode_known)
+
+
+def _record_of(told: Mapping[str, Any], decode: Callable[[str, str, Mapping[str, Any]], Event]) -> Record:
     return Record(
         job=JobId(told["job"]),
         seq=told["seq"],

@@ -18,7 +18,8 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.status import BranchStatus
-from anabranch.service.wire import record_of
+from anabranch.service.store.codec import UnknownEvent
+from anabranch.service.wire import known_record_of
 
 Json = dict[str, Any]
 
@@ -68,7 +69,9 @@ class Growth:
 
     def add(self, event: Json) -> None:
         """Folds one event, as the REST surface gives it."""
-        record = record_of(event)
+        record = known_record_of(event)
+        if isinstance(record.event, UnknownEvent):
+            return  # of a newer release; the rest of the tree stands without it
         apply(self._state, record.event)
         self._graph.add(record)
         if isinstance(record.event, e.BranchForked):

@@ -36,6 +36,7 @@ from anabranch.service.organizer.decisions import tell_decisions, time_out_appro
 from anabranch.service.organizer.held_job import HeldJob, save_texts
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.left_jobs import LEFT, LeftJobs
 from anabranch.service.organizer.live import Live
 from anabranch.service.organizer.mark import Mark, Place
 from anabranch.service.organizer.rerun import recall_of
@@ -90,6 +91,7 @@ class Organizer:
         self._strays: set[tuple[JobId, int]] = set()
         """Claims under this name that nothing here works on, as of the last heartbeat."""
         self._kept_at = float("-inf")
+        self._left = LeftJobs(store.programs)
         self.live = Live(store.told_texts, self, link_secret)
         self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came)
         """One for each errand of `run`, in its order."""
@@ -165,9 +167,9 @@ class Organizer:
         sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
         if room <= 0 or (self._held and not sure):
             return
-        for claim in await self._store.queue.claim(self._name, self._lease, room, self._tenant_max_running):
-            earlier = self._held.get(claim.job)
-            if earlier is not None:
+        most_of_tenant, left = self._tenant_max_running, self._left.current()
+        for claim in await self._store.queue.claim(self._name, self._lease, room, most_of_tenant, left):
+            if (earlier := self._held.get(claim.job)) is not None:
                 earlier.drop()
             held = self._held[claim.job] = HeldJob(claim)
             held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
@@ -213,6 +215,9 @@ class Organizer:
                 await self._draw(job)
             else:
                 after = held.run.due_in
+        except LEFT as error:
+            self._left.add(job, error)
+            after = 0.0
         except CannotGoOn as refusal:
             logger.warning("job %s ends here: %s", job, refusal)
         except (Fenced, JobEnded) as error:
@@ -236,9 +241,7 @@ class Organizer:
             self.live.end(claim.job, claim.epoch)
             await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
-            logger.warning(
-                "job %s is given back when the store answers, or its lease ends: %s", claim.job, error
-            )
+            logger.warning("job %s is given back later, or when its lease ends: %s", claim.job, error)
         finally:
             if self._held.get(claim.job) is held:
                 del self._held[claim.job]
@@ -260,6 +263,7 @@ class Organizer:
                     interpreter = await asyncio.to_thread(resume, records, suspicions)
             recall = await recall_of(self._store.journal, row.spec)
         except CannotGoOn as refusal:
+            await self._left.leave_to_others(refusal)
             await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
             raise
         context = JobContext(

@@ -12,6 +12,7 @@ from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.live.sse import PING, PING_SECONDS, sse
 from anabranch.service.api.live.text import LiveText
 from anabranch.service.link.frames import Texts
+from anabranch.service.store.codec import kind_of
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
@@ -72,7 +73,7 @@ async def stream_events(feed: Feed, job: JobId, after: int, texts: Texts) -> Asy
 def events_of(follower: Follower, record: Record) -> Sequence[bytes]:
     """A record that was just read, behind the text that was still to be told of the segment that it ends."""
     rest = [text_event(text) for text in follower.rest_of(record)]
-    return [*rest, sse(shared_json(record), event=type(record.event).__name__, place=str(record.seq))]
+    return [*rest, sse(shared_json(record), event=kind_of(record.event), place=str(record.seq))]
 
 
 def shared_json(record: Record) -> str:

@@ -6,7 +6,7 @@ renew it. An **epoch** is the number of the claim: each claim raises it, and eac
 a lost organizer does, however late it wakes up, is ensured by the epoch alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -43,18 +43,25 @@ class Queue(Repository):
     """Claims: leases are given, renewed and ended."""
 
     async def claim(
-        self, owner: str, lease_seconds: float, limit: int, tenant_max_running: int | None = None
+        self,
+        owner: str,
+        lease_seconds: float,
+        limit: int,
+        tenant_max_running: int | None = None,
+        left: Collection[JobId] = (),
     ) -> list[Claim]:
         """Takes up to `limit` jobs that nobody works on and that have something to do.
 
         Those are the submitted, the released whose time has come or to which something happened, and those whose lease
         has ended. First comes whose turn is first: waiting makes up for priority (see PRIORITY_SECONDS). With
-        `tenant_max_running`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first. No
-        two callers get the same job. Raises StoreAway.
+        `tenant_max_running`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first.
+        Those in `left` are not for this owner. No two callers get the same job. Raises StoreAway.
         """
         idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
         lost = jobs.c.lease_expires <= now()
         free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
+        if left:
+            free = and_(free, jobs.c.id.not_in(left))
         turns = _by_turn(free) if tenant_max_running is None else _fair(free, tenant_max_running)
         # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
         picked = turns.limit(limit).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")

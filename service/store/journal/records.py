@@ -1,17 +1,17 @@
 """Turns events into records, numbered, dated and chained to the journal's head; turns rows into records again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from anabranch.dag.events import Record
+from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import GENESIS, Link, link_hash
-from anabranch.service.store.codec import Encoded, decode
+from anabranch.service.store.codec import Encoded, decode, decode_known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,17 @@ def record_of_row(row: RowMapping) -> Record:
     return record_of_link(link_of_row(row))
 
 
+def known_record_of_row(row: RowMapping) -> Record:
+    """The same as far as this release knows it, for whoever passes it on."""
+    return _record(link_of_row(row), decode_known)
+
+
 def record_of_link(link: Link) -> Record:
     """The same record as readers see it. Raises UnreadableFormat."""
+    return _record(link, decode)
+
+
+def _record(link: Link, decode: Callable[[str, str, Mapping[str, Any]], Event]) -> Record:
     return Record(
         job=JobId(link.job),
         seq=link.seq,

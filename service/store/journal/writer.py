@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Integer, Select, String, bindparam, cast, func, select
+from sqlalchemy import Integer, RowMapping, Select, String, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
 from anabranch.dag.events import Event, Record
@@ -24,7 +24,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.journal.batch import Append, Draft, append_drafts
-from anabranch.service.store.journal.records import record_of_row
+from anabranch.service.store.journal.records import known_record_of_row, record_of_row
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.repository import Repository, utc_now
 from anabranch.service.store.sql.storable import json_text
@@ -72,24 +72,24 @@ class Journal(Repository):
         return await append.done
 
     async def read_page(self, job: JobId, after_seq: int = 0, limit: int = 500) -> list[Record]:
-        """Reads a page of a journal. Raises StoreAway."""
+        """Reads a page of a journal, of each record what this release knows. Raises StoreAway."""
         page = (
             select(events_of_jobs)
             .where(events_of_jobs.c.job_id == job, events_of_jobs.c.seq > after_seq)
             .order_by(events_of_jobs.c.seq)
             .limit(limit)
         )
-        return await self._read(page)
+        return await self._read(page, known_record_of_row)
 
     async def read(self, job: JobId) -> list[Record]:
-        """Reads a whole journal. Raises StoreAway."""
+        """Reads a whole journal. Raises StoreAway, and UnreadableFormat where a newer release has written what this one
+        does not know."""
         whole = select(events_of_jobs).where(events_of_jobs.c.job_id == job).order_by(events_of_jobs.c.seq)
-        return await self._read(whole)
+        return await self._read(whole, record_of_row)
 
     async def read_many(self, after: Mapping[JobId, int]) -> list[Record]:
         """Reads what is new in these journals behind the given seq, by job and seq, at most MANY records: one query.
-
-        Raises StoreAway.
+        Of each record what this release knows. Raises StoreAway.
         """
         given = bindparam("after", json_text(dict(after)), type_=String())
         # Both databases unfold a JSON object into rows of `key` and `value`, and plan a lookup for each.
@@ -105,16 +105,16 @@ class Journal(Repository):
             .order_by(events_of_jobs.c.job_id, events_of_jobs.c.seq)
             .limit(MANY)
         )
-        return await self._read(new)
+        return await self._read(new, known_record_of_row)
 
     async def close(self) -> None:
         """Returns when all that was given to `append` is written or refused."""
         if self._writer is not None:
             await self._writer
 
-    async def _read(self, query: Select[Any]) -> list[Record]:
+    async def _read(self, query: Select[Any], record_of: Callable[[RowMapping], Record]) -> list[Record]:
         rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [record_of_row(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     async def _write(self) -> None:
         while self._waiting:

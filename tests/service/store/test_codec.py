@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,16 @@ from anabranch.dag.events import (
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.vocabulary import Cause
-from anabranch.service.store.codec import FORMAT, FORMAT_KEY, decode, encode, spec_from_json, spec_to_json
+from anabranch.service.store.codec import (
+    FORMAT,
+    FORMAT_KEY,
+    decode,
+    decode_known,
+    encode,
+    kind_of,
+    spec_from_json,
+    spec_to_json,
+)
 from anabranch.service.store.errors import UnreadableFormat
 from anabranch.service.store.sql.storable import json_text
 
@@ -132,6 +142,36 @@ def test_a_cause_is_written_as_its_word() -> None:
 def test_a_kind_of_a_newer_release_is_refused() -> None:
     with pytest.raises(UnreadableFormat, match=r"of the kind 'BranchRested'.* Upgrade this one"):
         decode("BranchRested", "0", {})
+
+
+LATER = {"text": "?", "mood": {"calm": True}}
+
+
+def test_a_field_of_a_newer_release_is_refused_by_who_acts_on_it_and_left_out_by_who_shows_it() -> None:
+    with pytest.raises(UnreadableFormat, match="an event TextPosted whose mood this release does not know"):
+        decode("TextPosted", "0", LATER)
+    assert decode_known("TextPosted", "0", LATER) == TextPosted(text="?")
+    inner = {"segment": 1, "attempt": 1, "decoded": {"text": "", "finish": "eos", "mood": 1}}
+    with pytest.raises(UnreadableFormat, match=r"decoded\.mood"):
+        decode("SegmentFinished", "0", inner)
+    assert isinstance(decode_known("SegmentFinished", "0", inner), SegmentFinished)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("BranchRested", {"for": "a while", "ö": [1.0, None]}),
+        ("TextPosted", {"text": ["no", "text"]}),
+        ("TextPosted", {FORMAT_KEY: FORMAT + 1, "text": "?"}),
+        ("SegmentFinished", {"segment": 1, "attempt": 1, "decoded": {"text": "", "finish": "asleep"}}),
+    ],
+)
+def test_what_only_a_newer_release_can_read_is_passed_on_as_it_stands(kind: str, payload: Any) -> None:
+    with pytest.raises(UnreadableFormat):
+        decode(kind, "0.1", payload)
+    passed = decode_known(kind, "0.1", payload)
+    assert type(passed) not in KINDS.values()
+    assert (kind_of(passed), passed.branch, json.loads(encode(passed).payload)) == (kind, "0.1", payload)
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("format-*.jsonl")), ids=lambda file: file.stem)

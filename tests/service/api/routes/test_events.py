@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Connection, update
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.api.server import CannotListen, serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import SchemaBehind
+from anabranch.service.store.sql.tables import events
 from anabranch.service.store.store import Store
 
 Event = dict[str, Any]
@@ -302,3 +304,32 @@ class TestSocket:
     async def test_a_schema_that_is_behind_is_not_served(self, settings: Settings) -> None:
         with pytest.raises(SchemaBehind, match="anabranch db upgrade"):
             await asyncio.to_thread(serve_api(settings).__enter__)
+
+
+async def test_what_only_a_newer_release_can_read_is_passed_on_as_it_stands_in_the_journal(
+    browser: httpx.AsyncClient, job: str, store: Store, organizer: Any
+) -> None:
+    """An organizer of a newer release works beside this server, on a job that is followed, and so is another's."""
+    other = str((await browser.post("/v1/jobs", json={"question": "And seven?"})).json()["id"])
+    await organizer.append(other, e.TextPosted(text="here"))
+    await organizer.append(job, e.TextPosted(text="here"))
+    payload = {"for": "a while"}
+
+    def later(connection: Connection) -> None:
+        third = (events.c.job_id == job) & (events.c.seq == 3)
+        connection.execute(
+            update(events).where(third).values(kind="BranchRested", payload=json.dumps(payload))
+        )
+
+    await store.database.write(later)
+    async with following(browser, f"/v1/jobs/{job}/events") as told:
+        read = [await anext(told) for _ in range(3)]
+    assert (read[2]["event"], json.loads(read[2]["data"])["payload"]) == ("BranchRested", payload)
+    page = (await browser.get(f"/v1/jobs/{job}/events", headers={"Accept": "application/json"})).json()
+    assert [(one["kind"], one["payload"]) for one in page["items"]][2] == ("BranchRested", payload)
+    for folded in ("graph", "branches/0", "export?format=jsonl"):
+        refused = await browser.get(f"/v1/jobs/{job}/{folded}")
+        assert (refused.status_code, refused.json()["type"]) == (501, "urn:anabranch:newer-journal")
+    assert (await browser.get(f"/v1/jobs/{job}")).status_code == 200
+    await organizer.answer(other)
+    assert len(await seqs(browser, other)) > 3
