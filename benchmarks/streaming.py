@@ -191,7 +191,7 @@ async def measure(client: httpx.AsyncClient, speed: float) -> None:
 
 async def run(url: str, options: argparse.Namespace) -> int:
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
-        while not (await client.get("/readyz")).is_success:  # noqa: ASYNC110 - it is another process
+        while not (await client.get("/readyz")).json()["replicas"]:  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.1)
         await measure(client, options.speed)
         return await follow(client, options.followers, options.jobs)

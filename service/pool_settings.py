@@ -11,4 +11,5 @@ def pool_settings(settings: Settings) -> PoolSettings:
         gpus_per_replica=settings.gpus_per_replica,
         max_decodes=settings.max_decodes,
         stall_seconds=settings.stall_seconds,
+        grace_seconds=settings.grace_seconds,
     )

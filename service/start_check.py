@@ -1,13 +1,40 @@
-"""Refuses settings with which no job could be answered, before anything is started: one sentence names the setting."""
+"""Checks before a start: settings with which no job could be answered are refused in a sentence that names them, and a
+store that is away is waited for.
+"""
 
+import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.policy import policy_named
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import BadSettings, Settings
+from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.sql import schema
 from anabranch.workers.engines.scripted import ScriptedSettings
+
+AGAIN_SECONDS = 1.0
+
+
+async def await_schema(database: str, report: Callable[[str], None]) -> None:
+    """Returns when the database answers and this program can use its schema. While it is away (`report` hears that),
+    it is asked again: a process that ends for it would be started again after longer and longer pauses.
+
+    Raises SchemaBehind and SchemaAhead.
+    """
+    told = False
+    while True:
+        try:
+            await schema.check(database)
+        except StoreAway as error:
+            if not told:
+                report(str(error))
+                told = True
+        else:
+            return
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def check_settings(settings: Settings) -> None:

@@ -17,5 +17,7 @@ class PoolSettings:
     """Decodes that one replica takes at once; more wait there by priority."""
     text_interval: float = 0.05
     """Seconds between two batches of text of one call."""
+    grace_seconds: float = 20.0
+    """Seconds for which a replica that is stopped may decode on."""
     stall_seconds: float | None = None
     """Seconds without a new token after which a decode ends with fault `timeout`, to be tried elsewhere."""

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from anabranch.service.api import problems
 from anabranch.service.api.auth import Keys, require_own_job
-from anabranch.service.api.guards import LOOPBACK, Guards, is_loopback
+from anabranch.service.api.guards import LOOPBACK, PROBES, Guards, is_loopback
 from anabranch.service.api.head import HeadAsGet
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.listing import Listing
@@ -70,11 +70,11 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
     settings = deps.settings
-    hosts = (
-        (*LOOPBACK, *settings.allowed_hosts) if is_loopback(settings.host) else settings.allowed_hosts or None
-    )
+    local = is_loopback(settings.host)
+    hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
+    any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
     app.add_middleware(Keys, tenants=deps.tenants)
-    app.add_middleware(Guards, hosts=hosts, max_bytes=settings.max_request_bytes)
+    app.add_middleware(Guards, hosts=hosts, any_host=any_host, max_bytes=settings.max_request_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Measuring, meters=app.state.meters)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]

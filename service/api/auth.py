@@ -12,12 +12,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anabranch.dag.ids import JobId
+from anabranch.service.api.guards import PROBES
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import Refusal, Refused
 from anabranch.service.tenants import ANYBODY, Caller, Tenants
 
-OPEN = {"/healthz", "/readyz"}
-"""Asked by those who keep the service running, who have no key."""
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Anabranch", charset="UTF-8"'}
 """For browsers, which read one challenge to a header; programs need none."""
 
@@ -30,7 +29,7 @@ class Keys:
         self._tenants = tenants
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._tenants is None or scope["path"] in OPEN:
+        if scope["type"] != "http" or self._tenants is None or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
         caller = self._tenants.caller(_key_of(Headers(scope=scope)))

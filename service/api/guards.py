@@ -4,7 +4,7 @@ A service on loopback is reached by every page that the user's browser shows. So
 machine (DNS rebinding), and a page of another origin may change nothing (cross-site requests).
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +17,9 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 BROWSER_MARKS = ("origin", "sec-fetch-site")
 CUSTOM_HEADER = "x-anabranch"
 """Any value: a page of another origin cannot send it without being asked first, and is refused then."""
+
+PROBES = {"/healthz", "/readyz"}
+"""Asked by those who keep the service running, under whatever name or address; without a key."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -35,11 +38,15 @@ def is_loopback(host: str) -> bool:
 
 
 class Guards:
-    """ASGI middleware. `hosts` are the names a request may be addressed to; None takes any (behind a proxy)."""
+    """ASGI middleware. `hosts` are the names a request may be addressed to; None takes any (behind a proxy). `any_host`
+    are paths that are answered under any name."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str] | None, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Iterable[str] | None, any_host: Container[str], max_bytes: int
+    ) -> None:
         self._app = app
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
+        self._any_host = any_host
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,24 +54,24 @@ class Guards:
             await self._app(scope, receive, send)
             return
         guarded = _add_security_headers(send)
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
         if refusal is not None:
             await refusal.response(scope["path"])(scope, receive, guarded)
         else:
             await self._app(scope, _bound_body(receive, self._max_bytes), guarded)
 
-    def _refusal(self, method: str, headers: Headers) -> Refusal | None:
+    def _refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         return (
-            self._wrong_host(headers)
+            self._wrong_host(path, headers)
             or _wrong_origin(method, headers)
             or _wrong_content(method, headers)
             or _wrong_encoding(headers)
             or self._too_large(headers)
         )
 
-    def _wrong_host(self, headers: Headers) -> Refusal | None:
+    def _wrong_host(self, path: str, headers: Headers) -> Refusal | None:
         name = _name_of(headers.get("host", ""))
-        if self._hosts is None or name in self._hosts:
+        if self._hosts is None or name in self._hosts or path in self._any_host:
             return None
         detail = (
             f"This service does not answer to the name {name!r}. To allow it, set ANABRANCH_ALLOWED_HOSTS."

@@ -1,6 +1,7 @@
 """Serves the REST surface from a thread of this process, and purges old jobs as long as it does."""
 
 import asyncio
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants
 
-STOP_SECONDS = 2
-"""How long answers that are still being sent, mostly streams, may go on when the server stops."""
+WAITS_END_SECONDS = 2.0
+"""How long those who wait for a job have to notice that nobody waits any more."""
 FREE_LOOPBACK_PORT = ("127.0.0.1", 0)
 
 
@@ -83,12 +84,14 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
 class _Uvicorn(uvicorn.Server):
     """Ends waits by itself when it stops; what is cancelled in the midst would be answered 500."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, feed: Feed, stop_seconds: float) -> None:
         super().__init__(config)
         self._feed = feed
+        self._stop_seconds = stop_seconds
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._feed.stop_waits()
+        """Takes no more connections; what is being answered may go on for a while."""
+        asyncio.get_running_loop().call_later(self._stop_seconds, self._feed.stop_waits)
         await super().shutdown(sockets)
 
 
@@ -108,7 +111,10 @@ class _Server:
     ) -> None:
         try:
             secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
-            async with Store(settings.database) as store, Links(store.organizers, secret) as links:
+            async with (
+                Store(settings.database, connections=settings.connections) as store,
+                Links(store.organizers, secret) as links,
+            ):
                 feed = Feed(store.journal, links)
                 links.read_by(feed)
                 deps = Dependencies(
@@ -119,10 +125,11 @@ class _Server:
                     served=ServedModels(settings),
                     tenants=tenants,
                 )
+                patience = math.ceil(settings.stop_seconds + WAITS_END_SECONDS)
                 config = uvicorn.Config(
-                    create_app(deps), log_level="warning", timeout_graceful_shutdown=STOP_SECONDS
+                    create_app(deps), log_level="warning", timeout_graceful_shutdown=patience
                 )
-                self._uvicorn = _Uvicorn(config, feed)
+                self._uvicorn = _Uvicorn(config, feed, settings.stop_seconds)
                 keeping = asyncio.create_task(
                     keep_purging(store.maintenance, settings.retention_days), name="retention"
                 )

@@ -8,8 +8,8 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import database, jobs, journals, keys, people, up
-from anabranch.service.cli.instance import CannotStart
+from anabranch.service.cli import api, database, jobs, journals, keys, people, up
+from anabranch.service.cli.errors import CannotStart
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
 from anabranch.service.tenants import BadTenants
@@ -25,6 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(up.up)
+app.command()(api.api)
 app.command()(jobs.run)
 app.command(name="jobs")(jobs.list_jobs)
 app.command()(jobs.show)

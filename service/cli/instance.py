@@ -10,16 +10,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from anabranch.service import tenants
+from anabranch.service.cli.errors import CannotStart
 from anabranch.service.settings import Settings
 from anabranch.service.start_check import check_settings
 from anabranch.workers.cluster.ray_private import LOGGERS
 
 if TYPE_CHECKING:
     from anabranch.service.app import RunningService
-
-
-class CannotStart(Exception):
-    """The service did not come up. The message says why and what to do."""
 
 
 @contextmanager

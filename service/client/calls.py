@@ -155,8 +155,13 @@ def policies() -> Call[tuple[PolicyInfo, ...]]:
     return _part(_call(Policies, "GET", "/v1/policies"), lambda told: told.items)
 
 
-def ready() -> Request:
-    return Request(method="GET", path="/readyz")
+class _Ready(BaseModel):
+    replicas: int
+
+
+def ready() -> Call[bool]:
+    """Whether there is a replica: a service without one accepts jobs all the same."""
+    return _part(_call(_Ready, "GET", "/readyz"), lambda told: told.replicas > 0)
 
 
 def _of(job: str) -> str:

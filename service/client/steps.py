@@ -143,11 +143,11 @@ class Wire:
 
     def ready(self) -> Steps[bool]:
         """Whether a job can be answered now; nothing is tried twice."""
+        asked = calls.ready()
         try:
-            yield from self._good(Send(calls.ready()))
+            return asked.read((yield from self._good(Send(asked.request))))
         except (ServiceAway, ServiceRefused):
             return False
-        return True
 
     def _answered(self, effect: Send | Open) -> Steps[Reply]:
         tries = self._tries()

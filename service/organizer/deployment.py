@@ -16,7 +16,7 @@ from anabranch.service.policies import load_policies
 from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import BadSettings, Settings
 from anabranch.service.settings.source import SettingsSource
-from anabranch.service.store.sql import schema
+from anabranch.service.start_check import await_schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
 from anabranch.workers.pool.serve import ServePool
@@ -46,10 +46,10 @@ class OrganizerDeployment:
             raise BadSettings(f"the application must be named {APP!r}, not {replica.app_name!r}")
         settings = source.read()
         if not private:
-            settings.require_shared_database("organizers")
+            settings.require_shared_database()
         load_policies(settings.policy_modules)
-        await schema.check(settings.database)
-        self._store = Store(settings.database)
+        await await_schema(settings.database, logger.warning)
+        self._store = Store(settings.database, connections=settings.connections)
         self._pool = ServePool(APP, silence_seconds=settings.silence_seconds)
         engine = pool_settings(settings).engine
         self._traces = Traces(self._store, engine.model or engine.name)

@@ -40,6 +40,8 @@ LOOK_SHARE = 1 / 16
 """Of a lease: between two looks at the mark."""
 SUSPECTS_WAIT_LEASES = 2.0
 """Leases that a suspect waits before it is claimed again, so that the jobs beside it get somewhere first."""
+CONNECTIONS = 1
+"""To the store: it seldom says more than one thing at a time."""
 PATIENCE_SECONDS = 60.0
 """How long a guardian tries to reach a store that is away."""
 
@@ -162,7 +164,7 @@ async def _stubbornly(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def guard(charge: Charge) -> None:
-    async with Store(charge.database) as store:
+    async with Store(charge.database, connections=CONNECTIONS) as store:
         await Watch(charge, store).run()
 
 

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
     """Names, besides the loopback ones, under which a browser may call a service that is bound to loopback."""
+    stop_seconds: float = Field(default=2.0, ge=0)
+    """Seconds for which answers that are being sent, such as streams, may go on when REST is asked to stop. In pods: 60
+    or more, and less than their terminationGracePeriodSeconds."""
+    connections: int = Field(default=10, ge=2)
+    """Connections to PostgreSQL that one process keeps at most."""
 
     tenants: Path | None = None
     """JSON file of those who may call, with keys and quotas; `anabranch keys new` writes it. Not set: anybody may."""
@@ -91,6 +96,9 @@ class Settings(BaseSettings):
     """GPUs that one replica takes, on which vLLM holds one copy of the model (tensor parallel); 0: the CPU decodes."""
     organizers: int = Field(default=1, ge=1)
     """Processes that run policies; each may hold hundreds of jobs."""
+    grace_seconds: float = Field(default=20.0, gt=0)
+    """Seconds for which the decodes of a replica may go on when it is stopped, as for a new release; what is left is
+    decoded on by others. On GPUs: 90 or more."""
     max_decodes: int = Field(default=32, ge=1)
     """Decodes that one replica takes at once."""
     stall_seconds: float = Field(default=300.0, gt=0)
@@ -188,12 +196,12 @@ class Settings(BaseSettings):
             raise ValueError("use sqlite:///FILE or postgresql://HOST/NAME")
         return url
 
-    def require_shared_database(self, who: str) -> None:
+    def require_shared_database(self) -> None:
         """Raises BadSettings for a database that only one machine has."""
         if self.database.startswith("sqlite"):
             raise BadSettings(
-                f"{PREFIX}DATABASE: {who} share their store with other machines: name a postgresql:// database "
-                "(SQLite is for anabranch up, which is a service by itself)"
+                f"{PREFIX}DATABASE: a service of several processes needs a postgresql:// database: "
+                "SQLite is for anabranch up, which is one by itself"
             )
 
     def limits(self, model: str | None) -> Limits:

@@ -3,7 +3,6 @@ and shows, the arguments of what it starts.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from anabranch.service.settings.fields import PREFIX, Settings
+from anabranch.service.settings.fields import Settings
 from anabranch.service.settings.reading import read_settings
 
 
@@ -31,9 +30,7 @@ class OwnEnvironment:
     """The file. None: the one that ANABRANCH_CONFIG names, if any."""
 
     def read(self) -> Settings:
-        if self.config is not None:
-            os.environ[f"{PREFIX}CONFIG"] = self.config
-        return read_settings()
+        return read_settings(config=self.config)
 
 
 @dataclass(frozen=True, slots=True)

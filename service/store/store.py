@@ -17,7 +17,7 @@ from anabranch.service.store.journal.writer import Journal
 from anabranch.service.store.maintenance.maintenance import Maintenance
 from anabranch.service.store.programs import Programs
 from anabranch.service.store.spans import Spans
-from anabranch.service.store.sql.database import Database
+from anabranch.service.store.sql.database import CONNECTIONS, Database
 from anabranch.service.store.sql.repository import utc_now
 from anabranch.service.store.sql.tables import jobs
 
@@ -27,9 +27,12 @@ class Store:
     use its schema (`schema.check`). Use it in an `async with`, or close it.
     """
 
-    def __init__(self, url: str, now: Callable[[], datetime] = utc_now) -> None:
-        """`url` is sqlite:///FILE or postgresql://…; connections are made when they are needed."""
-        self.database = Database(url)
+    def __init__(
+        self, url: str, now: Callable[[], datetime] = utc_now, *, connections: int = CONNECTIONS
+    ) -> None:
+        """`url` is sqlite:///FILE or postgresql://…; connections are made when they are needed, and to PostgreSQL at
+        most so many."""
+        self.database = Database(url, connections)
         self.jobs = Jobs(self.database, now)
         self.responses = Responses(self.database, now)
         self.queue = Queue(self.database, now)

@@ -39,8 +39,8 @@ def test_an_argument_that_the_application_does_not_take_is_refused() -> None:
 
 
 def test_sqlite_is_for_one_machine() -> None:
-    with pytest.raises(BadSettings, match="ANABRANCH_DATABASE: organizers share their store"):
-        Settings(database="sqlite:////x.db").require_shared_database("organizers")
+    with pytest.raises(BadSettings, match="ANABRANCH_DATABASE: a service of several processes"):
+        Settings(database="sqlite:////x.db").require_shared_database()
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ async def events_of(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
 
 async def linked(client: httpx.AsyncClient) -> None:
     """Returns when the REST surface has found the organizer."""
-    while not (await client.get("/readyz")).is_success:
+    while not (await client.get("/readyz")).json()["replicas"]:
         await asyncio.sleep(0.05)
 
 

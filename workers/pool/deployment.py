@@ -88,7 +88,7 @@ def worker_pool(
         max_ongoing_requests=1000,
         health_check_period_s=1,
         health_check_timeout_s=5,
-        graceful_shutdown_timeout_s=20,
+        graceful_shutdown_timeout_s=settings.grace_seconds,
         ray_actor_options={
             # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little.
             "num_cpus": 0 if private else CPU_SHARE,

@@ -1,4 +1,9 @@
-"""Answers probes and Prometheus: is it there, can it answer a job, how is it doing."""
+"""Answers probes and Prometheus: is it there, can it take jobs, how is it doing.
+
+Ready is who can take jobs and tell of them: the store answers. It does not depend on pools and organizers. Jobs are
+accepted without them, as is promised, and if all REST processes left their load balancer whenever a head or a pool is
+away, no job could be submitted, and none be read.
+"""
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -8,7 +13,7 @@ from starlette.responses import Response
 from anabranch.service.api.auth import require_operator
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.metrics.http import Meters
-from anabranch.service.api.problems import RETRY_AFTER, Refusal, Refused, problems
+from anabranch.service.api.problems import problems
 
 OPERATORS = Depends(require_operator)
 
@@ -22,6 +27,7 @@ class Healthy(BaseModel):
 class Ready(BaseModel):
     status: str = "ready"
     replicas: int
+    """That decode. Without any, jobs are accepted, and answered when there is one."""
 
 
 @router.get("/healthz")
@@ -32,16 +38,10 @@ async def healthz() -> Healthy:
 
 @router.get("/readyz", responses=problems())
 async def readyz(deps: Injected) -> Ready:
-    """A job can be answered now: the store is there, and so is a replica. 503 otherwise."""
+    """Jobs are taken: the store is there, 503 otherwise. How many replicas could answer them now is told."""
     await deps.store.ping()
     pool = await deps.organizers.hear_load()
-    if pool is None or pool.replicas == 0:
-        detail = "No replica is ready yet. Jobs are accepted, and will be answered when one is."
-        refusal = Refusal(
-            status=503, name="pool-away", title="No replica", detail=detail, headers=RETRY_AFTER
-        )
-        raise Refused(refusal)
-    return Ready(replicas=pool.replicas)
+    return Ready(replicas=pool.replicas if pool is not None else 0)
 
 
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))

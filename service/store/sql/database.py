@@ -55,10 +55,13 @@ Work = Callable[[Connection], T]
 class Database:
     """Connections to one store; made when they are needed. All methods raise StoreAway."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        """`connections` are those that PostgreSQL is asked for at most."""
         self.url = with_driver(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self._doors: _Sqlite | _Postgres = _Sqlite(self.url) if self.sqlite else _Postgres(self.url)
+        self._doors: _Sqlite | _Postgres = (
+            _Sqlite(self.url) if self.sqlite else _Postgres(self.url, connections)
+        )
 
     async def write(self, work: Work[T]) -> T:
         """Does the work in a transaction that may write, and commits it."""
@@ -183,7 +186,7 @@ class _Sqlite:
 class _Postgres:
     """One pool for all."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, connections: int) -> None:
         settings = {
             "application_name": "anabranch",
             "timezone": "UTC",
@@ -193,7 +196,7 @@ class _Postgres:
         self._writer = create_async_engine(
             url,
             json_serializer=json_text,
-            pool_size=CONNECTIONS,
+            pool_size=connections,
             max_overflow=0,
             pool_timeout=LOCK_TIMEOUT_SECONDS,
             connect_args={

@@ -6,18 +6,21 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from anabranch.dag import events as e
+from anabranch.dag.ids import TRUNK, JobId
 from anabranch.service import app
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.server import CannotListen, bind, serve_api
 from anabranch.service.settings import Settings
+from anabranch.service.store.store import Store
 from anabranch.workers.cluster import environment
 
 MODEL, QUESTION = "anabranch/plan", "What is six times seven?"
@@ -53,10 +56,15 @@ def followed(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return event
 
 
+@pytest.fixture
+def settings(tmp_path: Path, empty_database: Path) -> Settings:
+    shutil.copy(empty_database, tmp_path)
+    return Settings(state=tmp_path, stop_seconds=0)
+
+
 def test_a_wait_ends_with_the_job_as_it_is_when_the_service_stops(
-    settings: Settings, empty_database: Path, followed: threading.Event
+    settings: Settings, followed: threading.Event
 ) -> None:
-    shutil.copy(empty_database, settings.state)
     with ThreadPoolExecutor() as apart:
         with serve_api(settings) as url:
             job = httpx.post(f"{url}/v1/jobs", json={"question": QUESTION}).json()["id"]
@@ -75,9 +83,8 @@ def test_a_wait_ends_with_the_job_as_it_is_when_the_service_stops(
     ids=["a completion", "a response"],
 )
 def test_who_waits_for_an_answer_when_the_service_stops_is_told_of_the_job(
-    path: str, asked: dict[str, Any], settings: Settings, empty_database: Path, followed: threading.Event
+    path: str, asked: dict[str, Any], settings: Settings, followed: threading.Event
 ) -> None:
-    shutil.copy(empty_database, settings.state)
     with ThreadPoolExecutor() as apart:
         with serve_api(settings) as url:
             waiting = apart.submit(httpx.post, f"{url}/v1/{path}", json=asked, timeout=60)
@@ -86,6 +93,41 @@ def test_who_waits_for_an_answer_when_the_service_stops_is_told_of_the_job(
         told = waiting.result()
     assert (told.status_code, told.json()["error"]["code"]) == (503, "stopping")
     assert job["id"] in told.json()["detail"]
+
+
+def test_what_is_being_answered_goes_on_for_a_while_when_the_service_stops(
+    settings: Settings, followed: threading.Event
+) -> None:
+    patient = settings.model_copy(update={"stop_seconds": 60})
+    with ThreadPoolExecutor() as apart, ExitStack() as serving:
+        url = serving.enter_context(serve_api(patient))
+        job = httpx.post(f"{url}/v1/jobs", json={"question": QUESTION}).json()["id"]
+        reading = apart.submit(httpx.get, f"{url}/v1/jobs/{job}/events", timeout=60)
+        assert followed.wait(30)
+        stopping = apart.submit(serving.close)
+        while accepts(url):
+            pass
+        asyncio.run(cancel(settings, JobId(job)))
+        assert "event: JobCancelled" in reading.result().text
+        stopping.result()
+
+
+def accepts(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/healthz")
+    except httpx.ConnectError:
+        return False
+    return True
+
+
+async def cancel(settings: Settings, job: JobId) -> None:
+    async with Store(settings.database) as store:
+        (claim,) = await store.queue.claim("organizer-1", 60, 1)
+        ended = (
+            e.BranchCancelled(branch=TRUNK, reason="asked", by=e.CancelledBy.CLIENT),
+            e.JobCancelled(reason="asked"),
+        )
+        await store.journal.append(job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1), *ended])
 
 
 def test_a_port_that_is_taken_is_noticed_before_ray_starts(

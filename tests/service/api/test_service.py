@@ -1,5 +1,6 @@
 """Health, metrics, documents, and who may call."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from anabranch.service.api.app import create_app
 from anabranch.service.api.static import Dashboard
+from anabranch.service.settings import Settings
 
 Q = {"question": "What is six times seven?"}
 
@@ -17,9 +20,8 @@ async def test_healthz_and_readyz(client: httpx.AsyncClient, organizers: Any) ->
     assert (await client.get("/readyz")).json() == {"status": "ready", "replicas": 1}
     organizers.pool = None
     response = await client.get("/readyz")
-    assert response.status_code == 503
-    assert response.headers["retry-after"]
-    assert response.json()["type"] == "urn:anabranch:pool-away"
+    assert response.status_code == 200, "jobs are accepted, and wait"
+    assert response.json() == {"status": "ready", "replicas": 0}
 
 
 async def test_metrics_count_jobs_and_requests_by_route(client: httpx.AsyncClient, job: str) -> None:
@@ -62,6 +64,26 @@ async def test_every_answer_keeps_a_browser_safe(path: str, client: httpx.AsyncC
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert "access-control-allow-origin" not in headers
+
+
+class TestProbes:
+    """kubelet asks a pod by its address; Prometheus does, too."""
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+    async def test_a_pod_answers_probes_under_its_address(self, path: str, app: FastAPI) -> None:
+        pod = Settings(host="0.0.0.0", allowed_hosts=("anabranch.example",))
+        app = create_app(replace(app.state.deps, settings=pod))
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://10.1.2.3:8000"
+        ) as kubelet:
+            assert (await kubelet.get(path)).status_code == 200
+            assert (await kubelet.get("/v1/jobs")).status_code == 403
+
+    @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 200), ("/metrics", 403)])
+    async def test_on_loopback_only_probes_are_answered_under_any_name(
+        self, path: str, status: int, client: httpx.AsyncClient
+    ) -> None:
+        assert (await client.get(path, headers={"Host": "evil.example"})).status_code == status
 
 
 class TestBrowsers:

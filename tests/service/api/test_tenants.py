@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from anabranch.dag import events as e
 from anabranch.service.api.app import create_app
-from anabranch.service.api.auth import OPEN
+from anabranch.service.api.guards import PROBES
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
@@ -75,7 +75,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
         (method.upper(), path)
         for path, operations in app.openapi()["paths"].items()
         for method in operations
-        if path not in OPEN
+        if path not in PROBES
     ]
 
 
@@ -87,7 +87,7 @@ async def test_no_route_but_health_is_there_without_a_key(app: FastAPI, client: 
         assert response.status_code == 401, (method, route)
         assert response.headers["www-authenticate"].startswith("Basic realm")
         assert response.json()["type"] == "urn:anabranch:no-key"
-    assert {(await client.get(route)).status_code for route in OPEN} == {200}
+    assert {(await client.get(route)).status_code for route in PROBES} == {200}
 
 
 async def test_every_route_with_a_job_in_it_hides_another_tenants(

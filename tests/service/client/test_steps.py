@@ -86,7 +86,7 @@ class World:
     def wire(self, retry_seconds: float = 60.0, *, met: bool = True) -> Wire:
         wire = Wire("http://here", retry_seconds, lambda: self.now)
         if met:
-            self.run(wire.ready(), ok())
+            self.run(wire.ready(), ok({"replicas": 1}))
             self.asked.clear()
         return wire
 
