@@ -5,6 +5,7 @@ CPU_EXTRAS := cpu,postgres,dev
 EXTRAS ?= $(or $(notdir $(wildcard .venv/.installed/*)),$(CPU_EXTRAS))
 BIN := .venv/bin
 INSTALLED := .venv/.installed/$(EXTRAS)
+LANES := -n 2 --dist loadgroup --no-loadscope-reorder # tests/conftest.py says what each of both takes
 DASHBOARD := service/dashboard
 DASHBOARD_SOURCES := $(shell find $(DASHBOARD) \( -name node_modules -o -name static \) -prune -o -type f -print 2>/dev/null)
 
@@ -28,7 +29,7 @@ test: install ui ## lint, then every test that this machine can run
 	@.ci/prepare
 	@$(MAKE) --no-print-directory lint
 	@[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent test
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(LANES)
 
 test-clients: install ## other people's clients (openai, LangChain, …) against a real service, in environments of their own
 	@.ci/clients

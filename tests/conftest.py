@@ -1,7 +1,14 @@
-"""The order of the suite: what is quick and tells most comes first, what starts or kills clusters comes last."""
+"""Orders the suite, and shares it between two processes.
+
+What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has two processes. One
+begins with all that shares a Ray or a real engine, the other takes file by file in the suite's order, and whoever is
+done first helps with what is left.
+"""
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler.loadgroup import LoadGroupScheduling
 
 pytest_plugins = ["tests.ray_cluster"]
 collect_ignore = ["matrix"]
@@ -11,12 +18,37 @@ collect_ignore = ["matrix"]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
-COSTS = ("postgres", "ray", "real", "browser", "chaos")
+COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
 
 
 def cost(item: pytest.Item) -> int:
     return max((COSTS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in COSTS), default=0)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def group(item: pytest.Item) -> str:
+    """Names what must stay in one process, for the sake of fixtures that are dear. Chaos has none that it shares."""
+    marks = {mark.name for mark in item.iter_markers()}
+    if "chaos" not in marks and marks & {"ray", "real"}:
+        return "engines"
+    return next((name for name in ("cluster", "image") if name in marks), "")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=cost)  # stable: files keep their own order within one cost
+    if hasattr(config, "workerinput"):  # one of several processes
+        for item in items:
+            if name := group(item):
+                item.add_marker(pytest.mark.xdist_group(name))
+        items.sort(key=lambda item: group(item) != "engines")
+
+
+class Lanes(LoadGroupScheduling):
+    """Gives a process a whole group, or a whole file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return super()._split_scope(nodeid).partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
+    return Lanes(config, log) if config.getoption("dist") == "loadgroup" else None

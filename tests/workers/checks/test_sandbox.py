@@ -107,7 +107,14 @@ def test_limits_cannot_be_raised() -> None:
     refused("import resource\nresource.setrlimit(resource.RLIMIT_CPU, (60, 60))", "ValueError")
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", f"/proc/{os.getpid()}/environ"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "/proc/self/environ",
+        pytest.param(f"/proc/{os.getpid()}/environ", id="/proc/PID/environ"),
+    ],
+)
 def test_no_file_of_this_machine_can_be_read(path: str) -> None:
     refused(f"open({path!r})")
 
