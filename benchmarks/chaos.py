@@ -20,8 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.chaos.house import Tally, make_template, survive
+from tests.chaos.house import Tally, survive
 from tests.chaos.invariants import violations
+from tests.chaos.world import make_template
 
 MEMORY = Path("/dev/shm")
 """A crash of a simulated process loses nothing that the file system has; so memory is as good as a disk."""

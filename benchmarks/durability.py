@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sqlalchemy import text
-from tests.chaos.wishes import PlainChecks
+from tests.chaos.world import PlainChecks
 
 from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec, Sampling

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.chaos.house import make_template
+from tests.chaos.world import make_template
 
 
 @pytest.fixture(scope="session")

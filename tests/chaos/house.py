@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.faults import CALM, USUAL, Disk, Meter, Odds, Process, store_of
-from tests.chaos.living import LEASE, Living, begin
+from tests.chaos.faults import CALM, USUAL, Meter, Odds, Process
 from tests.chaos.virtual import run_virtually
 from tests.chaos.wishes import script, wishes
+from tests.chaos.world import LEASE, Living, World, copy_store
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.limits import Limits
@@ -22,10 +21,7 @@ from anabranch.service.organizer.guardian import report_loss
 from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, StoreAway
 from anabranch.service.store.jobs.requests import Decision
 from anabranch.service.store.rows import NewJob
-from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
-from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.pool.local import LocalPool
 
 PATIENCE = 900.0
 """Virtual seconds after which a job that has not ended is lost."""
@@ -52,21 +48,21 @@ class House:
     def __init__(
         self, url: str, seed: int, tally: Tally, *, deaths: int, jobs: int, organizers: int, odds: Odds
     ) -> None:
-        self._disk, self._odds, self._most_deaths = Disk(url), odds, deaths
+        self._world = World(url, script)
+        self._odds, self._most_deaths = odds, deaths
         self._dice = random.Random(seed)
         self._wanted, self._organizers = jobs, organizers
         self.tally = tally
+        tally.meter = self._world.meter
         self._living: dict[str, Living] = {}
         self._born = 0
-        self._away = asyncio.Event()
         self._errands: set[asyncio.Task[Any]] = set()
-        self._pool = LocalPool(ScriptedEngine(script, tokens_per_second=20.0), max_decodes=64)
 
     async def run(self) -> None:
         for _ in range(self._organizers):
             self._be_born()
         client = self._process("client", replace(self._odds, death=0))
-        store = store_of(self._disk, client)
+        store = self._world.store_in(client)
         troubles = [self._trouble(), self._people(store)]
         tasks = [asyncio.create_task(trouble) for trouble in troubles]
         async with asyncio.timeout(PATIENCE):
@@ -78,21 +74,23 @@ class House:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._go_home()
         await store.close()
-        self._disk.close()
+        await self._world.close()
         self.tally.virtual_seconds = asyncio.get_running_loop().time()
 
     # -- organizers -----------------------------------------------------------------------------------------
 
     def _process(self, name: str, odds: Odds) -> Process:
         dice = random.Random(self._dice.random())
-        return Process(name=name, dice=dice, odds=odds, store_away=self._away, on_death=self._bury)
+        process = self._world.process(name, odds=odds, dice=dice)
+        process.on_death = self._bury
+        return process
 
     def _be_born(self) -> None:
         self._born += 1
         name = f"organizer {self._born}"
         calm = self.tally.deaths >= self._most_deaths
         process = self._process(name, replace(self._odds, death=0.0) if calm else self._odds)
-        self._living[name] = begin(process, self._disk, self._pool, self.tally.meter)
+        self._living[name] = self._world.begin(process)
 
     def _bury(self, process: Process) -> None:
         self.tally.deaths += 1
@@ -107,7 +105,7 @@ class House:
         living.wire.hang_up()
         if self._dice.random() < 0.5:  # else its machine was lost, and its guardian too
             with suppress(StoreAway):
-                guardian = store_of(self._disk, self._process("guardian", CALM))
+                guardian = self._world.store_in(self._process("guardian", CALM))
                 await report_loss(guardian, process.name, LEASE, computed)
         await asyncio.sleep(self._dice.random())
         self._be_born()
@@ -120,7 +118,7 @@ class House:
     async def _go_home(self) -> None:
         """All that still lives drains; then nothing may be left."""
         self._odds = CALM
-        self._away.clear()
+        self._world.away.clear()
         for living in self._living.values():
             living.process.odds = CALM
             living.process.running.set()
@@ -136,7 +134,6 @@ class House:
                 living.task.result()
                 self.tally.commits += living.process.commits
                 await living.store.close()
-        await self._pool.close()
 
     async def _bury_all(self) -> None:
         while self._errands:
@@ -183,9 +180,9 @@ class House:
 
     async def _outage(self) -> None:
         self.tally.outages += 1
-        self._away.set()
+        self._world.away.set()
         await asyncio.sleep(self._dice.expovariate(1 / LEASE))
-        self._away.clear()
+        self._world.away.clear()
 
     # -- clients --------------------------------------------------------------------------------------------
 
@@ -241,9 +238,7 @@ def survive(
     odds: Odds = USUAL,
 ) -> str:
     """Runs one seed; gives the URL of the store that it left. Raises TimeoutError for a lost job."""
-    path = folder / f"{seed}.db"
-    shutil.copy(template, path)
-    url = f"sqlite:///{path}"
+    url = copy_store(template, folder / f"{seed}.db")
 
     async def main() -> None:
         house = House(url, seed, tally, deaths=deaths, jobs=jobs, organizers=2 + seed % 2, odds=odds)
@@ -251,10 +246,3 @@ def survive(
 
     run_virtually(main())
     return url
-
-
-def make_template(folder: Path) -> Path:
-    """An empty, migrated store."""
-    path = folder / "template.db"
-    asyncio.run(schema.upgrade(f"sqlite:///{path}"))
-    return path

@@ -5,8 +5,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.chaos.living import LEASE, Living
 from tests.chaos.scene import Scene, is_in_epoch, play
+from tests.chaos.world import LEASE, Living
 
 from anabranch.dag import actions as a
 from anabranch.dag.job import Problem

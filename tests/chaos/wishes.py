@@ -1,13 +1,9 @@
 """What is asked for in the simulated world, and what its engine says to it."""
 
-import asyncio
 import json
 import random
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-from anabranch.dag.actions import Verifier
-from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget, JobSpec, Sampling
 from anabranch.dag.text import say
 from anabranch.workers.engines.script import Line, rendered
@@ -64,22 +60,3 @@ def wishes(dice: random.Random) -> JobSpec:
         priority=dice.randrange(10),
         approvals=dice.choice([(), (), ("answer",), ("fork",)]),
     )
-
-
-class PlainChecks:
-    """In place of worker tasks: answers mean the same when they are the same. Nothing else is asked for."""
-
-    async def compare(self, answers: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-        await asyncio.sleep(0.1)
-        groups: dict[str, list[int]] = {}
-        for index, answer in enumerate(answers):
-            groups.setdefault(answer, []).append(index)
-        return tuple(map(tuple, groups.values()))
-
-    async def verify(self, verifier: Verifier, values: Mapping[BranchId, str]) -> NoReturn:
-        raise AssertionError(verifier)
-
-    async def run_tool(self, tool: str, arguments: Mapping[str, Any]) -> NoReturn:
-        raise AssertionError(tool)
-
-    async def close(self) -> None: ...
