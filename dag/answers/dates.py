@@ -59,34 +59,34 @@ def read_date(text: str) -> Date | Time | Numerals | None:
     if len(text) > 40:
         return None
     text = _WEEKDAY.sub("", text, count=1)
-    return _calendar(text) or _numeric(text) or _time(text)
+    return _read_calendar(text) or _read_numeric(text) or _read_time(text)
 
 
-def _calendar(text: str) -> Date | None:
+def _read_calendar(text: str) -> Date | None:
     if found := _ISO.fullmatch(text):
-        return _date(int(found[1]), int(found[2]), int(found[3]))
+        return _make_date(int(found[1]), int(found[2]), int(found[3]))
     if found := _MONTH_FIRST.fullmatch(text):
-        return _date(int(found[3] or 0), _month(found[1]), int(found[2]))
+        return _make_date(int(found[3] or 0), _read_month(found[1]), int(found[2]))
     if found := _DAY_FIRST.fullmatch(text):
-        return _date(int(found[3] or 0), _month(found[2]), int(found[1]))
+        return _make_date(int(found[3] or 0), _read_month(found[2]), int(found[1]))
     if found := _MONTH_ONLY.fullmatch(text):
-        return Date(int(found[2]), _month(found[1]), 0)
+        return Date(int(found[2]), _read_month(found[1]), 0)
     return None
 
 
-def _numeric(text: str) -> Date | Numerals | None:
+def _read_numeric(text: str) -> Date | Numerals | None:
     found = _NUMERIC.fullmatch(text)
     if not found:
         return None
     first, second, year = (int(number) for number in found.groups())
     if first > 12 or first == second:
-        return _date(year, second, first)
+        return _make_date(year, second, first)
     if second > 12:
-        return _date(year, first, second)
+        return _make_date(year, first, second)
     return Numerals("/", (first, second, year))
 
 
-def _time(text: str) -> Time | Numerals | None:
+def _read_time(text: str) -> Time | Numerals | None:
     if found := _TIME.fullmatch(text):
         hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
         if not 1 <= hour <= 12 or minute > 59 or second > 59:
@@ -101,9 +101,9 @@ def _time(text: str) -> Time | Numerals | None:
     return None
 
 
-def _date(year: int, month: int, day: int) -> Date | None:
+def _make_date(year: int, month: int, day: int) -> Date | None:
     return Date(year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
-def _month(name: str) -> int:
+def _read_month(name: str) -> int:
     return next(number for number, month in enumerate(MONTHS, 1) if month.startswith(name.lower()[:3]))

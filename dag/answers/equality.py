@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from anabranch.dag.answers.meaning import Formula, Meaning, Quantity, Set, Several
-from anabranch.dag.answers.reading import expression, read, without_unit
+from anabranch.dag.answers.reading import drop_unit, expression, read
 
 Groups = tuple[tuple[int, ...], ...]
 """A partition of indices: those of one group mean the same. In the order of their first members."""
@@ -41,7 +41,7 @@ def fits(wanted: str, found: str, algebra: Algebra) -> bool:
     want, find = read(wanted), read(found)
     verdict = _judge(want, find)
     if verdict is Verdict.DIFFERENT and isinstance(want, Quantity | Formula) and not want.dimensions:
-        find = without_unit(found)
+        find = drop_unit(found)
         verdict = _judge(want, find)
     return verdict is Verdict.EQUAL or (
         verdict is Verdict.UNDECIDED and algebra(expression(want, wanted), expression(find, found))
@@ -86,12 +86,12 @@ def plain_groups(answers: Sequence[str]) -> Groups | None:
     comparable = [each for each in classes if isinstance(each, Quantity | Formula | Several | Set)]
     if len(comparable) > 1 and _is_open(*comparable):
         return None
-    return _in_order(_indices(meanings).values())
+    return _sort(_collect_indices(meanings).values())
 
 
 def groups(answers: Sequence[str], algebra: Algebra) -> Groups:
     """Which answers mean the same, formulas by the verdicts of `algebra`."""
-    members = _indices([read(answer) for answer in answers])
+    members = _collect_indices([read(answer) for answer in answers])
     texts = {
         meaning: expression(meaning, min(answers[index] for index in found))
         for meaning, found in members.items()
@@ -104,22 +104,22 @@ def groups(answers: Sequence[str], algebra: Algebra) -> Groups:
             joined[left].extend(joined[right])
             joined.update(dict.fromkeys(joined[right], joined[left]))
     components = {id(component): component for component in joined.values()}.values()
-    parts = (part for component in components for part in _consistent(component))
-    return _in_order([index for meaning in part for index in members[meaning]] for part in parts)
+    parts = (part for component in components for part in _split_contradictions(component))
+    return _sort([index for meaning in part for index in members[meaning]] for part in parts)
 
 
-def _consistent(component: list[Meaning]) -> list[list[Meaning]]:
+def _split_contradictions(component: list[Meaning]) -> list[list[Meaning]]:
     """The component, or each of its meanings alone where two of them are different whatever algebra says."""
     contradicted = any(_judge(*pair) is Verdict.DIFFERENT for pair in combinations(component, 2))
     return [[meaning] for meaning in component] if contradicted else [component]
 
 
-def _indices(meanings: Sequence[Meaning]) -> dict[Meaning, list[int]]:
+def _collect_indices(meanings: Sequence[Meaning]) -> dict[Meaning, list[int]]:
     found: dict[Meaning, list[int]] = {}
     for index, meaning in enumerate(meanings):
         found.setdefault(meaning, []).append(index)
     return found
 
 
-def _in_order(parts: Iterable[Sequence[int]]) -> Groups:
+def _sort(parts: Iterable[Sequence[int]]) -> Groups:
     return tuple(sorted((tuple(sorted(part)) for part in parts), key=min))

@@ -30,7 +30,7 @@ def read_expression(text: str) -> Formula | Words:
     unit = read_unit(last[2]) if last and _MATHEMATICAL.search(last[1]) and not _is_prose(last[1]) else None
     if last and unit and unit is not NO_UNIT:
         return Formula(_tight(last[1]), unit.dimensions, unit.factor)
-    return Words(folded(text)) if _is_prose(text) else Formula(_tight(text))
+    return Words(fold_words(text)) if _is_prose(text) else Formula(_tight(text))
 
 
 def _tight(text: str) -> str:
@@ -54,7 +54,7 @@ def _is_prose(text: str) -> bool:
     return any(letter.isalnum() and ord(letter) > 127 and not _GREEK.match(letter) for letter in bare)
 
 
-def folded(text: str) -> str:
+def fold_words(text: str) -> str:
     """Text as it is compared: without case, without an article before it or a full stop behind it."""
     folded = " ".join(text.casefold().split())
     folded = folded.rstrip(".!") or folded

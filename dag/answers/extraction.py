@@ -34,17 +34,17 @@ _BRACE = re.compile(
 
 def extract_answer(text: str) -> str | None:
     """The answer that a text ends with; None when it has none: the branch abstains."""
-    said = without_thoughts(text)[-TAIL:]
-    found = boxed(said)
+    said = remove_thoughts(text)[-TAIL:]
+    found = read_boxed(said)
     if found is not None and _says_something(found) and len(found) <= LONGEST:
-        return _opened(found.strip())
-    announced, cut = _announced(said)
+        return _open_math(found.strip())
+    announced, cut = _find_announced(said)
     if announced is not None or cut:
         return announced
-    return _option(said) or last_value(said) or _line(said)
+    return _read_option(said) or last_value(said) or _take_line(said)
 
 
-def without_thoughts(text: str) -> str:
+def remove_thoughts(text: str) -> str:
     """The text without its thinking: what a reader is meant to read."""
     begin = max(0, len(text) - 2 * TAIL)
     pieces = _THOUGHT.split(text[begin:])
@@ -63,7 +63,7 @@ def _is_thinking(text: str, at: int) -> bool:
     return text.rfind("<think>", 0, at) > text.rfind("</think>", 0, at)
 
 
-def boxed(text: str) -> str | None:
+def read_boxed(text: str) -> str | None:
     r"""What the last closed `\boxed{…}` holds, or the word behind a `\boxed` without braces; None when there is none.
 
     One pass: a brace closes the last that is open; escaped ones, `\{`, are text.
@@ -112,12 +112,12 @@ _BEFORE = re.compile(r"(?:[ \t\r\n*_:>]|`(?!``)|-[ \t])*")
 _DISPLAY = {"\\[": "\\]", "$$": "$$", "\\(": "\\)", "```": "```"}
 
 
-def _announced(text: str) -> tuple[str | None, bool]:
+def _find_announced(text: str) -> tuple[str | None, bool]:
     """What the last announcement announces, and whether the text was cut behind it."""
     marks = list(_ANNOUNCEMENT.finditer(text))[-ANNOUNCEMENTS:]
     cut = bool(marks) and not _says_something(text[marks[-1].end() : marks[-1].end() + LONGEST])
     for mark in reversed(marks):
-        answer = _behind(text[mark.end() : mark.end() + LONGEST], tagged=mark[0][0] == "<")
+        answer = _read_behind(text[mark.end() : mark.end() + LONGEST], tagged=mark[0][0] == "<")
         if answer:
             return answer, False
     return None, cut
@@ -126,20 +126,20 @@ def _announced(text: str) -> tuple[str | None, bool]:
 _CLOSED = re.compile(r"</answer>", re.IGNORECASE)
 
 
-def _behind(text: str, tagged: bool) -> str:
+def _read_behind(text: str, tagged: bool) -> str:
     """The answer at the beginning of what follows an announcement; empty when it says nothing."""
     text = _CLOSED.split(text, maxsplit=1)[0]
     if tagged:
-        return _tidied(text)
+        return _tidy(text)
     text = text[_BEFORE.match(text).end() :]  # type: ignore[union-attr]  # it matches nothing, too
     for opens, closes in _DISPLAY.items():
         if text.startswith(opens):
             inner, found, _ = text[len(opens) :].partition(closes)
             if found and opens != "\\(":
                 body = inner.partition("\n")[2] if opens == "```" else inner
-                return _tidied(body)
+                return _tidy(body)
     line = text.partition("\n")[0]
-    return _tidied(_clause(line))
+    return _tidy(_cut_to_clause(line))
 
 
 _REASON = re.compile(
@@ -156,7 +156,7 @@ _OPTION_TEXT = re.compile(r"\(?([A-J])[.):]\s{1,4}(?![A-Z]\.)\S")
 _WORKING = re.compile(r"[-+*/^()0-9.,\s\\{}×·÷]{3,200}+=\s{0,4}(?=\S)")
 
 
-def _clause(line: str) -> str:
+def _cut_to_clause(line: str) -> str:
     """The answer without the sentence around it: up to the end of the sentence, or to where the reasons begin."""
     if option := _OPTION_TEXT.match(line):
         return option[1]
@@ -172,16 +172,16 @@ def _clause(line: str) -> str:
     return line[begin:]
 
 
-def _tidied(answer: str) -> str:
+def _tidy(answer: str) -> str:
     """Without the marks around it; empty when there is nothing else."""
     answer = answer.strip(" \t\r\n*`_")
     while answer.endswith((".", "!", ":", ",", ";", "*", "`")):
         answer = answer[:-1].rstrip()
-    answer = _opened(answer)
+    answer = _open_math(answer)
     return answer if _says_something(answer) else ""
 
 
-def _opened(answer: str) -> str:
+def _open_math(answer: str) -> str:
     r"""What stands between the marks of mathematics: `$…$`, `\(…\)`, `\[…\]`, `$$…$$`."""
     for opens, closes in (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")):
         whole = (
@@ -197,12 +197,12 @@ def _opened(answer: str) -> str:
 _LAST_OPTION = re.compile(r"(?:^|\s)\(([A-J])\)[.*]{0,3}\Z")
 
 
-def _option(text: str) -> str | None:
+def _read_option(text: str) -> str | None:
     found = _LAST_OPTION.search(text.rstrip()[-20:])
     return f"({found[1]})" if found else None
 
 
-def _line(text: str) -> str | None:
+def _take_line(text: str) -> str | None:
     line = text.strip()
     short = "\n" not in line and len(line) <= SHORT and _says_something(line)
-    return _tidied(line) if short else None
+    return _tidy(line) if short else None

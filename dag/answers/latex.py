@@ -63,7 +63,7 @@ _FRACTION = re.compile(
 def plain(text: str) -> str:
     r"""The same text without LaTeX's looks: `\dfrac12` as 1/2, `\text{ cm}` as cm, `90^\circ` as 90°, `1{,}000` as
     1,000. What has no plain form (roots, sums, unknown commands) stays as it is."""
-    text = _typed(text)
+    text = _use_keyboard_marks(text)
     text = _SEPARATED.sub(lambda found: "," if "," in found[0][:2] and found[0] != "\\," else THIN, text)
     text = _DEGREE.sub("°", text)
     for _ in range(3):  # \textbf{\text{…}}: nobody nests deeper
@@ -72,22 +72,22 @@ def plain(text: str) -> str:
     text = _BLANK.sub(" ", _LOOKS.sub(" ", text))
     text = _HALVES.sub(lambda half: rf"\frac{{{half[1]}}}{{{half[2] or half[3]}}}", text)
     text = _FRACTION.sub(lambda found: f"{found[1]} {found[2]}/{found[3] or found[4]}", text)
-    return _unwrapped(text.replace("- ", "-") if text.startswith("- ") else text)
+    return _unwrap(text.replace("- ", "-") if text.startswith("- ") else text)
 
 
 def for_algebra(text: str) -> str:
     r"""The same text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i."""
-    return _NAME.sub(r"\\\g<0>", _WRAPPED.sub(r" \1 ", _typed(text)))
+    return _NAME.sub(r"\\\g<0>", _WRAPPED.sub(r" \1 ", _use_keyboard_marks(text)))
 
 
-def _typed(text: str) -> str:
+def _use_keyboard_marks(text: str) -> str:
     """Without what typography has for marks that a keyboard lacks."""
     text = _ABOVE.sub(lambda found: f"^{{{found[0].translate(_DIGITS_ABOVE)}}}", text)
     text = _BELOW.sub(lambda found: f"_{{{found[0].translate(_DIGITS_BELOW)}}}", text)
     return text.translate(_TYPOGRAPHY)
 
 
-def _unwrapped(text: str) -> str:
+def _unwrap(text: str) -> str:
     """Without the marks of mathematics or Markdown around all of it."""
     text = text.strip(" \t\r\n")
     for mark in ("**", "__", "`", "$", '"', "'", "*"):

@@ -47,49 +47,49 @@ def read_number(text: str) -> Fraction | None:
         text = text[: percent.start()]
     elif magnitude := _MAGNITUDE.search(text):
         text = text[: magnitude.start()]
-    value = _unsigned(text)
+    value = _read_unsigned(text)
     if value is None:
         return None
     factor = _FACTORS[magnitude[1].lower()] if magnitude else 1
     return sign * value * factor / (100 if percent else 1)
 
 
-def _unsigned(text: str) -> Fraction | None:
+def _read_unsigned(text: str) -> Fraction | None:
     if found := _DECIMAL.fullmatch(text):
-        return _scaled(_decimal(found[1]), found[2] or "0")
+        return _scale(_read_decimal(found[1]), found[2] or "0")
     if found := _CONTINENTAL.fullmatch(text):
         return Fraction((found[1] or found[3]).replace(".", "") + "." + (found[2] or "0"))
     if found := _REPEATING.fullmatch(text):
-        return _repeating(found[1] or "0", found[2], found[3] or found[4])
+        return _read_repeating(found[1] or "0", found[2], found[3] or found[4])
     if found := _MIXED.fullmatch(text):
         whole, part, of = map(int, found.groups())
         return Fraction(whole) + Fraction(part, of) if part < of else None
     if found := _RATIO.fullmatch(text):
-        below = _decimal(found[3])
-        return _decimal(found[1]) / below * (-1 if found[2] else 1) if below else None
+        below = _read_decimal(found[3])
+        return _read_decimal(found[1]) / below * (-1 if found[2] else 1) if below else None
     if found := _SCIENTIFIC.fullmatch(text):
-        return _scaled(_decimal(found[1]), found[2])
+        return _scale(_read_decimal(found[1]), found[2])
     if found := _POWER.fullmatch(text):
-        return _raised(_decimal(found[1]), found[2])
+        return _raise_to(_read_decimal(found[1]), found[2])
     return None
 
 
-def _decimal(text: str) -> Fraction:
+def _read_decimal(text: str) -> Fraction:
     return Fraction(re.sub(rf"[,' {THIN}]", "", text))
 
 
-def _repeating(whole: str, first: str, period: str) -> Fraction:
+def _read_repeating(whole: str, first: str, period: str) -> Fraction:
     """0.1666… is 0.1 and 6/90: the period over as many nines as it has digits, behind those that do not repeat."""
     tail = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(first))
     return Fraction(f"{whole}.{first or 0}") + tail
 
 
-def _scaled(value: Fraction, exponent: str) -> Fraction | None:
+def _scale(value: Fraction, exponent: str) -> Fraction | None:
     power = int(exponent.replace(" ", ""))
     return value * Fraction(10) ** power if abs(power) <= DIGITS else None
 
 
-def _raised(base: Fraction, exponent: str) -> Fraction | None:
+def _raise_to(base: Fraction, exponent: str) -> Fraction | None:
     power = int(exponent.replace(" ", ""))
     digits = max(len(str(base.numerator)), len(str(base.denominator)))
     if digits * abs(power) > DIGITS or (base == 0 and power <= 0):

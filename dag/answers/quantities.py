@@ -7,7 +7,7 @@ from anabranch.dag.answers.expressions import FUNCTIONS
 from anabranch.dag.answers.latex import THIN
 from anabranch.dag.answers.meaning import Quantity, Range, Ratio, Set, Words
 from anabranch.dag.answers.numbers import DIGITS, read_number
-from anabranch.dag.answers.units import counted, read_unit
+from anabranch.dag.answers.units import name_unit, read_unit
 
 _CODES = "USD|EUR|GBP|JPY|INR|KRW|CNY|CHF"
 _MONEY = re.compile(rf"([+-]?)\s?(US\$|[$€£¥₹₩]|{_CODES})\s?([+-]?)\s?([0-9.].*)", re.DOTALL)
@@ -33,7 +33,7 @@ def read_quantity(text: str) -> Quantity | None:
     if text.startswith("(") and text.endswith(")") and (value := read_number(text[1:-1])) is not None:
         return Quantity(value)
     if money := _MONEY.fullmatch(text):
-        return _money(money[2], money[1] or money[3], money[4])
+        return _read_money(money[2], money[1] or money[3], money[4])
     if compound := _read_compound(text):
         return compound
     found = _LEADING.fullmatch(text)
@@ -43,7 +43,7 @@ def read_quantity(text: str) -> Quantity | None:
     name, apart = found[2], not text[found.end(1)].isalpha()
     unit = read_unit(name) if apart or len(name) > 1 or name in _GLUED else None
     if unit is None and apart and _COUNTED.fullmatch(name) and not FUNCTIONS.intersection(name.split()):
-        unit = counted(name)
+        unit = name_unit(name)
     return Quantity(value * unit.factor, unit.dimensions) if unit else None
 
 
@@ -64,7 +64,7 @@ def _read_compound(text: str) -> Quantity | None:
     return Quantity(value, great.dimensions)
 
 
-def _money(currency: str, sign: str, amount: str) -> Quantity | None:
+def _read_money(currency: str, sign: str, amount: str) -> Quantity | None:
     """An amount behind its sign; the currency may be named again: $5 USD."""
     amount = re.sub(rf"\s?(?:{_CODES}|dollars?|euros?)\Z", "", amount)
     if short := _SUFFIX.fullmatch(amount):

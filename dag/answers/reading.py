@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 from anabranch.dag.answers.dates import read_date
-from anabranch.dag.answers.expressions import folded, read_expression
+from anabranch.dag.answers.expressions import fold_words, read_expression
 from anabranch.dag.answers.latex import for_algebra, plain
 from anabranch.dag.answers.lists import brackets, is_listed, split_items
 from anabranch.dag.answers.meaning import Choice, Formula, Meaning, Quantity, Set, Several, Words
@@ -32,7 +32,7 @@ DEPTH = 6
 
 def read(answer: str) -> Meaning:
     """What an answer says. Takes time linear in its length, and a bounded time beyond folding its case."""
-    return _read(answer) if len(answer) <= LENGTH else Words(folded(answer))
+    return _read(answer) if len(answer) <= LENGTH else Words(fold_words(answer))
 
 
 @lru_cache(maxsize=4096)
@@ -57,7 +57,7 @@ def expression(meaning: Meaning, answer: str) -> str:
             return for_algebra(answer)
 
 
-def without_unit(answer: str) -> Meaning:
+def drop_unit(answer: str) -> Meaning:
     """What an answer says when its unit is left out: of 10 cm, 10. An answer without a unit as it is."""
     meaning = read(answer)
     if isinstance(meaning, Formula):
@@ -90,7 +90,7 @@ def _read_whole(text: str, answer: str) -> Meaning:
     """The reading of all of an answer."""
     text = _FULL_STOP.sub("", text)
     if not any(letter.isalnum() for letter in text):
-        return read_empty_set(text) or Words(folded(answer))
+        return read_empty_set(text) or Words(fold_words(answer))
     if choice := _read_choice(text):
         return choice
     named = _NAMED.match(text)

@@ -57,7 +57,7 @@ _PER = re.compile(r"\s*/\s*|\s+per\s+|^per\s+")
 _RAISED = re.compile(r"([^\^]+)\^\{?(-?[1-4])\}?")
 
 
-def _table() -> Iterator[tuple[str, Unit]]:
+def _make_table() -> Iterator[tuple[str, Unit]]:
     for symbol, (names, base, size) in _METRIC.items():
         for prefix, (word, power) in _PREFIXES.items():
             dimensions: Dimensions = ((base.rstrip("3"), 3 if base.endswith("3") else 1),)
@@ -75,7 +75,7 @@ def _table() -> Iterator[tuple[str, Unit]]:
             yield name, Unit(dimensions, Fraction(size))
 
 
-UNITS: Mapping[str, Unit] = dict(_table())
+UNITS: Mapping[str, Unit] = dict(_make_table())
 """By name in lower case, and by symbol as it is written: a megagram is no milligram."""
 
 
@@ -89,7 +89,7 @@ def read_unit(text: str) -> Unit | None:
     powers: dict[str, int] = {}
     factor = Fraction(1)
     for place, part in enumerate(parts):
-        unit = NO_UNIT if not part and place == 0 else _power_of(part)
+        unit = NO_UNIT if not part and place == 0 else _read_power(part)
         if unit is None:
             return None
         side = -1 if place else 1
@@ -99,7 +99,7 @@ def read_unit(text: str) -> Unit | None:
     return Unit(tuple(sorted((base, power) for base, power in powers.items() if power)), factor)
 
 
-def _power_of(text: str) -> Unit | None:
+def _read_power(text: str) -> Unit | None:
     words, power = text.split(), 1
     if len(words) > 1 and words[0].casefold() in _POWERS:
         power, words = _POWERS[words[0].casefold()], words[1:]
@@ -114,7 +114,7 @@ def _power_of(text: str) -> Unit | None:
     return Unit(tuple((base, each * power) for base, each in unit.dimensions), unit.factor**power)
 
 
-def counted(words: str) -> Unit:
+def name_unit(words: str) -> Unit:
     """The unit that is no more than a name: 18 eggs are as many as 18 egg, and are no 18 apples."""
     name = " ".join(words.casefold().split()).rstrip(".!")
     return Unit(((name[:-1] if name.endswith("s") and not name.endswith("ss") else name, 1),))

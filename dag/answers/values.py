@@ -57,22 +57,22 @@ _ENDS = re.compile(r"\s{0,4}(?:[.,;:!?)*$\n]|\Z)")
 
 def last_value(text: str) -> str | None:
     """The last value that a text names, with its unit; None when it names none."""
-    last = deque(_VALUE.finditer(text, _tail(text)), maxlen=1)
+    last = deque(_VALUE.finditer(text, _find_tail(text)), maxlen=1)
     found = last[0] if last else None
     if found is None or found.end() - found.start() > LONGEST:
         return None
     value = re.sub(r"(?:US|\\)?\$", "", found[0])
-    return value + _unit_behind(text[found.end() : found.end() + 60])
+    return value + _find_unit(text[found.end() : found.end() + 60])
 
 
-def _tail(text: str) -> int:
+def _find_tail(text: str) -> int:
     """Where the last TAIL characters begin, or the word behind that: no number is torn apart."""
     begin = len(text) - TAIL
     blank = text.find(" ", begin, begin + 2 * LONGEST) if begin > 0 else -1
     return max(begin, blank, 0)
 
 
-def _unit_behind(text: str) -> str:
+def _find_unit(text: str) -> str:
     """The longest name of a unit with which a text begins; empty when it begins with none."""
     named = _UNIT.match(text)
     if named is None:

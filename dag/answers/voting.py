@@ -19,13 +19,13 @@ def _cast(vote: Vote) -> list[Ballot]:
     return [ballot for ballot in vote.ballots if ballot.answer is not None]
 
 
-def compared(vote: Vote) -> tuple[str, ...]:
+def select_compared(vote: Vote) -> tuple[str, ...]:
     """Those of `cast` that may mean the same though they are written differently."""
     return tuple(ballot.answer for ballot in _cast(vote) if ballot.answer is not None and not ballot.exact)
 
 
 def partition(vote: Vote, groups: Groups) -> Groups:
-    """`cast(vote)` in groups, given those of `compared(vote)`; exact answers group by their letters."""
+    """`cast(vote)` in groups, given those of `select_compared(vote)`; exact answers group by their letters."""
     ballots = _cast(vote)
     places = [place for place, ballot in enumerate(ballots) if not ballot.exact]
     exact: dict[str, list[int]] = {}
@@ -54,12 +54,12 @@ def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> Br
         classes=tuple(ranked),
         abstained=tuple(ballot.branch for ballot in vote.ballots if ballot.answer is None),
         winner=ranked[0].answer if ranked else None,
-        decided=bool(ranked) and _settled(ranked, classes, vote.outstanding),
+        decided=bool(ranked) and _is_settled(ranked, classes, vote.outstanding),
         tie=FIRST_CAST if tied else "",
     )
 
 
-def _settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstanding: float) -> bool:
+def _is_settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstanding: float) -> bool:
     """Whether the leader stays the winner whatever the outstanding ballots say."""
     leader = ranked[0]
     if leader.weight < outstanding:

@@ -37,7 +37,7 @@ def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
         _plain_groups(action) if run.verdicts is None else _recorded_groups(run.verdicts, routine, action)
     )
     if groups is None:
-        command = Compare(branch=routine.branch, answers=voting.compared(action))
+        command = Compare(branch=routine.branch, answers=voting.select_compared(action))
         run.commands.append(command)
         routine.waiting = Waiting(action=action, command=command)
         return None
@@ -48,7 +48,7 @@ def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
 
 def _plain_groups(action: Vote) -> Groups | None:
     """Which answers are equal, where that takes no algebra; None where it may."""
-    groups = plain_groups(voting.compared(action))
+    groups = plain_groups(voting.select_compared(action))
     return None if groups is None else voting.partition(action, groups)
 
 

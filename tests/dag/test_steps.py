@@ -20,7 +20,7 @@ from tests.dag.regex_steps import Steps
 import anabranch.dag
 from anabranch.dag import actions as a
 from anabranch.dag.answers.equality import compare, plain_groups
-from anabranch.dag.answers.extraction import boxed, extract_answer, without_thoughts
+from anabranch.dag.answers.extraction import extract_answer, read_boxed, remove_thoughts
 from anabranch.dag.answers.reading import read
 from anabranch.dag.answers.voting import count
 from anabranch.dag.grammars import GRAMMARS, multiverse, outline
@@ -181,8 +181,8 @@ def tally(text: str) -> None:
 
 FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "extract_answer": extract_answer,
-    "boxed": boxed,
-    "without_thoughts": without_thoughts,
+    "read_boxed": read_boxed,
+    "remove_thoughts": remove_thoughts,
     "read": read,
     "compare": lambda text: compare(text, text[::-1]),
     "plain_groups": lambda text: plain_groups((text, text + "1", text[1:])),

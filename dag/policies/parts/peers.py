@@ -23,7 +23,7 @@ from anabranch.dag.actions import (
     SubPolicy,
     Think,
 )
-from anabranch.dag.answers.extraction import boxed
+from anabranch.dag.answers.extraction import read_boxed
 from anabranch.dag.decoding import Decoding, Finish
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
@@ -134,7 +134,7 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
         reads = tuple(dict.fromkeys(branch for branch, _ in board.posts))
         ends_turn = strays or segment.finish is Finish.EOS
         finished = memory.hear(me, written) + ([memory.unfinished] if ends_turn else [])
-        answers = [answer for step in finished if (answer := boxed(step)) is not None and answer.strip()]
+        answers = [answer for step in finished if (answer := read_boxed(step)) is not None and answer.strip()]
         if answers:
             return Answer(text=answers[0].strip(), flags=(ANSWERED,))
         out_of_words = memory.repeats(finished) or (ends_turn and not config.must_answer)
@@ -144,5 +144,5 @@ def _thinker(config: GroupConfig, me: int, numbers: Mapping[BranchId, int]) -> P
         return Answer(text=trace.strip())
     yield rewrite(context, memory.page(config.layout) + config.finisher, reads)
     last: Segment = yield Think(Decoding(max_tokens=FINISHER_TOKENS))
-    answer = boxed(config.finisher + last.text) or last.text.partition("\n")[0]
+    answer = read_boxed(config.finisher + last.text) or last.text.partition("\n")[0]
     return Answer(text=answer.strip() or trace.strip(), flags=(FORCED,) if answer.strip() else ())

@@ -8,7 +8,7 @@ from math import comb
 from typing import Any
 
 from anabranch.dag.actions import Action, Answer, Ballot, Result, Thought, Vote, Voted
-from anabranch.dag.answers.extraction import boxed, extract_answer
+from anabranch.dag.answers.extraction import extract_answer, read_boxed
 from anabranch.dag.decoding import Decoding, Purpose
 from anabranch.dag.decoding.tools import meaning_of, without_halves
 from anabranch.dag.errors import NoAnswer
@@ -108,4 +108,4 @@ def answer_of(result: Result) -> str | None:
     of one."""
     if not result.ok:
         return None
-    return boxed(result.value) if TRUNCATED in result.flags else extract_answer(result.value)
+    return read_boxed(result.value) if TRUNCATED in result.flags else extract_answer(result.value)

@@ -24,7 +24,7 @@ NO_USAGE = {
 }
 
 
-def forked(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
+def fork(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
     row = {
         "parent": None if event.child == TRUNK else event.branch,
         "role": event.role,
@@ -55,7 +55,7 @@ def _open(branch: BranchId, **more: Any) -> Change:
     return Change("branches", (branch,), set={"phase": BranchStatus.OPEN.value}, **more)
 
 
-def segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ...]:
+def start_segment(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ...]:
     row = {
         "continues": event.continues,
         "finish": None,
@@ -74,7 +74,7 @@ def segment_started(record: e.Record, event: e.SegmentStarted) -> tuple[Change, 
     return segment, opened, _open(event.branch, first={"started_at": record.at})
 
 
-def segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Change, ...]:
+def finish_segment(record: e.Record, event: e.SegmentFinished) -> tuple[Change, ...]:
     decoded = event.decoded
     replica = decoded.replica or None
     spent = {
@@ -84,7 +84,7 @@ def segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Change
         "reasoning_tokens": decoded.usage.reasoning_tokens,
         "cost": decoded.in_fields().cost,
     }
-    stages = _stages(decoded.timing)
+    stages = _tell_stages(decoded.timing)
     row = {
         "finish": str(decoded.finish),
         **spent,
@@ -108,7 +108,7 @@ def segment_finished(record: e.Record, event: e.SegmentFinished) -> tuple[Change
     )
 
 
-def _stages(timing: Timing) -> dict[str, datetime | None]:
+def _tell_stages(timing: Timing) -> dict[str, datetime | None]:
     told = (timing.submitted, timing.admitted, timing.scheduled, timing.first_token, timing.finished)
     return {
         stage: datetime.fromtimestamp(seconds, UTC) if 0 < seconds <= _LAST_SECOND else None
@@ -116,21 +116,19 @@ def _stages(timing: Timing) -> dict[str, datetime | None]:
     }
 
 
-def returned(record: e.Record, event: e.BranchReturned) -> tuple[Change, ...]:
-    return _branch_over(record, event, BranchStatus.RETURNED, value=in_words(event.value, event.calls))
+def return_value(record: e.Record, event: e.BranchReturned) -> tuple[Change, ...]:
+    return _end(record, event, BranchStatus.RETURNED, value=in_words(event.value, event.calls))
 
 
-def failed(record: e.Record, event: e.BranchFailed) -> tuple[Change, ...]:
-    return _branch_over(
-        record, event, BranchStatus.FAILED, cause=f"{event.cause}: {event.detail}".removesuffix(": ")
-    )
+def fail(record: e.Record, event: e.BranchFailed) -> tuple[Change, ...]:
+    return _end(record, event, BranchStatus.FAILED, cause=f"{event.cause}: {event.detail}".removesuffix(": "))
 
 
-def cancelled(record: e.Record, event: e.BranchCancelled) -> tuple[Change, ...]:
-    return _branch_over(record, event, BranchStatus.CANCELLED, cause=event.reason)
+def cancel(record: e.Record, event: e.BranchCancelled) -> tuple[Change, ...]:
+    return _end(record, event, BranchStatus.CANCELLED, cause=event.reason)
 
 
-def _branch_over(
+def _end(
     record: e.Record,
     event: e.BranchReturned | e.BranchFailed | e.BranchCancelled,
     phase: BranchStatus,
@@ -141,7 +139,7 @@ def _branch_over(
     return over, *wait_for_people(event.branch, -len(event.withdrawn))
 
 
-def retried(_record: e.Record, event: e.BranchRetried) -> tuple[Change, ...]:
+def retry(_record: e.Record, event: e.BranchRetried) -> tuple[Change, ...]:
     return (Change("branches", (event.branch,), set={"attempts": event.attempt}),)
 
 

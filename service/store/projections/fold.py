@@ -35,7 +35,7 @@ def project(record: e.Record) -> tuple[Change, ...]:
 # -- the job -----------------------------------------------------------------------------------------------------------
 
 
-def _submitted(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
+def _submit(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
     spec = event.spec
     job = {
         "phase": JobStatus.QUEUED.value,
@@ -52,14 +52,14 @@ def _submitted(record: e.Record, event: e.JobSubmitted) -> tuple[Change, ...]:
         "finished_at": None,
     }
     trunk = e.BranchForked(child=TRUNK, role="trunk", policy=spec.policy, model=spec.model)
-    return Change("jobs", insert=True, set=job), *branches.forked(record, trunk)
+    return Change("jobs", insert=True, set=job), *branches.fork(record, trunk)
 
 
-def _claimed(record: e.Record, _event: e.JobClaimed) -> tuple[Change, ...]:
+def _claim(record: e.Record, _event: e.JobClaimed) -> tuple[Change, ...]:
     return (Change("jobs", set={"phase": JobStatus.RUNNING.value}, first={"started_at": record.at}),)
 
 
-def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]:
+def _answer(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]:
     answer = {"text": event.text, "sources": list(event.sources), "forced": event.forced}
     if (
         event.truncated
@@ -72,27 +72,27 @@ def _answered(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]
     return (Change("jobs", set={"answer": answer}),)
 
 
-def _succeeded(record: e.Record, _event: e.JobSucceeded) -> tuple[Change, ...]:
-    return _job_over(record, JobStatus.SUCCEEDED)
+def _succeed(record: e.Record, _event: e.JobSucceeded) -> tuple[Change, ...]:
+    return _end_job(record, JobStatus.SUCCEEDED)
 
 
-def _failed(record: e.Record, event: e.JobFailed) -> tuple[Change, ...]:
+def _fail(record: e.Record, event: e.JobFailed) -> tuple[Change, ...]:
     error = {"type": event.type, "title": event.title, "detail": event.detail}
-    return _job_over(record, JobStatus.FAILED, error=error)
+    return _end_job(record, JobStatus.FAILED, error=error)
 
 
-def _cancelled(record: e.Record, _event: e.JobCancelled) -> tuple[Change, ...]:
-    return _job_over(record, JobStatus.CANCELLED)
+def _cancel(record: e.Record, _event: e.JobCancelled) -> tuple[Change, ...]:
+    return _end_job(record, JobStatus.CANCELLED)
 
 
-def _job_over(record: e.Record, phase: JobStatus, **more: Any) -> tuple[Change, ...]:
+def _end_job(record: e.Record, phase: JobStatus, **more: Any) -> tuple[Change, ...]:
     return (Change("jobs", set={"phase": phase.value, "finished_at": record.at, **more}),)
 
 
 # -- joins and approvals -----------------------------------------------------------------------------------------------
 
 
-def _join_requested(record: e.Record, event: e.JoinRequested) -> tuple[Change, ...]:
+def _request_join(record: e.Record, event: e.JoinRequested) -> tuple[Change, ...]:
     row = {
         "mode": event.mode,
         "count": event.count,
@@ -106,7 +106,7 @@ def _join_requested(record: e.Record, event: e.JoinRequested) -> tuple[Change, .
     return (Change("joins", (event.branch, event.join), insert=True, set=row),)
 
 
-def _joined(record: e.Record, event: e.BranchesJoined) -> tuple[Change, ...]:
+def _join(record: e.Record, event: e.BranchesJoined) -> tuple[Change, ...]:
     row = {
         "joined": list(event.joined),
         "pending": list(event.pending),
@@ -114,18 +114,18 @@ def _joined(record: e.Record, event: e.BranchesJoined) -> tuple[Change, ...]:
         "joined_at": record.at,
     }
     join = Change("joins", (event.branch, event.join), set=row)
-    return join, *(_consumed(joined, event.branch) for joined in event.joined)
+    return join, *(_consume(joined, event.branch) for joined in event.joined)
 
 
-def _merged(_record: e.Record, event: e.BranchesMerged) -> tuple[Change, ...]:
-    return tuple(_consumed(merged, event.into) for merged in event.merged)
+def _merge(_record: e.Record, event: e.BranchesMerged) -> tuple[Change, ...]:
+    return tuple(_consume(merged, event.into) for merged in event.merged)
 
 
-def _consumed(branch: BranchId, consumer: BranchId) -> Change:
+def _consume(branch: BranchId, consumer: BranchId) -> Change:
     return Change("branches", (branch,), first={"consumed_by": consumer})
 
 
-def _approval_requested(record: e.Record, event: e.ApprovalRequested) -> tuple[Change, ...]:
+def _request_approval(record: e.Record, event: e.ApprovalRequested) -> tuple[Change, ...]:
     row = {
         "id": approval_id(record.job, event.approval, record.at),
         "branch": event.branch,
@@ -145,7 +145,7 @@ def _approval_requested(record: e.Record, event: e.ApprovalRequested) -> tuple[C
     return approval, *branches.wait_for_people(event.branch, 1)
 
 
-def _approval_decided(record: e.Record, event: e.ApprovalDecided) -> tuple[Change, ...]:
+def _decide_approval(record: e.Record, event: e.ApprovalDecided) -> tuple[Change, ...]:
     row = {
         "decision": event.decision,
         "edit": event.edit,
@@ -160,22 +160,22 @@ def _approval_decided(record: e.Record, event: e.ApprovalDecided) -> tuple[Chang
 
 # The events that are missing here only tell; the journal has them.
 _PROJECTORS: Mapping[type, Callable[[e.Record, Any], tuple[Change, ...]]] = {
-    e.JobSubmitted: _submitted,
-    e.JobClaimed: _claimed,
-    e.AnswerCommitted: _answered,
-    e.JobSucceeded: _succeeded,
-    e.JobFailed: _failed,
-    e.JobCancelled: _cancelled,
-    e.BranchForked: branches.forked,
-    e.SegmentStarted: branches.segment_started,
-    e.SegmentFinished: branches.segment_finished,
-    e.BranchReturned: branches.returned,
-    e.BranchFailed: branches.failed,
-    e.BranchCancelled: branches.cancelled,
-    e.BranchRetried: branches.retried,
-    e.JoinRequested: _join_requested,
-    e.BranchesJoined: _joined,
-    e.BranchesMerged: _merged,
-    e.ApprovalRequested: _approval_requested,
-    e.ApprovalDecided: _approval_decided,
+    e.JobSubmitted: _submit,
+    e.JobClaimed: _claim,
+    e.AnswerCommitted: _answer,
+    e.JobSucceeded: _succeed,
+    e.JobFailed: _fail,
+    e.JobCancelled: _cancel,
+    e.BranchForked: branches.fork,
+    e.SegmentStarted: branches.start_segment,
+    e.SegmentFinished: branches.finish_segment,
+    e.BranchReturned: branches.return_value,
+    e.BranchFailed: branches.fail,
+    e.BranchCancelled: branches.cancel,
+    e.BranchRetried: branches.retry,
+    e.JoinRequested: _request_join,
+    e.BranchesJoined: _join,
+    e.BranchesMerged: _merge,
+    e.ApprovalRequested: _request_approval,
+    e.ApprovalDecided: _decide_approval,
 }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.answers.extraction import LONGEST, SHORT, TAIL, boxed, extract_answer, without_thoughts
+from anabranch.dag.answers.extraction import LONGEST, SHORT, TAIL, extract_answer, read_boxed, remove_thoughts
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_thinking_is_not_the_answer(text: str, answer: str | None) -> None:
 
 
 def test_text_without_thoughts_stays_as_it_is() -> None:
-    assert without_thoughts("a < b > c") == "a < b > c"
+    assert remove_thoughts("a < b > c") == "a < b > c"
 
 
 @given(st.text(alphabet="\\boxed{}$[]()<>think/ answer is:#*1.,%\n", max_size=300))
@@ -188,7 +188,7 @@ def test_whatever_is_found_says_something_and_is_bounded(text: str) -> None:
     ],
 )
 def test_a_box_is_found_only_where_one_is_closed(text: str, inside: str | None) -> None:
-    assert boxed(text) == inside
+    assert read_boxed(text) == inside
 
 
 @pytest.mark.parametrize(
