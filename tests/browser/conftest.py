@@ -33,6 +33,7 @@ STORIES = {
     "star": 7,
     "forest": 8,
     "sequential": 9,
+    "treatise": 10,
 }
 
 

@@ -213,6 +213,48 @@ def sequential(sim: Simulation) -> Process:
     answer(sim, "180", ("0",))
 
 
+HOSTILE = """<img src=x onerror="window.owned=1"><script>window.owned=1</script> [a](javascript:window.owned=1)
+[b](JaVaScRiPt:window.owned=1) ![c](https://elsewhere.example/spy.png) <svg onload=window.owned=1> [d]: javascript:x
+<https://elsewhere.example/?q=1> <javascript:window.owned=1> &lt;script&gt;owned()&lt;/script&gt; [e](//x.example)
+$\\href{javascript:window.owned=1}{x}$ $\\htmlStyle{background:url(https://elsewhere.example)}{x}$ $\\unicode{<b>}$
+$\\includegraphics{https://elsewhere.example/y.png}$ $\\htmlId{root}{x}$ $\\rule{9999em}{9999em}$ $\\def\\a{\\a\\a}\\a$
+$\\color{red;background:url(//elsewhere.example)}{x}$ $\\fcolorbox{red}{blue}{x}$ $\\kern-200em\\text{Approve}$
+
+| <b onclick="window.owned=1">x</b> | y |
+|---|---|
+| `<script>window.owned=1</script>` | <iframe src="javascript:window.owned=1"> |
+
+```"><script>window.owned=1</script>
+</code></pre><script>window.owned=1</script>
+```
+"""
+"""Text that would do something if it became markup. No file of it comes, whatever is drawn."""
+
+
+def treatise(sim: Simulation, letters: int = 300_000, formulas: int = 500) -> Process:
+    """A model writes Markdown with many formulas, hostile here and there, and more than anybody reads."""
+    parts = [
+        "# On boats\n\nIt costs $5 and $6; e\u0301"
+        + "\u0301" * 30
+        + " \u202egnp.exe\u202c zero\u200bwidth\n",
+        HOSTILE,
+    ]
+    for ordinal in range(formulas):
+        left = ordinal % 7 + 1
+        parts.append(
+            f"\n## Step {ordinal}\n\n{prose(sim.random, 40)} With $x_{{{ordinal}}} = \\frac{{{left}}}{{n^2}}$ **so**:\n"
+            f"\n- {prose(sim.random, 24)}\n- {prose(sim.random, 24)}\n"
+        )
+        if ordinal % 25 == 0:
+            parts.append(
+                "\n```python\nfor boat in boats:\n    print(boat)\n```\n\n| arm | boats |\n|---|--:|\n| 1 | 2 |\n"
+            )
+    text = "".join(parts)
+    text += prose(sim.random, max(1, (letters - len(text)) // 6))
+    yield Decode(branch="0", tokens=9000, prompt=260, text=text, thought=HOSTILE, thought_tokens=80)
+    answer(sim, text, ("0",))
+
+
 # -- forests -----------------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +310,7 @@ STORIES: dict[str, tuple[str, dict[str, Any], int, Story]] = {
     "faulty": ("thread-weaver", {}, 16, faulty),
     "failed": ("thread-weaver", {}, 16, lambda sim: faulty(sim, dies=True)),
     "sequential": ("sequential", {}, 16, sequential),
+    "treatise": ("sequential", {}, 16, treatise),
 }
 FORESTS: dict[str, tuple[str, Callable[[Simulation, int], Process]]] = {
     "forest": ("tree-of-thoughts", forest),

@@ -7,6 +7,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/parts.css";
+import "./styles/prose.css";
 import "./styles/pages.css";
 import "./styles/job.css";
 import "./styles/panel.css";

@@ -1,5 +1,5 @@
 import { Calls } from "../parts/Calls";
-import { LongText } from "../parts/LongText";
+import { LongText, Prose } from "../parts/LongText";
 import { useJob } from "./JobContext";
 import { Sources } from "./panels/PointPanels";
 
@@ -17,7 +17,7 @@ export function Answer() {
   return (
     <section className="outcome" aria-label="Answer">
       <h2 className="visually-hidden">Answer</h2>
-      <LongText text={graph.answer.text} first={600} />
+      <Prose text={graph.answer.text} first={600} />
       <Calls calls={graph.answer.calls} />
       <Sources />
     </section>

@@ -5,8 +5,9 @@ import { useFetched, useNow } from "../live";
 import { textOf } from "../model/journal/events";
 import { isOver } from "../model/journal/graph";
 import { ago } from "../model/words";
+import { CopyButton } from "../parts/CopyButton";
 import { Link } from "../parts/Link";
-import { CopyButton, ProblemNote, Status } from "../parts/small";
+import { ProblemNote, Status } from "../parts/small";
 import { useJob } from "./JobContext";
 
 const SHORT = 180;

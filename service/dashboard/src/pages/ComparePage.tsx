@@ -7,7 +7,7 @@ import type { ReasoningGraph } from "../model/journal/graph";
 import { percent, seconds, times, tokens } from "../model/words";
 import { Calls } from "../parts/Calls";
 import { Link } from "../parts/Link";
-import { LongText } from "../parts/LongText";
+import { LongText, Prose } from "../parts/LongText";
 import { MiniGraph } from "../parts/MiniGraph";
 import { ProblemNote, Status } from "../parts/small";
 import { changeQuery, jobAddress, navigate, usePlace } from "../router";
@@ -107,7 +107,7 @@ function Side({
           <code>{id}</code>
         </Link>
       </p>
-      <LongText text={graph.answer?.text ?? graph.error?.title ?? "No answer yet."} first={1000} />
+      <Prose text={graph.answer?.text ?? graph.error?.title ?? "No answer yet."} first={1000} />
       <Calls calls={graph.answer?.calls ?? []} />
       <MiniGraph graph={graph} metrics={metrics} select={(node) => navigate(jobAddress(id, node))} />
     </section>

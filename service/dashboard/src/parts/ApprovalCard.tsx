@@ -5,7 +5,7 @@ import { useNow } from "../live";
 import { ago, seconds } from "../model/words";
 import { jobAddress } from "../router";
 import { Link } from "./Link";
-import { LongText } from "./LongText";
+import { Prose } from "./LongText";
 import { ProblemNote } from "./small";
 
 interface Props {
@@ -51,7 +51,7 @@ export function ApprovalCard({ approval, decided, withJob }: Props) {
       )}
       {edit === null ? (
         <div className="subject">
-          <LongText text={approval.subject} first={1500} />
+          <Prose text={approval.subject} first={1500} />
         </div>
       ) : (
         <textarea

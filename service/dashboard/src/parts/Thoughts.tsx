@@ -1,5 +1,5 @@
 import { counted } from "../model/words";
-import { GrowingText, LongText } from "./LongText";
+import { GrowingText, Prose } from "./LongText";
 
 interface Props {
   text: string;
@@ -19,7 +19,7 @@ export function Thoughts({ text, tokens, find, live = false }: Props) {
         {live ? "Thinking" : "Thoughts"}, {count}
       </summary>
       {live && <GrowingText text={text} />}
-      {!live && text && <LongText text={text} first={1200} find={find} />}
+      {!live && text && <Prose text={text} first={1200} find={find} />}
       {!live && !text && <p className="faint">Their text was not told.</p>}
     </details>
   );

@@ -73,33 +73,6 @@ export function ProblemNote({ problem, retry }: { problem: Problem; retry?: () =
   );
 }
 
-export function CopyButton({ text, label }: { text: () => string; label: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async (button: HTMLElement): Promise<void> => {
-    // Browsers give the clipboard only to loopback and https; elsewhere the older way still works.
-    if (navigator.clipboard) await navigator.clipboard.writeText(text());
-    else copyBySelection(text(), button);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
-  };
-  return (
-    <button type="button" className="button small-button" onClick={(event) => void copy(event.currentTarget)}>
-      <span aria-live="polite">{copied ? "Copied" : label}</span>
-    </button>
-  );
-}
-
-function copyBySelection(text: string, beside: HTMLElement): void {
-  const area = document.createElement("textarea");
-  area.className = "visually-hidden";
-  area.value = text;
-  beside.after(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
-  beside.focus();
-}
-
 /** How the decoded tokens split: the critical path, the rest, the waste. */
 export function Gauge({ critical, total, waste }: { critical: number; total: number; waste: number }) {
   const share = (count: number): string => `${(100 * count) / Math.max(1, total)}%`;

@@ -2,7 +2,7 @@ import { useDraft } from "../../live";
 import type { Branch, GraphNode } from "../../model/journal/graph";
 import { counted } from "../../model/words";
 import { Calls } from "../../parts/Calls";
-import { GrowingText, LongText } from "../../parts/LongText";
+import { GrowingText, LongText, Prose } from "../../parts/LongText";
 import { Thoughts } from "../../parts/Thoughts";
 import { useJob } from "../JobContext";
 
@@ -44,7 +44,7 @@ export function Output({
       {branch.value && !isTold && (
         <>
           <h3>Returned{branch.flags.length > 0 ? ` (${branch.flags.join(", ")})` : ""}</h3>
-          <LongText text={branch.value} find={view.find} />
+          <Prose text={branch.value} find={view.find} />
         </>
       )}
     </section>
@@ -57,7 +57,7 @@ function Written({ node, find }: { node: GraphNode; find: string }) {
   return (
     <>
       <Thoughts text={node.thought} tokens={node.thoughtTokens} find={find} />
-      <LongText text={node.text} find={find} />
+      <Prose text={node.text} find={find} />
       <Calls calls={node.calls} />
     </>
   );

@@ -6,7 +6,7 @@ import type { GraphNode } from "../../model/journal/graph";
 import { counted, percent, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { Calls } from "../../parts/Calls";
-import { LongText } from "../../parts/LongText";
+import { LongText, Prose } from "../../parts/LongText";
 import { Status } from "../../parts/small";
 import { useJob } from "../JobContext";
 
@@ -85,7 +85,7 @@ export function JoinPanel({ node }: { node: GraphNode }) {
                   joined, from {tokens(branch.tokens)} decoded tokens
                   {cut > 0 && <strong className="wrong">; {tokens(cut)} characters were cut</strong>}
                 </p>
-                <LongText text={text} first={600} find={view.find} />
+                <Prose text={text} first={600} find={view.find} />
               </>
             )}
           </li>
@@ -101,7 +101,7 @@ export function AnswerPanel() {
   return (
     <div className="stack">
       <h2>Answer</h2>
-      <LongText text={graph.answer.text} />
+      <Prose text={graph.answer.text} />
       <Calls calls={graph.answer.calls} />
       <Sources />
       {graph.votes.map((vote, i) => (

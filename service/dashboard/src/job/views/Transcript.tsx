@@ -3,7 +3,7 @@ import { useMemo, useRef } from "react";
 import { type Entry, transcriptOf } from "../../model/analysis/transcript";
 import { clock } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
-import { LongText } from "../../parts/LongText";
+import { LongText, Prose } from "../../parts/LongText";
 import { Thoughts } from "../../parts/Thoughts";
 import { useJob } from "../JobContext";
 
@@ -82,7 +82,7 @@ function EntryView({
         </details>
       )}
       <Thoughts text={entry.thought} tokens={entry.thoughtTokens} find={find} />
-      {entry.text && <LongText text={entry.text} first={1200} find={find} />}
+      {entry.text && <Prose text={entry.text} first={1200} find={find} />}
     </article>
   );
 }
