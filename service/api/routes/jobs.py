@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, ValidationError
 
 from anabranch.dag.decoding.tools import Tools
@@ -15,17 +15,18 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
-from anabranch.dag.status import JobStatus
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.following import await_end
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
+from anabranch.service.api.views.filters import read_filters
 from anabranch.service.api.views.job import JobPage, JobView, job_view
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice, ReplayRequest
 from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
+from anabranch.service.store.jobs.listing import Wanted
 from anabranch.service.store.rows import NewJob, NewResponse, Submitted
 from anabranch.service.telemetry.ids import read_traceparent
 from anabranch.service.tenants import Caller
@@ -63,9 +64,7 @@ async def submit(
 async def list_jobs(
     deps: Injected,
     caller: CurrentCaller,
-    status: JobStatus | None = None,
-    policy: str | None = None,
-    q: Annotated[str | None, Query(description="A part of the question.")] = None,
+    wanted: Annotated[Wanted, Depends(read_filters)],
     tenant: Annotated[str | None, Query(description="Whose; operators see all.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
@@ -74,7 +73,7 @@ async def list_jobs(
     if tenant is not None and caller.scope not in (None, tenant):
         raise forbidden(f"These are the jobs of {tenant!r}; this key is for {caller.tenant!r}.")
     page = await deps.store.jobs.list_page(
-        tenant=caller.scope or tenant, status=status, policy=policy, q=q, limit=limit, cursor=cursor or None
+        limit=limit, cursor=cursor or None, **Wanted({**wanted, "tenant": caller.scope or tenant})
     )
     return JobPage(items=[job_view(row) for row in page.items], next_cursor=page.next_cursor)
 

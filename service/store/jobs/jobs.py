@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from sqlalchemy import RowMapping, Select, and_, false, func, select, true, update
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from anabranch.dag.ids import BranchId, JobId, by_path
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.jobs.listing import Filters, list_page
+from anabranch.service.store.jobs.listing import Filters, Wanted, list_page
 from anabranch.service.store.jobs.requests import (
     Decision,
     Verdict,
@@ -96,18 +96,15 @@ class Jobs(Repository):
     async def list_page(
         self,
         *,
-        tenant: str | None = None,
-        status: str | None = None,
-        policy: str | None = None,
-        q: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        **wanted: Unpack[Wanted],
     ) -> Page:
-        """Jobs, newest first; `q` is sought in the questions. Later submissions do not move the pages that follow.
+        """Jobs, newest first. Later submissions do not move the pages that follow.
 
         A page may hold fewer than `limit` and yet have a cursor: see `listing`. Raises BadCursor.
         """
-        filters = Filters(tenant=tenant, status=status, policy=policy, q=q)
+        filters = Filters(**wanted)
         return await self._database.snapshot(partial(list_page, filters=filters, limit=limit, cursor=cursor))
 
     async def get_branch(self, job: JobId, branch: BranchId) -> BranchRow:

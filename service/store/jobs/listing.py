@@ -6,12 +6,14 @@ empty, it goes on itself, LOOKS times in all. A sought text is looked for among 
 words are found there, then by the index of `search.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from sqlalchemy import ColumnElement, Connection, Subquery, select, true, tuple_
 
 from anabranch.service.store.jobs.cursors import cursor_at, place_of
+from anabranch.service.store.jobs.facets import Fact, asked_for, asked_with, failed_as, says
 from anabranch.service.store.jobs.requests import of_tenant
 from anabranch.service.store.jobs.search import contains, find_candidates
 from anabranch.service.store.rows import Columns, Page, listed_job_row
@@ -19,11 +21,27 @@ from anabranch.service.store.sql.tables import jobs
 
 LOOK = 2000
 """Jobs that one page looks at, at most, where no index serves all its filters."""
+LOOK_INSIDE = 200
+"""The same, where it looks into each job's branches."""
 LOOKS = 10
 """So many jobs are looked at how often, for a page that is empty otherwise."""
 
 NEWEST = (jobs.c.created_at.desc(), jobs.c.id.desc())
 _PLACE = (jobs.c.created_at, jobs.c.id)
+
+
+class Wanted(TypedDict, total=False):
+    """The same as keywords; see Filters."""
+
+    tenant: str | None
+    status: str | None
+    policy: str | None
+    q: str | None
+    said: str | None
+    model: str | None
+    seed: int | None
+    error: str | None
+    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +53,19 @@ class Filters:
     policy: str | None = None
     q: str | None = None
     """A part of the question."""
+    said: str | None = None
+    """A part of the question, the answer, the error, or what a branch gave."""
+    model: str | None = None
+    seed: int | None = None
+    error: str | None = None
+    """The error's type."""
+    facts: tuple[Fact, ...] = ()
+    """Metadata, parameters and limits."""
+
+    @property
+    def look(self) -> int:
+        """Jobs that one page looks at: fewer where the branches of each are read."""
+        return min(LOOK, LOOK_INSIDE) if self.said else LOOK
 
 
 def list_page(connection: Connection, filters: Filters, limit: int, cursor: str | None) -> Page:
@@ -54,14 +85,14 @@ def _look(connection: Connection, filters: Filters, limit: int, cursor: str | No
     if not passing:
         return _page(_read(connection, [*along, behind], limit), limit)
     window = select(*_PLACE).where(*along, behind).order_by(*NEWEST)
-    some = window.limit(LOOK).subquery()
+    some = window.limit(filters.look).subquery()
     rows = _read(connection, passing, limit, among=some)
     if len(rows) > limit:
         return _page(rows, limit)
-    last = connection.execute(window.offset(LOOK - 1).limit(1)).one_or_none()
+    last = connection.execute(window.offset(filters.look - 1).limit(1)).one_or_none()
     if last is None:
         return _page(rows, limit)
-    if filters.q:
+    if filters.q and not filters.said:
         candidates = find_candidates(connection, filters.q, LOOK + 1)
         if candidates is not None and len(candidates) <= LOOK:
             every = [jobs.c.id.in_(candidates), *along, *passing, behind]
@@ -82,7 +113,20 @@ def _split(
         (along if served else passing).append(jobs.c.policy == filters.policy)
     if filters.q:
         passing.append(contains(connection, filters.q))
-    return along, passing
+    return along, [*passing, *_facets(connection, filters)]
+
+
+def _facets(connection: Connection, filters: Filters) -> Iterator[ColumnElement[bool]]:
+    if filters.said:
+        yield says(connection, filters.said)
+    if filters.model is not None:
+        yield asked_for(connection, "model", filters.model)
+    if filters.seed is not None:
+        yield asked_for(connection, "seed", str(filters.seed))
+    if filters.error is not None:
+        yield failed_as(connection, filters.error)
+    for fact in filters.facts:
+        yield asked_with(connection, fact)
 
 
 def _read(

@@ -24,9 +24,14 @@ _WORD = re.compile(r"[^\W_]{3}")
 
 def contains(connection: Connection, sought: str) -> ColumnElement[bool]:
     """Whether the text is a part of a job's question."""
+    return letters(connection, _QUESTION, sought)
+
+
+def letters(connection: Connection, within: ColumnElement[str], sought: str) -> ColumnElement[bool]:
+    """Whether the letters stand in a text, whatever their case."""
     if connection.dialect.name == "postgresql":
-        return _QUESTION.ilike(_escaped(sought))
-    return func.instr(func.lower(_QUESTION), func.lower(literal(sought, PlainText()))) > 0
+        return within.ilike(_escaped(sought))
+    return func.instr(func.lower(within), func.lower(literal(sought, PlainText()))) > 0
 
 
 def find_candidates(connection: Connection, sought: str, most: int) -> list[JobId] | None:

@@ -235,3 +235,29 @@ async def test_only_a_branch_that_exists_can_be_edited(
 async def test_a_running_job_is_not_rerun(client: httpx.AsyncClient, job: str) -> None:
     response = await client.post(f"/v1/jobs/{job}/replay", json={"branch": "0.1", "output": ""})
     assert response.status_code == 409
+
+
+async def test_lists_are_filtered_by_what_was_asked_and_said(
+    client: httpx.AsyncClient, organizer: Any
+) -> None:
+    ours = await submitted(client, metadata={"team": "search", "note": "a=b"}, seed=7)
+    await submitted(client, metadata={"team": "ads"}, seed=8)
+
+    async def found(**wanted: Any) -> list[str]:
+        response = await client.get("/v1/jobs", params=wanted)
+        assert response.status_code == 200, response.text
+        return [job["id"] for job in response.json()["items"]]
+
+    assert await found(metadata=["team=search", "note=a=b"]) == [ours["id"]]
+    assert await found(metadata=["team=search", "note=a"]) == []
+    assert await found(seed=7, said="SIX times", param=[], budget=[]) == [ours["id"]]
+    assert await found(said="nowhere") == []
+
+
+@pytest.mark.parametrize("wanted", [{"metadata": "team"}, {"param": "=4"}, {"budget": ""}, {"seed": "x"}])
+async def test_a_filter_that_says_nothing_is_refused(
+    client: httpx.AsyncClient, wanted: dict[str, str]
+) -> None:
+    response = await client.get("/v1/jobs", params=wanted)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["path"].endswith(next(iter(wanted)))

@@ -1,16 +1,30 @@
 """Pages of jobs under any filters: all that match, each once, newest first, at a bounded cost."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from alembic import command
 from sqlalchemy import text
-from tests.service.store.scenes import ended, submitted
+from tests.service.store.scenes import (
+    answered,
+    claimed,
+    ended,
+    finished,
+    forked,
+    new_job,
+    started,
+    submitted,
+)
 
+from anabranch.dag import events as e
+from anabranch.dag.ids import TRUNK, child_of
+from anabranch.dag.job import Budget
 from anabranch.service.store.jobs import listing
+from anabranch.service.store.jobs.facets import Fact
 from anabranch.service.store.jobs.search import SEARCHED
-from anabranch.service.store.rows import UNREADABLE, JobRow
+from anabranch.service.store.rows import UNREADABLE, JobRow, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 
@@ -190,3 +204,84 @@ async def test_a_row_that_cannot_be_read_is_marked_and_fails_no_page(store: Stor
     assert (shown.status, shown.spec.question, shown.spec.policy) == ("succeeded", "Who broke it?", "mcts")
     assert "cannot read" in shown.spec.metadata[UNREADABLE]
     assert UNREADABLE not in page.items[0].spec.metadata
+
+
+FACTS: tuple[dict[str, Any], ...] = (
+    {"metadata": {"team": "search", "run": 7, "good": True, 'a "b".c': "x"}},
+    {"metadata": {"team": "ads", "run": 7.5, "list": ["search"], "none": None}, "model": "big"},
+    {"params": {"n": 4}, "budget": Budget(tokens=2000, cost=0.5), "seed": 7},
+    {"params": {"n": 8}, "seed": 2**53 - 1},
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"facts": (Fact("metadata", "team", "search"),)}, [0]),
+        ({"facts": (Fact("metadata", "run", "7"),)}, [0]),
+        ({"facts": (Fact("metadata", "run", "7.5"),)}, [1]),
+        ({"facts": (Fact("metadata", "good", "true"),)}, [0]),
+        ({"facts": (Fact("metadata", 'a "b".c', "x"),)}, [0]),
+        ({"facts": (Fact("metadata", "list", '["search"]'),)}, []),
+        ({"facts": (Fact("metadata", "none", "null"),)}, []),
+        ({"facts": (Fact("metadata", "te\0am", "'; DROP TABLE jobs"),)}, []),
+        ({"facts": (Fact("params", "n", "4"), Fact("budget", "tokens", "2000"))}, [2]),
+        ({"facts": (Fact("params", "n", "8"), Fact("budget", "tokens", "2000"))}, []),
+        ({"facts": (Fact("budget", "cost", "0.5"),)}, [2]),
+        ({"model": "big"}, [1]),
+        ({"seed": 7}, [2]),
+        ({"seed": 0}, [1, 0]),
+        ({"seed": 2**53 - 1}, [3]),
+    ],
+)
+async def test_jobs_are_found_by_what_they_were_asked_with(
+    store: Store, wanted: dict[str, Any], found: list[int]
+) -> None:
+    made = [(await store.jobs.submit(asked_with(**facts))).job.id for facts in FACTS]
+    assert await walked(store, **wanted) == [made[index] for index in found]
+
+
+def asked_with(**facts: Any) -> NewJob:
+    new = new_job()
+    return replace(new, spec=replace(new.spec, **facts))
+
+
+async def said_in_all_places(store: Store) -> dict[str, str]:
+    """One job for each place in which a text may stand."""
+    answer = await claimed(store)
+    await store.journal.append(answer.job, answer.epoch, answered("It is FORTY-two, 100%"))
+    branch = await claimed(store)
+    child = child_of(TRUNK, 1)
+    await store.journal.append(branch.job, branch.epoch, [*forked(1), started(child), finished(child)])
+    returned = [e.BranchReturned(branch=child, value="forty-two, perhaps")]
+    await store.journal.append(branch.job, branch.epoch, returned)
+    error = await claimed(store)
+    failure: list[e.Event] = [
+        e.BranchFailed(cause="engine-error", detail="forty-two tries", attempts=1),
+        e.JobFailed(type="no-answer", title="No answer was found", detail="after forty-two tries"),
+    ]
+    await store.journal.append(error.job, error.epoch, failure)
+    question = await submitted(store, question="Why forty-two?")
+    return {"answer": answer.job, "branch": branch.job, "error": error.job, "question": question.id}
+
+
+@pytest.mark.parametrize("look", [1, 1000])
+async def test_a_text_is_found_wherever_it_was_said(
+    store: Store, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    made = await said_in_all_places(store)
+    monkeypatch.setattr(listing, "LOOK", look)
+    everywhere = [made[place] for place in ("question", "error", "branch", "answer")]
+    assert await walked(store, said="Forty-Two") == everywhere
+    assert await walked(store, said="perhaps") == [made["branch"]]
+    assert await walked(store, said="100%") == [made["answer"]]
+    assert await walked(store, said="forty-two", q="why") == [made["question"]]
+    assert await walked(store, said="nowhere") == []
+    assert await walked(store, error="no-answer") == [made["error"]]
+    assert await walked(store, error="no-answer", status="succeeded") == []
+
+
+@pytest.mark.parametrize("sought", ["%", "_", "\\", "'", '"', "\0", "\ud800", "a" * 1000, "é"])
+async def test_any_text_may_be_sought_wherever_it_was_said(store: Store, sought: str) -> None:
+    await submitted(store)
+    assert await walked(store, said=sought) == []

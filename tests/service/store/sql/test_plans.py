@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, event, text
 from tests.service.store.scenes import ended, new_job, submitted
 
 from anabranch.service.store.jobs import listing
+from anabranch.service.store.jobs.facets import Fact
+from anabranch.service.store.jobs.listing import Wanted
 from anabranch.service.store.store import Store
 
 Statement = tuple[str, Any]
@@ -80,7 +82,7 @@ async def ask_all(store: Store) -> None:
     await store.ping()
     await store.jobs.get(job.id)
     await store.jobs.submit(new_job(idempotency_key="k", body_digest="d"))
-    for wanted in (
+    every: tuple[Wanted, ...] = (
         {},
         {"tenant": "default"},
         {"status": "failed"},
@@ -91,7 +93,11 @@ async def ask_all(store: Store) -> None:
         {"q": "needle"},
         {"q": "ab"},
         {"q": "needle", "tenant": "default", "status": "succeeded", "policy": "mcts"},
-    ):
+        {"said": "needle"},
+        {"said": "needle", "tenant": "default", "status": "failed"},
+        {"model": "big", "seed": 7, "error": "no-answer", "facts": (Fact("metadata", "team", "search"),)},
+    )
+    for wanted in every:
         page = await store.jobs.list_page(limit=1, **wanted)
         if page.next_cursor is not None:
             await store.jobs.list_page(limit=1, cursor=page.next_cursor, **wanted)
