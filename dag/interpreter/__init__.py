@@ -78,11 +78,8 @@ class Interpreter:
     def expired(self, branch: BranchId, join: int) -> Step:
         """The answer to an Expire."""
         waiting = self._waiting(branch)
-        if (
-            waiting is None
-            or not isinstance(waiting.action, a.Join)
-            or self.state.branches[branch].joins != join
-        ):
+        is_it = self.state.branches[branch].joins == join
+        if waiting is None or not isinstance(waiting.action, a.Join) or not is_it:
             return Step()
         return self.feed(joins.joined_event(self._run, branch, waiting.action, expired=True))
 
@@ -151,6 +148,10 @@ class Interpreter:
             outcome = joins.outcome(self._run, fact)
         self._run.ready.append((routine, outcome))
         return True
+
+    def parked_at(self, approval: int) -> Waiting | None:
+        """What waits for a person at this gate."""
+        return outside.parked_at(self._run, approval)
 
     def _decide(self, routine: Routine, waiting: Waiting, fact: e.ApprovalDecided) -> None:
         """A person has decided about a parked action."""

@@ -114,6 +114,12 @@ def ask(run: Run, routine: Routine, action: Approve | Fork | Merge | Answer, req
     routine.waiting = Waiting(action=action, approval=number)
 
 
+def parked_at(run: Run, approval: int) -> Waiting | None:
+    """What a person decides about at this gate; None where nothing waits there."""
+    waits = (routine.waiting for routine in run.routines.values())
+    return next((wait for wait in waits if wait is not None and 0 < approval == wait.approval), None)
+
+
 def answer_request(answer: Answer) -> Approve:
     """An answer as a person reads it, with what it calls."""
     return Approve(gate="answer", subject=in_words(answer.text, answer.calls))

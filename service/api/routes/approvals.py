@@ -1,17 +1,23 @@
 """Serves gates: where jobs wait for a person, and what the person decides."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import problems
+from anabranch.service.api.views.asked import AskedChild, BudgetLeft, budget_left, children_asked
 from anabranch.service.api.views.job import Moment
 from anabranch.service.api.views.requests import DecisionRequest
 from anabranch.service.store.rows import ApprovalRow
+
+LONGEST = 20_000
+"""Events of a journal that is replayed for a look at a gate."""
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute)
 
@@ -33,6 +39,13 @@ class ApprovalView(BaseModel):
     decided_at: Moment | None
 
 
+class ApprovalDetail(ApprovalView):
+    children: list[AskedChild] | None = Field(
+        description="Of a fork or a merge that waits: the branches. Null for other gates, and where it cannot be told."
+    )
+    left: list[BudgetLeft] = Field(description="Each limit of the job's budget, and what of it is spent.")
+
+
 class Approvals(BaseModel):
     items: list[ApprovalView]
 
@@ -45,6 +58,23 @@ async def approvals(
     rows = await deps.store.jobs.list_approvals(status, tenant=caller.scope)
     asked = {job: (await deps.store.jobs.get(job)).spec.question for job in {row.job for row in rows}}
     return Approvals(items=[_approval(row, asked[row.job]) for row in rows])
+
+
+@router.get("/approvals/{approval}", tags=["approvals"], responses=problems(404))
+async def approval(approval: str, deps: Injected, caller: CurrentCaller) -> ApprovalDetail:
+    """One gate with what stands behind its subject: the branches that would be forked, and what is left to spend."""
+    row = await deps.store.jobs.get_approval(approval, caller.scope)
+    job = await deps.store.jobs.get(row.job)
+    branches = await deps.store.jobs.count_branches(row.job)
+    records = (
+        await deps.store.journal.read(row.job) if row.decision is None and job.head_seq <= LONGEST else ()
+    )
+    children = await asyncio.to_thread(children_asked, records, row.ordinal)
+    return ApprovalDetail(
+        **_approval(row, job.spec.question).model_dump(),
+        children=children,
+        left=budget_left(job, branches, datetime.now(UTC)),
+    )
 
 
 @router.post("/approvals/{approval}", tags=["approvals"], responses=problems(400, 404, 409, 413, 415))

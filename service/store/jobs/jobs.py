@@ -119,6 +119,23 @@ class Jobs(Repository):
         rows = await self._all(select(branches).where(branches.c.job_id == job))
         return sorted((branch_row(row) for row in rows), key=lambda row: by_path(row.branch))
 
+    async def count_branches(self, job: JobId) -> int:
+        """Branches of a job, the trunk included."""
+        counted = select(func.count()).select_from(branches).where(branches.c.job_id == job)
+        return await self._database.read(lambda connection: connection.execute(counted).scalar_one())
+
+    async def get_approval(self, approval: str, tenant: str | None = None) -> ApprovalRow:
+        """One gate, decided or not. Raises NotFound, also for another tenant's."""
+        row = await self._one(
+            select(approvals)
+            .select_from(approvals)
+            .join(jobs)
+            .where(approvals.c.id == approval, of_tenant(tenant))
+        )
+        if row is None:
+            raise NotFound("approval", approval)
+        return approval_row(row)
+
     async def list_approvals(
         self,
         status: Literal["pending", "decided"] | None = None,

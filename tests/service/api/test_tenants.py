@@ -161,6 +161,8 @@ async def test_a_gate_is_decided_by_its_own_tenant_who_is_named(
     assert await gates("other") == []
     where, decision = f"/v1/approvals/{gate['id']}", {"decision": "approve"}
     assert (await client.post(where, json=decision, headers=bearer(keys["other"]))).status_code == 404
+    assert (await client.get(where, headers=bearer(keys["other"]))).status_code == 404
+    assert (await client.get(where, headers=bearer(keys["acme"]))).json()["subject"] == "A plan."
     assert (await client.post(where, json=decision, headers=bearer(keys["acme"]))).status_code == 200
     (row,) = await store.jobs.list_approvals("decided")
     assert row.decided_by == "acme"
