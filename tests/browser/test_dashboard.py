@@ -20,6 +20,7 @@ PAGES = [
     f"/jobs/{job_of('approval')}?view=waterfall&node=0/j1",
     f"/jobs/{job_of('faulty')}?view=transcript",
     f"/jobs/{job_of('failed')}?view=journal",
+    f"/jobs/{job_of('treatise')}?node=answer",
     "/nowhere",
 ]
 
@@ -63,8 +64,12 @@ def test_pages_fit_a_phone(visit: Open, path: str) -> None:
 def test_a_slow_job_is_explained_in_words(visit: Open) -> None:
     page = visit(f"/jobs/{job_of('straggler')}")
     expect(page.locator(".story-first")).to_contain_text(
-        "Branch 0.7 made this job slow: it decoded 1,900 of the 1,900 tokens"
+        "Branch 0.7 made this job slow: 34 s of the 34 s of work on the critical path are its"
     )
+    page.get_by_role("button", name="Critical path by tokens").click()
+    expect(page.locator(".story-first")).to_contain_text("it decoded 1,900 tokens of the 1,900 tokens")
+    expect(page).to_have_url(re.compile("path=tokens"))
+    expect(page.get_by_label("Metrics")).to_contain_text("Claim wait")
     page.locator(".story-first .branch").click()
     expect(page.locator(".panel h2")).to_contain_text("0.7")
 
@@ -104,6 +109,51 @@ def test_thoughts_are_folded_beside_the_text_and_counted(visit: Open) -> None:
     expect(panel.locator(".measures")).to_contain_text("420 tok")
     page.goto(page.url + "&view=transcript")
     expect(page.locator(".transcript").get_by_text("Thoughts, 420 tokens")).to_be_visible()
+
+
+def test_markdown_and_formulas_are_drawn_and_a_switch_shows_them_raw(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('treatise')}")
+    answer = page.get_by_label("Answer", exact=True)
+    expect(answer.locator(".markdown .heading").first).to_have_text("On boats")
+    expect(answer).to_contain_text("It costs $5 and $6")
+    expect(answer.locator(".unseen").filter(has_text="RLO")).to_have_count(1)
+    expect(answer.locator(".unseen").filter(has_text="+28")).to_have_count(1)
+    answer.get_by_role("button", name="Load more").click()
+    expect(answer.locator(".katex").first).to_be_visible()
+    expect(answer.locator(".code-block").nth(1)).to_contain_text("for boat in boats:")
+    expect(answer.get_by_role("group", name="Table").first).to_be_visible()
+    answer.get_by_role("button", name="Raw").click()
+    expect(answer.locator(".markdown")).to_have_count(0)
+    expect(answer).to_contain_text("# On boats")
+    expect(answer).to_contain_text("With $x_{0} =")
+
+
+def test_nothing_hostile_works_whatever_is_drawn(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('treatise')}?node=0/1")
+    for view in ("", "&view=transcript", "&view=journal"):
+        page.goto(page.url.split("&")[0] + view)
+        page.locator(".panel .thoughts summary").first.click()
+        expect(page.locator(".panel .markdown .katex").first).to_be_visible()
+        assert page.evaluate("window.owned") is None
+        assert page.locator("main :is(img, script, iframe, svg[onload], [onclick], [onerror])").count() == 0
+        links = page.locator(".markdown a").evaluate_all("all => all.map(one => one.protocol)")
+        assert set(links) <= {"https:", "http:"}
+
+
+def test_a_vote_shows_who_stood_for_what_on_the_first_screen(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('vote')}")
+    tally = page.get_by_label("Vote", exact=True)
+    expect(tally.locator("h3")).to_contain_text(" : ")
+    expect(tally.locator("li.winner .branch").first).to_be_in_viewport()
+
+
+def test_a_failed_job_leads_to_the_branch_that_failed(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('failed')}")
+    card = page.get_by_label("Error")
+    expect(card).to_contain_text("the engine refused twice")
+    expect(card).to_contain_text("after 2 attempts")
+    card.get_by_role("link", name="0.3/1").click()
+    expect(page.locator(".panel h2")).to_contain_text("0.3")
 
 
 def test_a_join_shows_what_each_branch_gave(visit: Open) -> None:
@@ -196,8 +246,30 @@ def test_the_list_is_filtered_by_what_the_address_says(visit: Open) -> None:
     expect(page.locator(".job-row")).to_have_count(1)
     page.get_by_label("Status").select_option("")
     expect(page.locator(".job-row")).to_have_count(3)
-    page.get_by_label("Search questions").fill("no such words")
+    page.get_by_label("Search jobs").fill("the engine refused")
+    expect(page.locator(".job-row")).to_have_count(2)
+    expect(page).to_have_url(re.compile("said=the\\+engine\\+refused"))
+    page.get_by_label("Search jobs").fill("no such words")
     expect(page.locator(".empty")).to_contain_text("No job fits")
+
+
+def test_a_view_of_the_list_is_kept_under_a_name(visit: Open) -> None:
+    page = visit("/jobs?policy=self-consistency")
+    page.get_by_label("Sort").select_option("time")
+    expect(page.locator(".job-row")).to_have_count(3)
+    page.get_by_label("Name of this view").fill("votes")
+    page.get_by_label("Name of this view").press("Enter")
+    page.get_by_text("Columns").click()
+    page.get_by_role("checkbox", name="Waste").check()
+    expect(page.locator(".job-waste").first).to_contain_text("%")
+    page.goto(page.url.split("?")[0])
+    expect(page.locator(".job-waste").first).to_be_visible()
+    page.get_by_role("link", name="votes").click()
+    expect(page).to_have_url(re.compile("policy=self-consistency&sort=time"))
+    page.get_by_role("button", name="Group errors").click()
+    expect(page.locator(".empty")).to_contain_text("None of the 3 jobs here failed")
+    page.goto(page.url.split("?")[0] + "?group=error")
+    expect(page.locator(".error-group")).to_contain_text("1 × No answer was found")
 
 
 def test_light_and_dark_can_be_chosen_and_stay(visit: Open) -> None:

@@ -51,6 +51,9 @@ def test_a_submitted_job_grows_before_the_eyes_and_ends(visit: Open) -> None:
     expect(page.locator(".job-facts .status")).to_have_text("running")
     expect(page.locator(".story-first")).to_contain_text("Running:")
     expect(canvas).to_have_attribute("data-nodes", re.compile(r"^[5-9]$"))
+    told = """() => [...document.querySelector('.graph canvas').graph.scene.cards.values()]
+        .some(card => card.live && /^[1-9]\\d* tok/.test(card.right))"""
+    page.wait_for_function(told)
     expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
     expect(page.locator(".outcome")).to_contain_text("42")
 
@@ -98,7 +101,7 @@ def test_what_a_model_wrote_is_text_and_nothing_else(visit: Open) -> None:
 
 def test_a_person_approves_where_the_job_is_seen(visit: Open) -> None:
     page = visit("/submit?policy=self-consistency")
-    page.get_by_text("Budget, sampling, seed, approvals").click()
+    page.get_by_text("Budget, sampling, seed, metadata, approvals").click()
     page.get_by_label("answer").check()
     submit(page, "May I?")
     expect(page.locator(".job-facts .status")).to_have_text("waiting", timeout=20_000)
@@ -114,6 +117,34 @@ def test_a_running_job_is_cancelled(visit: Open) -> None:
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".job-facts .status")).to_have_text("cancelled", timeout=20_000)
     expect(page.locator(".story-first")).to_contain_text("Cancelled")
+
+
+def test_selected_jobs_are_cancelled_from_the_list(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "Stop this one, too, slowly", n=4)
+    page.goto(page.url.split("/jobs/")[0] + "/jobs?said=Stop+this+one")
+    page.get_by_role("button", name="Select").click()
+    page.get_by_label("Select Stop this one").check()
+    page.get_by_role("button", name="Cancel 1 job").click()
+    page.get_by_role("button", name="Yes, cancel 1 job").click()
+    expect(page.locator(".job-row")).to_contain_text("cancelled", timeout=20_000)
+
+
+def test_a_job_is_run_again_with_an_edit(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    page.get_by_text("Budget, sampling, seed, metadata, approvals").click()
+    page.get_by_label("Metadata").fill('{"team": "search"}')
+    submit(page, "Once?", n=2)
+    page.get_by_text("Details: model").click()
+    expect(page.locator(".job-details")).to_contain_text("search")
+    first = page.url
+    page.get_by_role("link", name="Run again").click()
+    expect(page.get_by_label("n", exact=True)).to_have_value("2")
+    expect(page.get_by_label("Metadata")).to_have_value(re.compile("search"))
+    page.get_by_label("Question").fill("Twice?")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda now: "/jobs/" in now and now != first)
+    expect(page.locator("h1")).to_contain_text("Twice?")
 
 
 def test_a_branch_is_edited_and_run_again(visit: Open) -> None:

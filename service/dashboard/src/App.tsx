@@ -1,16 +1,16 @@
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useKeys } from "./keys";
 import { useApprovals, useConnection } from "./live";
-import { ApprovalsPage } from "./pages/ApprovalsPage";
 import { JobPage } from "./pages/JobPage";
-import { JobsPage } from "./pages/JobsPage";
 import { KeySheet } from "./parts/KeySheet";
 import { Link } from "./parts/Link";
 import { Empty, Mark } from "./parts/small";
 import { navigate, usePlace } from "./router";
 import { toggleTheme, useTheme } from "./theme";
 
-// Pages that are opened now and then are loaded when they are.
+// Each page is loaded when it is opened; a job is opened most.
+const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage"));
+const JobsPage = lazy(() => import("./pages/jobs/JobsPage"));
 const ComparePage = lazy(() => import("./pages/ComparePage"));
 const PoliciesPage = lazy(() => import("./pages/PoliciesPage"));
 const SubmitPage = lazy(() => import("./pages/SubmitPage"));

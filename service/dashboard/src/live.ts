@@ -1,6 +1,6 @@
 /** The stream as React sees it. */
 
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { get, Problem } from "./data/api";
 import type { Drafts } from "./data/drafts";
 import { feedOf, type JobFeed } from "./data/feed";
@@ -32,6 +32,25 @@ export function useFeed(job: string): { feed: JobFeed; version: number } {
 /** What is being decoded of a segment, as it comes; null before anything does, and once the journal has it. */
 export function useDraft(drafts: Drafts, branch: string, segment: number): Draft | null {
   return useSyncExternalStore(drafts.subscribe, () => drafts.of(branch, segment));
+}
+
+/** Grows when any live text did, but only so many times a second: for what shows all branches at once. */
+export function useDraftsVersion(drafts: Drafts, perSecond: number): number {
+  const [version, setVersion] = useState(drafts.version);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = drafts.subscribe(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        setVersion(drafts.version);
+      }, 1000 / perSecond);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [drafts, perSecond]);
+  return version;
 }
 
 /** Has live text delivered while this is shown, and wanted. */
@@ -108,4 +127,13 @@ export function useNow(everySeconds = 15): number {
     return () => clearInterval(timer);
   }, [everySeconds]);
   return now;
+}
+
+/** The same, but it stands while the service is away: nobody knows what happens there meanwhile. */
+export function useServiceTime(everySeconds: number): number {
+  const now = useNow(everySeconds);
+  const connection = useConnection();
+  const last = useRef(now);
+  if (connection !== "lost") last.current = now;
+  return last.current;
 }

@@ -32,21 +32,22 @@ export function usePlace(): Place {
   return { path, query: new URLSearchParams(search) };
 }
 
+/** Several values stand one after the other. */
+type Change = string | null | readonly string[];
+
 /** The current address with these parameters changed; null takes one away. Slashes stay readable. */
-export function addressWith(changes: Record<string, string | null>): string {
+export function addressWith(changes: Record<string, Change>): string {
   const query = new URLSearchParams(window.location.search);
   for (const [name, value] of Object.entries(changes)) {
-    if (value === null || value === "") query.delete(name);
-    else query.set(name, value);
+    query.delete(name);
+    for (const one of typeof value === "string" ? [value] : (value ?? []))
+      if (one !== "") query.append(name, one);
   }
   const text = query.toString().replaceAll("%2F", "/").replaceAll("%40", "@").replaceAll("%2C", ",");
   return window.location.pathname + (text ? `?${text}` : "");
 }
 
-export function changeQuery(
-  changes: Record<string, string | null>,
-  options: { replace?: boolean } = {},
-): void {
+export function changeQuery(changes: Record<string, Change>, options: { replace?: boolean } = {}): void {
   navigate(addressWith(changes), options);
 }
 

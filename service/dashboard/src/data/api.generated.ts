@@ -27,6 +27,27 @@ export interface AnswerView {
   calls?: CallView[];
 }
 
+export interface ApprovalDetail {
+  id: string;
+  job: string;
+  approval: number;
+  branch: string;
+  gate: string;
+  subject: string;
+  question: string;
+  requested_at: string;
+  timeout: number | null;
+  default: string;
+  decision: string | null;
+  edit: string | null;
+  reason: string | null;
+  decided_at: string | null;
+  /** Of a fork or a merge that waits: the branches. Null for other gates, and where it cannot be told. */
+  children: AskedChild[] | null;
+  /** Each limit of the job's budget, and what of it is spent. */
+  left: BudgetLeft[];
+}
+
 export interface ApprovalView {
   id: string;
   job: string;
@@ -48,6 +69,30 @@ export interface Approvals {
   items: ApprovalView[];
 }
 
+/** A branch that is not there yet. */
+export interface AskedChild {
+  role: string;
+  label: string;
+  /** What it inherits before its own messages: nothing, problem, or parent. */
+  reads: string;
+  messages: AskedMessage[];
+  /** How its turn begins. */
+  opening: string;
+  /** Branches that must end first. */
+  after: string[];
+  /** Of a child that is an organization of its own. */
+  policy: string | null;
+  tool: string | null;
+  model: string | null;
+  /** Null: what the job's sampling and its budget leave. */
+  max_tokens: number | null;
+}
+
+export interface AskedMessage {
+  role: string;
+  content: string;
+}
+
 /** Whether the hash chain holds, and the projections equal a rebuild from the journal. */
 export interface Audit {
   job: string;
@@ -63,6 +108,12 @@ export interface Broken {
   seq: number;
   /** What was done to it: changed, missing, added or reordered. */
   reason: string;
+}
+
+export interface BudgetLeft {
+  resource: string;
+  limit: number;
+  spent: number;
 }
 
 /** None is no limit. */

@@ -75,11 +75,14 @@ export async function problemOf(response: Response): Promise<Problem> {
   );
 }
 
+type Value = string | number | null | undefined | readonly string[];
+
 /** A path with its query; what is empty is left out. */
-export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {
+export function withQuery(path: string, query: Record<string, Value>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
+    if (Array.isArray(value)) for (const one of value) params.append(name, one);
+    else if (value !== null && value !== undefined && value !== "") params.set(name, String(value));
   }
   const text = params.toString();
   return text ? `${path}?${text}` : path;

@@ -1,4 +1,4 @@
-/** The live text of one job in this tab, apart from its journal: it grows many times a second, and only a panel reads it. */
+/** The live text of one job in this tab, apart from its journal, for it grows many times a second. */
 
 import { type Draft, grow, type LiveText } from "../model/journal/draft";
 import type { JournalEvent } from "../model/journal/events";
@@ -7,6 +7,8 @@ export class Drafts {
   private readonly drafts = new Map<string, Draft>();
   /** The last segment of each branch that has ended: its live text comes too late. */
   private readonly ended = new Map<string, number>();
+  /** Grows with every change, for React. */
+  version = 0;
   private readonly listeners = new Set<() => void>();
   private scheduled = false;
 
@@ -21,11 +23,19 @@ export class Drafts {
     return draft?.segment === segment ? draft : null;
   }
 
+  /** Tokens of all segments that are open. */
+  get tokens(): number {
+    let sum = 0;
+    for (const draft of this.drafts.values()) sum += draft.tokens;
+    return sum;
+  }
+
   hear(news: LiveText): void {
     if (news.segment <= (this.ended.get(news.branch) ?? 0)) return;
-    const grown = grow(this.drafts.get(news.branch), news);
+    const grown = grow(this.drafts.get(news.branch), news, Date.now() / 1000);
     if (!grown || grown === this.drafts.get(news.branch)) return;
     this.drafts.set(news.branch, grown);
+    this.version += 1;
     this.schedule();
   }
 

@@ -1,17 +1,10 @@
 /** The list of jobs: pages from the API, kept current by the stream. */
 
 import { useEffect, useRef, useState } from "react";
+import { isFresh, type JobFilter, merged } from "../model/listing";
 import { get, Problem, withQuery } from "./api";
 import { stream } from "./stream";
 import type { Job, Page } from "./types";
-
-export interface JobFilter {
-  status: string;
-  policy: string;
-  q: string;
-  /** Only jobs of the last so many seconds; 0 is all. */
-  within: number;
-}
 
 interface List {
   jobs: Job[];
@@ -23,43 +16,17 @@ interface List {
 const NOTHING: List = { jobs: [], cursor: null, problem: null, loading: true };
 const PAGE = 50;
 
-export function isFresh(job: Job, within: number, now = Date.now()): boolean {
-  return within === 0 || Date.parse(job.created_at) >= now - within * 1000;
-}
-
-export function fits(job: Job, { status, policy, q, within }: JobFilter): boolean {
-  return (
-    (status === "" || job.status === status) &&
-    (policy === "" || job.policy.name === policy) &&
-    (q === "" || job.question.toLowerCase().includes(q.toLowerCase())) &&
-    isFresh(job, within)
-  );
-}
-
-/** A job's news put into the list: changed in place, or first when it is new and fits; out when it no longer fits. */
-export function merged(jobs: readonly Job[], news: Job, filter: JobFilter): Job[] {
-  const at = jobs.findIndex((job) => job.id === news.id);
-  if (at < 0)
-    return fits(news, filter) && (jobs.length === 0 || news.created_at >= jobs[0]!.created_at)
-      ? [news, ...jobs]
-      : [...jobs];
-  if (!fits(news, filter)) return jobs.filter((job) => job.id !== news.id);
-  return jobs.map((job) => (job.id === news.id ? news : job));
-}
-
 export function useJobs(filter: JobFilter): List & { more: () => void; again: () => void } {
   const [list, setList] = useState<List>(NOTHING);
   const [round, setRound] = useState(0);
-  const { status, policy, q, within } = filter;
+  const { within, ...sought } = filter;
+  const address = withQuery("/v1/jobs", { ...sought, limit: PAGE });
   const wanted = useRef(filter);
   wanted.current = filter;
 
   const load = async (cursor: string | null, signal?: AbortSignal): Promise<void> => {
     try {
-      const page = await get<Page<Job>>(
-        withQuery("/v1/jobs", { status, policy, q, limit: PAGE, cursor }),
-        signal,
-      );
+      const page = await get<Page<Job>>(withQuery("/v1/jobs", { ...sought, limit: PAGE, cursor }), signal);
       const fresh = page.items.filter((job) => isFresh(job, within));
       // The list is newest first: once a job is too old, so are all behind it.
       const next = fresh.length < page.items.length ? null : (page.next_cursor ?? null);
@@ -81,7 +48,7 @@ export function useJobs(filter: JobFilter): List & { more: () => void; again: ()
     setList((old) => ({ ...old, loading: true }));
     void load(null, control.signal);
     return () => control.abort();
-  }, [status, policy, q, within, round]);
+  }, [address, within, round]);
 
   useEffect(() => {
     const again = (): void => setRound((n) => n + 1);

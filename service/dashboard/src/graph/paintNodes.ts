@@ -3,6 +3,7 @@
 import type { Box } from "../model/layout/layout";
 import type { Bounds, View } from "./camera";
 import { FAR } from "./paintEdges";
+import { farNames } from "./paintNames";
 import type { Palette } from "./palette";
 import type { Card, Scene, Tone } from "./scene";
 
@@ -15,8 +16,8 @@ export interface Focus {
 
 /** Below this zoom cards carry no words. */
 const WORDS = 0.55;
-/** Between FAR and WORDS they carry their id, at this size on the screen. */
-const ID_PIXELS = 9.5;
+/** Between FAR and WORDS they carry their name alone, at this size on the screen. */
+const NAME_PIXELS = 9.5;
 const TITLE = "600 11px ";
 const DETAIL = "10px ";
 
@@ -43,6 +44,7 @@ export function paintNodes(
     if (isSelected || focus.hovered === card.node.id) ring(context, box, palette, view, isSelected);
   }
   context.globalAlpha = 1;
+  if (view.zoom < FAR) farNames(context, scene, boxes, view, seen, palette, focus.selected);
 }
 
 function outside(box: Box, seen: Bounds): boolean {
@@ -111,13 +113,12 @@ function paintCard(
 }
 
 function name(context: CanvasRenderingContext2D, card: Card, box: Box, view: View, palette: Palette): void {
-  context.font = `${ID_PIXELS / view.zoom}px ${palette.mono}`;
+  context.font = `${NAME_PIXELS / view.zoom}px ${palette.sans}`;
   context.fillStyle =
     card.tone === "failed" ? palette.failed : card.tone === "ahead" ? palette["ink-3"] : palette["ink-2"];
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const text = card.node.kind === "stack" ? card.title : card.detail;
-  context.fillText(shortened(context, text, box.width - 10), box.x + 2, box.y - 2);
+  context.fillText(shortened(context, card.title, box.width - 10), box.x + 2, box.y - 2);
 }
 
 function outline(

@@ -4,6 +4,7 @@ import { durations, isWork, type Phase, phaseAt } from "../model/analysis/phases
 import { type Branch, type GraphNode, isBlocked, type ReasoningGraph } from "../model/journal/graph";
 import type { VisibleGraph, VisibleNode } from "../model/layout/fold";
 import type { Layout } from "../model/layout/layout";
+import { shown } from "../model/text/unseen";
 import { counted, median, seconds, tokens } from "../model/words";
 
 export interface Scene {
@@ -34,12 +35,18 @@ export interface Card {
   bar: [Phase, number][];
 }
 
+/** What is heard of a segment that is open, before the journal has it. */
+export type Progress = (branch: string, segment: number) => { tokens: number; age: number } | null;
+
+const nothing: Progress = () => null;
+
 export function sceneOf(
   graph: ReasoningGraph,
   visible: VisibleGraph,
   layout: Layout,
   criticalPath: readonly string[],
   moment: number | null,
+  progress: Progress = nothing,
 ): Scene {
   const critical = new Set(criticalPath);
   const lit = new Set<string>();
@@ -51,8 +58,20 @@ export function sceneOf(
     if (isWork(node)) longest = Math.max(longest, (node.ended ?? graph.lastAt) - node.ready);
   }
   const cards = new Map<string, Card>();
-  for (const node of visible.nodes) cards.set(node.id, cardOf(graph, node, critical, longest, moment));
+  const votes = votesOf(graph);
+  for (const node of visible.nodes)
+    cards.set(node.id, cardOf(graph, node, critical, longest, moment, progress, votes));
   return { graph, visible, layout, critical, lit, cards, moment };
+}
+
+/** What each branch voted for, in short. */
+function votesOf(graph: ReasoningGraph): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { answer, branches } of graph.votes.at(-1)?.classes ?? []) {
+    const short = answer.trim().replace(/\s+/g, " ").slice(0, 40);
+    for (const id of branches) found.set(id, `→ ${short}`);
+  }
+  return found;
 }
 
 function cardOf(
@@ -61,6 +80,8 @@ function cardOf(
   critical: ReadonlySet<string>,
   longest: number,
   moment: number | null,
+  progress: Progress,
+  votes: ReadonlyMap<string, string>,
 ): Card {
   const card: Card = {
     node,
@@ -76,24 +97,31 @@ function cardOf(
   if (node.kind === "gate") return { ...card, title: "waits for a person", tone: "person", live: true };
   const branch = graph.branches.get(node.branch);
   const of = graph.nodes.get(node.nodes[0] ?? "");
-  card.title = titleOf(branch, of) || node.branch;
+  card.title = titleOf(branch, of, votes.get(node.branch) ?? "") || node.branch;
   card.detail = node.id;
   if (!of) return { ...card, tone: "ahead", right: branch && branch.after.length > 0 ? "waits" : "queued" };
   if (node.kind === "join" && node.nodes.length > 1) card.right = `×${node.nodes.length}`;
   Object.assign(card, standing(graph.nodes.get(node.nodes.at(-1)!) ?? of, moment));
   if (node.kind === "segment" || node.kind === "tool") {
-    card.right = card.tone === "ahead" ? "" : card.live ? card.tone : `${tokens(of.tokens)} tok`;
+    const told = card.live && moment === null ? progress(of.branch, of.ordinal) : null;
+    card.right =
+      card.tone === "ahead" ? "" : told ? growing(told) : card.live ? card.tone : `${tokens(of.tokens)} tok`;
     card.bar = barOf(of, moment ?? graph.lastAt, longest);
   }
   return card;
 }
 
-/** A branch's first segment bears its label or role; the others begin as their text does. */
-function titleOf(branch: Branch | undefined, node: GraphNode | undefined): string {
+/** Tokens so far, and the silence since, once there is any. */
+export function growing({ tokens: count, age }: { tokens: number; age: number }): string {
+  return age < 2.5 ? `${tokens(count)} tok` : `${tokens(count)} tok · ${seconds(age)} ago`;
+}
+
+/** A branch's first segment bears its label, the answer it voted for, or its role; the others begin as their text does. */
+function titleOf(branch: Branch | undefined, node: GraphNode | undefined, voted: string): string {
   const isFirst = node === undefined || branch?.nodes[0] === node.id;
-  const named = branch?.label || branch?.role || "";
-  if (isFirst && branch?.parent !== null) return named;
-  return node?.text.slice(0, 60).trim().replace(/\s+/g, " ") || named;
+  const named = branch?.label || voted || branch?.role || "";
+  if (isFirst && branch?.parent !== null) return shown(named);
+  return shown(node?.text.slice(0, 60).trim().replace(/\s+/g, " ") || named);
 }
 
 function barOf(node: GraphNode, moment: number, longest: number): [Phase, number][] {

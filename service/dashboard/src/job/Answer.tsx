@@ -1,25 +1,29 @@
 import { Calls } from "../parts/Calls";
-import { LongText, Prose } from "../parts/LongText";
+import { Prose } from "../parts/LongText";
+import { Failure } from "./Failure";
 import { useJob } from "./JobContext";
-import { Sources } from "./panels/PointPanels";
+import { Sources } from "./Sources";
+import { LastTally } from "./Tally";
 
+/** What came of the job: its answer and how the branches voted for it, or why there is none. */
 export function Answer() {
   const { graph } = useJob();
   if (graph.error) {
     return (
-      <section className="outcome failed" aria-label="Error">
-        <strong>{graph.error.title}</strong>
-        {graph.error.detail && <LongText text={graph.error.detail} first={600} />}
-      </section>
+      <>
+        <Failure />
+        <LastTally />
+      </>
     );
   }
-  if (!graph.answer) return null;
+  if (!graph.answer) return <LastTally />;
   return (
     <section className="outcome" aria-label="Answer">
       <h2 className="visually-hidden">Answer</h2>
       <Prose text={graph.answer.text} first={600} />
       <Calls calls={graph.answer.calls} />
       <Sources />
+      <LastTally />
     </section>
   );
 }

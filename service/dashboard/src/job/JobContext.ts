@@ -16,6 +16,8 @@ export interface JobState {
   /** Grows with every change of the graph, which is changed in place. */
   version: number;
   metrics: Metrics;
+  /** The critical path in the measure that is chosen, from the start on, and as a set. */
+  path: readonly string[];
   critical: ReadonlySet<string>;
   rows: GraphNode[];
   hits: string[];

@@ -4,10 +4,12 @@ import type { Page } from "../data/types";
 import { useFetched, useNow } from "../live";
 import { textOf } from "../model/journal/events";
 import { isOver } from "../model/journal/graph";
+import { shown } from "../model/text/unseen";
 import { ago } from "../model/words";
 import { CopyButton } from "../parts/CopyButton";
 import { Link } from "../parts/Link";
 import { ProblemNote, Status } from "../parts/small";
+import { Details } from "./Details";
 import { useJob } from "./JobContext";
 
 const SHORT = 180;
@@ -40,13 +42,16 @@ export function JobHeader() {
         <Actions />
       </div>
       <h1 className="text">
-        {isLong && !open ? `${question.slice(0, SHORT).replace(/\s+\S*$/, "")}… ` : `${question} `}
+        {isLong && !open
+          ? `${shown(question.slice(0, SHORT).replace(/\s+\S*$/, ""))}… `
+          : `${shown(question)} `}
         {isLong && (
           <button type="button" className="link-button small" onClick={() => setOpen(!open)}>
             {open ? "less" : "more"}
           </button>
         )}
       </h1>
+      <Details />
     </header>
   );
 }
@@ -79,6 +84,13 @@ function Actions() {
           {asked ? "Cancelling…" : "Cancel"}
         </button>
       )}
+      <Link
+        className="button small-button"
+        href={`/submit?from=${id}`}
+        title="A new job like this one, with edits"
+      >
+        Run again…
+      </Link>
       <Link className="button small-button" href={`/compare?a=${id}`}>
         Compare
       </Link>

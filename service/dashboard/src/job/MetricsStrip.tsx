@@ -1,20 +1,31 @@
-import { isOver } from "../model/journal/graph";
-import { percent, seconds, times, tokens } from "../model/words";
+import { useMemo } from "react";
+import { useDraftsVersion } from "../live";
+import { spending } from "../model/analysis/causes";
+import { isOver, type ReasoningGraph } from "../model/journal/graph";
+import { money, percent, seconds, times, tokens } from "../model/words";
 import { Gauge } from "../parts/small";
 import { useJob } from "./JobContext";
 
 /** T, L, P and what else says how parallel and how dear the job was. */
 export function MetricsStrip() {
-  const { graph, job, metrics, now } = useJob();
+  const { feed, graph, metrics, now, version } = useJob();
+  const drafted = useDraftsVersion(feed.drafts, 2);
+  const decoded = metrics.total_tokens + (isOver(graph.status) ? 0 : feed.drafts.tokens);
+  const spent = useMemo(() => spending(graph), [graph, version, drafted]);
   const isFinished = isOver(graph.status);
   const wall = isFinished ? metrics.wall_seconds : graph.startedAt === null ? 0 : now - graph.startedAt;
   const cells: [string, string, string][] = [
     [
+      "Critical path",
+      seconds(metrics.critical_path_seconds),
+      "Seconds of work on the longest dependent chain",
+    ],
+    [
       "Critical T",
       tokens(metrics.critical_path_tokens),
-      "Critical path: decoded tokens on the longest dependent chain",
+      "Decoded tokens on the dependent chain that has most of them",
     ],
-    ["Decoded L", tokens(metrics.total_tokens), "All decoded tokens, in every branch"],
+    ["Decoded L", tokens(decoded), "All decoded tokens, in every branch"],
     ["Parallel", times(metrics.parallelism), "Parallelism, L / T"],
     [
       "Waste",
@@ -22,9 +33,10 @@ export function MetricsStrip() {
       "Tokens that no answer used",
     ],
     ["Time", seconds(wall), "From claim to answer"],
-    ["Queue", seconds(metrics.queue_seconds), "From submission to claim"],
+    ["Claim wait", seconds(metrics.queue_seconds), "From the submission until an organizer claimed the job"],
+    ["Pool queue", seconds(spent.pool), "Waiting for a place in the pool, on the way to the answer"],
     ["Branches", tokens(metrics.branches), "Trunk included"],
-    ["Cost", job && job.usage.cost > 0 ? job.usage.cost.toFixed(4) : "–", "By the operator’s price table"],
+    ["Cost", costOf(graph) > 0 ? money(costOf(graph)) : "–", "By the operator’s price table"],
   ];
   return (
     <section className="metrics" aria-label="Metrics">
@@ -43,4 +55,10 @@ export function MetricsStrip() {
       />
     </section>
   );
+}
+
+function costOf(graph: ReasoningGraph): number {
+  let sum = 0;
+  for (const branch of graph.branches.values()) sum += branch.cost;
+  return sum;
 }

@@ -6,8 +6,8 @@ import { useJob } from "./JobContext";
 
 /** Why it took the time it took, in words. */
 export function Story() {
-  const { graph, version } = useJob();
-  const sentences = useMemo(() => explain(graph), [graph, version]);
+  const { graph, version, view } = useJob();
+  const sentences = useMemo(() => explain(graph, view.measure), [graph, version, view.measure]);
   return (
     <div className="story" role={isOver(graph.status) ? "status" : undefined}>
       {sentences.map((sentence, i) => (

@@ -1,7 +1,8 @@
 import { type KeyboardEvent, useRef } from "react";
+import type { Measure } from "../model/analysis/criticalPath";
 import { nextHit } from "../model/search";
 import { useJob } from "./JobContext";
-import { fillWindow, openGroups, search, selectNode, showView, VIEWS, type View } from "./view";
+import { fillWindow, measureBy, openGroups, search, selectNode, showView, VIEWS, type View } from "./view";
 
 const NAMES: Record<View, string> = {
   graph: "Graph",
@@ -9,6 +10,8 @@ const NAMES: Record<View, string> = {
   transcript: "Transcript",
   journal: "Journal",
 };
+
+const MEASURES: readonly Measure[] = ["seconds", "tokens"];
 
 /** Which view, what is searched, how much is folded. */
 export function Toolbar() {
@@ -56,6 +59,26 @@ export function Toolbar() {
         >
           All branches
         </button>
+      )}
+      {(view.view === "graph" || view.view === "waterfall") && (
+        <div className="choice" role="group" aria-label="Critical path">
+          <span className="faint small" aria-hidden="true">
+            critical path by
+          </span>
+          {MEASURES.map((measure) => (
+            <button
+              key={measure}
+              type="button"
+              className="button small-button"
+              aria-pressed={view.measure === measure}
+              aria-label={`Critical path by ${measure}`}
+              title="The longest dependent chain, by seconds of work or by decoded tokens (p)"
+              onClick={() => measureBy(measure)}
+            >
+              {measure}
+            </button>
+          ))}
+        </div>
       )}
       <div className="find" role="search">
         <input

@@ -2,7 +2,7 @@
 
 import { useMemo } from "react";
 import type { Job } from "../data/types";
-import { useFeed, useFetched, useNow } from "../live";
+import { useFeed, useFetched, useLiveText, useServiceTime } from "../live";
 import { measure } from "../model/analysis/metrics";
 import { isWork, spansOf } from "../model/analysis/phases";
 import { isOver, type ReasoningGraph } from "../model/journal/graph";
@@ -17,7 +17,8 @@ export function useJobState(id: string): JobState {
   const { graph } = feed;
   const view = useJobView();
   const [playhead, seek] = usePlayhead();
-  const clock = useNow(isOver(graph.status) ? 3600 : 1);
+  const clock = useServiceTime(isOver(graph.status) ? 3600 : 1);
+  useLiveText(feed.loaded && !isOver(graph.status));
   // Behind the journal, which has all that is shown first.
   const job = useFetched<Job>(feed.loaded ? `/v1/jobs/${id}` : null, graph.status).value;
   const isFinished = isOver(graph.status);
@@ -26,8 +27,9 @@ export function useJobState(id: string): JobState {
 
   const derived = useMemo(() => {
     const metrics = measure(graph);
-    return { metrics, critical: new Set(metrics.critical_by_tokens) };
-  }, [graph, version]);
+    const path = view.measure === "tokens" ? metrics.critical_by_tokens : metrics.critical_by_seconds;
+    return { metrics, path, critical: new Set(path) };
+  }, [graph, version, view.measure]);
   const rows = useMemo(() => rowsOf(graph, view.order), [graph, version, view.order]);
   const hits = useMemo(() => search(graph, rows, view.find), [graph, rows, view.find]);
   const scale = useMemo(() => scaleOf(graph, now), [graph, version, now]);

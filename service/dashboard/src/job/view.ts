@@ -1,6 +1,7 @@
 /** What the job page looks at, read from and written to the address: view, node, folds, search, order, playhead. */
 
 import { useEffect, useState } from "react";
+import type { Measure } from "../model/analysis/criticalPath";
 import type { Order } from "../model/layout/rows";
 import { changeQuery, usePlace } from "../router";
 
@@ -15,6 +16,8 @@ export interface JobView {
   opened: ReadonlySet<string> | "all";
   find: string;
   order: Order;
+  /** By what the critical path is measured. */
+  measure: Measure;
   /** The views fill the window. */
   full: boolean;
 }
@@ -29,6 +32,7 @@ export function useJobView(): JobView {
     opened: open === "all" ? "all" : new Set(open.split(",").filter(Boolean)),
     find: query.get("find") ?? "",
     order: query.get("order") === "branch" ? "branch" : "start",
+    measure: query.get("path") === "tokens" ? "tokens" : "seconds",
     full: query.get("full") === "1",
   };
 }
@@ -76,6 +80,10 @@ export function search(find: string): void {
 
 export function orderBy(order: Order): void {
   changeQuery({ order: order === "start" ? null : order }, { replace: true });
+}
+
+export function measureBy(measure: Measure): void {
+  changeQuery({ path: measure === "seconds" ? null : measure }, { replace: true });
 }
 
 export function fillWindow(full: boolean): void {

@@ -57,3 +57,9 @@ export function median(values: readonly number[]): number {
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
+
+/** Money in the price table's currency: as many digits as it needs to be more than nothing. */
+export function money(amount: number): string {
+  if (amount === 0) return "0";
+  return amount >= 0.01 ? amount.toFixed(4) : amount.toPrecision(2);
+}

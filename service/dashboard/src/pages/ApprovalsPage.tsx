@@ -3,7 +3,7 @@ import { ApprovalCard } from "../parts/ApprovalCard";
 import { Empty, ProblemNote } from "../parts/small";
 
 /** Everything that waits for a person, oldest first. */
-export function ApprovalsPage() {
+export default function ApprovalsPage() {
   const { value, problem, again } = useApprovals();
   const waiting = [...(value?.items ?? [])].sort((a, b) => a.requested_at.localeCompare(b.requested_at));
   return (

@@ -5,7 +5,6 @@ import { JobHeader } from "../job/JobHeader";
 import { JobKeys } from "../job/JobKeys";
 import { MetricsStrip } from "../job/MetricsStrip";
 import { PendingApprovals } from "../job/PendingApprovals";
-import { Panel } from "../job/panels/Panel";
 import { Story } from "../job/Story";
 import { useJobState } from "../job/state";
 import { Toolbar } from "../job/Toolbar";
@@ -14,6 +13,7 @@ import { Overview } from "../job/views/Overview";
 import { WindowProvider } from "../job/views/TimeAxis";
 import { Empty, ProblemNote } from "../parts/small";
 
+const Panel = lazy(() => import("../job/panels/Panel"));
 const lists = () => import("../job/views/listViews");
 const Waterfall = lazy(() => lists().then((views) => ({ default: views.Waterfall })));
 const Transcript = lazy(() => lists().then((views) => ({ default: views.Transcript })));
@@ -27,7 +27,10 @@ export function JobPage({ id }: { id: string }) {
     document.title = `${question.slice(0, 60) || "Job"} · Anabranch`;
   }, [question]);
   useEffect(() => {
-    const idle = setTimeout(() => void lists(), 1500);
+    const idle = setTimeout(() => {
+      void lists();
+      void import("../job/panels/Panel");
+    }, 1500);
     return () => clearTimeout(idle);
   }, []);
   if (feed.problem && graph.seq === 0) return <ProblemNote problem={feed.problem} />;
@@ -70,7 +73,11 @@ function Workspace({ state }: { state: JobState }) {
           </Suspense>
         </div>
       </div>
-      <Panel />
+      {node !== null && (
+        <Suspense fallback={<aside className="panel" aria-label="Details" />}>
+          <Panel />
+        </Suspense>
+      )}
     </section>
   );
 }

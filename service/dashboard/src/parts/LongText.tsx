@@ -102,8 +102,9 @@ const raw = {
 };
 
 function useRaw(): boolean {
-  return useSyncExternalStore((listener) => {
+  const subscribe = (listener: () => void): (() => void) => {
     listeners.add(listener);
     return () => listeners.delete(listener);
-  }, raw.get);
+  };
+  return useSyncExternalStore(subscribe, raw.get, () => false);
 }

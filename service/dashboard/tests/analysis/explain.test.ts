@@ -1,14 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { explain, plain } from "../../src/model/analysis/explain";
+import type { Measure } from "../../src/model/analysis/criticalPath";
+import { explain } from "../../src/model/analysis/explain";
+import { plain } from "../../src/model/analysis/sentence";
+import { isNarrow } from "../../src/model/analysis/troubles";
 import { forkJoin, Story } from "../story";
 
-const told = (story: Story) => explain(story.graph).map(plain);
+const told = (story: Story, measure: Measure = "seconds") => explain(story.graph, measure).map(plain);
 
 describe("a slow job explained", () => {
   it("names a planted straggler, its share of the critical path and its siblings' median", () => {
-    const [first] = told(forkJoin({ "0.1": 300, "0.2": 290, "0.3": 912, "0.4": 310 }));
-    expect(first).toBe(
-      "Branch 0.3 made this job slow: it decoded 912 of the 912 tokens on the critical path, 3.0× its siblings’ median.",
+    const story = forkJoin({ "0.1": 300, "0.2": 290, "0.3": 912, "0.4": 310 });
+    expect(told(story)[0]).toBe(
+      "Branch 0.3 made this job slow: 9.1 s of the 9.1 s of work on the critical path are its, 3.0× its siblings’ median.",
+    );
+    expect(told(story, "tokens")[0]).toBe(
+      "Branch 0.3 made this job slow: it decoded 912 tokens of the 912 tokens on the critical path, 3.0× its siblings’ median.",
     );
   });
 
@@ -23,7 +29,7 @@ describe("a slow job explained", () => {
       .returned("0.3")
       .joined(1, ["0.1", "0.2", "0.3"])
       .answered();
-    expect(told(story)[0]).toContain("4.0× its siblings’ median; it waited 2.4 s in the queue.");
+    expect(told(story)[0]).toContain("4.8× its siblings’ median; it waited 2.4 s in the pool’s queue.");
   });
 
   it("blames the queue when most of the way to the answer went by in it", () => {
@@ -39,7 +45,7 @@ describe("a slow job explained", () => {
     });
     story.joined(1, branches).answered();
     expect(told(story)[0]).toBe(
-      "The pool was busy: 8.0 s of the way to the answer, 80% of the job’s time, went by in queues. " +
+      "The pool was busy: 8.0 s of the way to the answer, 80% of the job’s time, went by in its queue. " +
         "Branch 0.3 waited longest, 8.0 s.",
     );
   });
@@ -64,11 +70,15 @@ describe("a slow job explained", () => {
   });
 
   it("says so when nothing stands out, and when nothing forked", () => {
-    expect(told(forkJoin({ "0.1": 300, "0.2": 310, "0.3": 290 }))).toEqual([
-      "No branch stands out. 3 branches and the trunk decoded 900 tokens, and the longest chain of them is 310 (2.9× parallel).",
+    const even = forkJoin({ "0.1": 300, "0.2": 310, "0.3": 290 });
+    expect(told(even)).toEqual([
+      "No branch stands out. 3 branches and the trunk did 9.0 s of work, and the longest chain of it is 3.1 s (2.9× parallel).",
+    ]);
+    expect(told(even, "tokens")).toEqual([
+      "No branch stands out. 3 branches and the trunk did 900 tokens, and the longest chain of it is 310 tokens (2.9× parallel).",
     ]);
     expect(told(new Story().start(["0"]).at(3).finish("0", 640).answered())).toEqual([
-      "Nothing forked: all 640 tokens were decoded one after another.",
+      "Nothing forked: 3.0 s of work, all one after another.",
     ]);
   });
 
@@ -86,10 +96,10 @@ describe("a slow job explained", () => {
       .start(["0.2"])
       .join(2, ["0.2"])
       .at(2)
-      .finish("0.2", 90)
+      .finish("0.2", 90, { asked: 1 })
       .returned("0.2");
     expect(told(story.joined(2, ["0.2"]).answered())[0]).toBe(
-      "Hardly anything ran side by side: 190 of the 190 tokens form one chain.",
+      "Hardly anything ran side by side: of 2.0 s of work, 2.0 s form one chain.",
     );
   });
 
@@ -101,9 +111,10 @@ describe("a slow job explained", () => {
       .fork("0.1")
       .fork("0.2")
       .start(["0.1", "0.2"]);
-    story.join(1, ["0.1", "0.2"]).at(7).finish("0.1", 100).returned("0.1").finish("0.2", 90).returned("0.2");
+    story.join(1, ["0.1", "0.2"]).at(7).finish("0.1", 100, { asked: 5 }).returned("0.1");
+    story.finish("0.2", 90, { asked: 5 }).returned("0.2");
     expect(told(story.joined(1, ["0.1", "0.2"]).answered())[0]).toBe(
-      "Most of the critical path is the trunk’s own: it decoded 500 of the 600 tokens, so that 2 branches beside it saved little.",
+      "Most of the critical path is the trunk’s own: 5.0 s of its 7.0 s, so that 2 branches beside it saved little.",
     );
   });
 
@@ -111,7 +122,38 @@ describe("a slow job explained", () => {
     const story = new Story().fork("0.1").fork("0.2").start(["0.1", "0.2"]).join(1, ["0.1", "0.2"]);
     story.write("BranchRetried", "0.2", { attempt: 2, cause: "replica-died" });
     story.at(1).finish("0.1", 90).returned("0.1").write("BranchFailed", "0.2", { cause: "engine-error" });
-    expect(told(story.joined(1, ["0.1"]).answered()).slice(-2)).toEqual(["Retried: 0.2.", "Failed: 0.2."]);
+    expect(told(story.joined(1, ["0.1"]).answered()).slice(-2)).toEqual([
+      "Retried: 0.2 (attempt 2 after replica-died).",
+      "Failed: 0.2.",
+    ]);
+  });
+
+  it("tells a narrow vote, its counts and who was against", () => {
+    const voters = (from: number, count: number) => Array.from({ length: count }, (_, i) => `0.${from + i}`);
+    const classes = [
+      { answer: "21", branches: voters(1, 12), weight: 12 },
+      { answer: "20", branches: voters(13, 10), weight: 10 },
+      { answer: "18", branches: voters(23, 9), weight: 9 },
+    ];
+    const narrow = new Story().write("BranchesVoted", "0", { classes, winner: "21" }).answered();
+    expect(told(narrow)).toContain("A narrow vote, 12 : 10 : 9: “21” against “20”.");
+    const clear = new Story().write("BranchesVoted", "0", {
+      classes: [classes[0]!, classes[2]!],
+      winner: "21",
+    });
+    expect(isNarrow(clear.graph.votes[0]!)).toBe(true);
+    const far = [classes[0]!, { answer: "1", branches: voters(30, 2), weight: 2 }];
+    expect(isNarrow({ classes: far, abstained: [], winner: "21", tie: "" })).toBe(false);
+  });
+
+  it("tells what was wasted, and by what", () => {
+    const story = new Story().fork("0.1").fork("0.2").fork("0.3").start(["0.1", "0.2", "0.3"]);
+    story.join(1, ["0.1"]).at(1).finish("0.1", 100).returned("0.1").joined(1, ["0.1"]);
+    story.finish("0.2", 300).write("BranchCancelled", "0.2", { reason: "the vote is decided" });
+    story.finish("0.3", 500).write("BranchesPruned", "0", { pruned: ["0.3"], rule: "beam" });
+    expect(told(story.answered("21", ["0.1"]))).toContain(
+      "89% of the tokens were waste, 800 of 900: 500 in 1 pruned branch (0.3); 300 in 1 cancelled branch (0.2).",
+    );
   });
 
   it("tells how far a running job is", () => {

@@ -12,7 +12,7 @@ const news = (more: Partial<LiveText>): LiveText => ({
   ...more,
 });
 const after = (...told: Partial<LiveText>[]): Draft | undefined =>
-  told.reduce<Draft | undefined>((draft, one) => grow(draft, news(one)), undefined);
+  told.reduce<Draft | undefined>((draft, one) => grow(draft, news(one), 1000), undefined);
 
 describe("live text", () => {
   it("grows at its end, thoughts apart from text", () => {
@@ -28,6 +28,7 @@ describe("live text", () => {
       thought: "Seven threes.",
       tokens: 5,
       thoughtTokens: 2,
+      heardAt: 1000,
     });
   });
 

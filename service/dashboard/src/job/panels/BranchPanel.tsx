@@ -1,11 +1,11 @@
 import { useState } from "react";
 import { withQuery } from "../../data/api";
 import type { BranchDetail } from "../../data/types";
-import { useDraft, useFetched, useLiveText } from "../../live";
+import { useDraft, useFetched } from "../../live";
 import { durations, isWork, PHASES } from "../../model/analysis/phases";
 import { curlOf } from "../../model/curl";
-import type { Branch, GraphNode } from "../../model/journal/graph";
-import { seconds, tokens } from "../../model/words";
+import { type Branch, type GraphNode, modelOf } from "../../model/journal/graph";
+import { money, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { CopyButton } from "../../parts/CopyButton";
 import { ProblemNote, Status } from "../../parts/small";
@@ -20,7 +20,6 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const { id, graph, view } = useJob();
   const [rerunning, setRerunning] = useState(false);
   const segments = branch.nodes.map((one) => graph.nodes.get(one)!).filter(isWork);
-  useLiveText(segments.some((one) => one.ended === null));
   const shown = node && isWork(node) ? node : segments.at(-1);
   const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
   const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
@@ -182,7 +181,7 @@ function Decoded({ node }: { node: GraphNode }) {
 }
 
 function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
-  const { feed, now } = useJob();
+  const { feed, graph, now } = useJob();
   const draft = useDraft(feed.drafts, node.branch, node.ordinal);
   const spent = durations(node, now);
   const isOpen = node.ended === null;
@@ -193,7 +192,7 @@ function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
     ["Prompt", isOpen ? "–" : `${tokens(node.promptTokens)} tok`],
     ["Cached", isOpen ? "–" : `${tokens(node.cachedTokens)} tok (${cached}%)`],
     ["Decoded", `${tokens(decoded)} tok`],
-    ["Queue", seconds(spent.queue)],
+    ["Pool queue", seconds(spent.queue)],
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],
     ["Speed", spent.decode > 0 ? `${(decoded / spent.decode).toFixed(0)} tok/s` : "–"],
@@ -203,7 +202,16 @@ function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
     ["Temperature", node.sampling.temperature === null ? "default" : String(node.sampling.temperature)],
     ["Max tokens", node.sampling.maxTokens > 0 ? tokens(node.sampling.maxTokens) : "default"],
   ];
+  if (isOpen)
+    facts.splice(3, 0, [
+      "Last token",
+      draft ? `${seconds(Math.max(0, now - draft.heardAt))} ago` : "none yet",
+    ]);
   if (thought > 0) facts.splice(3, 0, ["Thought", `${tokens(thought)} tok`]);
+  facts.push(["Model", modelOf(graph, branch, node)]);
+  if (node.cost > 0 || branch.cost > 0)
+    facts.push(["Cost", money(node.cost)], ["Cost of the branch", money(branch.cost)]);
+  if (node.recalledFrom) facts.push(["Taken from", node.recalledFrom]);
   if (node.replica) facts.push(["Replica", node.replica]);
   if (node.engine) facts.push(["Engine", node.engine]);
   if (node.sampling.structured) facts.push(["Form", "structured"]);

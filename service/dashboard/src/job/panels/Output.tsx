@@ -1,6 +1,6 @@
 import { useDraft } from "../../live";
 import type { Branch, GraphNode } from "../../model/journal/graph";
-import { counted } from "../../model/words";
+import { counted, seconds } from "../../model/words";
 import { Calls } from "../../parts/Calls";
 import { GrowingText, LongText, Prose } from "../../parts/LongText";
 import { Thoughts } from "../../parts/Thoughts";
@@ -65,9 +65,10 @@ function Written({ node, find }: { node: GraphNode; find: string }) {
 
 /** What is being written, as it comes. */
 function Growing({ node }: { node: GraphNode }) {
-  const { feed } = useJob();
+  const { feed, now } = useJob();
   const draft = useDraft(feed.drafts, node.branch, node.ordinal);
-  if (!draft) return <p className="faint">Nothing yet.</p>;
+  if (!draft)
+    return <p className="faint">No token yet; asked for {seconds(Math.max(0, now - node.asked))} ago.</p>;
   return (
     <>
       <Thoughts text={draft.thought} tokens={draft.thoughtTokens} live={draft.text === ""} />

@@ -7,7 +7,7 @@ import { BranchPanel } from "./BranchPanel";
 import { AnswerPanel, JoinPanel, StartPanel } from "./PointPanels";
 
 /** What is selected, in full. */
-export function Panel() {
+export default function Panel() {
   const { view, graph } = useJob();
   const ref = useRef<HTMLElement>(null);
   const id = view.node;

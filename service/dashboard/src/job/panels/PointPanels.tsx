@@ -9,6 +9,8 @@ import { Calls } from "../../parts/Calls";
 import { LongText, Prose } from "../../parts/LongText";
 import { Status } from "../../parts/small";
 import { useJob } from "../JobContext";
+import { Sources } from "../Sources";
+import { Tally } from "../Tally";
 
 export function StartPanel() {
   const { graph } = useJob();
@@ -105,46 +107,8 @@ export function AnswerPanel() {
       <Calls calls={graph.answer.calls} />
       <Sources />
       {graph.votes.map((vote, i) => (
-        <section key={i}>
-          <h3>Vote{vote.tie ? `, tie broken by ${vote.tie}` : ""}</h3>
-          <ul className="votes">
-            {vote.classes.map((one) => (
-              <li key={one.answer}>
-                <span className="number">{one.weight}</span>
-                <span className="text">{one.answer.slice(0, 200)}</span>
-                <span className="row">
-                  {one.branches.map((id) => (
-                    <BranchLink key={id} branch={id} />
-                  ))}
-                </span>
-              </li>
-            ))}
-          </ul>
-          {vote.abstained.length > 0 && (
-            <p className="faint">{counted(vote.abstained.length, "branch")} gave no answer.</p>
-          )}
-        </section>
+        <Tally key={i} vote={vote} />
       ))}
     </div>
-  );
-}
-
-const MOST_SOURCES = 24;
-
-/** The branches that the answer was made from. */
-export function Sources() {
-  const { graph } = useJob();
-  const sources = graph.answer?.sources ?? [];
-  if (sources.length === 0) return null;
-  return (
-    <p className="row small">
-      <span className="faint">from</span>
-      {sources.slice(0, MOST_SOURCES).map((id) => (
-        <BranchLink key={id} branch={id} node={graph.branches.get(id)?.nodes.at(-1)} />
-      ))}
-      {sources.length > MOST_SOURCES && (
-        <span className="faint">and {sources.length - MOST_SOURCES} more</span>
-      )}
-    </p>
   );
 }

@@ -2,6 +2,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { GraphCanvas } from "../../graph/GraphCanvas";
 import { describe, sceneOf } from "../../graph/scene";
 import { useKeys } from "../../keys";
+import { useDraftsVersion } from "../../live";
+import { progressOf } from "../../model/journal/draft";
 import { isOver } from "../../model/journal/graph";
 import { visibleGraph } from "../../model/layout/fold";
 import { layoutOf } from "../../model/layout/layout";
@@ -11,8 +13,12 @@ import { openGroups, selectNode } from "../view";
 import { Legend } from "./Legend";
 import { type Direction, neighbour } from "./neighbour";
 
+/** How often the cards of running branches tell their tokens. */
+const REDRAWN_PER_SECOND = 3;
+
 export function GraphView() {
-  const { graph, version, metrics, critical, hits, view, moment } = useJob();
+  const { feed, graph, version, path, critical, hits, view, moment, now } = useJob();
+  const drafted = useDraftsVersion(feed.drafts, REDRAWN_PER_SECOND);
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawing = useRef<GraphCanvas | null>(null);
@@ -28,8 +34,11 @@ export function GraphView() {
   }, [graph, version, critical, view.opened === "all" ? "all" : [...view.opened].join(), pinned]);
 
   const scene = useMemo(
-    () => sceneOf(graph, visible, layout, metrics.critical_by_tokens, moment),
-    [graph, version, visible, layout, metrics, moment],
+    () =>
+      sceneOf(graph, visible, layout, path, moment, (branch, segment) =>
+        progressOf(feed.drafts.of(branch, segment), now),
+      ),
+    [graph, version, visible, layout, path, moment, drafted, isOver(graph.status) ? 0 : now],
   );
   const selected = view.node === null ? null : (visible.home.get(view.node) ?? view.node);
 

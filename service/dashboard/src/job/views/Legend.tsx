@@ -3,7 +3,7 @@ export function Legend() {
   return (
     <ul className="legend" aria-label="Legend">
       <li>
-        <i className="swatch queue" /> queue
+        <i className="swatch queue" /> pool queue
       </li>
       <li>
         <i className="swatch prefill" /> prefill

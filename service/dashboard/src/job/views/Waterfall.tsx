@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
 import { useKeys } from "../../keys";
+import { useDraft } from "../../live";
 import { isWork, spansOf, startOf } from "../../model/analysis/phases";
 import { type GraphNode, isBlocked } from "../../model/journal/graph";
 import { depthOf } from "../../model/layout/rows";
@@ -139,12 +140,8 @@ function Row({ node, state, window, top, index, selected, critical, hit, dim }: 
         <code>{node.id}</code> <span className="quiet">{name}</span>
       </span>
       <span className="waterfall-tokens number">
-        {isWork(node) && node.ended !== null && (
-          <>
-            {tokens(node.tokens)}
-            <span className="visually-hidden"> tokens,</span>
-          </>
-        )}
+        {isWork(node) && (node.ended === null ? <Growing node={node} /> : tokens(node.tokens))}
+        {isWork(node) && <span className="visually-hidden"> tokens,</span>}
       </span>
       <span className="waterfall-time" aria-hidden="true">
         <Bars node={node} state={state} window={window} />
@@ -155,6 +152,16 @@ function Row({ node, state, window, top, index, selected, critical, hit, dim }: 
         {critical && ", on the critical path"}
       </span>
     </div>
+  );
+}
+
+/** Tokens of a segment that decodes. */
+function Growing({ node }: { node: GraphNode }) {
+  const { feed, now } = useJob();
+  const draft = useDraft(feed.drafts, node.branch, node.ordinal);
+  if (!draft) return null;
+  return (
+    <span title={`last token ${seconds(Math.max(0, now - draft.heardAt))} ago`}>{tokens(draft.tokens)}</span>
   );
 }
 

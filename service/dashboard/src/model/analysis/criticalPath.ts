@@ -18,6 +18,11 @@ type Weight = (node: GraphNode) => number;
 export const byTokens: Weight = (node) => node.tokens;
 export const bySeconds: Weight = (node) => node.seconds;
 
+/** By what the critical path is measured: what a user waits for, or what the model's organization decides. */
+export type Measure = "seconds" | "tokens";
+
+export const WEIGHTS: Record<Measure, Weight> = { seconds: bySeconds, tokens: byTokens };
+
 type Arrow = Pick<GraphEdge, "source" | "target">;
 
 /** Node ids such that every edge runs forward; nodes on a cycle (there should be none) come last. */

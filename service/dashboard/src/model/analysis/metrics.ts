@@ -1,6 +1,6 @@
 /** How parallel a job was and what it cost, by the formulas of `dag/analysis/metrics.py`; for a running job, so far. */
 
-import { ANSWER, type ReasoningGraph } from "../journal/graph";
+import { ANSWER, type GraphNode, type ReasoningGraph } from "../journal/graph";
 import { bySeconds, criticalPath } from "./criticalPath";
 
 export interface Metrics {
@@ -31,7 +31,7 @@ export function measure(graph: ReasoningGraph): Metrics {
     critical_path_tokens: critical.weight,
     total_tokens: total,
     parallelism: critical.weight > 0 ? total / critical.weight : 1,
-    waste_tokens: wasteTokens(graph),
+    waste_tokens: wastedNodes(graph).reduce((sum, node) => sum + node.tokens, 0),
     critical_path_seconds: slowest.weight,
     wall_seconds: graph.startedAt === null ? 0 : end - graph.startedAt,
     queue_seconds: (graph.startedAt ?? graph.lastAt) - graph.submittedAt,
@@ -41,15 +41,13 @@ export function measure(graph: ReasoningGraph): Metrics {
   };
 }
 
-/** Tokens in nodes that do not lead to the answer, and in pruned branches; 0 while there is no answer to judge by. */
-function wasteTokens(graph: ReasoningGraph): number {
-  if (!graph.nodes.has(ANSWER)) return 0;
+/** Nodes that do not lead to the answer, and those of pruned branches; none while there is no answer to judge by. */
+export function wastedNodes(graph: ReasoningGraph): GraphNode[] {
+  if (!graph.nodes.has(ANSWER)) return [];
   const used = leadingTo(graph, ANSWER);
-  let waste = 0;
-  for (const node of graph.nodes.values()) {
-    if (!used.has(node.id) || graph.branches.get(node.branch)?.pruned) waste += node.tokens;
-  }
-  return waste;
+  return [...graph.nodes.values()].filter(
+    (node) => !used.has(node.id) || graph.branches.get(node.branch)?.pruned,
+  );
 }
 
 /** The node and everything it depends on. */

@@ -21,10 +21,12 @@ export interface Draft {
   thought: string;
   tokens: number;
   thoughtTokens: number;
+  /** When the last of it was heard, in Unix seconds of this machine. */
+  heardAt: number;
 }
 
 /** The draft with this news in it. News of an older segment, or behind a gap, changes nothing. */
-export function grow(before: Draft | undefined, news: LiveText): Draft | undefined {
+export function grow(before: Draft | undefined, news: LiveText, now: number): Draft | undefined {
   if (before && news.segment < before.segment) return before;
   const same = before?.segment === news.segment ? before : undefined;
   const { text = "", thought = "" } = same ?? {};
@@ -35,5 +37,11 @@ export function grow(before: Draft | undefined, news: LiveText): Draft | undefin
     thought: thought.slice(0, news.reasoning_at) + news.reasoning,
     tokens: news.tokens ?? same?.tokens ?? 0,
     thoughtTokens: news.reasoning_tokens ?? same?.thoughtTokens ?? 0,
+    heardAt: now,
   };
+}
+
+/** How far a segment is that decodes, and for how many seconds nothing more was heard of it. */
+export function progressOf(draft: Draft | null, now: number): { tokens: number; age: number } | null {
+  return draft && { tokens: draft.tokens, age: Math.max(0, now - draft.heardAt) };
 }

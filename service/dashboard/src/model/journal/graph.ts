@@ -49,6 +49,12 @@ export interface GraphNode {
   thought: string;
   /** Of its tokens, those of thoughts. */
   thoughtTokens: number;
+  /** Money, by the price table. */
+  cost: number;
+  /** Who decoded it, as the engine names itself. */
+  model: string;
+  /** The job that decoded it, where an edited re-run took it from there. */
+  recalledFrom: string;
   /** Tools of the job's owner that it calls. */
   calls: Call[];
   inserted: string;
@@ -104,7 +110,10 @@ export interface Branch {
   cause: string;
   endedAt: number | null;
   attempts: number;
+  /** Why it was tried again, attempt by attempt. */
+  retries: string[];
   tokens: number;
+  cost: number;
   /** Ids of the join nodes that took its result. */
   consumers: string[];
   scores: { by: string; score: number; detail: string }[];
@@ -210,4 +219,10 @@ export function isBlocked(node: GraphNode): boolean {
 
 export function isOver(status: JobStatus): boolean {
   return status === "succeeded" || status === "failed" || status === "cancelled";
+}
+
+/** Which model speaks in a branch: as the engine told, or else as it was asked for. */
+export function modelOf(graph: ReasoningGraph, branch: Branch, node?: GraphNode): string {
+  const served = node?.model || branch.nodes.map((id) => graph.nodes.get(id)?.model).findLast(Boolean);
+  return served || branch.model || graph.spec?.model || "the pool’s own";
 }

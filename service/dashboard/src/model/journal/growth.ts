@@ -1,5 +1,6 @@
 /** How a graph grows: new branches, nodes and edges, and the end of a branch. */
 
+import type { Timing } from "./events";
 import type { Branch, BranchStatus, EdgeKind, GraphEdge, GraphNode, NodeKind, ReasoningGraph } from "./graph";
 
 export function makeBranch(id: string, parent: string | null, at: number): Branch {
@@ -29,7 +30,9 @@ export function makeBranch(id: string, parent: string | null, at: number): Branc
     cause: "",
     endedAt: null,
     attempts: 1,
+    retries: [],
     tokens: 0,
+    cost: 0,
     consumers: [],
     scores: [],
     pruned: "",
@@ -69,6 +72,9 @@ export function makeNode(
     text: "",
     thought: "",
     thoughtTokens: 0,
+    cost: 0,
+    model: "",
+    recalledFrom: "",
     calls: [],
     inserted: "",
     removed: 0,
@@ -168,4 +174,11 @@ export function readyTime(graph: ReasoningGraph, branch: Branch, asked: number):
   if (branch.nodes.length > 0 || branch.parent === null) return asked;
   const ends = branch.after.map((id) => graph.branches.get(id)?.endedAt ?? branch.forkedAt);
   return Math.min(asked, Math.max(branch.forkedAt, ...ends));
+}
+
+/** Seconds of work between hand-over and end, the queue left out: `Node.seconds` of `dag/analysis/graph.py`. */
+export function workSeconds(asked: number, ended: number, timing: Timing): number {
+  const started = timing.submitted || asked;
+  const queued = timing.scheduled ? Math.max(0, timing.scheduled - started) : 0;
+  return Math.max(0, ended - started - queued);
 }

@@ -4,7 +4,7 @@
  * a node from its request on, so that a blocked branch is seen.
  */
 
-import { type JournalEvent, type Kind, type Payloads, secondsOf, type Timing } from "./events";
+import { type JournalEvent, type Kind, type Payloads, secondsOf } from "./events";
 import { ANSWER, type Branch, emptyGraph, type ReasoningGraph, START, TRUNK } from "./graph";
 import {
   attach,
@@ -18,6 +18,7 @@ import {
   settle,
   tipsOf,
   unlink,
+  workSeconds,
 } from "./growth";
 
 type Handler<K extends Kind> = (
@@ -60,13 +61,6 @@ function submitted(graph: ReasoningGraph, payload: Payloads["JobSubmitted"], at:
   start.status = "finished";
   start.ended = at;
   trunk.tip = START;
-}
-
-/** Seconds of work between hand-over and end, the queue left out: `Node.seconds` of `dag/analysis/graph.py`. */
-function workSeconds(asked: number, ended: number, timing: Timing): number {
-  const started = timing.submitted || asked;
-  const queued = timing.scheduled ? Math.max(0, timing.scheduled - started) : 0;
-  return Math.max(0, ended - started - queued);
 }
 
 const HANDLERS: { [K in Kind]?: Handler<K> } = {
@@ -135,9 +129,13 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     node.thought = decoded.thought ?? "";
     node.thoughtTokens = decoded.usage?.reasoning_tokens ?? 0;
     node.calls = decoded.calls ?? [];
+    node.cost = decoded.cost ?? 0;
+    node.model = decoded.served?.model ?? "";
+    node.recalledFrom = decoded.recalled_from ?? "";
     node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
     node.seconds = workSeconds(node.asked, node.ended, node.timing);
     branch.tokens += node.tokens;
+    branch.cost += node.cost;
     if (node.status !== "failed") branch.tip = node.id;
     branch.openSegments -= 1;
     settle(branch);
@@ -161,6 +159,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
 
   BranchRetried(_graph, branch, payload) {
     branch.attempts = payload.attempt;
+    branch.retries.push(payload.cause);
   },
 
   JoinRequested(graph, branch, payload, at, seq) {

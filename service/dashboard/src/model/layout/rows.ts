@@ -1,6 +1,6 @@
 /** The rows of the waterfall: every node but the start, by time or by branch. */
 
-import { startOf } from "../analysis/phases";
+import { isWork, startOf } from "../analysis/phases";
 import { comparePaths, type GraphNode, type ReasoningGraph } from "../journal/graph";
 
 export type Order = "start" | "branch";
@@ -15,7 +15,7 @@ export function depthOf(branch: string): number {
   return branch.split(".").length - 1;
 }
 
-/** The nodes with tokens on the critical path, in its order: what "next critical segment" steps through. */
+/** The nodes with work on the critical path, in its order: what "next critical segment" steps through. */
 export function criticalSteps(graph: ReasoningGraph, path: readonly string[]): string[] {
-  return path.filter((id) => graph.nodes.get(id)!.tokens > 0);
+  return path.filter((id) => isWork(graph.nodes.get(id)!));
 }
