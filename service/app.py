@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anabranch.service.api.server import bind, serve_on
-from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import Settings
 from anabranch.service.settings.source import WholeFile
 from anabranch.workers.cluster import environment
@@ -23,6 +22,7 @@ class RunningService:
 
     url: str
     pool: PoolSettings
+    """The default one; others may take longer, and keep nobody waiting but their own branches."""
 
     def wait_until_ready(self, report: Report, *, seconds: float = 600.0) -> None:
         """Until a job can be answered. Raises NotReady when the pool fails, or has no replica in time."""
@@ -48,4 +48,4 @@ def run_service(settings: Settings) -> Iterator[RunningService]:
         stack.enter_context(environment.local_ray())
         cluster.deploy(WholeFile.write(settings, Path(folder) / "settings.json"))
         url = stack.enter_context(serve_on(bound, settings))
-        yield RunningService(url, pool_settings(settings))
+        yield RunningService(url, settings.pool_settings()[0])

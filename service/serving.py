@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from anabranch.service.organizer.deployment import APP, organizer
-from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings.source import OwnEnvironment, SettingsSource
 from anabranch.workers.pool.deployment import worker_pool
 from anabranch.workers.settings import PoolSettings
@@ -36,9 +35,14 @@ def app(args: Arguments) -> Any:
 def application(source: SettingsSource, *, private: bool) -> Any:
     """The application, placed by the settings as they are here. `private`: one machine, which is its own."""
     settings = source.read()
-    pool = worker_pool(pool_settings(settings), partial(_read_pool, source), app=APP, private=private)
-    return organizer(settings, source, pools=(pool,), private=private)
+    pools = [
+        worker_pool(pool, partial(_read_pool, source, pool.name), app=APP, private=private)
+        for pool in settings.pool_settings()
+    ]
+    return organizer(settings, source, pools=pools, private=private)
 
 
-def _read_pool(source: SettingsSource) -> PoolSettings:
-    return pool_settings(source.read())
+def _read_pool(source: SettingsSource, name: str) -> PoolSettings:
+    settings = source.read()
+    settings.require_key(name)
+    return next(pool for pool in settings.pool_settings() if pool.name == name)

@@ -44,19 +44,21 @@ def check_settings(settings: Settings) -> None:
         policy_named(settings.policy)
     except UnknownPolicy as error:
         raise BadSettings(f"ANABRANCH_POLICY: {error}") from error
-    engine = settings.engine_settings()
-    if isinstance(engine, ScriptedSettings) and isinstance(engine.script, Path):
-        _check_script(engine.script)
+    for pool in settings.pool_settings():
+        if isinstance(pool.engine, ScriptedSettings) and isinstance(pool.engine.script, Path):
+            _check_script(
+                pool.engine.script, "ANABRANCH_SCRIPT" if not settings.pools else f"pools.{pool.name}.script"
+            )
 
 
-def _check_script(path: Path) -> None:
+def _check_script(path: Path, where: str) -> None:
     from anabranch.workers.engines.script import script_from
 
     try:
         for rule in script_from(path).rules:
             re.compile(rule.matches)
     except OSError as error:
-        raise BadSettings(f"ANABRANCH_SCRIPT: {path} cannot be read: {error.strerror}") from error
+        raise BadSettings(f"{where}: {path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, re.error) as error:
         told = f"{type(error).__name__}: {error}"
-        raise BadSettings(f"ANABRANCH_SCRIPT: {path} holds no script ({told})") from error
+        raise BadSettings(f"{where}: {path} holds no script ({told})") from error

@@ -4,13 +4,23 @@ from dataclasses import dataclass
 
 from anabranch.workers.engines.factory import EngineSettings
 
+DEFAULT_POOL = "default"
+"""The pool of a service that declares none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """How many replicas of which engine."""
+    """How many replicas of which engine, under a name."""
 
     engine: EngineSettings
+    name: str = DEFAULT_POOL
+    takes_any: bool = False
+    """It takes models that it does not name, too: whatever its upstream lists."""
     replicas: int = 1
+    """Of a pool that scales: those to begin with."""
+    min_replicas: int | None = None
+    """Of a pool that scales: when there is nothing to do. None: it does not scale."""
+    max_replicas: int | None = None
     gpus_per_replica: float = 0
     """0 decodes on the CPU."""
     max_decodes: int = 32

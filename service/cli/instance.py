@@ -32,6 +32,8 @@ def instance(settings: Settings) -> Iterator[str]:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
     check_settings(settings)  # better refused now than when Ray is up
+    for pool in settings.pool_settings():
+        settings.require_key(pool.name)
     if settings.tenants is not None:
         tenants.read(settings.tenants)
     asyncio.run(prepare_store(settings))

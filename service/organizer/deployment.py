@@ -13,12 +13,12 @@ from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.policies import load_policies
-from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import BadSettings, Settings
 from anabranch.service.settings.source import SettingsSource
 from anabranch.service.start_check import await_schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
+from anabranch.workers.pool.pools import Pools
 from anabranch.workers.pool.serve import ServePool
 
 APP = "anabranch"
@@ -50,8 +50,11 @@ class OrganizerDeployment:
         load_policies(settings.policy_modules)
         await await_schema(settings.database, logger.warning)
         self._store = Store(settings.database, connections=settings.connections)
-        self._pool = ServePool(APP, silence_seconds=settings.silence_seconds)
-        engine = pool_settings(settings).engine
+        declared = settings.pool_settings()
+        silence = settings.silence_seconds
+        of_names = {pool.name: ServePool(APP, pool=pool.name, silence_seconds=silence) for pool in declared}
+        self._pool = Pools(of_names, settings.model_names())
+        engine = declared[0].engine
         self._traces = Traces(self._store, engine.model or engine.name)
         name = f"{socket.gethostname()}/{os.getpid()}/{replica.replica_id.unique_id}"
         secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None

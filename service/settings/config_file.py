@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from anabranch.service.bounded_yaml import BadYaml, read_yaml
 from anabranch.service.settings.errors import BadSettings, suggest
-from anabranch.service.settings.fields import PREFIX, Settings
+from anabranch.service.settings.fields import Settings
+from anabranch.service.settings.pools import PREFIX
 
 MAX_BYTES = 1_000_000
 

@@ -1,6 +1,5 @@
 """Lists all that an operator can set."""
 
-import dataclasses
 import os
 import re
 from collections.abc import Mapping
@@ -8,34 +7,24 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anabranch.dag.limits import Limits
-from anabranch.service.settings.errors import BadSettings, describe_option_fault
-from anabranch.workers.engines.factory import ENGINES, EngineSettings
+from anabranch.service.settings.engines import engine_settings
+from anabranch.service.settings.errors import BadSettings, suggest
+from anabranch.service.settings.pools import POOL_NAME, PREFIX, PoolDeclaration, Price
+from anabranch.service.settings.prices import PriceList
+from anabranch.workers.engines.factory import EngineSettings
+from anabranch.workers.pool.naming import ModelNames
+from anabranch.workers.settings import DEFAULT_POOL, PoolSettings
 
-PREFIX = "ANABRANCH_"
+OF_ONE_POOL = (
+    "engine", "engine_options", "model", "replicas", "gpus_per_replica", "max_decodes", "script", "upstream_url",
+)  # fmt: skip
+"""What the pool is made of where none are declared."""
 
 _STORES = re.compile(r"sqlite(\+\w+)?:///.+|postgres(ql)?(\+\w+)?://.+")
-
-
-class Price(BaseModel):
-    """What a model's tokens cost, per million, in the operator's currency."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prompt: float = Field(default=0.0, ge=0)
-    completion: float = Field(default=0.0, ge=0)
 
 
 def _state_folder() -> Path:
@@ -82,6 +71,10 @@ class Settings(BaseSettings):
     """JSON file of those who may call, with keys and quotas; `anabranch keys new` writes it. Not set: anybody may."""
 
     # -- who decodes
+    pools: dict[str, PoolDeclaration] = {}
+    """Pools of several models, by name ([pools](pools.md)). Not set: one, of the settings that follow."""
+    default_pool: str | None = None
+    """Pool of jobs that name no model. Not set: the first one declared."""
     engine: str = "vllm"
     """What a replica decodes with: vllm in its process, an OpenAI-compatible endpoint (openai), or a recorded script
     (scripted)."""
@@ -154,11 +147,36 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _an_engine(self) -> "Settings":
+        if self.pools:
+            return self
         try:
             self.engine_settings()
         except ValueError as error:
             names = ", ".join(PREFIX + name for name in ("ENGINE", "ENGINE_OPTIONS", "GPUS_PER_REPLICA"))
             raise ValueError(f"{names}: {error}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _pools_that_can_be_told_apart(self) -> "Settings":
+        there = tuple(self.pools) or (DEFAULT_POOL,)
+        if self.default_pool_name not in there:
+            hint = suggest(self.default_pool_name, there)
+            raise ValueError(f"default_pool: there is no pool {self.default_pool_name[:60]!r}; {hint}")
+        for name in self.pools:
+            if not re.fullmatch(POOL_NAME, name):
+                raise ValueError(
+                    f"pools: {name[:60]!r} is no name: lower-case letters, digits and dashes, at most 40"
+                )
+        fields = Settings.model_fields
+        both = [name for name in OF_ONE_POOL if getattr(self, name) != fields[name].default]
+        if both and self.pools:
+            raise ValueError(
+                f"pools are declared, so what one is made of stands there: take away {', '.join(both)}"
+            )
+        try:
+            self.model_names()
+        except ValueError as error:
+            raise ValueError(f"pools: {error}") from error
         return self
 
     @model_validator(mode="after")
@@ -172,22 +190,44 @@ class Settings(BaseSettings):
         return self
 
     def engine_settings(self) -> EngineSettings:
-        """The settings of the engine that decodes. Raises ValueError for what it does not take."""
-        if self.engine not in ENGINES:
-            raise ValueError(f"there is no engine {self.engine!r}: choose {', '.join(ENGINES)}")
-        kind = ENGINES[self.engine]
+        """The settings of the one engine that decodes where no pools are declared. Raises ValueError."""
         key = self.upstream_key.get_secret_value() if self.upstream_key is not None else None
         said = {"model": self.model, "base_url": self.upstream_url, "api_key": key, "script": self.script}
-        known = [field.name for field in dataclasses.fields(kind)]
-        given = {name: value for name, value in said.items() if value is not None and name in known}
-        for name in self.engine_options:
-            if name not in known:
-                raise ValueError(f"engine {self.engine} has no option {name!r}; it has: {', '.join(known)}")
-        try:
-            settings = TypeAdapter[EngineSettings](kind).validate_python(given | self.engine_options)
-        except ValidationError as error:
-            raise ValueError("; ".join(describe_option_fault(fault) for fault in error.errors())) from error
-        return settings.on_gpus(self.gpus_per_replica)
+        return engine_settings(self.engine, said, self.engine_options, self.gpus_per_replica)
+
+    def pool_settings(self) -> tuple[PoolSettings, ...]:
+        """What each pool is made of, the default one first. Raises ValueError."""
+        if self.pools:
+            stall, grace = self.stall_seconds, self.grace_seconds
+            made = [pool.pool_settings(name, stall, grace) for name, pool in self.pools.items()]
+            return tuple(sorted(made, key=lambda pool: pool.name != self.default_pool_name))
+        pool = PoolSettings(
+            engine=self.engine_settings(),
+            takes_any=self.engine == "openai",
+            replicas=self.replicas,
+            gpus_per_replica=self.gpus_per_replica,
+            max_decodes=self.max_decodes,
+            stall_seconds=self.stall_seconds,
+            grace_seconds=self.grace_seconds,
+        )
+        return (pool,)
+
+    def require_key(self, pool: str) -> None:
+        """Raises BadSettings where this process lacks the key with which this pool's upstream is called."""
+        declared = self.pools.get(pool)
+        if declared is not None and declared.lacks_key:
+            variable = declared.upstream_key_env
+            raise BadSettings(
+                f"pools.{pool}.upstream_key_env: {variable} is not set in this process's environment"
+            )
+
+    @property
+    def default_pool_name(self) -> str:
+        return self.default_pool or next(iter(self.pools), DEFAULT_POOL)
+
+    def model_names(self) -> ModelNames:
+        """The names under which jobs may ask for models. Raises ValueError where they cannot be told apart."""
+        return ModelNames(self.pool_settings(), self.default_pool_name)
 
     @field_validator("database")
     @classmethod
@@ -206,13 +246,9 @@ class Settings(BaseSettings):
 
     def limits(self, model: str | None) -> Limits:
         """What holds for a job of this model. None is the pool's own."""
-        price = self.prices.get(model or self.model or "*") or self.prices.get("*") or Price()
-        return Limits(
-            width=self.width,
-            prompt_price=price.prompt / 1e6,
-            completion_price=price.completion / 1e6,
-            final_thoughts=True,
-        )
+        pools = self.pool_settings()
+        of_pools = {name: pool.price for name, pool in self.pools.items() if pool.price is not None}
+        return PriceList(self.prices, of_pools, pools, self.model_names()).limits(model, self.width)
 
     def make_state_folder(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)

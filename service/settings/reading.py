@@ -15,7 +15,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.settings.config_file import read_config
 from anabranch.service.settings.errors import BadSettings, describe_fault, suggest
-from anabranch.service.settings.fields import PREFIX, Settings
+from anabranch.service.settings.fields import Settings
+from anabranch.service.settings.pools import PREFIX, PoolDeclaration, Price
 from anabranch.service.settings.service_links import LINK, LINK_HINT, find_service_links
 
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
@@ -86,4 +87,11 @@ def _tell(fault: Any, path: object, of_file: Collection[str]) -> str:
         return describe_fault(fault)
     where = f"{PREFIX}CONFIG: {path}: {name}" if name in of_file else PREFIX + name.upper()
     hint = f"; {LINK_HINT}" if name == "port" and "://" in str(fault["input"]) else ""
+    if fault["type"] == "extra_forbidden":
+        known = (
+            Price.model_fields if "price" in inner[:-1] or name == "prices" else PoolDeclaration.model_fields
+        )
+        return (
+            f"{'.'.join([where, *inner[:-1]])}: there is no {inner[-1][:60]!r}; {suggest(inner[-1], known)}"
+        )
     return f"{'.'.join([where, *inner])}: {describe_fault(fault)}{hint}"

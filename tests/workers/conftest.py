@@ -111,7 +111,7 @@ def make_request(
     max_tokens: int | None = 512,
     **rest: object,
 ) -> DecodeRequest:
-    own = {name: rest.pop(name) for name in ("priority", "affinity", "submitted") if name in rest}
+    own = {name: rest.pop(name) for name in ("priority", "affinity", "submitted", "model") if name in rest}
     return DecodeRequest(
         key=Key(job=JobId("job"), branch=BranchId(branch), segment=segment),
         context=Context((("user", prompt),)),

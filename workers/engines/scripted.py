@@ -9,8 +9,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +39,8 @@ class ScriptedSettings:
     name: ClassVar[str] = "scripted"
     remote: ClassVar[bool] = False
     model: str = "scripted"
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    """Further models whose names it takes; it recites the same for all of them."""
     script: Script | Path | None = None
     """A script, or the file of one, as JSON. None reckons (`script.reckon`)."""
     tokens_per_second: float | None = None

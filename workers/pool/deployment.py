@@ -15,9 +15,6 @@ from anabranch.workers.pool.request_router import AddressedRouter
 from anabranch.workers.replica.replica import Batch, Replica, ReplicaState
 from anabranch.workers.settings import PoolSettings
 
-DEFAULT = "default"
-"""The pool's name where there is one, and nobody named it."""
-
 CPU_SHARE = 0.1
 """CPUs that a replica takes by Ray's count on a cluster, so that none is put on a head, which has none to give."""
 
@@ -76,13 +73,13 @@ class WorkerPool:
 
 
 def worker_pool(
-    settings: PoolSettings, read: ReadPool, *, app: str, pool: str = DEFAULT, private: bool = True
+    settings: PoolSettings, read: ReadPool, *, app: str, private: bool = True
 ) -> serve.Application:
     """The deployment of a pool in the application `app`, ready to be bound into it. It is placed by `settings`; each
     replica reads them again for itself. `private`: all of them are on one machine, which is theirs."""
     deployment = serve.deployment(
         WorkerPool,
-        name=deployment_name(pool),
+        name=deployment_name(settings.name),
         num_replicas=settings.replicas,
         # A call carries many decodes; the limit that counts is `max_decodes`, beyond which they queue by priority.
         max_ongoing_requests=1000,
@@ -96,7 +93,7 @@ def worker_pool(
         },
         request_router_config=RequestRouterConfig(
             request_router_class=AddressedRouter,
-            request_router_kwargs={"pool": pool_name(app, pool)},
+            request_router_kwargs={"pool": pool_name(app, settings.name)},
         ),
     )
     return deployment.bind(read, sharing=private)

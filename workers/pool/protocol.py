@@ -1,5 +1,5 @@
 """Defines the worker pool as the organizer sees it: `serve.py` is the real one, `local.py` one engine in this
-process.
+process, `pools.py` several under names.
 
 **The pool's promise.** Each request gets exactly one last SegmentDone (`open` False), whatever happens. A replica that
 died or fell silent, a prompt that was refused, an abort: all are told there, as a fault or as the reason why the text
@@ -8,8 +8,8 @@ knows what a second try may cost, and whether anybody still needs it. Messages o
 event loop that started it.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from anabranch.workers.messages import DecodeRequest, Key, Message
@@ -25,6 +25,10 @@ class PoolLoad:
     decoding: int
     capacity: int
     """Decodes that all replicas together take at once."""
+    waiting: int = 0
+    """Of those decoding: they wait for a replica, since there is none that could take them."""
+    pools: Mapping[str, "PoolLoad"] = field(default_factory=dict)
+    """The same of each named pool, where this is the load of several."""
 
 
 class Pool(Protocol):

@@ -13,7 +13,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
-from anabranch.workers.pool.deployment import DEFAULT, deployment_name, pool_name
+from anabranch.workers.pool.deployment import deployment_name, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.placement import Placement
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
@@ -21,6 +21,7 @@ from anabranch.workers.pool.replica_call import LEFT_SECONDS, ReplicaCall
 from anabranch.workers.pool.replica_registry import subscribe, unsubscribe
 from anabranch.workers.replica.batcher import SIGN_SECONDS
 from anabranch.workers.replica.replica import ReplicaState
+from anabranch.workers.settings import DEFAULT_POOL
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class ServePool:
     def __init__(
         self,
         app: str,
-        pool: str = DEFAULT,
+        pool: str = DEFAULT_POOL,
         *,
         placement: Placement | None = None,
         silence_seconds: float = SILENCE_SECONDS,
@@ -82,10 +83,12 @@ class ServePool:
 
     def load(self) -> PoolLoad:
         calls = sum(len(call.flight) for call in self._calls)
+        waiting = sum(len(flight) for flight in self._waiting)
         return PoolLoad(
             replicas=len(self._places),
-            decoding=calls + sum(len(flight) for flight in self._waiting),
+            decoding=calls + waiting,
             capacity=sum(self._places.values()),
+            waiting=waiting,
         )
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import ray
 from ray import serve
 
-from anabranch.workers.pool.deployment import DEFAULT, deployment_name
+from anabranch.workers.pool.deployment import deployment_name
 from anabranch.workers.settings import PoolSettings
 
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
@@ -30,9 +30,9 @@ class Gpus:
     all: float
 
 
-def pool_status(settings: PoolSettings, *, app: str, pool: str = DEFAULT) -> PoolStatus:
+def pool_status(settings: PoolSettings, *, app: str) -> PoolStatus:
     """Asks Serve and Ray; blocks for some milliseconds."""
-    running, trouble = _deployed(app, pool)
+    running, trouble = _deployed(app, settings.name)
     gpus = Gpus(free=ray.available_resources().get("GPU", 0), all=ray.cluster_resources().get("GPU", 0))
     words = describe(running, settings, gpus, trouble)
     failed = bool(trouble) and running < settings.replicas

@@ -77,7 +77,14 @@ async def create(
     asked = {**sent.model_dump(mode="json", by_alias=True, exclude_none=True), "model": model}
     response = NewResponse(request=asked, previous=job_of(sent.previous_response_id or ""))
     submitted = await submit_spec(
-        deps, caller, spec, idempotency_key, sent, traceparent, response=response if sent.stored else None
+        deps,
+        caller,
+        spec,
+        idempotency_key,
+        sent,
+        traceparent,
+        response=response if sent.stored else None,
+        params_at="anabranch.params",
     )
     reader = ResponseReader(deps, submitted.job, asked)
     headers: dict[str, str] = {JOB_HEADER: submitted.job.id}

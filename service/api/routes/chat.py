@@ -83,7 +83,9 @@ async def chat(
         tools_at="functions" if sent.functions else "tools",
     )
     specs = [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]
-    submitted = await submit_specs(deps, caller, specs, idempotency_key, sent, traceparent)
+    submitted = await submit_specs(
+        deps, caller, specs, idempotency_key, sent, traceparent, params_at="anabranch.params"
+    )
     wait = ChatWait(
         deps,
         [each.job for each in submitted],
@@ -132,10 +134,11 @@ async def find_model(name: str, deps: Dependencies) -> tuple[str, str | None]:
     """The policy, and the pool's model where one is named. Raises Refused for a name that is none."""
     policy, model = read_model(name)
     known = catalogue()
-    served = await deps.served.names() if deps.served is not None and model is not None else None
-    if policy in known and (model is None or served is None or model in served):
+    served = deps.served
+    if policy in known and (model is None or served is None or await served.serves(model)):
         return policy, model
+    models = await served.names() if served is not None else None
     there = ", ".join(map(write_model, sorted(known)))
-    behind = "" if served is None else f"; behind @ may stand: {', '.join(served[:MOST_TOLD])}"
+    behind = "" if models is None else f"; behind @ may stand: {', '.join(models[:MOST_TOLD])}"
     detail = f"There is no model {name[:100]!r}; there are: {there}{behind}."
     raise Refused(Refusal(status=404, name="model-not-found", title="No such model", detail=detail))

@@ -56,7 +56,7 @@ async def export(job: JobId, deps: Injected, name: Format) -> StreamingResponse:
     exported = ExportedJob(
         records=await deps.store.journal.read(job),
         origin=origin_of_job(row.trace_id, row.traceparent),
-        pool_model=deps.settings.model or "default",
+        pool_model=deps.settings.pool_settings()[0].engine.model or "default",
     )
     form = export_formats()[name]
     pieces = await asyncio.to_thread(lambda: list(form.write(exported)))

@@ -209,12 +209,16 @@ async def submit_spec(
     traceparent: str | None,
     *,
     response: NewResponse | None = None,
+    params_at: str = "policy.params",
 ) -> Submitted:
     """Make the caller's job durable, within its quota, and as a response where it is one.
 
-    Raises QuotaSpent, IdempotencyConflict and StoreAway.
+    Raises QuotaSpent, IdempotencyConflict and StoreAway, and Refused for a model that no pool serves; `params_at` is
+    where the policy's parameters stand in the body.
     """
-    (submitted,) = await submit_specs(deps, caller, [spec], key, sent, traceparent, response=response)
+    (submitted,) = await submit_specs(
+        deps, caller, [spec], key, sent, traceparent, response=response, params_at=params_at
+    )
     return submitted
 
 
@@ -227,10 +231,11 @@ async def submit_specs(
     traceparent: str | None,
     *,
     response: NewResponse | None = None,
+    params_at: str = "policy.params",
 ) -> list[Submitted]:
     """The same for several jobs of one request: all of them are made, or none."""
     if deps.served is not None:
-        await deps.served.check(specs[0].model)
+        await deps.served.check_spec(specs[0], params_at)
     digest = _digest(sent) if key else None
     news = [
         _new_job(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from anabranch.service.pool_settings import pool_settings
 from anabranch.service.settings import BadSettings, Price, read_settings
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.scripted import ScriptedSettings
@@ -137,13 +136,13 @@ def test_what_vllm_takes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANABRANCH_MODEL", "Qwen/Qwen3-8B")
     monkeypatch.setenv("ANABRANCH_GPUS_PER_REPLICA", "2")
     monkeypatch.setenv("ANABRANCH_ENGINE_OPTIONS", json.dumps(VLLM_OPTIONS))
-    engine = pool_settings(read_settings()).engine
+    engine = read_settings().pool_settings()[0].engine
     assert engine == VllmSettings(model="Qwen/Qwen3-8B", **VLLM_OPTIONS)  # type: ignore[arg-type]
 
 
 def test_the_gpus_of_a_replica_hold_one_model_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANABRANCH_GPUS_PER_REPLICA", "2")
-    assert pool_settings(read_settings()).engine == VllmSettings(tensor_parallel=2)
+    assert read_settings().pool_settings()[0].engine == VllmSettings(tensor_parallel=2)
 
 
 def test_an_upstream_may_have_its_peculiarities(monkeypatch: pytest.MonkeyPatch) -> None:

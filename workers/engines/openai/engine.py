@@ -77,6 +77,7 @@ class OpenAIEngine:
             self._upstream = look_up(client, settings)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
         self._client = httpx.AsyncClient(**options, limits=limits)
+        self._adapters = settings.adapters
         self._key = settings.api_key or ""
         self._base_url = settings.base_url.rstrip("/")
         self._served = served_by(settings.base_url, vllm=self._upstream.vllm)
@@ -142,7 +143,7 @@ class OpenAIEngine:
 
     async def _call(self, request: DecodeRequest) -> _Call:
         upstream = self._upstream
-        model = request.model or upstream.model
+        model = self._adapters.get(request.model or "", request.model) or upstream.model
         room = upstream.max_model_len
         if self._begins.get(model) is Begin.UNKNOWN and not request.context.continuation:
             request = replace(request, context=replace(request.context, thought=""))

@@ -16,6 +16,8 @@ class OpenAISettings:
     api_key: str | None = field(default=None, repr=False)
     model: str | None = None
     """None: the first that the upstream lists."""
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    """Further models, such as LoRA adapters that it has loaded, by name, and the upstream's own name of each."""
     max_model_len: int | None = None
     """Tokens of prompt and completion together."""
     silence: float = 120.0

@@ -51,6 +51,8 @@ class VllmSettings:
     tool_parser: str | None = None
     """vLLM's name of what reads the calls of tools that this model writes, such as hermes. None: told by the model's
     chat template; where it tells none, calls are asked for in plain JSON."""
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    """LoRA adapters of this model, each a model's name and the folder of its weights on the replica's machine."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Any other argument of vLLM's engine, by vLLM's name (`AsyncEngineArgs`): {"enable_expert_parallel": true}."""
 
