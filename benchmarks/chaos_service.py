@@ -11,8 +11,8 @@ from pathlib import Path
 MARK = "CHAOS_WORLD"
 """In the environment of every process of the service: only those are ever killed."""
 NAMES = {
-    "organizer": "ray::ServeReplica:anabranch-organizer",
-    "replica": "ray::ServeReplica:anabranch-pool",
+    "organizer": "ray::ServeReplica:anabranch:Organizer",
+    "replica": "ray::ServeReplica:anabranch:pool-",
     "head": "gcs_server",
 }
 COMMAND = (sys.executable, "-c", "from anabranch.service.cli import main; main()", "up", "--json")
