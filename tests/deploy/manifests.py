@@ -30,6 +30,14 @@ def render_folder(folder: Path) -> Documents:
     return tuple(yaml.safe_load_all(text))
 
 
+def image_environment() -> dict[str, str]:
+    """What deploy/Dockerfile sets for every process of an image."""
+    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").rpartition("\nENV ")[2].splitlines()
+    last = next(number for number, line in enumerate(lines) if not line.endswith("\\"))
+    pairs = (line.rstrip("\\ ").strip().partition("=") for line in lines[: last + 1])
+    return {name: value for name, _, value in pairs}
+
+
 def of_kind(documents: Documents, kind: str) -> list[Document]:
     return [document for document in documents if document["kind"] == kind]
 

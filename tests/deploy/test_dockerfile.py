@@ -8,7 +8,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.deploy.manifests import DEPLOY
+from tests.deploy.manifests import DEPLOY, image_environment
+
+from anabranch.workers.cluster.ray_private import CORE_VARIABLES, SERVE_VARIABLES
 
 DOCKERFILE = DEPLOY / "Dockerfile"
 HADOLINT = Path(sys.executable).parent / "hadolint"
@@ -32,6 +34,10 @@ def test_rays_pods_bring_their_own_command() -> None:
     lines = DOCKERFILE.read_text(encoding="utf-8").splitlines()
     assert not [line for line in lines if line.startswith("ENTRYPOINT")]
     assert "USER 1000:1000" in lines
+
+
+def test_ray_is_told_in_pods_what_pays_on_one_machine() -> None:
+    assert (SERVE_VARIABLES | CORE_VARIABLES).items() <= image_environment().items()
 
 
 def test_what_a_release_wants_is_what_pyproject_says(dependencies: ModuleType, root: Path) -> None:
