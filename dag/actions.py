@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from anabranch.dag.decoding import Decoding, Finish, Tag
+from anabranch.dag.decoding.confidence import Confidence
 from anabranch.dag.decoding.tools import Call
 from anabranch.dag.events import AnswerClass
 from anabranch.dag.events import Choice as Choice  # noqa: PLC0414  # policies say a.Choice
@@ -128,6 +129,8 @@ class Segment:
     """A stop string of the job's owner ended it; an empty text may be what was asked for."""
     calls: tuple[Call, ...] = ()
     """What it calls of the tools that the job's owner offers."""
+    confidence: Confidence | None = None
+    """Where the decoding has a rule for it, and the engine tells likelihoods."""
     winding_down: bool = False
 
 

@@ -22,8 +22,9 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
 
-Writer = Callable[[c.Decode], str | tuple[Call, ...] | Fault]
-"""Stands for the model: what this decode would write if nothing stopped it, or what it calls instead."""
+Writer = Callable[[c.Decode], str | tuple[Call, ...] | Fault | Decoded]
+"""Stands for the model: what this decode would write if nothing stopped it, or what it calls instead. A Decoded is the
+decode's one segment as it is, as an engine would report it."""
 
 Tool = Callable[[c.RunTool], str | Fault]
 """Stands for the operator's tools: what this call gives. The same call must give the same, or a run is no function."""
@@ -127,25 +128,22 @@ class Simulation:
 
     def _decode(self, command: c.Decode) -> None:
         start = self.now + command.delay
-        stream = _Stream(command, command.segment, [])
-        self._streams[command.branch, command.segment] = stream
-        text = self.write(command)
-        if isinstance(text, Fault):
-            self._finish_at(
-                start, stream, Decoded(text="", finish=Finish.ERROR, fault=text, engine="simulator")
-            )
-            return
-        if isinstance(text, tuple):
-            self._finish_at(
-                start + len(text) * self.pace,
-                stream,
-                replace(_decoded("", Finish.EOS, len(text)), calls=text),
-            )
-            return
         pace = self.pace_of(command) if self.pace_of is not None else self.pace
-        for count, decoded in segments_of(command.decoding, text):
-            self._finish_at(start + count * pace, stream, decoded)
-        stream.written = [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
+        stream = self._streams[command.branch, command.segment] = _Stream(command, command.segment, [])
+        match self.write(command):
+            case Fault() as fault:
+                failed = Decoded(text="", finish=Finish.ERROR, fault=fault, engine="simulator")
+                self._finish_at(start, stream, failed)
+            case Decoded() as decoded:
+                self._finish_at(start + decoded.usage.completion_tokens * pace, stream, decoded)
+                stream.written = _clocked(decoded.text, start, pace)
+            case str(text):
+                for count, decoded in segments_of(command.decoding, text):
+                    self._finish_at(start + count * pace, stream, decoded)
+                stream.written = _clocked(text, start, pace)
+            case calls:
+                called = replace(_decoded("", Finish.EOS, len(calls)), calls=calls)
+                self._finish_at(start + len(calls) * self.pace, stream, called)
 
     def _run_tool(self, command: c.RunTool, result: str | Fault) -> None:
         stream = _Stream(command, command.segment, [])
@@ -179,6 +177,11 @@ class Simulation:
         stream = self._streams[command.branch, command.segment]
         so_far = [token for time, token in stream.written if time <= self.now]
         return self._finish(stream, _decoded("".join(so_far), Finish.ABORT, len(so_far)))
+
+
+def _clocked(text: str, start: float, pace: float) -> list[tuple[float, str]]:
+    """The text's tokens, each with the time at which it is done."""
+    return [(start + i * pace, token) for i, token in enumerate(tokens_of(text), start=1)]
 
 
 def segments_of(decoding: Decoding, text: str) -> Iterator[tuple[int, Decoded]]:

@@ -12,6 +12,8 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import Node, NodeKind, ReasoningGraph, build
 from anabranch.dag.analysis.metrics import longest_path, measure
 from anabranch.dag.commands import Decode
+from anabranch.dag.decoding import Decoded, Finish, Usage
+from anabranch.dag.decoding.confidence import Confidence
 from anabranch.dag.ids import BranchId, by_path
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.policies.graphs.plan import Plan, Subtask
@@ -33,7 +35,16 @@ def words(count: int, last: str = "") -> str:
 
 # -- one job for each policy -------------------------------------------------------------------------------------------
 
-Script = Mapping[str, str | list[str]]
+Script = Mapping[str, str | Decoded | list[str]]
+
+
+def sure(tokens: int, last: str, confidence: float, finish: Finish = Finish.EOS) -> Decoded:
+    """A trace as a replica reports it, with how sure the model was."""
+    measured = Confidence(mean=confidence, lowest=confidence, tokens=tokens)
+    usage = Usage(completion_tokens=tokens)
+    return Decoded(text=words(tokens, last), finish=finish, usage=usage, confidence=measured)
+
+
 TRAINED = {"assist": "none"}
 OUTLINES = "<Outline>1: a</Outline><Outline>2: b</Outline>"
 CALL = """Moving to Node #0
@@ -64,6 +75,13 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
     "best-of-n": (
         {"n": 3},
         {"0.1": words(20), "0.2": words(32), "0.3": words(50), "0.4": "4", "0.5": "10", "0.6": "6"},
+    ),
+    "deep-conf": (
+        {"n": 6, "warmup": 3, "consensus": 1.0},
+        {
+            "0.1": sure(30, "19", 12.0), "0.2": sure(24, "18", 9.0), "0.3": sure(34, "19", 11.0),
+            "0.4": sure(40, "19", 12.0), "0.5": sure(12, "", 8.0, Finish.UNSURE), "0.6": sure(30, "18", 11.0),
+        },
     ),
     "recursive-aggregation": (
         {"population": 3, "steps": 2},
@@ -146,9 +164,9 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
 def run(name: str) -> Simulation:
     """One job of this policy, its model by rote."""
     params, script = JOBS[name]
-    left = {branch: [texts] if isinstance(texts, str) else list(texts) for branch, texts in script.items()}
+    left = {branch: [*texts] if isinstance(texts, list) else [texts] for branch, texts in script.items()}
 
-    def write(decode: Decode) -> str:
+    def write(decode: Decode) -> str | Decoded:
         return left[decode.branch].pop(0)
 
     spec = JobSpec(

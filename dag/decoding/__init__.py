@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from anabranch.dag.decoding.confidence import Confidence, ConfidenceRule
 from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.dag.decoding.tools import Call, Tools
 from anabranch.dag.ids import JobId
@@ -77,6 +78,8 @@ class Decoding:
     purpose: Purpose = Purpose.WORK
     logprobs: int | None = None
     """The job's owner is told how likely each token was, and so many of the likeliest at its place. None: neither."""
+    confidence: ConfidenceRule | None = None
+    """How sure the model is, is measured; it may end the decode."""
     thinking: Thinking | None = None
     thinking_tokens: int | None = None
     """Tokens after which the thinking is brought to an end, where the engine can."""
@@ -108,6 +111,8 @@ class Finish(StrEnum):
     LENGTH = "length"
     TAG = "tag"
     """A tag of the grammar was closed; whether the stream goes on is in the segment."""
+    UNSURE = "unsure"
+    """The model was less sure than the decoding's confidence rule demands."""
     ABORT = "abort"
     """Cancelled; the text so far is kept."""
     ERROR = "error"
@@ -201,6 +206,8 @@ class Decoded:
     """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
     token_logprobs: tuple[TokenLogprob, ...] = ()
     """Of the tokens that the text stands in. Empty: they were not asked for, or the engine did not tell all of them."""
+    confidence: Confidence | None = None
+    """Where it was to be measured, and the engine told likelihoods."""
     usage_estimated: bool = False
     """Nobody counted the tokens of this decode: they are booked by the text's length."""
     overshoot_tokens: int = 0

@@ -92,6 +92,7 @@ class DecodeRun:
             stopped=text != whole,
             tag=decoded.tag,
             winding_down=winding_down,
+            confidence=decoded.confidence,
             calls=decoded.calls if text == whole else (),
         )
         self.partial, self.partial_tokens, self.partial_thoughts = "", 0, 0

@@ -27,6 +27,8 @@ class Line:
     """Behind the text, where tools are offered and nothing cuts it."""
     logprob: float | None = None
     """Of each of its tokens, where logprobs are asked for: made up. None: it tells none."""
+    confidence: tuple[float, ...] = ()
+    """How sure it is of each of its tokens in turn, of those beyond as of the last, where likelihoods are asked for."""
     fault: Fault | None = None
     """Raised after `after` tokens."""
     dies: bool = False
@@ -91,8 +93,8 @@ def rendered(context: Context) -> str:
 
 def script_of(data: Mapping[str, Any]) -> Rules:
     """A script from its JSON form: {"rules": [{"branch", "since", "matches", "text", "thought", "calls", "logprob",
-    "fault", "dies", "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the arguments as an
-    object.
+    "confidence", "fault", "dies", "after"}], "tokens_per_second"}. "calls" is a list of {"name", "arguments"}, the
+    arguments as an object.
 
     "text" may be a list: its i-th text answers decodes that begin at segment i or later, up to the next one's.
     """
@@ -113,6 +115,7 @@ def _rules_of(entry: dict[str, Any]) -> Sequence[Rule]:
     text = entry.pop("text", "")
     texts = [text] if isinstance(text, str) else text
     fault = entry.pop("fault", None)
+    entry["confidence"] = tuple(entry.get("confidence", ()))
     calls = tuple(_call(call) for call in entry.pop("calls", ()))
     lines = [Line(text=one, calls=calls, fault=Fault(**fault) if fault else None, **entry) for one in texts]
     rules = [Rule(line=line, since=since + index, **conditions) for index, line in enumerate(lines)]

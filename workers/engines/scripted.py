@@ -110,7 +110,7 @@ class ScriptedEngine:
                 thought="".join(piece[:of_thought]),
                 reasoning_tokens=min(told, thoughts),
                 scheduled=scheduled,
-                logprobs=_logprobs(piece, line, request),
+                logprobs=_logprobs(piece, start, line, request),
             )
         _break(line)
         if calls or not tokens:
@@ -190,18 +190,18 @@ def _stop_in(text: str, stops: tuple[str, ...]) -> int | None:
     return min(ends, default=None)
 
 
-def _logprobs(tokens: list[str], line: Line, request: DecodeRequest) -> tuple[TokenLogprob, ...]:
+def _logprobs(tokens: list[str], start: int, line: Line, request: DecodeRequest) -> tuple[TokenLogprob, ...]:
     """As the line has them: at each place its token is the one that can come."""
     most_likely = request.decoding.logprobs
-    if most_likely is None or line.logprob is None:
+    if most_likely is None or (line.logprob is None and not line.confidence):
         return ()
-    logprob = rounded(line.logprob)
-    return tuple(
-        TokenLogprob(
-            token=token, logprob=logprob, top=(Likelihood(token=token, logprob=logprob),)[:most_likely]
-        )
-        for token in tokens
-    )
+    told = []
+    for place, token in enumerate(tokens, start=start):
+        sure = line.confidence[min(place, len(line.confidence) - 1)] if line.confidence else None
+        logprob = rounded(line.logprob or 0.0)
+        top = Likelihood(token=token, logprob=logprob if sure is None else rounded(-sure))
+        told.append(TokenLogprob(token=token, logprob=logprob, top=(top,)[:most_likely]))
+    return tuple(told)
 
 
 def _breaks(line: Line) -> bool:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from anabranch.dag.decoding import Decoding, Fault, Finish
 from anabranch.dag.grammars import UnknownGrammar, grammar_named
@@ -92,7 +93,7 @@ class DecodeTask:
 
     async def _feed(self) -> Finish:
         """Cuts the engine's chunks into segments until the stream ends or a tag stops it."""
-        async with aclosing(self._engine.decode(self.request)) as chunks:
+        async with aclosing(self._engine.decode(_with_likelihoods(self.request))) as chunks:
             async for chunk in chunks:
                 self._await_token()
                 for message in self._segmenter.feed(chunk, self._clock()):
@@ -101,6 +102,8 @@ class DecodeTask:
                     return Finish.TAG
                 if chunk.finish is not None:
                     return chunk.finish
+                if self._segmenter.unsure:
+                    return Finish.UNSURE
         fault = Fault(cause=Cause.ENGINE_ERROR, detail="the engine's stream ended without saying why")
         raise DecodeError(fault)
 
@@ -114,6 +117,15 @@ class DecodeTask:
         if not self._segmenter.overshoot or not limit:
             return 0
         return min(limit, await self._engine.count_tokens(self._segmenter.overshoot))
+
+
+def _with_likelihoods(request: DecodeRequest) -> DecodeRequest:
+    """The request as the engine gets it: where confidence is measured, it tells the likeliest tokens, too."""
+    decoding = request.decoding
+    if decoding.confidence is None:
+        return request
+    most = max(decoding.logprobs or 0, decoding.confidence.likeliest)
+    return replace(request, decoding=replace(decoding, logprobs=most))
 
 
 def _parser_for(decoding: Decoding) -> Parser | None:

@@ -1,8 +1,9 @@
-"""Cuts one decode's chunks into segments: the grammar's parser runs here, inside the replica, next to the tokens."""
+"""Cuts one decode's chunks into segments: grammar and confidence are read here, in the replica, next to the tokens."""
 
 from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
+from anabranch.dag.decoding.confidence import ConfidenceMeter
 from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, covering
 from anabranch.dag.decoding.tools import Call
 from anabranch.dag.grammars.grammar import Parser
@@ -65,15 +66,23 @@ class Segmenter:
     _calls: tuple[Call, ...] = ()
     _token_logprobs: list[TokenLogprob] = field(default_factory=list)
     """Since the last segment ended."""
+    _meter: ConfidenceMeter | None = None
 
     def __post_init__(self) -> None:
         timing = Timing(submitted=self.request.submitted)
+        rule = self.request.decoding.confidence
+        self._meter = ConfidenceMeter(rule=rule) if rule else None
         self._segment = _Segment(index=self.request.key.segment, before=Usage(), timing=timing)
 
     @property
     def stopped(self) -> bool:
         """Whether a tag was closed after which decoding must not go on."""
         return self._stopped_by is not None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the model was too unsure to go on."""
+        return self._meter is not None and self._meter.stopped
 
     @property
     def overshoot_limit(self) -> int:
@@ -143,7 +152,17 @@ class Segmenter:
         if chunk.model != self.served.model and chunk.model:
             self.served = replace(self.served, model=join_halves(chunk.model))
         self._calls = tuple(map(_with_whole_characters, chunk.calls))
-        self._token_logprobs += chunk.logprobs
+        self._hear_logprobs(chunk.logprobs)
+
+    def _hear_logprobs(self, tokens: tuple[TokenLogprob, ...]) -> None:
+        """Measures them; keeps of them what the job's owner asked for."""
+        if self._meter is None:
+            self._token_logprobs += tokens
+            return
+        self._meter.feed(tokens)
+        most = self.request.decoding.logprobs
+        if most is not None:
+            self._token_logprobs += (replace(token, top=token.top[:most]) for token in tokens)
 
     def _think(self, chunk: Chunk, now: float, *, ended: bool) -> list[Message]:
         """The thought of this chunk; `ended` when no more of it comes."""
@@ -212,6 +231,7 @@ class Segmenter:
             served=self.served,
             logprob=logprob,
             token_logprobs=() if fault else self._take_logprobs(text),
+            confidence=self._meter.measured() if self._meter else None,
             usage_estimated=self._usage_estimated,
             overshoot_tokens=dropped,
         )

@@ -33,6 +33,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "multiverse": {"assist": "none"},
     "apr": {"assist": "none"},
     "mcts": {"iterations": 3},
+    "deep-conf": {"n": 4, "warmup": 2},
     "recursive-aggregation": {"population": 3, "steps": 2},
 }
 """Small enough for many runs; for the others the defaults are."""
