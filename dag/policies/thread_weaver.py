@@ -59,9 +59,8 @@ def thread_weaver(
     plan that is malformed, plans nothing, or plans more than `limit` is recorded and stays text: the trunk goes on by
     itself, as it does when no thread may be forked. One outline is thought through by the trunk, byte for byte as its
     thread would be. Tags in a thread (the format has none) are escaped at the join. A thread that failed is joined as a
-    line that says why. An aborted run ends behind its block: it keeps the threads, and the runtime closes the block, as
-    the released client does. The guard is the client's, too: 32 states, of which a block takes two. With `assist` a
-    thread begins with its outline, and a cue stands behind the block.
+    line that says why. An aborted run ends behind its block, which the runtime closes, as in the released client; whose
+    guard it has: 32 states, two a block. With `assist` a thread begins with its outline, and a cue follows the block.
     """
     trunk = Decoding(grammar=f"thread-weaver:{reading}", temperature=0.0 if assist == "plan" else None)
     thread = replace(trunk, grammar=f"thread-weaver-thread:{reading}")

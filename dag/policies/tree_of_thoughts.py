@@ -57,10 +57,9 @@ def tree_of_thoughts(
 ) -> a.Policy:
     """Level by level: grow each kept node by k steps, judge what is new, keep the best.
 
-    T is the sum over the levels of the longest step with its judge: a node is judged as soon as it is there, only
-    keeping the best waits for all. Verdicts are summed, marks averaged; of equals the first by position wins. Where the
-    paper is silent: a step said twice is pruned unjudged; a node that states its answer grows no more, and ends the
-    search once it leads; when no step can be had any more, the best solutions so far are the answer.
+    T is the sum over the levels of the longest step with its judge: only the choice waits for all. Verdicts are summed,
+    marks averaged; of equals the first by position wins. Not in the paper: a step said twice is pruned unjudged; a node
+    that states its answer grows no more, and ends the search once it leads; with no step to be had, the best answer.
     """
     form = proposals if generate == "propose" else "sample"
     judges = votes if evaluate == "value" else 0
