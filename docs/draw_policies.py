@@ -77,10 +77,17 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
         {"0.1": words(20), "0.2": words(32), "0.3": words(50), "0.4": "4", "0.5": "10", "0.6": "6"},
     ),
     "deep-conf": (
-        {"n": 6, "warmup": 3, "consensus": 1.0},
+        {"n": 6, "warmup": 3, "keep": 1.0, "consensus": 1.0},
         {
             "0.1": sure(30, "19", 12.0), "0.2": sure(24, "18", 9.0), "0.3": sure(34, "19", 11.0),
             "0.4": sure(40, "19", 12.0), "0.5": sure(12, "", 8.0, Finish.UNSURE), "0.6": sure(30, "18", 11.0),
+        },
+    ),
+    "dynasor": (
+        {"n": 2, "interval": 10, "agree": 2},
+        {
+            "0.1": [words(10)] * 6, "0.1.1": "18}", "0.1.2": "19}", "0.1.3": "19}",
+            "0.2": [words(10)] * 6, "0.2.1": "19}", "0.2.2": "19}",
         },
     ),
     "recursive-aggregation": (

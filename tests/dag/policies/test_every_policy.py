@@ -33,6 +33,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "multiverse": {"assist": "none"},
     "apr": {"assist": "none"},
     "mcts": {"iterations": 3},
+    "dynasor": {"n": 2, "interval": 8, "agree": 2, "tokens": 64},
     "deep-conf": {"n": 4, "warmup": 2},
     "recursive-aggregation": {"population": 3, "steps": 2},
 }
