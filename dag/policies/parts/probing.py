@@ -25,7 +25,7 @@ from anabranch.dag.actions import (
     Voted,
     aside,
 )
-from anabranch.dag.answers.extraction import boxed
+from anabranch.dag.answers.extraction import read_boxed
 from anabranch.dag.decoding import Decoding, Finish, Thinking
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policies.parts.samples import FORMAT
@@ -68,7 +68,7 @@ class Probing:
 
     def ballot(self, result: Result) -> Ballot:
         """What a probe says; one that hedges, or whose answer is cut off, abstains."""
-        said = boxed(self.probe + result.value) if result.ok else None
+        said = read_boxed(self.probe + result.value) if result.ok else None
         hedges = not HEDGES.isdisjoint(_WORD.findall(result.value.lower()))
         return Ballot(branch=result.branch, answer=None if hedges or not said else said.strip() or None)
 

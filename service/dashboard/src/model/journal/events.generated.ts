@@ -171,6 +171,13 @@ export type CancelledBy = "policy" | "client" | "deadline" | "budget" | "parent"
 /** What a person decides about a gate. */
 export type Choice = "approve" | "edit" | "reject";
 
+/** What was measured of one segment, from the beginning of its decode. */
+export interface Confidence {
+  mean: number;
+  lowest: number;
+  tokens: number;
+}
+
 /** One finished segment, as the pool reports it. This is a fact: it is journaled as SegmentFinished. */
 export interface Decoded {
   text: string;
@@ -187,6 +194,7 @@ export interface Decoded {
   served?: Served;
   logprob?: number | null;
   token_logprobs?: TokenLogprob[];
+  confidence?: Confidence | null;
   usage_estimated?: boolean;
   overshoot_tokens?: number;
   cost?: number;
@@ -212,7 +220,7 @@ export interface Fault {
 }
 
 /** Why a segment ended. */
-export type Finish = "stop" | "eos" | "length" | "tag" | "abort" | "error" | "interrupted";
+export type Finish = "stop" | "eos" | "length" | "tag" | "unsure" | "abort" | "error" | "interrupted";
 
 /** A fork was refused; nothing was started for it. */
 export interface ForkRejected {
