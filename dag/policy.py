@@ -7,7 +7,7 @@ cannot be loaded takes no other down, and is told about (`broken_plug_ins`).
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -37,6 +37,8 @@ class Param:
     """JSON Schema, where it tells more than the type does."""
     names_model: bool = False
     """It names a model of this service, or is None: a name that no pool has is refused before a job is taken."""
+    trained: Any = None
+    """Its value for a model that was trained for the policy's protocol; with others it helps models that were not."""
 
 
 JudgeModel = Annotated[str | None, Param("model of those who judge; none: the job's", names_model=True)]
@@ -57,8 +59,6 @@ class Preset:
 
 PRESET = "preset"
 """The parameter that names one, in each policy that has any."""
-ASSIST, NO_ASSIST = "assist", "none"
-"""The parameter by which policies of a trained protocol help other models, and its value for a trained one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +92,15 @@ class PolicyInfo:
         return self.function(problem, **self.expand(params))
 
     def reads_thoughts(self, params: Mapping[str, Any]) -> bool:
-        """Whether it reads thoughts with these parameters: where it helps a model that was not trained for its tags,
-        such a model thinks as it always does, and its tags stand behind the thought."""
-        assist = signature(self.function).parameters.get(ASSIST)
+        """Whether it reads thoughts with these parameters: where one of them helps a model that was not trained for its
+        tags, such a model thinks as it always does, and its tags stand behind the thought."""
         given = self.expand(params)
-        return self.raw_thoughts and (assist is None or given.get(ASSIST, assist.default) == NO_ASSIST)
+        return self.raw_thoughts and all(
+            given.get(name, parameter.default) == param.trained
+            for name, parameter in signature(self.function, eval_str=True).parameters.items()
+            for param in _params(parameter.annotation)
+            if param.trained is not None
+        )
 
     def models_in(self, params: Mapping[str, Any]) -> dict[str, str]:
         """The models that these parameters name, by parameter. Raises UnknownPreset."""
@@ -123,8 +127,13 @@ class PolicyInfo:
 
 
 def _names_model(hint: Any) -> bool:
-    told = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    return any(isinstance(each, Param) and each.names_model for each in told)
+    return any(param.names_model for param in _params(hint))
+
+
+def _params(hint: Any) -> Iterator[Param]:
+    """What an annotation says of its parameter."""
+    if get_origin(hint) is Annotated:
+        yield from (each for each in get_args(hint)[1:] if isinstance(each, Param))
 
 
 GROUP = "anabranch.policies"

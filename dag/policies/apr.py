@@ -31,7 +31,7 @@ def apr(
     *,
     assist: Annotated[
         Literal["call", "none"],
-        Param("call: an example, and a structured first call; none: published bytes only"),
+        Param("call: an example, and a structured first call; none: published bytes only", trained="none"),
     ] = "call",
     reading: Annotated[
         Literal["lenient", "strict"], Param("strict: a call that departs from the trained format stays text")

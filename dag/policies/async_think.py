@@ -29,7 +29,10 @@ def async_think(
     c: Annotated[int, Param("agents: the organizer and at most c-1 workers at once", ge=2, le=64)] = 4,
     assist: Annotated[
         Literal["few-shot", "none"],
-        Param("few-shot: instructions and structured decoding for models that were not trained for the tags"),
+        Param(
+            "few-shot: instructions and structured decoding for models that were not trained for the tags",
+            trained="none",
+        ),
     ] = "few-shot",
     worker_tokens: Annotated[int, Param("tokens a worker may decode", ge=1)] = 512,
     join_closer: Annotated[bool, Param("write </JOIN-i> behind a result (the papers' notes differ)")] = True,

@@ -41,7 +41,7 @@ def para_thinker(
     ] = "first",
     assist: Annotated[
         Literal["prompt", "none"],
-        Param("prompt: instructions in place of tokens; none: published tokens only"),
+        Param("prompt: instructions in place of tokens; none: published tokens only", trained="none"),
     ] = "prompt",
 ) -> Policy:
     """Think along P paths; when the first has finished stop the others; a summary reads what all had written.

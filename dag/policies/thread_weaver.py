@@ -34,7 +34,7 @@ def thread_weaver(
     *,
     assist: Annotated[
         Literal["plan", "none"],
-        Param("plan: an example, and a structured first plan; none: published bytes only"),
+        Param("plan: an example, and a structured first plan; none: published bytes only", trained="none"),
     ] = "plan",
     reading: Annotated[
         Literal["lenient", "strict"], Param("strict: a plan that departs from the trained format stays text")
