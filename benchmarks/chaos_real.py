@@ -169,7 +169,7 @@ class Run:
             case "head":
                 for pid in self.service.pids("head"):
                     kill(pid)
-                self.service.await_end()
+                self.service.await_gone()
             case _:
                 self.service.kill_all()
 

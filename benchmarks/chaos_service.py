@@ -60,7 +60,7 @@ class Service:
         self._process.kill()
         self._process.wait()
 
-    def await_end(self) -> None:
+    def await_gone(self) -> None:
         """After its head was killed, the service ends by itself."""
         assert self._process is not None
         self._process.wait(GONE_SECONDS)

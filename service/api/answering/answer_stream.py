@@ -2,7 +2,7 @@
 
     stream = AnswerStream(job.spec)
     follower = feed.follow(job.id, texts=Texts.ANSWER)          # from the journal's first record on
-    async for news in follow_news(follower, quiet_seconds):     # `live/following.py`; nothing in it after quiet seconds
+    async for news in read_news(follower, quiet_seconds):     # `live/news.py`; nothing in it after quiet seconds
         for delta in stream.read(news.records, news.texts):
             match delta:
                 case Reasoning(text=text): ...    # thoughts, and what the branches do

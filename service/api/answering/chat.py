@@ -24,7 +24,7 @@ from anabranch.service.api.answering.merging import merge
 from anabranch.service.api.answering.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.following import follow_news
+from anabranch.service.api.live.news import read_news
 from anabranch.service.api.openai_errors import failure_json, replaced_json
 from anabranch.service.api.views.chat import (
     Beside,
@@ -141,7 +141,7 @@ class _Choice:
         answer = AnswerStream(self._spec)
         with self._deps.feed.follow(self._job, texts=Texts.ANSWER) as follower:
             try:
-                async for news in follow_news(follower, PING_SECONDS):
+                async for news in read_news(follower, PING_SECONDS):
                     self._count(record.event for record in news.records)
                     deltas = answer.read(news.records, news.texts)
                     yield b"".join(map(self._delta, deltas)) or sse.PING

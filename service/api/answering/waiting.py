@@ -12,7 +12,7 @@ from fastapi import Request
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import AWAY_SECONDS
-from anabranch.service.api.live.following import await_end
+from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.problems import Refused, stopping
 from anabranch.service.api.views.job import JobView, job_view
 from anabranch.service.store.errors import StoreAway
@@ -42,7 +42,7 @@ class Waiting:
                     job = await self.read()
                     if job.finished_at is not None:
                         return job
-                    await await_end(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
+                    await wait_until_over(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
                 except StoreAway:
                     await asyncio.sleep(AWAY_SECONDS)
                 if stops:

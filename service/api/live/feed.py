@@ -52,7 +52,7 @@ class NoLink:
 
 
 @dataclass(slots=True)
-class _Followed:
+class _FollowedJob:
     """A job that somebody follows."""
 
     followers: set[Follower] = field(default_factory=set)
@@ -78,7 +78,7 @@ class Feed:
         self.journals = journals
         self._link = link or NoLink()
         self._linked = False
-        self._followed: dict[JobId, _Followed] = {}
+        self._followed: dict[JobId, _FollowedJob] = {}
         self._look_at = 0.0
         """When all followed jobs are looked at again, by the loop's clock."""
         self._nudged = asyncio.Event()
@@ -95,7 +95,7 @@ class Feed:
     ) -> Follower:
         """A reader's place in a journal, behind event `after`, and in the job's live text, from its beginning. `woken`
         is set when there is news; who reads several jobs gives all their followers one."""
-        followed = self._followed.setdefault(job, _Followed())
+        followed = self._followed.setdefault(job, _FollowedJob())
         follower = Follower(self, job, after, texts, woken or asyncio.Event())
         if not followed.followers or texts > followed.wanted:
             followed.wanted = max(texts, followed.wanted)
@@ -209,7 +209,7 @@ class Feed:
         return {job: tail.head for job, tail in tails if tail is not None and not tail.ended}
 
     def _push(self, records: Iterable[Record]) -> None:
-        new: dict[JobId, _Followed] = {}
+        new: dict[JobId, _FollowedJob] = {}
         for record in records:
             followed = self._followed.get(record.job)
             if followed is not None and followed.tail is not None and followed.tail.push(record):

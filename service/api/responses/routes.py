@@ -12,7 +12,7 @@ from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
-from anabranch.service.api.live.following import await_end
+from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.problems import Fault, bad_input, bad_request, faults_of, problems
 from anabranch.service.api.responses.conversation import earlier_messages
 from anabranch.service.api.responses.items import list_items
@@ -127,7 +127,7 @@ async def cancel(found: Found, deps: Injected) -> dict[str, Any]:
     job = await deps.store.jobs.request_cancel(found.job.id, "asked for by a client")
     if job.finished_at is None:
         deps.organizers.nudge(job.id)
-        await await_end(deps.feed, job.id, job.head_seq, CANCEL_SECONDS)
+        await wait_until_over(deps.feed, job.id, job.head_seq, CANCEL_SECONDS)
         job = await deps.store.jobs.get(job.id)
     return await ResponseReader(deps, job, found.request).read()
 

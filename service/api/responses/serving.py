@@ -12,7 +12,7 @@ from anabranch.service.api.answering.chat import DONE, NO_RETRY
 from anabranch.service.api.answering.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.live.following import follow_news
+from anabranch.service.api.live.news import read_news
 from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.problems import bad_request
 from anabranch.service.api.responses.events import ResponseEvents
@@ -95,7 +95,7 @@ class ResponseReader:
         fold = ResponseEvents(self._view, self._spec)
         yield fold.begin()
         with self._deps.feed.follow(self._job, texts=Texts.ANSWER) as follower:
-            async for news in follow_news(follower, PING_SECONDS):
+            async for news in read_news(follower, PING_SECONDS):
                 yield fold.read(news.records, news.texts)
         job = job_view(await self._deps.store.jobs.get(self._job))
         of_answer = answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Injected
-from anabranch.service.api.live.following import stream_events
+from anabranch.service.api.live.news import stream_events
 from anabranch.service.api.problems import bad_request, problems
 from anabranch.service.link.frames import Texts
 from anabranch.service.wire import page_json

@@ -18,7 +18,7 @@ from anabranch.dag.policy import catalogue, policy_named
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
-from anabranch.service.api.live.following import await_end
+from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.views.filters import read_filters
 from anabranch.service.api.views.job import JobPage, JobView, job_view
@@ -89,7 +89,7 @@ async def get_job(
     """One job, now; or, with `wait`, when it has ended or the time is over."""
     row = await deps.store.jobs.get(job)
     if wait and row.finished_at is None:
-        await await_end(deps.feed, job, row.head_seq, wait)
+        await wait_until_over(deps.feed, job, row.head_seq, wait)
         row = await deps.store.jobs.get(job)
     return job_view(row)
 

@@ -17,9 +17,9 @@ from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.feed import AWAY_SECONDS
 from anabranch.service.api.live.follower import Follower
-from anabranch.service.api.live.following import shared_json, text_event
 from anabranch.service.api.live.listing import LIST_SECONDS, Listing
 from anabranch.service.api.live.load import Load
+from anabranch.service.api.live.news import shared_json, text_event
 from anabranch.service.api.problems import bad_request, problems
 from anabranch.service.api.routes.events import TEXTS, LastEventId, WantedText
 from anabranch.service.link.frames import Texts

@@ -16,8 +16,8 @@ from anabranch.dag.text import say
 from anabranch.service.api.live import feed as feed_module
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.follower import Follower
-from anabranch.service.api.live.following import stream_events
 from anabranch.service.api.live.load import Load
+from anabranch.service.api.live.news import stream_events
 from anabranch.service.api.routes.stream import PageStream
 from anabranch.service.link.frames import Texts
 from anabranch.service.store.errors import StoreAway

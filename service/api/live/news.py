@@ -31,7 +31,7 @@ class News:
     texts: Sequence[LiveText] = ()
 
 
-async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
+async def wait_until_over(feed: Feed, job: JobId, after: int, seconds: float) -> None:
     """Returns when the job's last event, somewhere behind `after`, was read, when the time is over, or when the service
     stops."""
     loop = asyncio.get_running_loop()
@@ -42,7 +42,7 @@ async def await_end(feed: Feed, job: JobId, after: int, seconds: float) -> None:
                 await follower.news(deadline - loop.time())
 
 
-async def follow_news(follower: Follower, quiet_seconds: float) -> AsyncIterator[News]:
+async def read_news(follower: Follower, quiet_seconds: float) -> AsyncIterator[News]:
     """What the follower reads, as it comes, until the job's last event; nothing after so many quiet seconds, and
     whenever the store is away."""
     while not follower.ended:
@@ -64,7 +64,7 @@ async def stream_events(feed: Feed, job: JobId, after: int, texts: Texts) -> Asy
     live text, where it is wanted, has none."""
     with feed.follow(job, after, texts) as follower:
         await follower.learn()
-        async for news in follow_news(follower, PING_SECONDS):
+        async for news in read_news(follower, PING_SECONDS):
             told = [event for record in news.records for event in events_of(follower, record)]
             told += [text_event(text) for text in news.texts]
             yield b"".join(told) or PING
