@@ -11,7 +11,9 @@ from websockets.exceptions import WebSocketException
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.link.frames import PING_SECONDS, SILENCE_SECONDS, Down, TextNews, Texts, Up
+from anabranch.service.link.loads import add_up
 from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.jobs.organizers import OrganizerRow
 from anabranch.workers.pool.protocol import PoolLoad
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ LOAD_SECONDS = 2.0
 class Addresses(Protocol):
     """Who can be reached; `store.organizers` is one."""
 
-    async def list(self) -> Mapping[str, str]: ...
+    async def list(self) -> Mapping[str, OrganizerRow]: ...
 
 
 class Reader(Protocol):
@@ -52,11 +54,12 @@ class Reader(Protocol):
 class _Link:
     """One connection, or the place of one that is being made."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, row: OrganizerRow) -> None:
+        self.row = row
+        """What the store said when it was last read."""
         self.task: asyncio.Task[None] | None = None
         self.open = False
-        self.load: PoolLoad | None = None
+        self._heard: PoolLoad | None = None
         self._nudge: set[JobId] = set()
         self._follow: dict[JobId, Texts] = {}
         self._unfollow: set[JobId] = set()
@@ -83,7 +86,15 @@ class _Link:
         self._news.set()
 
     def end(self) -> None:
-        self.open, self.load = False, None
+        self.open, self._heard = False, None
+
+    @property
+    def load(self) -> PoolLoad | None:
+        """As last told; by the store where the link has not told yet, or does not reach."""
+        return self._heard or self.row.load
+
+    def hear(self, load: PoolLoad) -> None:
+        self._heard = load
 
     async def tell(self, socket: ClientConnection) -> None:
         while True:
@@ -144,16 +155,13 @@ class Links:
     # -- load
 
     def load(self) -> PoolLoad | None:
-        """How busy the pool is, as last told; None when no organizer is linked. Each organizer counts its own decodes,
-        and knows all replicas."""
-        loads = [link.load for link in self._links.values() if link.load is not None]
-        if not loads:
-            return None
-        return PoolLoad(
-            replicas=max(load.replicas for load in loads),
-            decoding=sum(load.decoding for load in loads),
-            capacity=max(load.capacity for load in loads),
-        )
+        """How busy the pools are, as last told; None when no organizer lives."""
+        links = self._links.values()
+        return add_up((link.row.generation, link.load) for link in links if link.load is not None)
+
+    def count(self) -> int:
+        """How many organizers live, as last heard."""
+        return len(self._links)
 
     async def hear_load(self) -> PoolLoad | None:
         """The same, waited for where an organizer lives and is not linked yet; None when none is soon. Raises
@@ -179,16 +187,19 @@ class Links:
                 logger.exception("organizers could not be looked for; it is tried again")
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _keep(self, alive: Mapping[str, str]) -> None:
+    def _keep(self, alive: Mapping[str, OrganizerRow]) -> None:
         """A connection for each that lives. One that is open stays so: it knows better than the store."""
         for name, link in tuple(self._links.items()):
-            if alive.get(name) != link.address and not link.open:
+            moved = name in alive and alive[name].address != link.row.address
+            if (moved or name not in alive) and not link.open:
                 del self._links[name]
                 if link.task is not None:
                     link.task.cancel()
-        for name, address in alive.items():
-            if name not in self._links:
-                link = self._links[name] = _Link(address)
+        for name, row in alive.items():
+            if name in self._links:
+                self._links[name].row = row
+            else:
+                link = self._links[name] = _Link(row)
                 link.task = asyncio.create_task(self._connect(name, link), name=f"link to {name}")
         self._tell_linked()
 
@@ -204,7 +215,7 @@ class Links:
         while True:
             try:
                 async with connect(
-                    link.address,
+                    link.row.address,
                     additional_headers=self._headers,
                     compression=None,
                     proxy=None,
@@ -240,7 +251,7 @@ class Links:
 
     def _hear(self, name: str, link: _Link, told: Up) -> None:
         if told.load is not None:
-            link.load = told.load
+            link.hear(told.load)
             self._heard.set()
         if self._reader is None:
             return

@@ -12,12 +12,14 @@ from ray import serve
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
+from anabranch.service.organizer.turn import Turn
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import BadSettings, Settings
 from anabranch.service.settings.source import SettingsSource
 from anabranch.service.start_check import await_schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
+from anabranch.workers.cluster.ray_private import cluster_id
 from anabranch.workers.pool.pools import Pools
 from anabranch.workers.pool.serve import ServePool
 
@@ -50,7 +52,7 @@ class OrganizerDeployment:
         load_policies(settings.policy_modules)
         await await_schema(settings.database, logger.warning)
         self._store = Store(settings.database, connections=settings.connections)
-        declared = settings.pool_settings()
+        self._declared = declared = settings.pool_settings()
         silence = settings.silence_seconds
         of_names = {pool.name: ServePool(APP, pool=pool.name, silence_seconds=silence) for pool in declared}
         self._pool = Pools(of_names, settings.model_names())
@@ -58,6 +60,9 @@ class OrganizerDeployment:
         self._traces = Traces(self._store, engine.model or engine.name)
         name = f"{socket.gethostname()}/{os.getpid()}/{replica.replica_id.unique_id}"
         secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
+        generation = None
+        if not private:
+            generation = await self._store.organizers.join_generation(settings.generation or cluster_id())
         self._guardian = Guardian(settings.database, name, settings.lease_seconds)
         self._organizer = Organizer(
             self._store,
@@ -69,9 +74,15 @@ class OrganizerDeployment:
             tenant_max_running=settings.tenant_max_running,
             mark=self._guardian.mark,
             link_secret=secret,
+            turn=Turn(generation, self._is_ready),
         )
         await self._organizer.live.listen(settings.link_host, settings.link_port, settings.link_address)
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
+
+    def _is_ready(self) -> bool:
+        """Whether each pool answers that is not one to sleep while nobody asks."""
+        loads = self._pool.load().pools
+        return all(loads[pool.name].replicas > 0 for pool in self._declared if pool.min_replicas != 0)
 
     async def check_health(self) -> None:
         """Raises what ended the loop, if anything did; Serve then replaces this replica."""

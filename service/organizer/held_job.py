@@ -1,4 +1,6 @@
-"""Holds a job that an organizer has claimed, and saves the text that is being decoded in such jobs."""
+"""Holds a job that an organizer has claimed, saves the text that is being decoded in such jobs, and finds claims that
+nobody holds.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,8 +8,9 @@ from dataclasses import dataclass
 
 from anabranch.dag.ids import JobId
 from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.store.jobs.queue import Queue
 from anabranch.service.store.journal.checkpoints import Checkpoints
-from anabranch.service.store.rows import Claim
+from anabranch.service.store.rows import Claim, LeaseState
 
 
 @dataclass(slots=True, eq=False)
@@ -21,6 +24,23 @@ class HeldJob:
     def drop(self) -> None:
         if self.task is not None:
             self.task.cancel()
+
+
+class Strays:
+    """Claims under this organizer's name that nothing here works on: the answer to a claim was lost, or a release
+    failed. One that was a stray at the last heartbeat, too, is given back."""
+
+    def __init__(self) -> None:
+        self._last: set[tuple[JobId, int]] = set()
+
+    async def free(
+        self, queue: Queue, known: Mapping[JobId, LeaseState], held: Mapping[JobId, HeldJob]
+    ) -> None:
+        """Looks at what the store has under this name. Raises StoreAway."""
+        strays = {(job, news.epoch) for job, news in known.items() if job not in held}
+        for job, epoch in strays & self._last:
+            await queue.release(job, epoch, 0.0)
+        self._last = strays - self._last
 
 
 async def save_texts(

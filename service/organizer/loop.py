@@ -7,22 +7,22 @@ Leases and epochs
 * An *epoch* counts the claims of a job. Each append carries the epoch of its claim, and the store refuses those of an
   earlier one: an organizer that was paused, and does not know that its lease has ended, can write nothing. Leases make
   things go on; epochs keep them right.
-* The event loop renews the leases itself. So an organizer whose loop is held by a step loses them, and that is right:
-  it can do nothing for these jobs. A thread that went on renewing would keep them from everybody for ever.
+* The event loop renews the leases itself. An organizer whose loop is held by a step loses them: it can do nothing for
+  these jobs, and a thread that went on renewing would keep them from everybody for ever.
+* A *turn*: in an upgrade to a new cluster the organizers of both live, and those of one take jobs (`turn.py`).
 * An *attempt* is counted when a lease has ended, or the job broke its run. A job that is handed over has lost nothing.
 
 Whose fault it was
 ------------------
-An organizer that is lost had hundreds of jobs, of which it was computing one. Each step marks its job in memory that
-outlives the process (`mark.py`), and a second process beside the organizer (`guardian.py`) tells the store: the one job
-is *suspected*, all others are handed over at once, with no attempt counted. A job that is suspected too often while it
-gets nowhere is poison and fails with the evidence (`resume.py`); no other job is ever blamed.
+An organizer that is lost had hundreds of jobs, of which it was computing one: that one is *suspected* (`mark.py` and
+`guardian.py` tell how), all others are handed over at once, with no attempt counted. A job that is suspected too often
+while it gets nowhere is poison and fails with the evidence (`resume.py`); no other job is ever blamed.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.decisions import tell_decisions, time_out_approvals
-from anabranch.service.organizer.held_job import HeldJob, save_texts
+from anabranch.service.organizer.held_job import HeldJob, Strays, save_texts
 from anabranch.service.organizer.job_context import JobContext
 from anabranch.service.organizer.job_run import JobRun
 from anabranch.service.organizer.left_jobs import LEFT, LeftJobs
@@ -42,9 +42,10 @@ from anabranch.service.organizer.mark import Mark, Place
 from anabranch.service.organizer.rerun import recall_of
 from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, find_saved, resume
 from anabranch.service.organizer.traces import Traces
+from anabranch.service.organizer.turn import Turn
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.suspicions import Loss
-from anabranch.service.store.rows import Claim, LeaseState
+from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool, PoolLoad
@@ -74,6 +75,7 @@ class Organizer:
         now: Callable[[], float] = time.time,
         mark: Mark | None = None,
         link_secret: str | None = None,
+        turn: Turn | None = None,
     ) -> None:
         """`name` must be no other process's. `now` tells Unix seconds. `mark` is the one that a guardian reads."""
         self._store = store
@@ -88,9 +90,9 @@ class Organizer:
         self._mark = mark or Mark.private()
         self._replaying = asyncio.Lock()
         self._held: dict[JobId, HeldJob] = {}
-        self._strays: set[tuple[JobId, int]] = set()
-        """Claims under this name that nothing here works on, as of the last heartbeat."""
+        self._strays = Strays()
         self._kept_at = float("-inf")
+        self._turn = turn or Turn()
         self._left = LeftJobs(store.programs)
         self.live = Live(store.told_texts, self, link_secret)
         self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came)
@@ -147,17 +149,23 @@ class Organizer:
 
     async def _hand_over(self) -> None:
         self._draining = True
+        await self._let_go()
+        with suppress(StoreAway):  # or it is believed to live until its lease ends
+            await self._store.organizers.remove(self._name)
+
+    async def _let_go(self) -> None:
+        """Gives all jobs back, with what they have written until now."""
         held = tuple(self._held.values())
         try:
             await save_texts(self._store.checkpoints, self._held, everything=True)
-            await self._store.organizers.remove(self._name)
         except StoreAway as error:
             logger.warning("text since the last checkpoints will be decoded again: %s", error)
         for each in held:
             each.drop()
         await asyncio.gather(*(each.task for each in held if each.task is not None), return_exceptions=True)
-        for each in tuple(self._held.values()):  # cancelled before they had begun
-            await self._give_back(each, 0.0)
+        for each in held:
+            if self._held.get(each.claim.job) is each:  # cancelled before it had begun
+                await self._give_back(each, 0.0)
 
     # -- claiming and keeping -----------------------------------------------------------------------------
 
@@ -165,7 +173,7 @@ class Organizer:
         """Take what there is room for. Who cannot keep what it has takes nothing more."""
         room = self._max_jobs - len(self._held)
         sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
-        if room <= 0 or (self._held and not sure):
+        if self._turn.aside or room <= 0 or (self._held and not sure):
             return
         most_of_tenant, left = self._tenant_max_running, self._left.current()
         for claim in await self._store.queue.claim(self._name, self._lease, room, most_of_tenant, left):
@@ -177,7 +185,9 @@ class Organizer:
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""
         held_then = tuple(self._held.items())
-        known = await self._store.queue.heartbeat(self._name, self._lease, self.live.address)
+        known = await self._store.queue.heartbeat(
+            self._name, self._lease, self._turn.presence(self.live.address, self.load())
+        )
         self._kept_at = asyncio.get_running_loop().time()
         for job, held in held_then:
             news = known.get(job)
@@ -186,15 +196,11 @@ class Organizer:
                     held.drop()  # another organizer has it: nothing that is done here counts any more
             elif news.woken and held.run is not None:
                 await tell_decisions(self._store, held.run, job, news.cancel_requested)
-        await self._free_strays(known)
-
-    async def _free_strays(self, known: Mapping[JobId, LeaseState]) -> None:
-        """A claim whose answer was lost, or a release that failed: this process keeps a lease and works on nothing.
-        A stray that was one at the last heartbeat, too, is given back."""
-        strays = {(job, news.epoch) for job, news in known.items() if job not in self._held}
-        for job, epoch in strays & self._strays:
-            await self._store.queue.release(job, epoch, 0.0)
-        self._strays = strays - self._strays
+        await self._strays.free(self._store.queue, known, self._held)
+        if await self._turn.look(self._store.organizers):
+            self.nudge()
+        if self._turn.aside:
+            await self._let_go()
 
     async def _time_out_approvals(self) -> None:
         if await time_out_approvals(self._store, datetime.fromtimestamp(self._now(), UTC)):
@@ -212,7 +218,7 @@ class Organizer:
             held.run = await self._take_up(held.claim)
             await held.run.run()
             if held.run.over:
-                await self._draw(job)
+                await self._traces.draw(job)
             else:
                 after = held.run.due_in
         except LEFT as error:
@@ -291,10 +297,3 @@ class Organizer:
         told = asdict(metrics) if metrics is not None else None
         records = await self._store.journal.append(claim.job, claim.epoch, events, told)
         self.live.reached(claim.job, records[-1].seq)
-
-    async def _draw(self, job: JobId) -> None:
-        """Keep the trace of an ended job. What goes wrong here touches no job: the journal can draw it again."""
-        try:
-            await self._traces.keep(job)
-        except Exception:
-            logger.exception("the spans of job %s were not kept; its journal still tells all", job)

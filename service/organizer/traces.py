@@ -29,6 +29,13 @@ class Traces:
         self._capture = read_capture() if self._exporter else NOTHING
         """The store holds no content among its spans: the journal has it."""
 
+    async def draw(self, job: JobId) -> None:
+        """Keeps the trace of an ended job. What goes wrong here touches no job, and is logged."""
+        try:
+            await self.keep(job)
+        except Exception:
+            logger.exception("the spans of job %s were not kept; its journal still tells all", job)
+
     async def keep(self, job: JobId) -> None:
         """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
         row = await self._store.jobs.get(job)

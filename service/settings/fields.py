@@ -116,6 +116,10 @@ class Settings(BaseSettings):
     link_secret: SecretStr | None = None
     """Secret that REST processes and organizers share: who does not know it is not linked."""
 
+    generation: str | None = None
+    """Names the generation of organizers on a cluster, of which the newest takes the jobs. Not set: each cluster is
+    one. Clusters that are to work side by side on one database have the same."""
+
     # -- how jobs run
     lease_seconds: float = Field(default=4.0, gt=0)
     """Seconds after which the jobs of a lost organizer are taken over; keep it well below ten."""

@@ -56,6 +56,9 @@ class Organizers:
     def load(self) -> PoolLoad | None:
         return PoolLoad(replicas=1, decoding=0, capacity=32)
 
+    def count(self) -> int:
+        return 1
+
     async def hear_load(self) -> PoolLoad | None:
         return self.load()
 

@@ -51,6 +51,15 @@ def bind_to_loopback() -> None:
     tls_utils.add_port_to_grpc_server = add_port_on_loopback
 
 
+def cluster_id() -> str:
+    """Names the cluster that this process belongs to. With fault tolerance its head may die and come back: that keeps
+    the name."""
+    from ray._private import worker
+
+    told: str = worker.global_worker.gcs_client.cluster_id.hex()
+    return told
+
+
 def open_handle(deployment: str, app: str) -> Any:
     """A handle that its owner shuts down (`shutdown_handle`). Those of `serve.get_deployment_handle` are kept by Serve,
     and shut down by it when the event loop that they belong to is long gone."""

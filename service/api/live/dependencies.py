@@ -25,6 +25,10 @@ class Organizers(Protocol):
         """How busy the worker pool is, as last heard; None when there is no pool."""
         ...
 
+    def count(self) -> int:
+        """How many of them live, as last heard."""
+        ...
+
     async def hear_load(self) -> PoolLoad | None:
         """The same, asked for and waited for now; None also when nobody answers soon."""
         ...

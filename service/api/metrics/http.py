@@ -41,6 +41,9 @@ class Meters:
             ("status",),
             registry=registry,
         )
+        self.organizers = Gauge(
+            "anabranch_organizers", "Organizers that live; every process tells the same.", registry=registry
+        )
         self.replicas = Gauge(
             "anabranch_pool_replicas",
             "Replicas of the worker pool; every process tells the same.",

@@ -28,6 +28,8 @@ class Ready(BaseModel):
     status: str = "ready"
     replicas: int
     """That decode. Without any, jobs are accepted, and answered when there is one."""
+    organizers: int
+    """That run jobs."""
 
 
 @router.get("/healthz")
@@ -38,10 +40,11 @@ async def healthz() -> Healthy:
 
 @router.get("/readyz", responses=problems())
 async def readyz(deps: Injected) -> Ready:
-    """Jobs are taken: the store is there, 503 otherwise. How many replicas could answer them now is told."""
+    """Jobs are taken: the store is there, 503 otherwise. Who could answer them now is told."""
     await deps.store.ping()
     pool = await deps.organizers.hear_load()
-    return Ready(replicas=pool.replicas if pool is not None else 0)
+    replicas = pool.replicas if pool is not None else 0
+    return Ready(replicas=replicas, organizers=deps.organizers.count())
 
 
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
@@ -51,6 +54,7 @@ async def metrics(request: Request, deps: Injected) -> Response:
     for status, count in (await deps.store.jobs.count_live()).items():
         meters.jobs.labels(status.value).set(count)
     await meters.ended.count(deps.store)
+    meters.organizers.set(deps.organizers.count())
     pool = deps.organizers.load()
     meters.replicas.set(pool.replicas if pool else 0)
     meters.decoding.set(pool.decoding if pool else 0)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from anabranch.dag.ids import JobId
 from anabranch.service.store import programs
 from anabranch.service.store.jobs import organizers
+from anabranch.service.store.jobs.organizers import Presence
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
@@ -100,10 +101,10 @@ class Queue(Repository):
         ]
 
     async def heartbeat(
-        self, owner: str, lease_seconds: float, address: str | None = None
+        self, owner: str, lease_seconds: float, presence: Presence | None = None
     ) -> dict[JobId, LeaseState]:
-        """Renews all leases of this owner, and with them where it is reached by the link; tells which jobs are still in
-        its hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
+        """Renews all leases of this owner, and with them what it tells of itself; tells which jobs are still in its
+        hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
         # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
         mine = (
             select(jobs.c.id)
@@ -121,8 +122,8 @@ class Queue(Repository):
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
             programs.renew(connection, this_program(Role.ORGANIZER, owner), lease_seconds)
-            if address is not None:
-                organizers.renew(connection, owner, address, lease_seconds)
+            if presence is not None:
+                organizers.renew(connection, owner, presence, lease_seconds)
             return connection.execute(renewed).all()
 
         rows = await self._database.write(work)

@@ -276,8 +276,21 @@ organizers = Table(
     Column("name", PlainText, primary_key=True),
     Column("address", PlainText, nullable=False),
     Column("expires", UtcTime, nullable=False),
+    Column("generation", Integer),
+    Column("ready", Boolean, nullable=False, server_default=false()),
+    Column("started", UtcTime),
+    Column("load", Json),
 )
-"""Who can be reached by the link, and where."""
+"""Who runs jobs, where it is reached by the link, and how busy its pools are."""
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("name", PlainText, nullable=False, unique=True),
+    Column("started", UtcTime, nullable=False),
+)
+"""Organizers that came with one Ray cluster, in the order in which the clusters came."""
 
 programs = Table(
     "programs",

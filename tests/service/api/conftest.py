@@ -36,6 +36,9 @@ class Organizers:
     def load(self) -> PoolLoad | None:
         return self.pool
 
+    def count(self) -> int:
+        return 1
+
     async def hear_load(self) -> PoolLoad | None:
         return self.load()
 

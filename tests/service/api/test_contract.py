@@ -27,6 +27,7 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.server import serve_api
 from anabranch.service.link.server import LinkServer
 from anabranch.service.settings import Settings
+from anabranch.service.store.jobs.organizers import Presence
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.tables import approvals, jobs, responses
 from anabranch.service.store.store import Store
@@ -73,6 +74,9 @@ class Idle:
 
     def load(self) -> PoolLoad:
         return PoolLoad(replicas=1, decoding=0, capacity=32)
+
+    def count(self) -> int:
+        return 1
 
     async def hear_load(self) -> PoolLoad | None:
         return self.load()
@@ -159,7 +163,7 @@ def answering(url: str) -> Iterator[Callable[[], tuple[int, ...]]]:
             organizer = Organizer(store)
             link = LinkServer(Idle())
             port = await link.open("127.0.0.1", 0)
-            await store.queue.heartbeat("organizer-1", 600, f"ws://127.0.0.1:{port}/link")
+            await store.queue.heartbeat("organizer-1", 600, Presence(address=f"ws://127.0.0.1:{port}/link"))
             while not stopped.is_set():
                 for row in (await store.jobs.list_page(status="queued")).items:
                     await organizer.append(row.id, *ANSWERED)

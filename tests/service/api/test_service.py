@@ -17,11 +17,11 @@ Q = {"question": "What is six times seven?"}
 
 async def test_healthz_and_readyz(client: httpx.AsyncClient, organizers: Any) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
-    assert (await client.get("/readyz")).json() == {"status": "ready", "replicas": 1}
+    assert (await client.get("/readyz")).json() == {"status": "ready", "replicas": 1, "organizers": 1}
     organizers.pool = None
     response = await client.get("/readyz")
     assert response.status_code == 200, "jobs are accepted, and wait"
-    assert response.json() == {"status": "ready", "replicas": 0}
+    assert response.json() == {"status": "ready", "replicas": 0, "organizers": 1}
 
 
 async def test_metrics_count_jobs_and_requests_by_route(client: httpx.AsyncClient, job: str) -> None:
@@ -32,6 +32,7 @@ async def test_metrics_count_jobs_and_requests_by_route(client: httpx.AsyncClien
     assert 'anabranch_jobs{status="waiting"} 0.0' in text
     assert 'anabranch_jobs{status="failed"}' not in text, "those are anabranch_jobs_ended_total"
     assert "anabranch_pool_capacity 32.0" in text
+    assert "anabranch_organizers 1.0" in text
     assert 'anabranch_http_requests_total{method="GET",route="/v1/jobs/{job}",status="200"} 1.0' in text
     assert 'anabranch_http_requests_total{method="GET",route="/v1/jobs/{job}",status="404"} 1.0' in text
     assert job not in text

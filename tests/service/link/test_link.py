@@ -13,6 +13,7 @@ from anabranch.service.link.frames import PATH, TextNews, Texts
 from anabranch.service.link.links import Links
 from anabranch.service.link.outbox import OpenText
 from anabranch.service.link.server import LinkServer
+from anabranch.service.store.jobs.organizers import OrganizerRow
 from anabranch.workers.pool.protocol import PoolLoad
 
 JOB = JobId("j")
@@ -75,8 +76,8 @@ class Addresses:
     def __init__(self) -> None:
         self.alive: dict[str, str] = {}
 
-    async def list(self) -> Mapping[str, str]:
-        return dict(self.alive)
+    async def list(self) -> Mapping[str, OrganizerRow]:
+        return {name: OrganizerRow(name=name, address=address) for name, address in self.alive.items()}
 
 
 @asynccontextmanager
@@ -211,7 +212,7 @@ class Faulty(Worker, Reader, Addresses):
         self.fail()
         super().wrote(organizer, text)
 
-    async def list(self) -> Mapping[str, str]:
+    async def list(self) -> Mapping[str, OrganizerRow]:
         self.fail()
         return await super().list()
 

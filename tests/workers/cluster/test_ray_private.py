@@ -49,6 +49,13 @@ def test_ray_reads_the_variable(name: str) -> None:
         assert content.find(name.removeprefix("RAY_").encode()) >= 0
 
 
+@pytest.mark.ray
+def test_a_cluster_has_a_name_of_its_own(cluster: None) -> None:
+    told = ray_private.cluster_id()
+    assert len(told) == 56
+    assert ray.get(ray.remote(ray_private.cluster_id).remote()) == told
+
+
 def test_the_hook_is_found_by_its_name() -> None:
     module, _, name = ray_private.LOOPBACK_HOOK.rpartition(".")
     assert getattr(__import__(module, fromlist=[name]), name) is ray_private.bind_to_loopback

@@ -515,6 +515,7 @@ export interface ProblemDetails {
 export interface Ready {
   status?: string;
   replicas: number;
+  organizers: number;
 }
 
 export interface Reasoning {

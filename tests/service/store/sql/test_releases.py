@@ -13,6 +13,7 @@ from tests.databases import Databases
 from tests.releases import copy_migrations, newest_here, program_with, write_migration
 
 from anabranch.service.store.errors import ContractionRefused, SchemaAhead, SchemaBehind
+from anabranch.service.store.jobs.organizers import Presence
 from anabranch.service.store.programs import Role, renew, this_program
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.database import Database
@@ -91,7 +92,7 @@ async def test_a_database_that_a_program_from_before_made_is_taken_over(database
 
 async def test_what_programs_at_work_need_is_not_taken_away(database_url: str, later: Path) -> None:
     async with Store(database_url) as store:
-        await store.queue.heartbeat("organizer-1", 5.0, "ws://here")
+        await store.queue.heartbeat("organizer-1", 5.0, Presence(address="ws://here"))
         await ask(database_url, lambda c: renew(c, this_program(Role.API, "api-1"), 5.0))
         with program_with(later):
             ahead = this_program(Role.API, "api-2")
