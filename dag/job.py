@@ -33,13 +33,19 @@ class Sampling:
             decoding,
             temperature=self.temperature if decoding.temperature is None else decoding.temperature,
             top_p=self.top_p if decoding.top_p is None else decoding.top_p,
-            draw=self.draw,
+            draw=self._draw(decoding.draw),
             max_tokens=decoding.max_tokens or self.max_tokens,
             thinking=self._thinking(decoding),
             thinking_tokens=self.thinking_tokens
             if decoding.thinking_tokens is None
             else decoding.thinking_tokens,
         )
+
+    def _draw(self, of_policy: Draw) -> Draw:
+        """The job's; a policy of a trained protocol may name the repetition penalty that goes with it."""
+        if self.draw.repetition_penalty is not None or of_policy.repetition_penalty is None:
+            return self.draw
+        return replace(self.draw, repetition_penalty=of_policy.repetition_penalty)
 
     def _thinking(self, decoding: Decoding) -> Thinking:
         """Where a policy names a form and its length, such as a mark in eight tokens, no thought would leave room for

@@ -146,6 +146,23 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
         },
     ),
     "apr": (TRAINED, {"0": [CALL, words(10)], "0.1": words(20, "Reached"), "0.2": words(12, "solution")}),
+    "parallel-r1": (
+        TRAINED,
+        {
+            "0": [f"{words(8)} <Parallel>", f"{words(8)}</Summary>", words(8)],
+            "0.1": f"{words(26)} </Path>", "0.2": f"{words(18)} </Path>",
+        },
+    ),
+    "npr": (
+        TRAINED,
+        {
+            "0": [
+                "<guideline><plan>1: a</plan><plan>2: b</plan></guideline>",
+                f"{words(8)} </takeaway> {words(6)}",
+            ],
+            "0.1": f"{words(26)} </step>", "0.2": f"{words(18)} </step>",
+        },
+    ),
     "para-thinker": ({"paths": 3}, {"0.1": words(60), "0.2": words(30), "0.3": words(50), "0.4": words(14)}),
     "group-think": (
         {"thinkers": 3, "stride": 8},

@@ -67,7 +67,7 @@ class Decoding:
     temperature: float | None = None
     top_p: float | None = None
     draw: Draw = AS_THE_MODEL_HAS_IT
-    """The job's: no policy has a word in it."""
+    """The job's: of a policy no more is heard than a repetition penalty, where the job names none."""
     stop: tuple[str, ...] = ()
     """Decoding ends when one of these is written; the stop string stays in the text."""
     grammar: str | None = None

@@ -13,6 +13,8 @@ from anabranch.dag.grammars.apr import APR, APR_CALLING, APR_CHILD
 from anabranch.dag.grammars.async_think import ASYNC_THINK, ASYNC_THINK_WORKER
 from anabranch.dag.grammars.grammar import Grammar
 from anabranch.dag.grammars.multiverse import MULTIVERSE, MULTIVERSE_PATH
+from anabranch.dag.grammars.npr import NPR, NPR_STEP
+from anabranch.dag.grammars.parallel_r1 import PARALLEL_R1, PARALLEL_R1_PATH, PARALLEL_R1_SUMMARY
 from anabranch.dag.grammars.parser import TagParser
 from anabranch.dag.grammars.table import Table
 from anabranch.dag.grammars.thread_weaver import THREAD_WEAVER, THREAD_WEAVER_THREAD
@@ -22,6 +24,8 @@ _TABLES = (
     *(THREAD_WEAVER, THREAD_WEAVER_THREAD),
     *(MULTIVERSE, MULTIVERSE_PATH),
     *(APR, APR_CALLING, APR_CHILD),
+    *(PARALLEL_R1, PARALLEL_R1_PATH, PARALLEL_R1_SUMMARY),
+    *(NPR, NPR_STEP),
 )
 
 

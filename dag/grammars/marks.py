@@ -32,6 +32,11 @@ NAMES = (
     "End Sub Searches",
     *(f"think{path}" for path in range(1, 9)),
     "summary",
+    "Summary",
+    "guideline",
+    "plan",
+    "step",
+    "takeaway",
 )
 """Every name in every vocabulary, whoever writes it: the model, or the runtime at a fork or a join."""
 

@@ -1,12 +1,16 @@
-"""Reads the outlines in a plan, `<Outline>n: what to do</Outline>`: ThreadWeaver and Multiverse write them alike."""
+"""Reads the outlines in a plan, `<Outline>n: what to do</Outline>`: ThreadWeaver and Multiverse write them alike, NPR
+as `<plan>n: …</plan>`.
+"""
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from anabranch.dag.grammars.marks import NUMBER, any_mark
 
-_OUTLINE = re.compile(r"(<\s*+(?:/\s*+)?Outline\s*+>)", re.IGNORECASE | re.ASCII)
-_PLAN = re.compile(r"<\s*+(?:Outlines|Goal)\s*+>", re.IGNORECASE | re.ASCII)
+OUTLINE = "Outline"
+"""What one is called."""
+_PLAN = re.compile(r"<\s*+(?:Outlines|Goal|guideline)\s*+>", re.IGNORECASE | re.ASCII)
 _NUMBERED = re.compile(r"\s*+([0-9]{1,9}(?:\.[0-9]{1,9}){0,8})\s*+:(.*)", re.DOTALL)
 _ANY = any_mark(NUMBER)
 
@@ -20,14 +24,19 @@ class Outline:
     text: str
 
 
-def outlines(body: str) -> tuple[Outline, ...]:
+@cache
+def _marks(item: str) -> re.Pattern[str]:
+    return re.compile(rf"(<\s*+(?:/\s*+)?{item}\s*+>)", re.IGNORECASE | re.ASCII)
+
+
+def outlines(body: str, item: str = OUTLINE) -> tuple[Outline, ...]:
     """The outlines of a plan's body, in the order of the plan, read as ThreadWeaver's orchestrator does.
 
-    Only what follows the last `<Outlines>` (or `<Goal>`) counts, a number that comes again is dropped, and what has no
-    number is no outline. One that is not closed ends where the next begins.
+    Only what follows the last `<Outlines>` (`<Goal>`, `<guideline>`) counts, a number that comes again is dropped, and
+    what has no number is no outline. One that is not closed ends where the next begins.
     """
     plan = _PLAN.split(body)[-1]
-    pieces = _OUTLINE.split(plan)
+    pieces = _marks(item).split(plan)
     found: dict[str, str] = {}
     for mark, text in zip(pieces[1::2], pieces[2::2], strict=True):
         numbered = _NUMBERED.fullmatch(text)
@@ -36,20 +45,20 @@ def outlines(body: str) -> tuple[Outline, ...]:
     return tuple(Outline(ident, text) for ident, text in found.items())
 
 
-def check_plan(body: str) -> str:
+def check_plan(body: str, item: str = OUTLINE) -> str:
     """The problem with a plan that plans nothing: `no-outline`."""
-    return "" if outlines(body) else "no-outline"
+    return "" if outlines(body, item) else "no-outline"
 
 
-def departure(body: str, *, dotted: bool, most: int | None) -> str:
+def departure(body: str, *, dotted: bool, most: int | None, item: str = OUTLINE) -> str:
     """The first departure of a plan from the trained format; empty if there is none.
 
     `stray-text` outside of the outlines, `nested` marks within, `numbering` other than 1, 2, 3, … (where `dotted`,
     behind a common prefix: 2.1, 2.2, …), `too-many` outlines. The plan has one outline at least (`check_plan`).
     """
-    pieces = _OUTLINE.split(body)
+    pieces = _marks(item).split(body)
     marks, gaps, texts = pieces[1::2], pieces[0::4], pieces[2::4]
-    if marks != ["<Outline>", "</Outline>"] * len(texts) or any(gap.strip() for gap in gaps):
+    if marks != [f"<{item}>", f"</{item}>"] * len(texts) or any(gap.strip() for gap in gaps):
         return "stray-text"
     if any(_ANY.search(text) for text in texts):
         return "nested"

@@ -1,5 +1,5 @@
-"""Runs blocks: a plan, its branches side by side, and their text spliced behind it. ThreadWeaver and Multiverse share
-this.
+"""Runs blocks: a plan, its branches side by side, and their text spliced behind it. ThreadWeaver, Multiverse,
+Parallel-R1 and NPR share this.
 
 Each branch reads all that its parent had read and written, then its own header. At the join the block reads as if one
 hand had written it, in the order of the plan (protocols.md sections 2.1 and 4.1).
@@ -28,7 +28,7 @@ from anabranch.dag.decoding import Decoding, Finish, Structure, Tag
 from anabranch.dag.errors import DecodeFailed, NoAnswer
 from anabranch.dag.grammars import grammar_named
 from anabranch.dag.grammars.escape import escape, strip_marks
-from anabranch.dag.grammars.outline import Outline, outlines
+from anabranch.dag.grammars.outline import OUTLINE, Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.text import Base, Output, say
@@ -45,7 +45,7 @@ SHORTEN = (
 WAYS = {"summary": ("full", "summary", "truncate"), "truncate": ("full", "truncate"), "refuse": ("full",)}
 """How a block is said, one way after the other, until the engine takes it."""
 
-_END = re.compile(r"</\s*+(?:think|Parallel|Outlines|Goal)\s*+>", re.IGNORECASE)
+_END = re.compile(r"</\s*+(?:think|Parallel|Outlines|Goal|Summary|guideline|takeaway)\s*+>", re.IGNORECASE)
 
 Text = Callable[[str], str]
 
@@ -71,14 +71,16 @@ class Form:
     """What the runtime writes behind the last branch."""
     repeats: bool = False
     """A branch begins with its outline: an untrained model forgets which one is its own."""
+    before: str = "\n"
+    """What the runtime writes before the first branch."""
 
     def opening(self, outline: Outline) -> str:
-        return "\n" + self._header(outline)
+        return self.before + self._header(outline)
 
     def written(self, parts: Iterable[Part]) -> str:
-        """All branches, with a newline before the first one."""
+        """All branches, and what stands before and behind them."""
         branches = (self._header(part.outline) + part.text + self.closes for part in parts)
-        return "\n" + "".join(branches) + self.behind
+        return self.before + "".join(branches) + self.behind
 
     def _header(self, outline: Outline) -> str:
         number = self.header.format(n=outline.ident)
@@ -140,18 +142,18 @@ class Trajectory:
         raise NoAnswer("the model wrote nothing")
 
 
-def plan_structure(opens: str, closes: str, width: int) -> Structure:
+def plan_structure(opens: str, closes: str, width: int, item: str = OUTLINE) -> Structure:
     """The form of a plan of 2 to `width` outlines, for models that were not trained for it."""
-    outline = r"<Outline>{n}: [A-Z][^<>\n]{{8,160}}</Outline>\n"
+    outline = rf"<{item}>{{n}}: [A-Z][^<>\n]{{{{8,160}}}}</{item}>\n"
     optional = ""
     for n in range(width, 2, -1):
         optional = f"({outline.format(n=n)}{optional})?"
     return Structure(regex=opens + outline.format(n=1) + outline.format(n=2) + optional + closes)
 
 
-def read_plan(tag: Tag, limit: int) -> tuple[tuple[Outline, ...], str]:
+def read_plan(tag: Tag, limit: int, item: str = OUTLINE) -> tuple[tuple[Outline, ...], str]:
     """What a plan asks for, and what is wrong with it; empty when it can be carried out."""
-    found = () if tag.problem else outlines(tag.body)
+    found = () if tag.problem else outlines(tag.body, item)
     return found, "too-many" if len(found) > limit else tag.problem
 
 

@@ -11,11 +11,11 @@ from anabranch.dag.text import Base
 
 
 def run_threads(
-    plan: tuple[Outline, ...], form: Form, thread: Decoding, model: str | None
+    plan: tuple[Outline, ...], form: Form, thread: Decoding, model: str | None, role: str = "thread"
 ) -> Generator[Action, Any, Block | None]:
-    """The threads of a plan, side by side; a single one inline."""
+    """The threads of a plan (NPR's steps), side by side; a single one inline."""
     if len(plan) > 1:
-        return (yield from run_plan(plan, [_thread(outline, form, thread, model) for outline in plan]))
+        return (yield from run_plan(plan, [_thread(outline, form, thread, model, role) for outline in plan]))
     opening = form.opening(plan[0])
     yield Splice(text=opening)
     segment: Segment = yield Think(thread)
@@ -25,13 +25,13 @@ def run_threads(
     return Block(parts=(part,), finished=finished, there=opening + segment.text)
 
 
-def _thread(outline: Outline, form: Form, thread: Decoding, model: str | None) -> Thought:
+def _thread(outline: Outline, form: Form, thread: Decoding, model: str | None, role: str) -> Thought:
     return Thought(
         base=Base.PARENT,
         opening=(form.opening(outline),),
         decoding=thread,
         returns=close_branch,
-        role="thread",
+        role=role,
         model=model,
         label=outline.text,
     )

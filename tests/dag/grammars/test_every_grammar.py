@@ -27,6 +27,8 @@ WELL_FORMED = [
     "<Goal><Outline>1.1: a</Outline><Outline>1.2: b</Outline></Goal>",
     "that is 9</Conclusion></Parallel> and 14</Path>",
     "<Calling Sub Searches>\n<Start Sub Search 0 at level 1> Moving to Node #0,0\n<End Calling Sub Searches>",
+    "so <Parallel>and</Path> then</Summary>",
+    "<guideline><plan>1: a</plan><plan>2: b</plan></guideline>\n<step>\n1: so</step>",
     "<Sub Searches>\n<No Solution in Sub Search 0 at level 1 at Node #0,0>\n<End Sub Searches>",
 ]
 MARKS = [f"<{slash}{name.replace('#', '1')}>" for name in NAMES for slash in ("", "/")]

@@ -32,6 +32,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     "thread-weaver": {"assist": "none"},
     "multiverse": {"assist": "none"},
     "apr": {"assist": "none"},
+    "parallel-r1": {"assist": "none"},
+    "npr": {"assist": "none"},
     "mcts": {"iterations": 3},
     "dynasor": {"n": 2, "interval": 8, "agree": 2, "tokens": 64},
     "deep-conf": {"n": 4, "warmup": 2},

@@ -14,7 +14,8 @@ MARKS = (
     "</RETURN>", "<Parallel>", "<Outlines>", "<Outline>1: one</Outline>", "<Outline>2: two</Outline>", "</Outlines>",
     "<Thread>", "</Thread>", "<Goal>", "</Goal>", "<Path>", "</Path>", "<Conclusion>", "</Conclusion>", "</Parallel>",
     "<Calling Sub Searches>", "<Start Sub Search 0 at level 1> Moving to Node #0,0: look\n",
-    "<End Calling Sub Searches>", "<Sub Searches>", "</think1>", "</summary>", "</think>",
+    "<End Calling Sub Searches>", "<Sub Searches>", "</think1>", "</summary>", "</think>", "</Summary>",
+    "<guideline>", "<plan>1: one</plan>", "</guideline>", "</step>",
 )  # fmt: skip
 JSON = (
     '{"direct":true}',
@@ -82,6 +83,19 @@ def _apr(decode: Decode) -> str:
     return f"<Calling Sub Searches>\n{lines}<End Calling Sub Searches>" if decode.segment == 1 else "so 42"
 
 
+def _parallel_r1(decode: Decode) -> str:
+    if decode.branch != "0":
+        return "{}it is 42</Path>"
+    return {1: "so <Parallel>", 2: "both 42</Summary>"}.get(decode.segment, " so 42")
+
+
+def _npr(decode: Decode) -> str:
+    if decode.branch != "0":
+        return " {}it is 42</step>"
+    plan = "<guideline><plan>1: a</plan><plan>2: b</plan></guideline>"
+    return plan if decode.segment == 1 else "both</takeaway> so 42"
+
+
 def _plan(decode: Decode) -> str:
     return JSON[1] if decode.branch == "0.1" else "{}it is 42"
 
@@ -101,6 +115,8 @@ PARTS: dict[str, Write] = {
     "thread-weaver": _thread_weaver,
     "multiverse": _multiverse,
     "apr": _apr,
+    "parallel-r1": _parallel_r1,
+    "npr": _npr,
     "plan": _plan,
     "hogwild": _thinker,
     "group-think": _thinker,
