@@ -21,7 +21,7 @@ signals, which belong to Ray's process, and its server checks origins and pings 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -112,7 +112,8 @@ class Up:
         if self.ended:
             told["ended"] = {job: dict(branches) for job, branches in self.ended.items()}
         if self.load is not None:
-            told["load"] = [self.load.replicas, self.load.decoding, self.load.capacity]
+            told["load"] = _load_fields(self.load)
+            told["pools"] = {name: _load_fields(pool) for name, pool in self.load.pools.items()}
         return json.dumps(told, ensure_ascii=False)
 
     @classmethod
@@ -121,12 +122,23 @@ class Up:
         told = _keys(frame)
         texts = tuple(TextNews(**dict(zip(_TEXT, text, strict=False))) for text in told.get("texts", ()))
         load = told.get("load")
+        pools = {name: _load(pool, {}) for name, pool in told.get("pools", {}).items()}
         return cls(
             seqs=told.get("seqs", {}),
             texts=texts,
             ended=told.get("ended", {}),
-            load=PoolLoad(replicas=load[0], decoding=load[1], capacity=load[2]) if load else None,
+            load=_load(load, pools) if load else None,
         )
+
+
+def _load_fields(load: PoolLoad) -> list[int]:
+    return [load.replicas, load.decoding, load.capacity, load.waiting]
+
+
+def _load(fields: Sequence[int], pools: Mapping[str, PoolLoad]) -> PoolLoad:
+    """The load that was told; one of an earlier release did not tell how many wait."""
+    waiting = fields[3] if len(fields) > 3 else 0
+    return PoolLoad(replicas=fields[0], decoding=fields[1], capacity=fields[2], waiting=waiting, pools=pools)
 
 
 def _keys(frame: str | bytes) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Adds up what organizers tell of their pools."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from anabranch.workers.pool.protocol import PoolLoad
 
@@ -18,11 +19,7 @@ def add_up(told: Iterable[tuple[int | None, PoolLoad]]) -> PoolLoad | None:
     if not generations:
         return None
     each = [_of_one(loads) for loads in generations.values()]
-    return PoolLoad(
-        replicas=sum(load.replicas for load in each),
-        decoding=sum(load.decoding for load in each),
-        capacity=sum(load.capacity for load in each),
-    )
+    return replace(_sum(each), pools={name: _sum(pools) for name, pools in _by_pool(each).items()})
 
 
 def _of_one(loads: Iterable[PoolLoad]) -> PoolLoad:
@@ -31,4 +28,23 @@ def _of_one(loads: Iterable[PoolLoad]) -> PoolLoad:
         replicas=max(load.replicas for load in told),
         decoding=sum(load.decoding for load in told),
         capacity=max(load.capacity for load in told),
+        waiting=sum(load.waiting for load in told),
+        pools={name: _of_one(pools) for name, pools in _by_pool(told).items()},
     )
+
+
+def _sum(loads: Sequence[PoolLoad]) -> PoolLoad:
+    return PoolLoad(
+        replicas=sum(load.replicas for load in loads),
+        decoding=sum(load.decoding for load in loads),
+        capacity=sum(load.capacity for load in loads),
+        waiting=sum(load.waiting for load in loads),
+    )
+
+
+def _by_pool(loads: Iterable[PoolLoad]) -> Mapping[str, list[PoolLoad]]:
+    named: dict[str, list[PoolLoad]] = defaultdict(list)
+    for load in loads:
+        for name, pool in load.pools.items():
+            named[name].append(pool)
+    return named

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import time
+from typing import Any
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.workers.pool.protocol import PoolLoad
 
 LOAD_SECONDS = 1.0
 
@@ -21,14 +23,15 @@ class Load:
         self._told = ""
 
     async def as_json(self) -> str:
-        """`queued`, `running`, `waiting` jobs; `replicas`, `decoding` and `capacity` of the pool. As JSON."""
+        """`queued`, `running`, `waiting` jobs; `replicas`, `decoding` and `capacity` of all pools, and of each
+        by name, with the decodes that wait for a replica. As JSON."""
         async with self._asking:
             if time.monotonic() - self._asked_at >= LOAD_SECONDS:
                 self._told = json.dumps(await self._ask())
                 self._asked_at = time.monotonic()
         return self._told
 
-    async def _ask(self) -> dict[str, int]:
+    async def _ask(self) -> dict[str, Any]:
         counts = await self._deps.store.jobs.count_live(self._tenant)
         pool = self._deps.organizers.load()
         return {
@@ -38,4 +41,14 @@ class Load:
             "replicas": pool.replicas if pool else 0,
             "decoding": pool.decoding if pool else 0,
             "capacity": pool.capacity if pool else 0,
+            "pools": {name: _pool_json(of) for name, of in pool.pools.items()} if pool else {},
         }
+
+
+def _pool_json(load: PoolLoad) -> dict[str, int]:
+    return {
+        "replicas": load.replicas,
+        "decoding": load.decoding,
+        "capacity": load.capacity,
+        "waiting": load.waiting,
+    }

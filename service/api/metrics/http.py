@@ -1,11 +1,13 @@
 """Measures what this process answers, and, at each scrape, how the store and the pool stand."""
 
 import time
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anabranch.service.api.metrics.jobs import EndedJobs
+from anabranch.workers.pool.protocol import PoolLoad
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -57,6 +59,29 @@ class Meters:
             "Decodes that the pool takes at once; every process tells the same.",
             registry=registry,
         )
+        self.pools = PoolMeters(registry)
+
+
+class PoolMeters:
+    """How each named pool stands; every process tells the same."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        told = {
+            "replicas": "Replicas of a pool.",
+            "decoding": "Decodes of a pool, those that wait for a replica among them.",
+            "capacity": "Decodes that a pool takes at once.",
+            "waiting": "Decodes that wait, as their pool has no replica that could take them.",
+        }
+        self._gauges = {
+            name: Gauge(f"anabranch_pools_{name}", about, ("pool",), registry=registry)
+            for name, about in told.items()
+        }
+
+    def set(self, pools: Mapping[str, PoolLoad]) -> None:
+        for name, gauge in self._gauges.items():
+            gauge.clear()
+            for pool, load in pools.items():
+                gauge.labels(pool).set(getattr(load, name))
 
 
 class Measuring:

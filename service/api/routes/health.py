@@ -7,13 +7,15 @@ away, no job could be submitted, and none be read.
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from anabranch.service.api.auth import require_operator
 from anabranch.service.api.live.dependencies import Injected
+from anabranch.service.api.live.queueing import describe_wait
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import problems
+from anabranch.workers.pool.protocol import PoolLoad
 
 OPERATORS = Depends(require_operator)
 
@@ -24,12 +26,22 @@ class Healthy(BaseModel):
     status: str = "ok"
 
 
+class PoolState(BaseModel):
+    replicas: int
+    decoding: int
+    capacity: int
+    waiting: int = Field(description="Of those decoding: for a replica.")
+    state: str = Field(description="ready, or what its decodes wait for.")
+
+
 class Ready(BaseModel):
     status: str = "ready"
     replicas: int
     """That decode. Without any, jobs are accepted, and answered when there is one."""
     organizers: int
     """That run jobs."""
+    pools: dict[str, PoolState] = {}
+    """By name. One without a replica keeps its own decodes; the others go on."""
 
 
 @router.get("/healthz")
@@ -43,8 +55,21 @@ async def readyz(deps: Injected) -> Ready:
     """Jobs are taken: the store is there, 503 otherwise. Who could answer them now is told."""
     await deps.store.ping()
     pool = await deps.organizers.hear_load()
-    replicas = pool.replicas if pool is not None else 0
-    return Ready(replicas=replicas, organizers=deps.organizers.count())
+    organizers = deps.organizers.count()
+    if pool is None:
+        return Ready(replicas=0, organizers=organizers)
+    pools = {name: _state(name, of) for name, of in pool.pools.items()}
+    return Ready(replicas=pool.replicas, organizers=organizers, pools=pools)
+
+
+def _state(name: str, load: PoolLoad) -> PoolState:
+    return PoolState(
+        replicas=load.replicas,
+        decoding=load.decoding,
+        capacity=load.capacity,
+        waiting=load.waiting,
+        state=describe_wait(name, load) or "ready",
+    )
 
 
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
@@ -59,4 +84,5 @@ async def metrics(request: Request, deps: Injected) -> Response:
     meters.replicas.set(pool.replicas if pool else 0)
     meters.decoding.set(pool.decoding if pool else 0)
     meters.capacity.set(pool.capacity if pool else 0)
+    meters.pools.set(pool.pools if pool else {})
     return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)

@@ -19,6 +19,7 @@ from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.news import wait_until_over
+from anabranch.service.api.live.queueing import waits_of_jobs
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.views.filters import read_filters
 from anabranch.service.api.views.job import JobPage, JobView, job_view
@@ -75,7 +76,9 @@ async def list_jobs(
     page = await deps.store.jobs.list_page(
         limit=limit, cursor=cursor or None, **Wanted({**wanted, "tenant": caller.scope or tenant})
     )
-    return JobPage(items=[job_view(row) for row in page.items], next_cursor=page.next_cursor)
+    waits = await waits_of_jobs(deps, page.items)
+    views = [job_view(row, waits.get(row.id)) for row in page.items]
+    return JobPage(items=views, next_cursor=page.next_cursor)
 
 
 @router.get("/{job}", responses=problems(404))
@@ -91,7 +94,7 @@ async def get_job(
     if wait and row.finished_at is None:
         await wait_until_over(deps.feed, job, row.head_seq, wait)
         row = await deps.store.jobs.get(job)
-    return job_view(row)
+    return job_view(row, (await waits_of_jobs(deps, [row])).get(job))
 
 
 @router.post("/{job}/cancel", status_code=202, responses=problems(404))

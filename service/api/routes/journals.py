@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.status import NodeStatus
 from anabranch.service.api.live.dependencies import Dependencies, Injected
+from anabranch.service.api.live.queueing import wait_for_models
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.branch import branch_json
 from anabranch.service.api.views.graph import graph_json
@@ -86,7 +88,9 @@ async def branch(
     segment: Annotated[int, Query(ge=1, description="Whose context is shown.")] = 1,
 ) -> dict[str, Any]:
     """One branch: the exact context it was sent, what it wrote, what became of it."""
-    return await asyncio.to_thread(branch_json, await _journal(deps, job), branch, segment)
+    records = await _journal(deps, job)
+    waits = partial(wait_for_models, deps)
+    return await asyncio.to_thread(branch_json, records, branch, segment, waits)
 
 
 @router.get("/audit", responses=problems(404))

@@ -1,6 +1,6 @@
 """Shows one branch inside out: what it was sent, what it wrote, what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from anabranch.dag import events as e
@@ -12,15 +12,21 @@ from anabranch.dag.text import Context
 from anabranch.dag.text.context import render
 from anabranch.service.store.errors import NotFound
 
+Waits = Callable[[Collection[str | None]], str | None]
+"""Says what decodes that were asked of these models wait for; None where they do not."""
 
-def branch_json(records: Sequence[Record], branch: BranchId, segment: int = 1) -> dict[str, Any]:
+
+def branch_json(
+    records: Sequence[Record], branch: BranchId, segment: int = 1, waits: Waits = lambda _: None
+) -> dict[str, Any]:
     """The context is the one with which this segment was asked for. Raises NotFound when the job has no such branch."""
     view = _View(branch, segment)
     for record in records:
         view.add(record.event)
     if branch not in view.state.branches:
         raise NotFound("branch", branch)
-    return view.json()
+    opened = view.state.branches[branch].open
+    return view.json() | {"waiting_for": None if opened is None else waits([opened.model])}
 
 
 class _View:
@@ -32,6 +38,8 @@ class _View:
         self._context: Context | None = None
         """With which the segment was asked for."""
         self._last: Decoded | None = None
+        self._asked: str | None = None
+        """The model of which its last segment was asked."""
         self._segments: list[dict[str, Any]] = []
         self._scores: list[dict[str, Any]] = []
         self._consumers: list[dict[str, Any]] = []
@@ -42,6 +50,8 @@ class _View:
         of = self.state.branches.get(self._branch)
         begun = of.open if of is not None else None
         apply(self.state, event)
+        if isinstance(event, e.SegmentStarted) and event.branch == self._branch:
+            self._asked = event.model
         match event:
             case e.SegmentStarted(branch=self._branch, segment=self._segment):
                 self._context = render(self.state, self._branch)
@@ -71,9 +81,11 @@ class _View:
             "tool": of.tool,
             "after": list(of.after),
             "status": of.status.value,
+            "model": self._asked,
             "attempts": of.attempt,
             "replica": last.replica if last else None,
             "engine": last.engine if last else None,
+            "served_model": (last.served.model or None) if last else None,
             "context": _context_json(self._context),
             "output": of.value if of.ended else of.own,
             "text": of.own,
@@ -117,6 +129,9 @@ def _segment_json(begun: e.SegmentStarted, decoded: Decoded) -> dict[str, Any]:
         "thought": decoded.thought,
         "kept": decoded.finish is not Finish.ERROR,
         "finish_reason": decoded.finish.value,
+        "model": begun.model,
+        "served_model": decoded.served.model or None,
+        "cost": decoded.in_fields().cost,
         "tokens": decoded.usage.completion_tokens,
         "reasoning_tokens": decoded.usage.reasoning_tokens,
         "structured": begun.structured,

@@ -110,6 +110,9 @@ class AnswerFormatView(BaseModel):
 class JobView(BaseModel):
     id: str
     status: JobStatus
+    waiting_for: str | None = Field(
+        None, description="What its decodes wait for, where a pool that they need has no replica."
+    )
     question: str
     messages: list[dict[str, Any]] = Field(description="Empty where a raw prompt was sent.")
     prompt: str | None = Field(
@@ -144,11 +147,12 @@ class JobPage(BaseModel):
     next_cursor: str | None
 
 
-def job_view(row: JobRow) -> JobView:
+def job_view(row: JobRow, waiting_for: str | None = None) -> JobView:
     spec = row.spec
     return JobView(
         id=row.id,
         status=row.status,
+        waiting_for=waiting_for,
         question=spec.question,
         messages=[] if spec.raw else [_message(message) for message in spec.messages],
         prompt=spec.question if spec.raw else None,

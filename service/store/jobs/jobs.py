@@ -33,7 +33,7 @@ from anabranch.service.store.rows import (
     job_row,
 )
 from anabranch.service.store.sql.repository import Repository
-from anabranch.service.store.sql.tables import approvals, branches, jobs
+from anabranch.service.store.sql.tables import approvals, branches, jobs, segments
 
 LIVE = tuple(status for status in JobStatus if status not in TERMINAL)
 
@@ -135,6 +135,18 @@ class Jobs(Repository):
         if row is None:
             raise NotFound("approval", approval)
         return approval_row(row)
+
+    async def list_open_models(self, jobs: Sequence[JobId]) -> dict[JobId, set[str | None]]:
+        """Of which models the open segments of these jobs were asked; jobs without any are left out."""
+        asked = (
+            select(segments.c.job_id, segments.c.model)
+            .where(segments.c.job_id.in_(jobs), segments.c.finished_at.is_(None))
+            .distinct()
+        )
+        found: dict[JobId, set[str | None]] = {}
+        for row in await self._all(asked):
+            found.setdefault(JobId(row["job_id"]), set()).add(row["model"])
+        return found
 
     async def list_approvals(
         self,

@@ -62,6 +62,7 @@ def start_segment(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ..
         **NO_USAGE,
         "replica": None,
         "engine": None,
+        "model": event.model,
         "fault": None,
         "started_at": record.at,
         "finished_at": None,

@@ -185,6 +185,7 @@ segments = Table(
     *_tokens(),
     Column("replica", PlainText),
     Column("engine", PlainText),
+    Column("model", PlainText),
     Column("fault", PlainText),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),

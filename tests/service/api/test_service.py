@@ -17,11 +17,16 @@ Q = {"question": "What is six times seven?"}
 
 async def test_healthz_and_readyz(client: httpx.AsyncClient, organizers: Any) -> None:
     assert (await client.get("/healthz")).json() == {"status": "ok"}
-    assert (await client.get("/readyz")).json() == {"status": "ready", "replicas": 1, "organizers": 1}
+    assert (await client.get("/readyz")).json() == {
+        "status": "ready",
+        "replicas": 1,
+        "organizers": 1,
+        "pools": {},
+    }
     organizers.pool = None
     response = await client.get("/readyz")
     assert response.status_code == 200, "jobs are accepted, and wait"
-    assert response.json() == {"status": "ready", "replicas": 0, "organizers": 1}
+    assert response.json() == {"status": "ready", "replicas": 0, "organizers": 1, "pools": {}}
 
 
 async def test_metrics_count_jobs_and_requests_by_route(client: httpx.AsyncClient, job: str) -> None:

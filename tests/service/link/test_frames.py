@@ -27,7 +27,16 @@ UP = Up(
     seqs={JOB: 5},
     texts=(NEWS,),
     ended={JOB: {BranchId("0.2"): 1}},
-    load=PoolLoad(replicas=1, decoding=2, capacity=3),
+    load=PoolLoad(
+        replicas=1,
+        decoding=2,
+        capacity=3,
+        waiting=1,
+        pools={
+            "small": PoolLoad(replicas=1, decoding=1, capacity=3),
+            "big": PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1),
+        },
+    ),
 )
 DOWN = Down(nudge=frozenset({JOB}), follow={JOB: Texts.ALL}, unfollow=frozenset({JobId("k")}))
 
@@ -59,8 +68,12 @@ def test_a_level_of_text_that_only_a_newer_release_knows_is_all_that_this_one_ha
 def test_an_older_release_does_not_tell_the_fields_that_came_later() -> None:
     told = json.loads(UP.write())
     told["texts"] = [text[:-2] for text in told["texts"]]
-    (read,) = Up.read(json.dumps(told)).texts
+    told["load"] = told["load"][:3]
+    del told["pools"]
+    up = Up.read(json.dumps(told))
+    (read,) = up.texts
     assert (read.text, read.tokens, read.reasoning_tokens) == ("so", 0, 0)
+    assert up.load == PoolLoad(replicas=1, decoding=2, capacity=3)
     assert Down.read("{}") == Down()
 
 

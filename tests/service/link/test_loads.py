@@ -20,5 +20,21 @@ def test_generations_have_replicas_of_their_own() -> None:
     assert add_up(told) == PoolLoad(replicas=3, decoding=3, capacity=96)
 
 
+def test_pools_are_added_up_by_name() -> None:
+    def of(replicas: int, waiting: int) -> PoolLoad:
+        return PoolLoad(replicas=replicas, decoding=waiting, capacity=8 * replicas, waiting=waiting)
+
+    first = PoolLoad(replicas=1, decoding=2, capacity=8, waiting=2, pools={"a": of(1, 0), "b": of(0, 2)})
+    second = PoolLoad(replicas=1, decoding=1, capacity=8, waiting=1, pools={"a": of(1, 0), "b": of(0, 1)})
+    newer = PoolLoad(replicas=2, decoding=0, capacity=16, pools={"a": of(2, 0), "c": of(0, 0)})
+    assert add_up([(1, first), (1, second), (2, newer)]) == PoolLoad(
+        replicas=3,
+        decoding=3,
+        capacity=24,
+        waiting=3,
+        pools={"a": of(3, 0), "b": of(0, 3), "c": of(0, 0)},
+    )
+
+
 def test_nobody_tells_nothing() -> None:
     assert add_up([]) is None

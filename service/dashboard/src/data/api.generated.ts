@@ -374,6 +374,8 @@ export type JobStatus = "queued" | "running" | "waiting" | "succeeded" | "failed
 export interface JobView {
   id: string;
   status: JobStatus;
+  /** What its decodes wait for, where a pool that they need has no replica. */
+  waiting_for?: string | null;
   question: string;
   /** Empty where a raw prompt was sent. */
   messages: Record<string, unknown>[];
@@ -498,6 +500,16 @@ export interface PolicyView {
   params: Record<string, unknown>;
 }
 
+export interface PoolState {
+  replicas: number;
+  decoding: number;
+  capacity: number;
+  /** Of those decoding: for a replica. */
+  waiting: number;
+  /** ready, or what its decodes wait for. */
+  state: string;
+}
+
 export interface PresetView {
   about: string;
   params: Record<string, unknown>;
@@ -516,6 +528,7 @@ export interface Ready {
   status?: string;
   replicas: number;
   organizers: number;
+  pools?: Record<string, PoolState>;
 }
 
 export interface Reasoning {
