@@ -30,17 +30,29 @@ class Gpus:
     all: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A pool, as Serve tells of it."""
+
+    running: int
+    stopping: int = 0
+    """Old replicas that still end their decodes, each with its GPUs: a new one waits for them, whatever Ray counts."""
+    trouble: str = ""
+    """Serve's own account of a deployment that it gave up on."""
+
+
 def pool_status(settings: PoolSettings, *, app: str) -> PoolStatus:
     """Asks Serve and Ray; blocks for some milliseconds."""
-    running, trouble = _deployed(app, settings.name)
+    found = _deployed(app, settings.name)
     gpus = Gpus(free=ray.available_resources().get("GPU", 0), all=ray.cluster_resources().get("GPU", 0))
-    words = describe(running, settings, gpus, trouble)
-    failed = bool(trouble) and running < settings.replicas
-    return PoolStatus(running=running, wanted=settings.replicas, words=words, failed=failed)
+    words = describe(found, settings, gpus)
+    failed = bool(found.trouble) and found.running < settings.replicas
+    return PoolStatus(running=found.running, wanted=settings.replicas, words=words, failed=failed)
 
 
-def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = "") -> str:
-    """`trouble` is Serve's own account of a deployment that fails."""
+def describe(found: Found, settings: PoolSettings, gpus: Gpus) -> str:
+    """What a person needs to know of it."""
+    running, trouble = found.running, found.trouble
     missing = settings.replicas - running
     run = f"{running} of {settings.replicas} replicas running"
     each = settings.gpus_per_replica
@@ -48,6 +60,8 @@ def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = ""
         return run
     if trouble:
         return f"{run}, the others fail: {trouble}"
+    if found.stopping:
+        return f"{run}, {missing} waiting for an old one to end its decodes and stop"
     if gpus.free < each:
         return (
             f"{run}, {missing} waiting for a GPU: each replica takes {each:g}, "
@@ -56,12 +70,14 @@ def describe(running: int, settings: PoolSettings, gpus: Gpus, trouble: str = ""
     return f"{run}, {missing} starting"
 
 
-def _deployed(app: str, pool: str) -> tuple[int, str]:
-    """Replicas that run, and what Serve says when it gave up on others."""
+def _deployed(app: str, pool: str) -> Found:
     application = serve.status().applications.get(app)
     deployment = application.deployments.get(deployment_name(pool)) if application else None
     if deployment is None:
-        return 0, application.message if application and application.status in FAILED else ""
-    return deployment.replica_states.get(
-        "RUNNING", 0
-    ), deployment.message if deployment.status in FAILED else ""
+        trouble = application.message if application and application.status in FAILED else ""
+        return Found(running=0, trouble=trouble)
+    return Found(
+        running=deployment.replica_states.get("RUNNING", 0),
+        stopping=deployment.replica_states.get("STOPPING", 0),
+        trouble=deployment.message if deployment.status in FAILED else "",
+    )

@@ -3,38 +3,42 @@
 import pytest
 
 from anabranch.workers.engines.scripted import ScriptedSettings
-from anabranch.workers.pool.status import Gpus, describe
+from anabranch.workers.pool.status import Found, Gpus, describe
 from anabranch.workers.settings import PoolSettings
 
 
 @pytest.mark.parametrize(
-    ("running", "gpus_each", "gpus", "trouble", "words"),
+    ("found", "gpus_each", "gpus", "words"),
     [
-        (5, 1, Gpus(free=0, all=5), "", "5 of 5 replicas running"),
-        (3, 0, Gpus(free=0, all=0), "", "3 of 5 replicas running, 2 starting"),
-        (3, 1, Gpus(free=2, all=5), "", "3 of 5 replicas running, 2 starting"),
+        (Found(running=5), 1, Gpus(free=0, all=5), "5 of 5 replicas running"),
+        (Found(running=3), 0, Gpus(free=0, all=0), "3 of 5 replicas running, 2 starting"),
+        (Found(running=3), 1, Gpus(free=2, all=5), "3 of 5 replicas running, 2 starting"),
         (
-            4,
+            Found(running=4),
             1,
             Gpus(free=0, all=4),
-            "",
             (
                 "4 of 5 replicas running, 1 waiting for a GPU: "
                 "each replica takes 1, and of the cluster's 4 there are 0 free"
             ),
         ),
         (
-            0,
+            Found(running=4, stopping=1),
+            1,
+            Gpus(free=0, all=5),
+            "4 of 5 replicas running, 1 waiting for an old one to end its decodes and stop",
+        ),
+        (
+            Found(running=0, trouble="no such model"),
             0,
             Gpus(free=0, all=0),
-            "no such model",
             "0 of 5 replicas running, the others fail: no such model",
         ),
     ],
 )
 def test_it_says_what_runs_and_why_the_rest_does_not(
-    running: int, gpus_each: int, gpus: Gpus, trouble: str, words: str
+    found: Found, gpus_each: int, gpus: Gpus, words: str
 ) -> None:
     engine = ScriptedSettings()
     settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
-    assert describe(running, settings, gpus, trouble) == words
+    assert describe(found, settings, gpus) == words
