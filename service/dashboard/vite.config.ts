@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
@@ -13,8 +14,23 @@ const woff2Only: Plugin = {
     id.endsWith("katex.min.css") ? code.replace(/,url\([^)]*\.(?:woff|ttf)\) format\("\w+"\)/g, "") : null,
 };
 
+/** What `/docs` loads beside the page of this service's own: files as their makers built them, and their licence. */
+const viewer: Plugin = {
+  name: "viewer",
+  generateBundle() {
+    for (const name of ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"]) {
+      const source = readFileSync(new URL(`node_modules/swagger-ui-dist/${name}`, import.meta.url), "utf8");
+      this.emitFile({
+        type: "asset",
+        fileName: `viewer/${name.includes(".") ? name : `${name}.txt`}`,
+        source: source.replace(/\n?\/[/*]# sourceMappingURL=\S+(?: \*\/)?\s*$/, "\n"),
+      });
+    }
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), woff2Only],
+  plugins: [react(), woff2Only, viewer],
   base: "/",
   build: {
     outDir: "static",

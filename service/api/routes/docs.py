@@ -1,4 +1,6 @@
-"""Describes the API for people: one page made from the OpenAPI document, without scripts from elsewhere."""
+"""Describes the API for people, from the OpenAPI document: in a viewer that sends requests (Swagger UI, built into the
+dashboard's files), and as a plain page, which stands alone where the dashboard was not built.
+"""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +10,17 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from anabranch.service.api.static import STATIC
+
 router = APIRouter(include_in_schema=False)
+
+VIEWER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Anabranch: the API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" type="image/svg+xml" href="/mark.svg"><link rel="stylesheet" href="/viewer/swagger-ui.css">
+<p><a href="/docs/plain">A plain page</a> · <a href="/openapi.json">openapi.json</a> · <a href="/">dashboard</a>
+<div id="viewer"></div><noscript>This viewer needs JavaScript; the plain page does not.</noscript>
+<script src="/viewer/swagger-ui-bundle.js"></script><script src="/viewer.js"></script></html>
+"""
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -21,6 +33,13 @@ pre { background: #8881; padding: .75rem; overflow-x: auto; } td { padding: .1re
 
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
+    if (STATIC / "viewer" / "swagger-ui-bundle.js").exists():
+        return HTMLResponse(VIEWER)
+    return plain_docs(request)
+
+
+@router.get("/docs/plain")
+def plain_docs(request: Request) -> HTMLResponse:
     return HTMLResponse("".join(_page(request.app.openapi())))
 
 

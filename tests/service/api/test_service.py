@@ -57,7 +57,8 @@ async def test_openapi_has_examples_and_problem_documents(client: httpx.AsyncCli
 
 
 async def test_docs_is_one_page_from_here(client: httpx.AsyncClient) -> None:
-    page = (await client.get("/docs")).text
+    assert (await client.get("/docs")).headers["content-type"].startswith("text/html")
+    page = (await client.get("/docs/plain")).text
     assert "/v1/jobs/{job}/events" in page
     assert "<script" not in page
     assert (await client.get("/docs.css")).headers["content-type"].startswith("text/css")
