@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, clock, counted, median, percent, seconds, tokens } from "../src/model/words";
+import { against, ago, clock, counted, median, percent, seconds, tokens } from "../src/model/words";
 
 describe("numbers in words", () => {
   it("give durations in the unit that fits", () => {
@@ -45,3 +45,14 @@ describe("numbers in words", () => {
     ).toEqual(["just now", "40 s ago", "40 min ago", "3 h ago"]);
   });
 });
+
+it.each([
+  [100, 100, "same"],
+  [100, 115, "+15%"],
+  [100, 80, "−20%"],
+  [1000, 1001, "about the same"],
+  [65, 965, "15× as much"],
+  [10, 2, "5.0× less"],
+  [0, 5, "from nothing"],
+  [5, 0, "to nothing"],
+])("%d against %d is %j", (before, after, told) => expect(against(before, after)).toBe(told));

@@ -63,3 +63,15 @@ export function money(amount: number): string {
   if (amount === 0) return "0";
   return amount >= 0.01 ? amount.toFixed(4) : amount.toPrecision(2);
 }
+
+/** A value against another: in per cent while that says something, in times beyond, and as it is against nothing. */
+export function against(before: number, after: number): string {
+  if (before === after) return "same";
+  if (before === 0) return "from nothing";
+  if (after === 0) return "to nothing";
+  const ratio = after / before;
+  if (ratio >= 2) return `${times(ratio)} as much`;
+  if (ratio <= 0.5) return `${times(1 / ratio)} less`;
+  const change = Math.round(100 * Math.abs(ratio - 1));
+  return change === 0 ? "about the same" : `${ratio > 1 ? "+" : "−"}${change}%`;
+}

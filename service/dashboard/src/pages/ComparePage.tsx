@@ -1,16 +1,17 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type FormEvent, useMemo, useRef, useState } from "react";
 import { useFeed } from "../live";
-import { type Pair, pairs, parting } from "../model/analysis/compare";
+import { type Pair, pairs } from "../model/analysis/compare";
 import { type Metrics, measure } from "../model/analysis/metrics";
 import type { ReasoningGraph } from "../model/journal/graph";
-import { percent, seconds, times, tokens } from "../model/words";
+import { against, percent, seconds, times, tokens } from "../model/words";
 import { Calls } from "../parts/Calls";
 import { Link } from "../parts/Link";
-import { LongText, Prose } from "../parts/LongText";
+import { Prose } from "../parts/LongText";
 import { MiniGraph } from "../parts/MiniGraph";
 import { ProblemNote, Status } from "../parts/small";
 import { changeQuery, jobAddress, navigate, usePlace } from "../router";
+import { Parting } from "./compare/Parting";
 
 /** Two jobs: what they cost, what they answered, and where their branches part. */
 export default function ComparePage() {
@@ -117,6 +118,7 @@ function Side({
 function Differences({ a, b }: { a: Metrics; b: Metrics }) {
   const waste = (of: Metrics): number => of.waste_tokens / Math.max(1, of.total_tokens);
   const rows: [string, number, number, (value: number) => string][] = [
+    ["Critical path", a.critical_path_seconds, b.critical_path_seconds, seconds],
     ["Critical path T", a.critical_path_tokens, b.critical_path_tokens, tokens],
     ["Decoded L", a.total_tokens, b.total_tokens, tokens],
     ["Parallel L / T", a.parallelism, b.parallelism, times],
@@ -140,46 +142,11 @@ function Differences({ a, b }: { a: Metrics; b: Metrics }) {
             <th scope="row">{name}</th>
             <td>{write(x)}</td>
             <td>{write(y)}</td>
-            <td>
-              {x === y
-                ? "same"
-                : x === 0
-                  ? "new"
-                  : `${y > x ? "+" : "−"}${Math.round((100 * Math.abs(y - x)) / x)}%`}
-            </td>
+            <td>{against(x, y)}</td>
           </tr>
         ))}
       </tbody>
     </table>
-  );
-}
-
-/** The first branch that wrote something else, side by side. */
-function Parting({ found, a, b }: { found: readonly Pair[]; a: ReasoningGraph; b: ReasoningGraph }) {
-  const pair = parting(found);
-  if (!pair) return <p>Both jobs wrote the same text in every branch.</p>;
-  const textOf = (graph: ReasoningGraph): string =>
-    graph.branches
-      .get(pair.path)
-      ?.nodes.map((id) => graph.nodes.get(id)?.text ?? "")
-      .join("") ?? "";
-  return (
-    <section className="stack">
-      <h2>
-        They part at <code>{pair.path}</code>
-      </h2>
-      <div className="compare-sides">
-        {[textOf(a), textOf(b)].map((text, i) => (
-          <div className="card" key={i}>
-            {text ? (
-              <LongText text={text} first={1200} />
-            ) : (
-              <span className="faint">There is no such branch here.</span>
-            )}
-          </div>
-        ))}
-      </div>
-    </section>
   );
 }
 

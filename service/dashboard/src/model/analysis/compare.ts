@@ -28,7 +28,37 @@ export function pairs(a: ReasoningGraph, b: ReasoningGraph): Pair[] {
 }
 
 function textOf(graph: ReasoningGraph, branch: Branch): string {
-  return branch.nodes.map((id) => graph.nodes.get(id)?.text ?? "").join("");
+  return readText(graph, branch.id);
+}
+
+export interface Attempt {
+  node: string;
+  /** Its number, where a branch was tried more than once. */
+  attempt: number;
+  broke: boolean;
+  text: string;
+}
+
+/** What a branch wrote, attempt by attempt: those that broke off apart from what is read. */
+export function attemptsOf(graph: ReasoningGraph, path: string): Attempt[] {
+  const found: Attempt[] = [];
+  for (const id of graph.branches.get(path)?.nodes ?? []) {
+    const node = graph.nodes.get(id);
+    if (!node || node.kind === "join") continue;
+    const last = found.at(-1);
+    const broke = node.status === "failed";
+    if (last && last.attempt === node.attempt && last.broke === broke) last.text += node.text;
+    else found.push({ node: id, attempt: node.attempt, broke, text: node.text });
+  }
+  return found;
+}
+
+/** What of a branch's text is read: without the attempts that broke off. */
+export function readText(graph: ReasoningGraph, path: string): string {
+  return attemptsOf(graph, path)
+    .filter(({ broke }) => !broke)
+    .map(({ text }) => text)
+    .join("");
 }
 
 /** The first branch, by path, on which the two jobs part. */
