@@ -59,6 +59,7 @@ def test_pages_pass_axe(visit: Open, axe: str, path: str, scheme: str) -> None:
 def test_pages_fit_a_phone(visit: Open, path: str) -> None:
     page = settled(visit(path, viewport={"width": 390, "height": 844}, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.get_by_role("link", name="New job")).to_be_in_viewport(ratio=1)
 
 
 def test_a_slow_job_is_explained_in_words(visit: Open) -> None:
@@ -237,6 +238,8 @@ def test_a_finished_job_can_be_scrubbed_through_time(visit: Open) -> None:
 def test_two_jobs_are_matched_by_branch(visit: Open) -> None:
     page = visit(f"/compare?a={job_of('vote')}&b={job_of('straggler')}")
     expect(page.get_by_role("row", name=re.compile("Critical path T"))).to_contain_text("1,900")
+    expect(page.get_by_role("row", name=re.compile("Critical path T"))).to_contain_text("as much")
+    expect(page.get_by_role("group", name="B at 0.1").locator("ins").first).to_be_visible()
     expect(page.locator(".compare-row")).to_have_count(9)
     expect(page.locator(".graph.mini")).to_have_count(2)
 

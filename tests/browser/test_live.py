@@ -111,6 +111,29 @@ def test_a_person_approves_where_the_job_is_seen(visit: Open) -> None:
     expect(page.locator(".shell-nav .badge")).to_have_count(0)
 
 
+def test_a_fork_is_approved_by_what_its_branches_would_read(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    page.get_by_text("Budget, sampling, seed, metadata, approvals").click()
+    page.get_by_label("tokens", exact=True).fill("4000")
+    page.get_by_label("fork").check()
+    submit(page, "May they?")
+    card = page.locator(".approval")
+    expect(card).to_contain_text("3 × sample", timeout=20_000)
+    expect(card).to_contain_text("reads the question")
+    expect(card.locator(".budget-left")).to_contain_text("4,000 of 4,000")
+    card.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.locator(".job-facts .status")).to_have_text("succeeded", timeout=20_000)
+
+
+def test_the_api_page_sends_a_request(visit: Open) -> None:
+    page = visit("/docs")
+    page.locator("#operations-policies-policies_v1_policies_get").click()
+    page.get_by_role("button", name="Execute").first.click()
+    expect(page.locator(".responses-table .response").first).to_contain_text(
+        "self-consistency", timeout=20_000
+    )
+
+
 def test_a_running_job_is_cancelled(visit: Open) -> None:
     page = visit("/submit?policy=self-consistency")
     submit(page, "Stop me", n=16)

@@ -1,11 +1,13 @@
 /** What the API answers, in the dashboard's words for it. */
 
-import type { ApprovalView, JobView, MetricsView, PolicyInfoView } from "./api.generated";
+import type { ApprovalDetail, ApprovalView, JobView, MetricsView, PolicyInfoView } from "./api.generated";
 
 /** All of them are there, exact once the job has ended. */
 export type JobMetrics = Required<MetricsView>;
 
 export type Job = Omit<JobView, "metrics"> & { metrics: JobMetrics | null };
+
+export type { ApprovalDetail };
 
 export type WaitingApproval = ApprovalView;
 

@@ -1,11 +1,12 @@
 import { useState } from "react";
 import { Problem, post } from "../data/api";
-import type { WaitingApproval } from "../data/types";
-import { useNow } from "../live";
+import type { ApprovalDetail, WaitingApproval } from "../data/types";
+import { useFetched, useNow } from "../live";
+import { shown } from "../model/text/unseen";
 import { ago, seconds } from "../model/words";
 import { jobAddress } from "../router";
+import { Asked } from "./Asked";
 import { Link } from "./Link";
-import { Prose } from "./LongText";
 import { ProblemNote } from "./small";
 
 interface Props {
@@ -18,6 +19,7 @@ interface Props {
 /** One gate: what is to be approved, and the three ways to decide. */
 export function ApprovalCard({ approval, decided, withJob }: Props) {
   const now = useNow();
+  const detail = useFetched<ApprovalDetail>(`/v1/approvals/${approval.id}`).value;
   const [edit, setEdit] = useState<string | null>(null);
   const [reason, setReason] = useState("");
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -46,13 +48,11 @@ export function ApprovalCard({ approval, decided, withJob }: Props) {
       </header>
       {withJob && (
         <p>
-          <Link href={jobAddress(approval.job)}>{approval.question || approval.job}</Link>
+          <Link href={jobAddress(approval.job)}>{shown(approval.question || approval.job)}</Link>
         </p>
       )}
       {edit === null ? (
-        <div className="subject">
-          <Prose text={approval.subject} first={1500} />
-        </div>
+        <Asked subject={approval.subject} gate={approval.gate} detail={detail} />
       ) : (
         <textarea
           aria-label="Edited"
