@@ -21,6 +21,7 @@ PAGES = [
     f"/jobs/{job_of('faulty')}?view=transcript",
     f"/jobs/{job_of('failed')}?view=journal",
     f"/jobs/{job_of('treatise')}?node=answer",
+    f"/jobs/{job_of('faulty')}?view=branches&node=0.2/1",
     "/nowhere",
 ]
 

@@ -183,6 +183,19 @@ def test_a_branch_is_edited_and_run_again(visit: Open) -> None:
     expect(page.locator(".job-facts")).to_contain_text("edited at 0.1")
 
 
+def test_the_clock_stands_while_the_service_is_away(visit: Open) -> None:
+    page = visit("/submit?policy=self-consistency")
+    submit(page, "How long, slowly?", n=1)
+    expect(page.locator(".job-facts .status")).to_have_text("running")
+    page.evaluate("window.fetch = () => Promise.reject(new TypeError('away'))")
+    page.evaluate(HIDE, True)
+    page.evaluate(HIDE, False)
+    expect(page.locator(".connection")).to_contain_text("Connection lost")
+    before = page.locator(".overview-time").inner_text()
+    page.wait_for_timeout(2200)  # the clock is renewed every second
+    assert page.locator(".overview-time").inner_text() == before
+
+
 def test_a_hidden_page_closes_its_stream_and_a_seen_one_catches_up(visit: Open) -> None:
     page = visit("/submit?policy=self-consistency")
     submit(page, "What happened meanwhile?", n=4)

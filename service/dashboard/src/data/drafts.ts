@@ -30,6 +30,11 @@ export class Drafts {
     return sum;
   }
 
+  /** Tokens of a branch's open segment. */
+  tokensOf(branch: string): number {
+    return this.drafts.get(branch)?.tokens ?? 0;
+  }
+
   hear(news: LiveText): void {
     if (news.segment <= (this.ended.get(news.branch) ?? 0)) return;
     const grown = grow(this.drafts.get(news.branch), news, Date.now() / 1000);

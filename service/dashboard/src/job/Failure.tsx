@@ -1,4 +1,5 @@
 import type { Branch, GraphNode } from "../model/journal/graph";
+import { shown } from "../model/text/unseen";
 import { counted, seconds, tokens } from "../model/words";
 import { BranchLink } from "../parts/BranchLink";
 import { LongText } from "../parts/LongText";
@@ -15,7 +16,7 @@ export function Failure() {
   return (
     <section className="outcome failed stack" aria-label="Error">
       <div>
-        <strong>{error.title}</strong>{" "}
+        <strong>{shown(error.title)}</strong>{" "}
         {error.type !== "cancelled" && <code className="faint">{error.type}</code>}
         {error.detail && <LongText text={error.detail} first={600} />}
       </div>
@@ -38,7 +39,7 @@ function Failed({ branch, attempts }: { branch: Branch; attempts: readonly Graph
     <div className="failed-branch">
       <p>
         <BranchLink branch={branch.id} node={branch.nodes.at(-1)} />{" "}
-        <span className="quiet">{[branch.role, branch.label].filter(Boolean).join(": ")}</span>{" "}
+        <span className="quiet">{shown([branch.role, branch.label].filter(Boolean).join(": "))}</span>{" "}
         {branch.attempts > 1 && <span className="quiet">after {counted(branch.attempts, "attempt")}</span>}
       </p>
       {branch.cause && <LongText text={branch.cause} first={300} />}
@@ -47,7 +48,7 @@ function Failed({ branch, attempts }: { branch: Branch; attempts: readonly Graph
           {attempts.map((node) => (
             <li key={node.id}>
               <BranchLink branch={node.id} node={node.id} /> attempt {node.attempt}:{" "}
-              {node.fault || node.finish}, {tokens(node.tokens)} tok in {seconds(node.seconds)}
+              {shown(node.fault || node.finish)}, {tokens(node.tokens)} tok in {seconds(node.seconds)}
               {node.replica && <span className="faint"> on {node.replica}</span>}
             </li>
           ))}

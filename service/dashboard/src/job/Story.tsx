@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 import { explain } from "../model/analysis/explain";
 import { isOver } from "../model/journal/graph";
+import { shown } from "../model/text/unseen";
 import { BranchLink } from "../parts/BranchLink";
 import { useJob } from "./JobContext";
 
@@ -14,7 +15,7 @@ export function Story() {
         <p key={i} className={i === 0 ? "story-first" : "quiet"}>
           {sentence.map((part, k) =>
             typeof part === "string" ? (
-              part
+              shown(part)
             ) : (
               <BranchLink key={k} branch={part.branch} node={graph.branches.get(part.branch)?.nodes.at(-1)} />
             ),

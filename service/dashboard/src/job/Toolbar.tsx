@@ -7,6 +7,7 @@ import { fillWindow, measureBy, openGroups, search, selectNode, showView, VIEWS,
 const NAMES: Record<View, string> = {
   graph: "Graph",
   waterfall: "Waterfall",
+  branches: "Branches",
   transcript: "Transcript",
   journal: "Journal",
 };

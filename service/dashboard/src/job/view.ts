@@ -5,9 +5,9 @@ import type { Measure } from "../model/analysis/criticalPath";
 import type { Order } from "../model/layout/rows";
 import { changeQuery, usePlace } from "../router";
 
-export type View = "graph" | "waterfall" | "transcript" | "journal";
+export type View = "graph" | "waterfall" | "branches" | "transcript" | "journal";
 
-export const VIEWS: readonly View[] = ["graph", "waterfall", "transcript", "journal"];
+export const VIEWS: readonly View[] = ["graph", "waterfall", "branches", "transcript", "journal"];
 
 export interface JobView {
   view: View;

@@ -16,6 +16,7 @@ import { Empty, ProblemNote } from "../parts/small";
 const Panel = lazy(() => import("../job/panels/Panel"));
 const lists = () => import("../job/views/listViews");
 const Waterfall = lazy(() => lists().then((views) => ({ default: views.Waterfall })));
+const Branches = lazy(() => lists().then((views) => ({ default: views.Branches })));
 const Transcript = lazy(() => lists().then((views) => ({ default: views.Transcript })));
 const Journal = lazy(() => lists().then((views) => ({ default: views.Journal })));
 
@@ -68,6 +69,7 @@ function Workspace({ state }: { state: JobState }) {
           {view === "graph" && <GraphView />}
           <Suspense fallback={<p className="quiet">Loading…</p>}>
             {view === "waterfall" && <Waterfall />}
+            {view === "branches" && <Branches />}
             {view === "transcript" && <Transcript />}
             {view === "journal" && <Journal />}
           </Suspense>

@@ -23,8 +23,11 @@ export function MiniGraph({ graph, metrics, select }: Props) {
       select: (id) => id !== null && graph.nodes.has(id) && select(id),
       hover: () => undefined,
     });
-    const visible = visibleGraph(graph, { critical: new Set(metrics.critical_by_tokens), opened: new Set() });
-    drawing.setScene(sceneOf(graph, visible, layoutOf(visible), metrics.critical_by_tokens, null));
+    const visible = visibleGraph(graph, {
+      critical: new Set(metrics.critical_by_seconds),
+      opened: new Set(),
+    });
+    drawing.setScene(sceneOf(graph, visible, layoutOf(visible), metrics.critical_by_seconds, null));
     const observer = new ResizeObserver(([entry]) => drawing.setSize(entry!.contentRect));
     observer.observe(host.current!);
     return () => {

@@ -5,6 +5,7 @@ import { useDraft, useFetched } from "../../live";
 import { durations, isWork, PHASES } from "../../model/analysis/phases";
 import { curlOf } from "../../model/curl";
 import { type Branch, type GraphNode, modelOf } from "../../model/journal/graph";
+import { shown } from "../../model/text/unseen";
 import { money, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { CopyButton } from "../../parts/CopyButton";
@@ -20,8 +21,8 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const { id, graph, view } = useJob();
   const [rerunning, setRerunning] = useState(false);
   const segments = branch.nodes.map((one) => graph.nodes.get(one)!).filter(isWork);
-  const shown = node && isWork(node) ? node : segments.at(-1);
-  const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: shown?.ordinal });
+  const current = node && isWork(node) ? node : segments.at(-1);
+  const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: current?.ordinal });
   const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
   const output = segments
     .filter((one) => one.status !== "failed")
@@ -33,9 +34,9 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
       messages: detail.value?.context?.messages ?? [],
       continuation: detail.value?.context?.continuation ?? "",
       model: "anabranch/sequential",
-      seed: shown?.sampling.seed ?? 0,
-      temperature: shown?.sampling.temperature ?? graph.spec?.sampling?.temperature ?? null,
-      maxTokens: shown?.sampling.maxTokens ?? 0,
+      seed: current?.sampling.seed ?? 0,
+      temperature: current?.sampling.temperature ?? graph.spec?.sampling?.temperature ?? null,
+      maxTokens: current?.sampling.maxTokens ?? 0,
     });
   return (
     <div className="stack">
@@ -44,15 +45,15 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
           <code>{branch.id}</code> <Status of={branch.status} />
         </h2>
         <p className="quiet">
-          {[branch.role, branch.label].filter(Boolean).join(": ")}
+          {shown([branch.role, branch.label].filter(Boolean).join(": "))}
           {branch.policy && branch.parent !== null && ` · policy ${branch.policy}`}
           {branch.tool && ` · tool ${branch.tool}`}
         </p>
-        {branch.cause && <p className="wrong text">{branch.cause}</p>}
+        {branch.cause && <p className="wrong text">{shown(branch.cause)}</p>}
       </header>
       <Relations branch={branch} />
       {segments.length > 0 && <Segments segments={segments} selected={node?.id ?? null} />}
-      {shown && <Measures branch={branch} node={shown} />}
+      {current && <Measures branch={branch} node={current} />}
       <div className="row">
         {detail.value?.context && <CopyButton text={curl} label="Copy as curl" />}
         {output && <CopyButton text={() => output} label="Copy output" />}
@@ -64,8 +65,8 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
       </div>
       <Output branch={branch} segments={segments} selected={node?.id ?? null} />
       {detail.problem && <ProblemNote problem={detail.problem} retry={detail.again} />}
-      {detail.value?.context && shown && (
-        <ContextView context={detail.value.context} branch={branch} segment={shown} find={view.find} />
+      {detail.value?.context && current && (
+        <ContextView context={detail.value.context} branch={branch} segment={current} find={view.find} />
       )}
       {rerunning && (
         <ReRun branch={branch} output={branch.value || output} close={() => setRerunning(false)} />
@@ -123,7 +124,7 @@ function Relations({ branch }: { branch: Branch }) {
         <div>
           <dt>Voted for</dt>
           <dd>
-            {vote.answer.slice(0, 80)} <span className="faint">({vote.weight} in all)</span>
+            {shown(vote.answer.slice(0, 80))} <span className="faint">({vote.weight} in all)</span>
           </dd>
         </div>
       )}
@@ -163,7 +164,7 @@ function Segments({ segments, selected }: { segments: GraphNode[]; selected: str
               </span>
               <span className="number">
                 {one.attempt > 1 && <span className="wrong">attempt {one.attempt} · </span>}
-                {one.fault ? <span className="wrong">{one.fault}</span> : <Decoded node={one} />}
+                {one.fault ? <span className="wrong">{shown(one.fault)}</span> : <Decoded node={one} />}
               </span>
             </button>
           </li>

@@ -3,6 +3,7 @@
 import { contributions } from "../../model/analysis/join";
 import { textOf } from "../../model/journal/events";
 import type { GraphNode } from "../../model/journal/graph";
+import { shown } from "../../model/text/unseen";
 import { counted, percent, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { Calls } from "../../parts/Calls";
@@ -40,7 +41,7 @@ export function StartPanel() {
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd className="number">{value}</dd>
+            <dd className="number">{shown(value)}</dd>
           </div>
         ))}
       </dl>
@@ -73,7 +74,7 @@ export function JoinPanel({ node }: { node: GraphNode }) {
             <div className="row spread">
               <span className="row">
                 <BranchLink branch={branch.id} node={branch.nodes.at(-1)} />
-                <span className="quiet">{branch.label || branch.role}</span>
+                <span className="quiet">{shown(branch.label || branch.role)}</span>
               </span>
               <Status of={branch.status} label={late ? "not joined here" : branch.status} />
             </div>

@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef, useState } from "react";
 import type { JournalEvent } from "../../model/journal/events";
+import { shown } from "../../model/text/unseen";
 import { clock } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { LongText } from "../../parts/LongText";
@@ -57,7 +58,7 @@ export function Journal() {
                 <BranchLink branch={event.branch} />
                 {!isOpen && (
                   <code className="event-preview faint">
-                    {JSON.stringify(event.payload).slice(0, PREVIEW)}
+                    {shown(JSON.stringify(event.payload).slice(0, PREVIEW))}
                   </code>
                 )}
               </div>

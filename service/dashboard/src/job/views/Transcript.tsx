@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useRef } from "react";
 import { type Entry, transcriptOf } from "../../model/analysis/transcript";
+import { shown } from "../../model/text/unseen";
 import { clock } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
 import { LongText, Prose } from "../../parts/LongText";
@@ -67,7 +68,7 @@ function EntryView({
       <header className="row">
         <time className="faint number">{clock(Math.max(0, entry.at - origin))}</time>
         <BranchLink branch={entry.branch} node={entry.node} />
-        <span>{entry.title}</span>
+        <span>{shown(entry.title)}</span>
         {entry.branches.slice(0, MOST_BRANCHES).map((id) => (
           <BranchLink key={id} branch={id} />
         ))}

@@ -5,6 +5,7 @@ import { useDraft } from "../../live";
 import { isWork, spansOf, startOf } from "../../model/analysis/phases";
 import { type GraphNode, isBlocked } from "../../model/journal/graph";
 import { depthOf } from "../../model/layout/rows";
+import { shown } from "../../model/text/unseen";
 import { seconds, tokens } from "../../model/words";
 import { type JobState, useJob } from "../JobContext";
 import { orderBy, selectNode } from "../view";
@@ -137,7 +138,7 @@ function Row({ node, state, window, top, index, selected, critical, hit, dim }: 
       onClick={() => selectNode(node.id)}
     >
       <span className="waterfall-name" style={{ paddingLeft: indent }}>
-        <code>{node.id}</code> <span className="quiet">{name}</span>
+        <code>{node.id}</code> <span className="quiet">{shown(name)}</span>
       </span>
       <span className="waterfall-tokens number">
         {isWork(node) && (node.ended === null ? <Growing node={node} /> : tokens(node.tokens))}
