@@ -187,7 +187,7 @@ def test_the_clock_stands_while_the_service_is_away(visit: Open) -> None:
     page = visit("/submit?policy=self-consistency")
     submit(page, "How long, slowly?", n=1)
     expect(page.locator(".job-facts .status")).to_have_text("running")
-    page.evaluate("window.fetch = () => Promise.reject(new TypeError('away'))")
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('away')); }")
     page.evaluate(HIDE, True)
     page.evaluate(HIDE, False)
     expect(page.locator(".connection")).to_contain_text("Connection lost")

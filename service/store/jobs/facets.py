@@ -6,9 +6,23 @@ only, and of a job's first branches: neither costs more for a longer text or a w
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, String, case, cast, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Numeric,
+    String,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from anabranch.service.store.jobs.search import SEARCHED, contains, letters
 from anabranch.service.store.sql.columns import PlainText
@@ -16,6 +30,8 @@ from anabranch.service.store.sql.tables import branches, jobs
 
 Part = Literal["metadata", "params", "budget"]
 
+DIGITS = 300
+"""Of a number, before its point or behind it."""
 MOST_BRANCHES = 1000
 """Of a job, by their paths as text, whose outputs are searched."""
 
@@ -30,20 +46,35 @@ class Fact:
 
 
 def asked_with(connection: Connection, fact: Fact) -> ColumnElement[bool]:
-    """Whether a job was asked for with this value. A value that is an object, a list or null is none."""
+    """Whether a job was asked for with this value, or with the same number. An object, a list or null is no value."""
+    number = _number(fact.value)
     if connection.dialect.name == "postgresql":
         value = func.jsonb_extract_path_text(jobs.c.spec, fact.part, fact.key)
-        return value == literal(fact.value, PlainText())
+        kind = func.jsonb_typeof(func.jsonb_extract_path(jobs.c.spec, fact.part, fact.key))
+        same_number = false() if number is None else cast(value, Numeric) == literal(number, Numeric)
+        same_text = value == literal(fact.value, PlainText())
+        return case(
+            (kind == "number", same_number), (kind.in_(("string", "boolean")), same_text), else_=False
+        )
     each = func.json_each(jobs.c.spec, f"$.{fact.part}").table_valued("key", "value", "type")
     told = case(
         (each.c.type.in_(("true", "false")), each.c.type),
         (each.c.type.in_(("object", "array", "null")), None),
         else_=cast(each.c.value, String),
     )
-    of = select(1).select_from(each)
-    return exists(
-        of.where(each.c.key == literal(fact.key, PlainText()), told == literal(fact.value, PlainText()))
-    )
+    same = told == literal(fact.value, PlainText())
+    if number is not None:
+        same |= each.c.type.in_(("integer", "real")) & (each.c.value == literal(float(number)))
+    return exists(select(1).select_from(each).where(each.c.key == literal(fact.key, PlainText()), same))
+
+
+def _number(text: str) -> Decimal | None:
+    """The number that the text is; None where it is none, or one that no JSON has."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) < DIGITS else None
 
 
 def asked_for(connection: Connection, field: Literal["model", "seed"], value: str) -> ColumnElement[bool]:

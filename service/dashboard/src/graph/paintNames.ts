@@ -10,6 +10,7 @@ const SIZE = 10;
 const LETTERS = 18;
 const LETTER_WIDTH = 5.6;
 const CELL = 14;
+const CELL_HEIGHT = 6;
 /** More names than this are a texture, not a text. */
 const MOST = 70;
 
@@ -66,8 +67,9 @@ function weight(card: Card): number {
 
 /** The cells of a coarse grid that a name would cover. */
 function cellsOf(x: number, y: number, letters: number): string[] {
-  const row = Math.floor(y / CELL);
+  const rows = [y - SIZE / 2, y, y + SIZE / 2].map((at) => Math.floor(at / CELL_HEIGHT));
   const first = Math.floor(x / CELL);
   const last = Math.floor((x + letters * LETTER_WIDTH) / CELL);
-  return Array.from({ length: last - first + 1 }, (_, i) => `${row}:${first + i}`);
+  const columns = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  return rows.flatMap((row) => columns.map((column) => `${row}:${column}`));
 }

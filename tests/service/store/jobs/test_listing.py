@@ -209,7 +209,7 @@ async def test_a_row_that_cannot_be_read_is_marked_and_fails_no_page(store: Stor
 FACTS: tuple[dict[str, Any], ...] = (
     {"metadata": {"team": "search", "run": 7, "good": True, 'a "b".c': "x"}},
     {"metadata": {"team": "ads", "run": 7.5, "list": ["search"], "none": None}, "model": "big"},
-    {"params": {"n": 4}, "budget": Budget(tokens=2000, cost=0.5), "seed": 7},
+    {"params": {"n": 4}, "budget": Budget(tokens=2000, seconds=60.0, cost=0.5), "seed": 7},
     {"params": {"n": 8}, "seed": 2**53 - 1},
 )
 
@@ -228,6 +228,10 @@ FACTS: tuple[dict[str, Any], ...] = (
         ({"facts": (Fact("params", "n", "4"), Fact("budget", "tokens", "2000"))}, [2]),
         ({"facts": (Fact("params", "n", "8"), Fact("budget", "tokens", "2000"))}, []),
         ({"facts": (Fact("budget", "cost", "0.5"),)}, [2]),
+        ({"facts": (Fact("budget", "cost", "0.50"), Fact("budget", "seconds", "60"))}, [2]),
+        ({"facts": (Fact("metadata", "team", "7"),)}, []),
+        ({"facts": (Fact("metadata", "run", "1e999999"),)}, []),
+        ({"facts": (Fact("metadata", "run", "nan"),)}, []),
         ({"model": "big"}, [1]),
         ({"seed": 7}, [2]),
         ({"seed": 0}, [1, 0]),

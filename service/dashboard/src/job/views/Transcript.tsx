@@ -7,6 +7,7 @@ import { BranchLink } from "../../parts/BranchLink";
 import { LongText, Prose } from "../../parts/LongText";
 import { Thoughts } from "../../parts/Thoughts";
 import { useJob } from "../JobContext";
+import { LiveEntries } from "./LiveEntries";
 
 const MOST_BRANCHES = 12;
 
@@ -47,6 +48,7 @@ export function Transcript() {
           </li>
         ))}
       </ol>
+      <LiveEntries />
       {entries.length === 0 && <p className="faint">Nothing to read.</p>}
     </div>
   );

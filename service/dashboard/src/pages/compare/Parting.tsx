@@ -24,6 +24,7 @@ export function Parting({ found, a, b }: { found: readonly Pair[]; a: ReasoningG
         </h2>
         {different.length > 1 && (
           <select
+            className="fitting"
             aria-label="Branch that differs"
             value={path}
             onChange={(event) => setChosen(event.target.value)}
