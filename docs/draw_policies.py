@@ -33,6 +33,11 @@ def words(count: int, last: str = "") -> str:
     return " ".join([*["word"] * (count - bool(last)), *([last] if last else [])])
 
 
+def story(line: str, stride: int) -> str:
+    """A stride of twelve tokens that only this line writes."""
+    return " ".join(f"{line}{12 * stride + place}" for place in range(12))
+
+
 # -- one job for each policy -------------------------------------------------------------------------------------------
 
 Script = Mapping[str, str | Decoded | list[str]]
@@ -167,6 +172,14 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
     "group-think": (
         {"thinkers": 3, "stride": 8},
         {f"0.{i}": [words(8)] * 3 + [words(i * 2)] + [""] * 2 for i in (1, 2, 3)},
+    ),
+    "new-angles": (
+        {"n": 2, "stride": 12, "tokens": 40},
+        {
+            "0.1": [story("a", 0), story("a", 1), words(8, "so \\boxed{5}")],
+            "0.2": [story("a", 0)],
+            "0.3": [story("c", 0), words(10, "so \\boxed{5}")],
+        },
     ),
     "hogwild": (
         {"stride": 12, "nudge": 0},

@@ -30,7 +30,7 @@ from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import outside
 from anabranch.dag.policies.graphs import drafts
 from anabranch.dag.policies.graphs.plan import BadPlan, read_plan
-from anabranch.dag.policies.parts import lists, parallel_block, prompts, shared_memory, skeleton
+from anabranch.dag.policies.parts import angles, lists, parallel_block, prompts, shared_memory, skeleton
 from anabranch.dag.policies.parts.judge import read_mark
 from anabranch.dag.policies.parts.splicing import rewrite
 from anabranch.dag.status import BranchStatus
@@ -179,6 +179,16 @@ def tally(text: str) -> None:
     count(TRUNK, a.Vote(ballots=ballots, outstanding=3), plain_groups(answers) or ((0,),))
 
 
+def likeness(text: str) -> None:
+    """A line that says what each of four elder ones said, in pieces."""
+    line = angles.Likeness()
+    for start in range(0, len(text), 64):
+        for number in range(4):
+            line.hear(BranchId(f"0.{number}"), text[start : start + 64])
+        line.write(text[start : start + 64])
+    line.closest()
+
+
 FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "extract_answer": extract_answer,
     "read_boxed": read_boxed,
@@ -207,6 +217,7 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "numbered": lists.numbered,
     "fill": lambda text: prompts.fill(text, {"a": ("b",)}),
     "blocks": parallel_block._END.split,
+    "likeness": likeness,
     "mark": lambda text: read_mark(
         a.Result(branch=TRUNK, ended=BranchStatus.RETURNED, value=text, text=text, tokens=1)
     ),

@@ -36,6 +36,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "npr": {"assist": "none"},
     "mcts": {"iterations": 3},
     "dynasor": {"n": 2, "interval": 8, "agree": 2, "tokens": 64},
+    "new-angles": {"n": 3, "stride": 8, "tokens": 32},
     "deep-conf": {"n": 4, "warmup": 2},
     "recursive-aggregation": {"population": 3, "steps": 2},
 }
