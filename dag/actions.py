@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from anabranch.dag.answers.citations import Citation
 from anabranch.dag.decoding import Decoding, Finish, Tag
 from anabranch.dag.decoding.confidence import Confidence
 from anabranch.dag.decoding.tools import Call
@@ -31,6 +32,8 @@ class Answer:
     flags: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     """What it calls of the tools that the job's owner offers, behind the text."""
+    citations: tuple[Citation, ...] = ()
+    """Passages of knowledge sources that the text cites by their numbers."""
 
 
 # -- children of a fork ----------------------------------------------

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
 
+from anabranch.dag.answers.citations import Citation
 from anabranch.dag.decoding import Decoded
 from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import TRUNK, BranchId, JobId
@@ -74,6 +75,7 @@ class AnswerCommitted(_Event):
     """A limit of tokens cut its text. Told to readers only: a journal from before it was told replays the same."""
     calls: tuple[Call, ...] = ()
     """Tools of the job's owner that are called, behind the text; it may be empty then."""
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,9 +299,8 @@ class ApprovalRequested(_Event):
     subject: str
     """What is to be approved, as text a person reads and may edit."""
     timeout: float | None = None
-    """Seconds; None waits for ever."""
+    """Seconds, after which the default is the decision; None waits for ever."""
     default: Choice = Choice.REJECT
-    """The decision at the timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,6 +181,10 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
             "0.3": [story("c", 0), words(10, "so \\boxed{5}")],
         },
     ),
+    "retrieval": (
+        {"tools": ["files", "web"]},
+        {"0.1": words(20, "[1]"), "0.2": words(32, "[6]"), "0.3": words(14, "[1]")},
+    ),
     "hogwild": (
         {"stride": 12, "nudge": 0},
         {
@@ -209,7 +213,7 @@ def run(name: str) -> Simulation:
     spec = JobSpec(
         messages=(say("user", "What is due?"),), policy=name, params=params, sampling=Sampling(max_tokens=500)
     )
-    simulation = Simulation(spec, write)
+    simulation = Simulation(spec, write, tool=lambda call: f"What {call.tool} says.")
     simulation.run()
     return simulation
 

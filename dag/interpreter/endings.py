@@ -54,6 +54,7 @@ def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
             forced=forced,
             truncated=truncated,
             calls=answer.calls,
+            citations=answer.citations,
         )
     )
     _cancel_below(run, TRUNK, "the job has its answer", e.CancelledBy.ANSWER)

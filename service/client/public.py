@@ -26,6 +26,7 @@ from anabranch.service.client.journals import Audit, Branch, Graph, GraphEdge, G
 from anabranch.service.client.results import (
     Answer,
     Approval,
+    Citation,
     Event,
     Job,
     JobError,
@@ -44,6 +45,7 @@ __all__ = [
     "BadInput",
     "BadJson",
     "Branch",
+    "Citation",
     "Client",
     "ClientError",
     "Conflict",

@@ -61,6 +61,21 @@ class ToolCall(Told):
     """JSON of an object, as the model wrote it."""
 
 
+class Citation(Told):
+    """A passage of a knowledge source that an answer cites."""
+
+    number: int
+    """As it stands in the answer, in brackets."""
+    source: str
+    """The operator's tool that gave it."""
+    branch: str
+    """The branch that called the tool."""
+    title: str = ""
+    url: str = ""
+    text: str = ""
+    """How the passage begins."""
+
+
 class Answer(Told):
     text: str
     sources: tuple[str, ...]
@@ -71,6 +86,8 @@ class Answer(Told):
     """A limit of tokens cut its text."""
     calls: tuple[ToolCall, ...] = ()
     """What it calls, behind its text, which may be empty then."""
+    citations: tuple[Citation, ...] = ()
+    """Passages that the text cites by their numbers."""
 
 
 class JobError(Told):

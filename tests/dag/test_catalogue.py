@@ -213,7 +213,9 @@ def simulated(
         budget=budget,
         sampling=Sampling(max_tokens=40),
     )
-    return Simulation(spec, lambda decode: babble(seed, decode), verify=verify)
+    return Simulation(
+        spec, lambda decode: babble(seed, decode), verify=verify, tool=lambda call: f"so says {call.tool}"
+    )
 
 
 def verify(command: Verify) -> e.BranchScored:

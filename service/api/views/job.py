@@ -38,6 +38,17 @@ class BudgetView(BaseModel):
     cost: float | None
 
 
+class CitationView(BaseModel):
+    """A passage of a knowledge source."""
+
+    number: int = Field(description="As it stands in the answer, in brackets.")
+    source: str = Field(description="The operator's tool that gave it.")
+    branch: str = Field(description="The branch that called the tool: its value has the passage in full.")
+    title: str = ""
+    url: str = ""
+    text: str = Field("", description="How the passage begins.")
+
+
 class AnswerView(BaseModel):
     text: str
     sources: list[str] = Field(
@@ -48,6 +59,7 @@ class AnswerView(BaseModel):
     calls: list[CallView] = Field(
         [], description="Tools of the client's that it calls, behind its text, which may be empty then."
     )
+    citations: list[CitationView] = Field([], description="Passages that the text cites by their numbers.")
 
 
 class ErrorView(BaseModel):

@@ -10,6 +10,7 @@ compare. What cannot be told from one record is computed by the database from co
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from anabranch.dag import events as e
@@ -69,6 +70,8 @@ def _answer(_record: e.Record, event: e.AnswerCommitted) -> tuple[Change, ...]:
         answer["calls"] = [
             {"name": call.name, "arguments": call.arguments, "id": call.id} for call in event.calls
         ]
+    if event.citations:
+        answer["citations"] = [asdict(citation) for citation in event.citations]
     return (Change("jobs", set={"answer": answer}),)
 
 

@@ -68,6 +68,10 @@ def verify(command: c.Verify) -> e.BranchScored:
     return e.BranchScored(branch=command.branch, scores=scores, by=command.verifier.kind)
 
 
+def retrieve(_: c.RunTool) -> str:
+    return '[{"text": "It is due on Monday.", "title": "Lease"}, "Or on Tuesday."]'
+
+
 def approve(request: e.ApprovalRequested) -> e.ApprovalDecided:
     decision = (e.Choice.APPROVE, e.Choice.APPROVE, e.Choice.REJECT, e.Choice.EDIT)[request.approval % 4]
     edit = request.subject[: len(request.subject) // 2] if decision is e.Choice.EDIT else None
@@ -77,7 +81,9 @@ def approve(request: e.ApprovalRequested) -> e.ApprovalDecided:
 
 
 def simulation_of(job: JobSpec, whim: Whim, **rest: Any) -> Simulation:
-    return Simulation(job, whim.writer(job.policy), pace_of=whim.pace, verify=verify, decide=approve, **rest)
+    return Simulation(
+        job, whim.writer(job.policy), pace_of=whim.pace, verify=verify, decide=approve, tool=retrieve, **rest
+    )
 
 
 def also(simulation: Simulation, when: float | None, fact: e.Event) -> None:
@@ -195,7 +201,9 @@ def played(policy: str, question: str, hostile: str = "") -> tuple[Simulation, l
         decodes.append(decode)
         return part(policy, decode, hostile if decode.branch == "0.2" else "")
 
-    simulation = Simulation(spec(policy, question), write, verify=verify, pace_of=lambda decode: 0.0)
+    simulation = Simulation(
+        spec(policy, question), write, verify=verify, tool=retrieve, pace_of=lambda decode: 0.0
+    )
     simulation.run()
     return simulation, decodes
 

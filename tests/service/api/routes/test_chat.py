@@ -274,7 +274,14 @@ async def test_an_answer_whose_text_was_cut_says_so(
     assert raw.parse().choices[0].finish_reason == "length"
     async with httpx.AsyncClient(base_url=address) as reader:
         job = (await reader.get(f"/v1/jobs/{raw.headers['x-anabranch-job']}")).json()
-    assert job["answer"] == {"text": "forty", "sources": [], "forced": False, "truncated": True, "calls": []}
+    assert job["answer"] == {
+        "text": "forty",
+        "sources": [],
+        "forced": False,
+        "truncated": True,
+        "calls": [],
+        "citations": [],
+    }
 
 
 async def test_a_job_with_a_key_outlives_the_clients_that_lost_patience(

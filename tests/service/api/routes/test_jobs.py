@@ -147,9 +147,21 @@ async def test_an_answered_job_tells_all(client: httpx.AsyncClient, organizer: A
         "forced": False,
         "truncated": False,
         "calls": [],
+        "citations": [],
     }
     assert shown["usage"]["completion_tokens"] == 20
     assert shown["started_at"] <= shown["finished_at"]
+
+
+async def test_an_answer_tells_what_it_cites(client: httpx.AsyncClient, organizer: Any, job: str) -> None:
+    """By number: which tool gave the passage, in which branch, and where it stands."""
+    lease = Citation(number=1, source="files", branch=BranchId("0.1.1"), title="Lease", url="a.pdf", text="Rent")
+    committed = AnswerCommitted(text="On Monday [1].", citations=(lease,))
+    await organizer.append(job, committed, BranchReturned(value="On Monday [1]."), JobSucceeded())
+    told = (await client.get(f"/v1/jobs/{job}")).json()["answer"]["citations"]
+    assert told == [
+        {"number": 1, "source": "files", "branch": "0.1.1", "title": "Lease", "url": "a.pdf", "text": "Rent"}
+    ]
 
 
 async def test_waiting_for_a_job_ends_with_the_job(
