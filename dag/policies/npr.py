@@ -36,7 +36,7 @@ def npr(
     *,
     assist: Annotated[
         Literal["plan", "none"],
-        Param("plan: an example, and a structured first plan; none: published bytes only"),
+        Param("plan: an example, and a structured first plan; none: published bytes only", trained="none"),
     ] = "plan",
     reading: Annotated[
         Literal["lenient", "strict"],

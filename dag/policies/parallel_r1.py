@@ -37,7 +37,9 @@ def parallel_r1(
     path_tokens: Annotated[int, Param("tokens one path may take", ge=1, le=1_048_576)] = 2048,
     assist: Annotated[
         Literal["open", "none"],
-        Param("open: an example, and a block at the very beginning; none: published bytes only"),
+        Param(
+            "open: an example, and a block at the very beginning; none: published bytes only", trained="none"
+        ),
     ] = "open",
     reading: Annotated[
         Literal["lenient", "strict"], Param("strict: a mark in another spelling stays text")

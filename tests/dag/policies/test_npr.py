@@ -34,6 +34,7 @@ def test_the_published_bytes(listen: Listen) -> None:
     assert answer(heard.simulation).text == "So \\boxed{42}"
     assert answer(heard.simulation).sources == ("0", "0.1", "0.2")
     assert {decode.context.messages for decode in heard.decodes} == {(("user", "What is due?"),)}
+    assert all(decode.decoding.raw_thoughts for decode in heard.decodes)
     check(heard.simulation)
 
 

@@ -28,6 +28,7 @@ def test_the_released_bytes(listen: Listen) -> None:
     assert answer(heard.simulation).sources == ("0", "0.1", "0.2")
     assert {decode.context.messages for decode in heard.decodes} == {(("user", "What is due?"),)}
     assert not any(event.structured for event in of_kind(heard.simulation, e.SegmentStarted))
+    assert all(decode.decoding.raw_thoughts for decode in heard.decodes)
     check(heard.simulation)
 
 

@@ -25,6 +25,8 @@ export interface AnswerView {
   truncated?: boolean;
   /** Tools of the client's that it calls, behind its text, which may be empty then. */
   calls?: CallView[];
+  /** Passages that the text cites by their numbers. */
+  citations?: CitationView[];
 }
 
 export interface ApprovalDetail {
@@ -233,6 +235,20 @@ export interface ChatRequest {
 export interface ChatTool {
   type: "function";
   function: ChatFunction;
+}
+
+/** A passage of a knowledge source. */
+export interface CitationView {
+  /** As it stands in the answer, in brackets. */
+  number: number;
+  /** The operator's tool that gave it. */
+  source: string;
+  /** The branch that called the tool: its value has the passage in full. */
+  branch: string;
+  title?: string;
+  url?: string;
+  /** How the passage begins. */
+  text?: string;
 }
 
 export interface ContentPart {

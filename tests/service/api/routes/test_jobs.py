@@ -8,8 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from anabranch.dag.events import JobSubmitted
-from anabranch.dag.ids import JobId
+from anabranch.dag.answers.citations import Citation
+from anabranch.dag.events import AnswerCommitted, BranchReturned, JobSubmitted, JobSucceeded
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.settings import Price
 from anabranch.service.store.store import Store
 
@@ -155,7 +156,9 @@ async def test_an_answered_job_tells_all(client: httpx.AsyncClient, organizer: A
 
 async def test_an_answer_tells_what_it_cites(client: httpx.AsyncClient, organizer: Any, job: str) -> None:
     """By number: which tool gave the passage, in which branch, and where it stands."""
-    lease = Citation(number=1, source="files", branch=BranchId("0.1.1"), title="Lease", url="a.pdf", text="Rent")
+    lease = Citation(
+        number=1, source="files", branch=BranchId("0.1.1"), title="Lease", url="a.pdf", text="Rent"
+    )
     committed = AnswerCommitted(text="On Monday [1].", citations=(lease,))
     await organizer.append(job, committed, BranchReturned(value="On Monday [1]."), JobSucceeded())
     told = (await client.get(f"/v1/jobs/{job}")).json()["answer"]["citations"]

@@ -20,6 +20,7 @@ export interface AnswerCommitted {
   forced?: boolean;
   truncated?: boolean;
   calls?: Call[];
+  citations?: Citation[];
 }
 
 /** What the job's owner asks of the answer's text. It holds for every decode that a policy marks as its answer or as a candidate for it (`Purpose`), and for nothing else that the job decodes. */
@@ -170,6 +171,16 @@ export type CancelledBy = "policy" | "client" | "deadline" | "budget" | "parent"
 
 /** What a person decides about a gate. */
 export type Choice = "approve" | "edit" | "reject";
+
+/** A passage that an answer cites. */
+export interface Citation {
+  number: number;
+  source: string;
+  branch: string;
+  title?: string;
+  url?: string;
+  text?: string;
+}
 
 /** What was measured of one segment, from the beginning of its decode. */
 export interface Confidence {
