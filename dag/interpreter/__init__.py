@@ -78,8 +78,9 @@ class Interpreter:
     def expired(self, branch: BranchId, join: int) -> Step:
         """The answer to an Expire."""
         waiting = self._waiting(branch)
-        is_it = self.state.branches[branch].joins == join
-        if waiting is None or not isinstance(waiting.action, a.Join) or not is_it:
+        if waiting is None or not isinstance(waiting.action, a.Join):
+            return Step()
+        if self.state.branches[branch].joins != join:
             return Step()
         return self.feed(joins.joined_event(self._run, branch, waiting.action, expired=True))
 

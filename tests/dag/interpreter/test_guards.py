@@ -137,6 +137,29 @@ def test_rewording_a_child_changes_its_last_message_alone(simulate: Simulate) ->
     assert read == ["be kind\n\ngo left", "be kind\n\ngo right instead"]
 
 
+def test_of_lines_that_say_the_same_the_first_keep_their_children(simulate: Simulate) -> None:
+    """What is left over rewords the others in the order in which a person wrote it."""
+    read = []
+
+    def policy(problem: Problem) -> a.Policy:
+        children = [
+            a.Thought(messages=(say("user", f"go {side}"),), label=side) for side in ("left", "right")
+        ]
+        forked: a.Forked = yield a.Fork(children=tuple(children))
+        yield a.Join(targets=forked.branches)
+        return a.Answer(text="done")
+
+    def edit(request: e.ApprovalRequested) -> e.ApprovalDecided:
+        return e.ApprovalDecided(approval=request.approval, decision=e.Choice.EDIT, edit="left\nnew\nleft")
+
+    def write(decode: c.Decode) -> str:
+        read.append("|".join(text for _, text in decode.context.messages))
+        return "done"
+
+    simulate(policy, write, approvals=("fork",), decide=edit)
+    assert read == ["go left", "new"]
+
+
 def test_nothing_is_spliced_into_an_open_stream(simulate: Simulate) -> None:
     def policy(problem: Problem) -> a.Policy:
         yield a.Think(Decoding(grammar="async-think"))

@@ -237,6 +237,42 @@ def test_a_circle_is_refused_where_it_would_close(
     check(simulation)
 
 
+@pytest.mark.parametrize(
+    ("mode", "cancelled", "goes_on"),
+    [(a.Mode.ALL, False, False), (a.Mode.FIRST, False, True), (a.Mode.ALL, True, True)],
+    ids=[
+        "that joins all of those",
+        "that joins the first of those",
+        "that joined all of those, and is cancelled",
+    ],
+)
+def test_who_reads_a_branch_that_joins_its_readers_waits_for_itself_only_where_all_are_joined(
+    simulate: Simulate, mode: a.Mode, cancelled: bool, goes_on: bool
+) -> None:
+    def joins() -> a.Policy:
+        """One that reads 0.1, and one that reads nothing."""
+        forked: a.Forked = yield a.Fork(children=(thought(messages=(of("0.1"),)), thought()))
+        yield a.Join(targets=forked.branches, mode=mode)
+        return a.Answer(text="joined")
+
+    def policy(problem: Problem) -> a.Policy:
+        reads = a.SubPolicy(run=silent(a.Think(), a.Splice(messages=(of("0.2"),)), a.Think()))
+        forked: a.Forked = yield a.Fork(children=(reads, a.SubPolicy(run=joins), thought()))
+        yield a.Join(targets=forked.branches[2:])
+        if cancelled:
+            yield a.Cancel(branches=forked.branches[1:2], reason="enough")
+        joined: a.Joined = yield a.Join(targets=forked.branches[:1])
+        return a.Answer(text=joined.results[0].cause or joined.results[0].value)
+
+    texts = {"0.1": [words(9), "w"], "0.2.1": "w", "0.2.2": words(20), "0.3": words(3)}
+    simulation = simulate(policy, texts)
+    refusal = "0.1 reads 0.2, which waits for 0.1: neither could ever go on"
+    text = answer(simulation).text
+    assert (text == "done") is goes_on
+    assert (refusal in text) is not goes_on
+    check(simulation)
+
+
 def test_a_join_of_what_waits_for_the_joiner_is_refused(simulate: Simulate) -> None:
     def joins() -> a.Policy:
         forked: a.Forked = yield a.Fork(children=(thought(messages=(of("0.1"),)),))

@@ -1,5 +1,6 @@
 """Replay: what the journal records as verdicts stays a verdict, however answers are compared today."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -15,19 +16,22 @@ from anabranch.dag.journal.replay import replay
 ANSWERS = {"0.1": r"\boxed{10 m}", "0.2": r"\boxed{10 cm}", "0.3": r"\boxed{10 m}"}
 
 
-def journal_of_an_earlier_release(simulate: Simulate) -> list[e.Record]:
+def journal_of_an_earlier_release(simulate: Simulate, texts: Mapping[str, str] = ANSWERS) -> list[e.Record]:
     """The same job, by a release that took 10 m and 10 cm for equal."""
-    simulation = simulate("self-consistency", ANSWERS, params={"n": 3, "stop": "all"})
+    n = len(texts)
+    simulation = simulate("self-consistency", texts, params={"n": n, "stop": "all"})
+    ballots = [Ballot(branch=BranchId(name), answer=text[7:-1] or None) for name, text in texts.items()]
     records, cast = [], 0
     for record in simulation.records:
         match record.event:
             case e.BranchesVoted():
                 cast += 1
-                ballots = [Ballot(branch=BranchId(name), answer=text[7:-1]) for name, text in ANSWERS.items()]
-                vote = Vote(ballots=tuple(ballots[:cast]), outstanding=3 - cast)
-                records.append(replace(record, event=count(TRUNK, vote, [tuple(range(cast))])))
+                vote = Vote(ballots=tuple(ballots[:cast]), outstanding=n - cast)
+                voters = sum(ballot.answer is not None for ballot in ballots[:cast])
+                groups = [tuple(range(voters))] if voters else []
+                records.append(replace(record, event=count(TRUNK, vote, groups)))
             case e.AnswerCommitted() as event:
-                everyone = tuple(BranchId(name) for name in ANSWERS)
+                everyone = tuple(ballot.branch for ballot in ballots if ballot.answer is not None)
                 records.append(replace(record, event=replace(event, sources=everyone)))
             case _:
                 records.append(record)
@@ -38,6 +42,12 @@ def journal_of_an_earlier_release(simulate: Simulate) -> list[e.Record]:
 def test_a_recorded_vote_is_a_fact(simulate: Simulate) -> None:
     interpreter = replay(journal_of_an_earlier_release(simulate))
     assert interpreter.over
+
+
+def test_a_recorded_vote_is_a_fact_though_a_branch_abstained(simulate: Simulate) -> None:
+    """Its ballot has no place among the answers."""
+    texts = {"0.1": "", "0.2": ANSWERS["0.1"], "0.3": ANSWERS["0.2"], "0.4": ANSWERS["0.3"]}
+    assert replay(journal_of_an_earlier_release(simulate, texts)).over
 
 
 def test_a_journal_that_ends_before_its_vote_goes_on_with_todays_comparison(simulate: Simulate) -> None:
