@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.link.frames import TextNews, Texts, Up
+from anabranch.service.link.told import Place, next_place
 from anabranch.workers.pool.protocol import PoolLoad
 
 
@@ -27,16 +28,6 @@ class OpenText:
     reasoning_tokens: int = 0
 
 
-@dataclass(slots=True)
-class _Told:
-    """How far a segment was told."""
-
-    segment: int
-    thought: int = 0
-    text: int = 0
-    recast: int = 0
-
-
 class Outbox:
     """What a REST process follows, and what it was told of it."""
 
@@ -45,7 +36,7 @@ class Outbox:
         self._seqs: dict[JobId, int] = {}
         self._written: dict[tuple[JobId, BranchId], None] = {}
         """Branches with text that was not told, in the order in which it came."""
-        self._told: dict[tuple[JobId, BranchId], _Told] = {}
+        self._told: dict[tuple[JobId, BranchId], Place] = {}
         self._ended: dict[JobId, dict[BranchId, int]] = {}
         self._load: PoolLoad | None = None
         self._load_told: PoolLoad | None = None
@@ -108,22 +99,21 @@ class Outbox:
     def _news(self, job: JobId, there: OpenText | None) -> Iterable[TextNews]:
         if there is None or (self.follows[job] is Texts.ANSWER and not there.final):
             return
-        told = self._told.get((job, there.branch))
-        if told is None or (told.segment, told.recast) != (there.segment, there.recast):
-            told = self._told[job, there.branch] = _Told(there.segment, recast=there.recast)
-        elif (told.thought, told.text) == (len(there.thought), len(there.text)):
+        end = Place(there.segment, there.recast, len(there.thought), len(there.text))
+        place = next_place(self._told.get((job, there.branch)), end)
+        if place is None:
             return
+        self._told[job, there.branch] = end
         yield TextNews(
             job=job,
             branch=there.branch,
             segment=there.segment,
             since=there.since,
             final=there.final,
-            thought_at=told.thought,
-            thought=there.thought[told.thought :],
-            at=told.text,
-            text=there.text[told.text :],
+            thought_at=place.thought,
+            thought=there.thought[place.thought :],
+            at=place.text,
+            text=there.text[place.text :],
             tokens=there.tokens,
             reasoning_tokens=there.reasoning_tokens,
         )
-        told.thought, told.text = len(there.thought), len(there.text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from anabranch.dag.events import SegmentFinished, SegmentStarted
 from anabranch.dag.ids import BranchId
 from anabranch.service.link.frames import TextNews, Texts
+from anabranch.service.link.told import Place, next_place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +87,11 @@ class OpenTexts:
 
 
 @dataclass(slots=True)
-class _Place:
-    """How far a reader has read an open segment."""
-
-    segment: int
-    thought: int = 0
-    text: int = 0
-    anew: int = 0
-
-
-@dataclass(slots=True)
 class TextPlaces:
     """How far one reader has read a job's live text."""
 
     wanted: Texts
-    _places: dict[BranchId, _Place] = field(default_factory=dict)
+    _places: dict[BranchId, Place] = field(default_factory=dict)
     _finished: dict[BranchId, int] = field(default_factory=dict)
     _final: dict[BranchId, int] = field(default_factory=dict)
     """The last segment of each branch that is of a final thought."""
@@ -128,7 +119,7 @@ class TextPlaces:
         if self.wanted is Texts.NONE or (self.wanted is Texts.ANSWER and not final):
             return []
         if place is None or place.segment != event.segment:
-            place = _Place(event.segment)
+            place = Place(event.segment)
         text, thought = event.decoded.text, event.decoded.thought
         if (place.thought, place.text) == (len(thought), len(text)):
             return []
@@ -148,13 +139,11 @@ class TextPlaces:
         ]
 
     def _news(self, branch: BranchId, there: _Open) -> Iterator[LiveText]:
-        place = self._places.get(branch)
-        if place is None or (place.segment, place.anew) != (there.segment, there.anew):
-            place = self._places[branch] = _Place(there.segment, anew=there.anew)
-        if (place.thought, place.text) == (len(there.thought), len(there.text)) or (
-            place.thought > len(there.thought) or place.text > len(there.text)  # told anew from its beginning
-        ):
+        end = Place(there.segment, there.anew, len(there.thought), len(there.text))
+        place = next_place(self._places.get(branch), end)
+        if place is None:
             return
+        self._places[branch] = end
         yield LiveText(
             branch=branch,
             segment=there.segment,
@@ -166,4 +155,3 @@ class TextPlaces:
             tokens=there.tokens,
             reasoning_tokens=there.reasoning_tokens,
         )
-        place.thought, place.text = len(there.thought), len(there.text)
