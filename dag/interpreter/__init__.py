@@ -78,9 +78,8 @@ class Interpreter:
     def expired(self, branch: BranchId, join: int) -> Step:
         """The answer to an Expire."""
         waiting = self._waiting(branch)
-        if waiting is None or not isinstance(waiting.action, a.Join):
-            return Step()
-        if self.state.branches[branch].joins != join:
+        is_it = waiting is not None and self.state.branches[branch].joins == join
+        if waiting is None or not isinstance(waiting.action, a.Join) or not is_it:
             return Step()
         return self.feed(joins.joined_event(self._run, branch, waiting.action, expired=True))
 

@@ -103,7 +103,7 @@ def _circle(run: Run, reader: BranchId, read: BranchId) -> BranchId | None:
 def _waits_for(run: Run, branch: BranchId) -> Iterator[BranchId]:
     """Branches without whose end this one cannot go on."""
     routine = run.routines.get(branch)
-    waiting = routine.waiting if routine is not None and run.state.branches[branch].live else None
+    waiting = routine.waiting if routine is not None else None  # of one that has ended: None
     if waiting is not None and not (isinstance(waiting.action, Join) and waiting.action.mode is not Mode.ALL):
         yield from waiting.missing
 

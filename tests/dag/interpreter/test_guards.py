@@ -143,7 +143,7 @@ def test_of_lines_that_say_the_same_the_first_keep_their_children(simulate: Simu
 
     def policy(problem: Problem) -> a.Policy:
         children = [
-            a.Thought(messages=(say("user", f"go {side}"),), label=side) for side in ("left", "right")
+            a.Thought(messages=(say("user", f"go {side}"),), label=side) for side in ("left", "right", "up")
         ]
         forked: a.Forked = yield a.Fork(children=tuple(children))
         yield a.Join(targets=forked.branches)
@@ -157,7 +157,7 @@ def test_of_lines_that_say_the_same_the_first_keep_their_children(simulate: Simu
         return "done"
 
     simulate(policy, write, approvals=("fork",), decide=edit)
-    assert read == ["go left", "new"]
+    assert read == ["go left", "new", "left"]
 
 
 def test_nothing_is_spliced_into_an_open_stream(simulate: Simulate) -> None:
