@@ -86,6 +86,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "best-of-n": {"n": 2},
     "async-think": {"c": 3},
     "mcts": {"iterations": 2},
+    "deep-conf": {"n": 4, "warmup": 2},
+    "recursive-aggregation": {"population": 3, "steps": 2},
+    "skeleton-of-thought": {"points": 3},
+    "hogwild": {"tokens": 128, "stride": 32},
+    "group-think": {"tokens": 128},
 }
 """Parameters that make a policy quick; the rest are quick by default."""
 

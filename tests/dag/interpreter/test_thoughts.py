@@ -15,7 +15,7 @@ from anabranch.dag.job import JobSpec, Problem, Sampling
 from anabranch.dag.policy import PolicyInfo, catalogue
 from anabranch.dag.text import Output, say
 
-TRAINED = {"async-think", "thread-weaver", "multiverse", "apr", "para-thinker"}
+TRAINED = {"async-think", "thread-weaver", "multiverse", "apr", "para-thinker", "npr", "parallel-r1"}
 TAGS = {"assist": "none"}
 """The model was trained for the policy's tags: nobody helps it."""
 
