@@ -21,6 +21,8 @@ class PoolSettings:
     min_replicas: int | None = None
     """Of a pool that scales: when there is nothing to do. None: it does not scale."""
     max_replicas: int | None = None
+    scale_down_seconds: float = 600.0
+    """Of a pool that scales: for which less must be wanted before it gives a replica back."""
     gpus_per_replica: float = 0
     """0 decodes on the CPU."""
     max_decodes: int = 32

@@ -131,14 +131,13 @@ class Up:
         )
 
 
-def _load_fields(load: PoolLoad) -> list[int]:
-    return [load.replicas, load.decoding, load.capacity, load.waiting]
+def _load_fields(load: PoolLoad) -> list[Any]:
+    return [getattr(load, name) for name in _LOAD]
 
 
-def _load(fields: Sequence[int], pools: Mapping[str, PoolLoad]) -> PoolLoad:
-    """The load that was told; one of an earlier release did not tell how many wait."""
-    waiting = fields[3] if len(fields) > 3 else 0
-    return PoolLoad(replicas=fields[0], decoding=fields[1], capacity=fields[2], waiting=waiting, pools=pools)
+def _load(fields: Sequence[Any], pools: Mapping[str, PoolLoad]) -> PoolLoad:
+    """The load that was told; an earlier release tells less of it."""
+    return PoolLoad(**dict(zip(_LOAD, fields, strict=False)), pools=pools)
 
 
 def _keys(frame: str | bytes) -> dict[str, Any]:
@@ -148,4 +147,5 @@ def _keys(frame: str | bytes) -> dict[str, Any]:
     return told
 
 
+_LOAD = ("replicas", "decoding", "capacity", "waiting", "state")
 _TEXT = tuple(TextNews.__dataclass_fields__)

@@ -29,6 +29,7 @@ def _of_one(loads: Iterable[PoolLoad]) -> PoolLoad:
         decoding=sum(load.decoding for load in told),
         capacity=max(load.capacity for load in told),
         waiting=sum(load.waiting for load in told),
+        state=_first(load.state for load in told),
         pools={name: _of_one(pools) for name, pools in _by_pool(told).items()},
     )
 
@@ -39,7 +40,13 @@ def _sum(loads: Sequence[PoolLoad]) -> PoolLoad:
         decoding=sum(load.decoding for load in loads),
         capacity=sum(load.capacity for load in loads),
         waiting=sum(load.waiting for load in loads),
+        state=_first(load.state for load in loads),
     )
+
+
+def _first(words: Iterable[str]) -> str:
+    """Of those who have something to say, whoever comes first."""
+    return next(filter(None, words), "")
 
 
 def _by_pool(loads: Iterable[PoolLoad]) -> Mapping[str, list[PoolLoad]]:

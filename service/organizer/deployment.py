@@ -20,8 +20,11 @@ from anabranch.service.start_check import await_schema
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
 from anabranch.workers.cluster.ray_private import cluster_id
+from anabranch.workers.pool.autoscaling import stat_of, teller_scaling
+from anabranch.workers.pool.deployment import deployment_name
 from anabranch.workers.pool.pools import Pools
 from anabranch.workers.pool.serve import ServePool
+from anabranch.workers.pool.starting import watch_starts
 
 APP = "anabranch"
 """The application that organizers and pools are deployed in: by this name they find each other."""
@@ -77,6 +80,8 @@ class OrganizerDeployment:
             turn=Turn(generation, self._is_ready),
         )
         await self._organizer.live.listen(settings.link_host, settings.link_port, settings.link_address)
+        named = {pool.name: pool for pool in declared}
+        self._watching = asyncio.create_task(watch_starts(APP, of_names, named), name="starts")
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
 
     def _is_ready(self) -> bool:
@@ -91,8 +96,14 @@ class OrganizerDeployment:
             raise RuntimeError("the organizer has stopped")
         self._guardian.check()
 
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve hears every second, and hands to the policy that scales pools: the decodes wanted of each."""
+        loads = self._pool.load().pools
+        return {stat_of(deployment_name(pool)): float(load.decoding) for pool, load in loads.items()}
+
     async def __del__(self) -> None:
         """Serve awaits it when it stops the replica gracefully."""
+        self._watching.cancel()
         await self._organizer.drain()
         await self._working
         await self._organizer.live.close()
@@ -107,10 +118,12 @@ def organizer(
 ) -> serve.Application:
     """The deployment, with its pools an application that is ready to be run. It is placed by `settings`; each replica
     reads them again from `source`. `private`: all is on one machine; elsewhere no machine gets two organizers."""
+    scaling = not private and any(pool.max_replicas is not None for pool in settings.pool_settings())
     deployment = serve.deployment(
         OrganizerDeployment,
         name=NAME,
-        num_replicas=settings.organizers,
+        num_replicas=None if scaling else settings.organizers,
+        autoscaling_config=teller_scaling(settings.organizers) if scaling else None,
         max_ongoing_requests=1000,
         health_check_period_s=1,
         health_check_timeout_s=5,

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(default=20.0, gt=0)
     """Seconds for which the decodes of a replica may go on when it is stopped, as for a new release; what is left is
     decoded on by others. On GPUs: 90 or more."""
+    scale_down_seconds: float = Field(default=600.0, ge=0)
+    """Seconds for which a pool that scales must want less before a replica is given back, the last one of a pool with
+    `min_replicas: 0`, too. What the replica still decodes then has `grace_seconds`."""
     max_decodes: int = Field(default=32, ge=1)
     """Decodes that one replica takes at once."""
     stall_seconds: float = Field(default=300.0, gt=0)
@@ -202,8 +205,8 @@ class Settings(BaseSettings):
     def pool_settings(self) -> tuple[PoolSettings, ...]:
         """What each pool is made of, the default one first. Raises ValueError."""
         if self.pools:
-            stall, grace = self.stall_seconds, self.grace_seconds
-            made = [pool.pool_settings(name, stall, grace) for name, pool in self.pools.items()]
+            waits = self.stall_seconds, self.grace_seconds, self.scale_down_seconds
+            made = [pool.pool_settings(name, *waits) for name, pool in self.pools.items()]
             return tuple(sorted(made, key=lambda pool: pool.name != self.default_pool_name))
         pool = PoolSettings(
             engine=self.engine_settings(),

@@ -141,7 +141,9 @@ class PoolDeclaration(BaseModel):
         """Whether this process does not have the key that is named."""
         return self.upstream_key_env is not None and not os.environ.get(self.upstream_key_env)
 
-    def pool_settings(self, name: str, stall_seconds: float, grace_seconds: float) -> PoolSettings:
+    def pool_settings(
+        self, name: str, stall_seconds: float, grace_seconds: float, scale_down_seconds: float
+    ) -> PoolSettings:
         """What the pool is made of."""
         scales = self.max_replicas is not None
         least = 1 if self.min_replicas is None else self.min_replicas
@@ -152,6 +154,7 @@ class PoolDeclaration(BaseModel):
             replicas=max(1, least) if scales else self.replicas or 1,
             min_replicas=least if scales else None,
             max_replicas=self.max_replicas,
+            scale_down_seconds=scale_down_seconds,
             gpus_per_replica=self.gpus_per_replica,
             max_decodes=self.max_decodes,
             stall_seconds=stall_seconds,

@@ -1,6 +1,10 @@
 """The house's rules for what runs on a cluster, held over all that the overlays render."""
 
+from importlib import import_module
+
 from tests.deploy.manifests import Documents, of_kind, pods, ray_service, selects, serve_config
+
+from anabranch.workers.pool.autoscaling import wanted_replicas
 
 
 def test_no_pod_runs_as_root_or_writes_to_its_image(documents: Documents) -> None:
@@ -164,3 +168,9 @@ def test_a_drain_takes_one_pod_of_a_group_at_a_time(documents: Documents) -> Non
 def size(quantity: str) -> int:
     units = {"Mi": 2**20, "Gi": 2**30}
     return int(quantity[:-2]) * units[quantity[-2:]]
+
+
+def test_pools_are_scaled_by_what_organizers_want(documents: Documents) -> None:
+    (application,) = serve_config(documents)["applications"]
+    module, _, name = application["autoscaling_policy"]["policy_function"].partition(":")
+    assert getattr(import_module(module), name) is wanted_replicas

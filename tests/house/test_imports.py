@@ -28,7 +28,8 @@ KEEPERS = {
     "torch": ("workers/engines/vllm/",),
     "ray": (
         "workers/pool/request_router.py", "workers/pool/deployment.py", "workers/pool/serve.py",
-        "workers/pool/status.py", "workers/cluster/ray_private.py", "workers/cluster/environment.py",
+        "workers/pool/status.py", "workers/pool/autoscaling.py", "workers/cluster/ray_private.py",
+        "workers/cluster/environment.py",
         "workers/checks/ray.py", "service/cluster.py", "service/organizer/deployment.py",
     ),
     "sqlalchemy": ("service/store/", "migrations/"),

@@ -3,7 +3,8 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +51,28 @@ def settings(cluster: None, tmp_path: Path) -> Iterator[Settings]:
     databases.close()
 
 
-def put(settings: Settings) -> None:
-    """What the head does with a config that is PUT to it. The environment is a pod's."""
+PATIENCE_SECONDS = 240.0
+
+
+def put(settings: Settings, config_file: Path | None = None) -> None:
+    """What the head does with a config that is PUT to it, as the manifests have it. The environment is a pod's."""
+    from ray import serve
     from ray.serve.context import _get_global_client
     from ray.serve.schema import ServeDeploySchema
 
-    pod = {"ANABRANCH_DATABASE": settings.database, "ANABRANCH_ENGINE": "scripted"}
+    pod = {"ANABRANCH_DATABASE": settings.database}
+    if config_file is None:
+        pod["ANABRANCH_ENGINE"] = "scripted"
     config: dict[str, Any] = {
         "name": "anabranch",
         "import_path": "anabranch.service.serving:app",
         "route_prefix": None,
+        "args": {"config": None if config_file is None else str(config_file)},
+        "autoscaling_policy": {"policy_function": "anabranch.workers.pool.autoscaling:wanted_replicas"},
         "runtime_env": {"env_vars": pod},
     }
-    _get_global_client().deploy_apps(
-        ServeDeploySchema.model_validate({"applications": [config]}), _blocking=True
-    )
+    _get_global_client().deploy_apps(ServeDeploySchema.model_validate({"applications": [config]}))
+    await_true(lambda: serve.status().applications["anabranch"].status == "RUNNING", serve.status)
 
 
 def replicas() -> list[tuple[int, str]]:
@@ -92,3 +100,10 @@ def test_the_same_config_put_twice_changes_no_process(settings: Settings) -> Non
         assert replicas() == first
     finally:
         serve.delete("anabranch")
+
+
+def await_true(happened: Callable[[], bool], told: Callable[[], object]) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < give_up, told()
+        time.sleep(0.2)

@@ -68,6 +68,17 @@ def open_handle(deployment: str, app: str) -> Any:
     return DeploymentHandle(deployment, app)
 
 
+def count_starting(app: str, deployment: str) -> tuple[int, int]:
+    """How many replicas of a deployment that starts wait for a machine, and how many are on theirs and load. Serve's
+    status counts both together."""
+    from ray.serve.context import _get_global_client
+
+    told = _get_global_client().get_serve_details()["applications"].get(app, {}).get("deployments", {})
+    starting = [each for each in told.get(deployment, {}).get("replicas", ()) if each["state"] == "STARTING"]
+    placed = sum(each["node_id"] is not None for each in starting)
+    return len(starting) - placed, placed
+
+
 async def ask_every_replica(handle: Any, method: str, **arguments: Any) -> list[Any]:
     """One call to each replica; its answer, or the exception in its place."""
     answers: list[Any] = await handle.broadcast(method, **arguments).results_async(return_exceptions=True)

@@ -11,6 +11,7 @@ from ray.serve.config import RequestRouterConfig
 from anabranch.workers.cores import usable_cores
 from anabranch.workers.engines.factory import build_engine
 from anabranch.workers.messages import DecodeRequest, Key
+from anabranch.workers.pool.autoscaling import pool_scaling
 from anabranch.workers.pool.request_router import AddressedRouter
 from anabranch.workers.replica.replica import Batch, Replica, ReplicaState
 from anabranch.workers.settings import PoolSettings
@@ -76,11 +77,14 @@ def worker_pool(
     settings: PoolSettings, read: ReadPool, *, app: str, private: bool = True
 ) -> serve.Application:
     """The deployment of a pool in the application `app`, ready to be bound into it. It is placed by `settings`; each
-    replica reads them again for itself. `private`: all of them are on one machine, which is theirs."""
+    replica reads them again for itself. `private`: all of them are on one machine, which is theirs, and as many as they
+    begin with: what one pool gave back, no other could take."""
+    scaling = None if private else pool_scaling(settings)
     deployment = serve.deployment(
         WorkerPool,
         name=deployment_name(settings.name),
-        num_replicas=settings.replicas,
+        num_replicas=settings.replicas if scaling is None else None,
+        autoscaling_config=scaling,
         # A call carries many decodes; the limit that counts is `max_decodes`, beyond which they queue by priority.
         max_ongoing_requests=1000,
         health_check_period_s=1,

@@ -27,6 +27,8 @@ class PoolLoad:
     """Decodes that all replicas together take at once."""
     waiting: int = 0
     """Of those decoding: they wait for a replica, since there is none that could take them."""
+    state: str = ""
+    """What they wait for, in words, where that is known."""
     pools: Mapping[str, "PoolLoad"] = field(default_factory=dict)
     """The same of each named pool, where this is the load of several."""
 

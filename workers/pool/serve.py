@@ -53,6 +53,8 @@ class ServePool:
     ) -> None:
         """A call that is silent for `silence_seconds` is given up. `handle` is Serve's own unless one is given."""
         self.app = app
+        self.state = ""
+        """What decodes wait for while there is no replica, as whoever watches its start has found (`starting.py`)."""
         self._loop = asyncio.get_running_loop()
         self._placement = placement or Placement()
         self._places: Mapping[str, int] = {}
@@ -89,6 +91,7 @@ class ServePool:
             decoding=calls + waiting,
             capacity=sum(self._places.values()),
             waiting=waiting,
+            state="" if self._places else self.state,
         )
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import ray
 from ray import serve
 
+from anabranch.workers.cluster.ray_private import count_starting
 from anabranch.workers.pool.deployment import deployment_name
 from anabranch.workers.settings import PoolSettings
 
@@ -68,6 +69,26 @@ def describe(found: Found, settings: PoolSettings, gpus: Gpus) -> str:
             f"and of the cluster's {gpus.all:g} there are {gpus.free:g} free"
         )
     return f"{run}, {missing} starting"
+
+
+def describe_start(app: str, settings: PoolSettings) -> str:
+    """What the decodes of a pool without a replica wait for. Asks Serve; blocks for some milliseconds."""
+    unplaced, loading = count_starting(app, deployment_name(settings.name))
+    found = _deployed(app, settings.name)
+    return start_in_words(found, unplaced, loading, settings.gpus_per_replica)
+
+
+def start_in_words(found: Found, unplaced: int, loading: int, gpus: float) -> str:
+    """What a person needs to know: `unplaced` replicas wait for a machine, `loading` ones have theirs."""
+    if found.trouble:
+        return f"its replicas fail: {found.trouble}"
+    if loading:
+        return "starting a replica"
+    if found.stopping:
+        return "waiting for an old replica to end its decodes and stop"
+    if not unplaced:
+        return "asking for a replica"
+    return "waiting for a GPU" if gpus else "waiting for a machine"
 
 
 def _deployed(app: str, pool: str) -> Found:

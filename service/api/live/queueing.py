@@ -12,7 +12,13 @@ NO_REPLICA = "no replica runs"
 
 def describe_wait(pool: str, load: PoolLoad) -> str | None:
     """What the decodes of this pool wait for; None where they do not."""
-    return None if load.replicas else f"queued: waiting for pool {pool} ({NO_REPLICA})"
+    if load.replicas:
+        return None
+    return (
+        f"queued: {load.state} (pool {pool})"
+        if load.state
+        else f"queued: waiting for pool {pool} ({NO_REPLICA})"
+    )
 
 
 def wait_for_models(deps: Dependencies, models: Collection[str | None]) -> str | None:

@@ -70,6 +70,7 @@ def knows(name: str) -> bool:
     return any(revision.name == name for revision in revisions())
 
 
+@cache
 def release() -> str:
     """Which release of Anabranch this program is."""
     return version("anabranch")

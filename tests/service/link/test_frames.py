@@ -34,7 +34,7 @@ UP = Up(
         waiting=1,
         pools={
             "small": PoolLoad(replicas=1, decoding=1, capacity=3),
-            "big": PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1),
+            "big": PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1, state="starting a replica"),
         },
     ),
 )

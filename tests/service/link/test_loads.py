@@ -38,3 +38,12 @@ def test_pools_are_added_up_by_name() -> None:
 
 def test_nobody_tells_nothing() -> None:
     assert add_up([]) is None
+
+
+def test_whoever_knows_what_a_replica_is_waited_for_tells_it() -> None:
+    def of(state: str) -> PoolLoad:
+        big = PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1, state=state)
+        return PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1, pools={"big": big})
+
+    told = add_up([(1, of("")), (1, of("waiting for a GPU")), (2, of(""))])
+    assert told is not None and told.pools["big"].state == "waiting for a GPU"

@@ -3,10 +3,12 @@
 What these find without a cluster they find in a second; that each use has its effect is for the tests marked `ray`.
 """
 
+import asyncio
 import inspect
 import logging
 import mmap
 import re
+import time
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -47,6 +49,34 @@ def test_ray_reads_the_variable(name: str) -> None:
     [compiled] = folder.glob("_raylet*.so")
     with compiled.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         assert content.find(name.removeprefix("RAY_").encode()) >= 0
+
+
+@pytest.mark.ray
+def test_replicas_that_wait_for_a_machine_are_told_from_those_that_load(cluster: None) -> None:
+    """One asks for more than there is; one has its place, and takes its time."""
+
+    class Slow:
+        async def __init__(self) -> None:  # type: ignore[misc]
+            await asyncio.sleep(120)
+
+    slow = serve.deployment(Slow, name="slow", ray_actor_options={"num_cpus": 0})
+    vast = serve.deployment(Slow, name="vast", ray_actor_options={"num_cpus": 1000})
+    for each in (slow, vast):
+        serve.run_many(
+            [serve.RunTarget(each.bind(), name=each.name, route_prefix=None)],
+            wait_for_ingress_deployment_creation=False,
+            wait_for_applications_running=False,
+        )
+    try:
+        for name, counted in (("slow", (0, 1)), ("vast", (1, 0))):
+            give_up = time.monotonic() + 60
+            while ray_private.count_starting(name, name) != counted:
+                assert time.monotonic() < give_up, ray_private.count_starting(name, name)
+                time.sleep(0.1)
+        assert ray_private.count_starting("slow", "other") == (0, 0)
+    finally:
+        serve.delete("slow")
+        serve.delete("vast")
 
 
 @pytest.mark.ray

@@ -3,7 +3,7 @@
 import pytest
 
 from anabranch.workers.engines.scripted import ScriptedSettings
-from anabranch.workers.pool.status import Found, Gpus, describe
+from anabranch.workers.pool.status import Found, Gpus, describe, start_in_words
 from anabranch.workers.settings import PoolSettings
 
 
@@ -42,3 +42,20 @@ def test_it_says_what_runs_and_why_the_rest_does_not(
     engine = ScriptedSettings()
     settings = PoolSettings(engine=engine, replicas=5, gpus_per_replica=gpus_each)
     assert describe(found, settings, gpus) == words
+
+
+@pytest.mark.parametrize(
+    ("found", "unplaced", "loading", "gpus", "words"),
+    [
+        (Found(running=0), 0, 0, 1, "asking for a replica"),
+        (Found(running=0), 1, 0, 1, "waiting for a GPU"),
+        (Found(running=0), 2, 0, 0, "waiting for a machine"),
+        (Found(running=0, stopping=1), 1, 0, 1, "waiting for an old replica to end its decodes and stop"),
+        (Found(running=0, stopping=1), 1, 1, 1, "starting a replica"),
+        (Found(running=0, trouble="no such model"), 1, 1, 1, "its replicas fail: no such model"),
+    ],
+)
+def test_who_waits_for_a_replica_is_told_what_is_missing(
+    found: Found, unplaced: int, loading: int, gpus: float, words: str
+) -> None:
+    assert start_in_words(found, unplaced, loading, gpus) == words

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Problem, post } from "../data/api";
-import type { Page } from "../data/types";
-import { useFetched, useNow } from "../live";
+import type { Job, Page } from "../data/types";
+import { useFetched, useNow, useServiceTime } from "../live";
 import { textOf } from "../model/journal/events";
 import { isOver } from "../model/journal/graph";
 import { shown } from "../model/text/unseen";
@@ -13,6 +13,7 @@ import { Details } from "./Details";
 import { useJob } from "./JobContext";
 
 const SHORT = 180;
+const WAIT_SECONDS = 3;
 
 export function JobHeader() {
   const { id, graph, job } = useJob();
@@ -41,6 +42,7 @@ export function JobHeader() {
         </div>
         <Actions />
       </div>
+      <Waiting />
       <h1 className="text">
         {isLong && !open
           ? `${shown(question.slice(0, SHORT).replace(/\s+\S*$/, ""))}… `
@@ -54,6 +56,19 @@ export function JobHeader() {
       <Details />
     </header>
   );
+}
+
+/** What the job's branches wait for where a pool has no replica yet; asked anew every few seconds. */
+function Waiting() {
+  const { id, graph } = useJob();
+  const round = Math.floor(useServiceTime(WAIT_SECONDS) / WAIT_SECONDS);
+  const path = isOver(graph.status) ? null : `/v1/jobs/${id}`;
+  const waits = useFetched<Job>(path, String(round)).value?.waiting_for;
+  return waits ? (
+    <p className="faint" role="status">
+      {waits}
+    </p>
+  ) : null;
 }
 
 function Actions() {

@@ -111,3 +111,22 @@ async def test_while_no_organizer_tells_nothing_is_said_to_wait(
     organizers.pool = None
     assert (await of_pools.get(f"/v1/jobs/{job}")).json()["waiting_for"] is None
     assert (await of_pools.get("/readyz")).json()["pools"] == {}
+
+
+async def test_what_a_replica_is_waited_for_is_told_where_it_is_known(
+    of_pools: httpx.AsyncClient, job: str, organizers: Any
+) -> None:
+    starting = replace(AWAY, state="waiting for a GPU")
+    organizers.pool = replace(LOAD, pools={"small": HERE, "big": starting})
+    told = "queued: waiting for a GPU (pool big)"
+    assert (await of_pools.get(f"/v1/jobs/{job}")).json()["waiting_for"] == told
+    assert (await of_pools.get(f"/v1/jobs/{job}/branches/0.1")).json()["waiting_for"] == told
+    assert (await of_pools.get("/readyz")).json()["pools"]["big"]["state"] == told
+
+
+async def test_of_a_pool_that_sleeps_and_is_not_asked_nothing_is_queued(
+    of_pools: httpx.AsyncClient, organizers: Any
+) -> None:
+    asleep = PoolLoad(replicas=0, decoding=0, capacity=0)
+    organizers.pool = replace(LOAD, pools={"small": HERE, "big": asleep})
+    assert (await of_pools.get("/readyz")).json()["pools"]["big"]["state"] == "no replica runs"
