@@ -21,11 +21,13 @@ IMAGE = "localhost/anabranch:test"
 TOOLS = ("buildah", "mmdebstrap", "unshare", "ip")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
-# Mounts what a pod has over the image, and becomes its user. $1 is the image's folder.
+# Mounts what a pod has over the image's folder ($1), writes its name as the kubelet does, and becomes its user.
 POD = """
 set -eu
 root=$1; shift
 ip link set lo up
+hostname pod
+echo '127.0.0.1 localhost pod' >"$root/etc/hosts"
 mount --bind "$root" "$root"
 mount --options remount,bind,ro "$root"
 mount -t tmpfs tmp "$root/tmp" -o mode=1777
@@ -44,6 +46,7 @@ exec chroot --userspec=1000:1000 "$root" /usr/bin/env --ignore-environment "$@"
 
 ANSWER_A_JOB = """
 set -eu
+export RAY_raylet_start_wait_time_s=200 RAY_agent_register_timeout_ms=200000 # this machine may be busy
 anabranch up --engine scripted --port 8000 &
 service=$!
 until wget -q -O /dev/null http://127.0.0.1:8000/readyz; do
@@ -111,7 +114,7 @@ class Image:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a command as a pod of this image does, with nobody else on its network."""
         environment = self.config["Env"]
-        away = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child")
+        away = ("unshare", "--mount", "--pid", "--net", "--uts", "--fork", "--kill-child")
         pod = ("sh", "-c", POD, "pod", self._mount(), *environment, *command)
         return subprocess.run((*away, *pod), check=check, capture_output=True, text=True, timeout=300)
 
