@@ -1,5 +1,5 @@
 """Checks before a start: settings with which no job could be answered are refused in a sentence that names them, and a
-store that is away is waited for.
+store that is away, or not migrated yet, is waited for.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.policy import policy_named
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import BadSettings, Settings
-from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.errors import SchemaBehind, StoreAway
 from anabranch.service.store.sql import schema
 from anabranch.workers.engines.scripted import ScriptedSettings
 
@@ -19,19 +19,19 @@ AGAIN_SECONDS = 1.0
 
 
 async def await_schema(database: str, report: Callable[[str], None]) -> None:
-    """Returns when the database answers and this program can use its schema. While it is away (`report` hears that),
-    it is asked again: a process that ends for it would be started again after longer and longer pauses.
+    """Returns when the database answers and this program can use its schema. Until then `report` hears what is missing.
 
-    Raises SchemaBehind and SchemaAhead.
+    A process that ended for it would be started again after longer and longer pauses by Kubernetes, and after the third
+    time not at all by Ray Serve, not even for the same config put anew. Raises SchemaAhead: waiting mends nothing then.
     """
-    told = False
+    told = ""
     while True:
         try:
             await schema.check(database)
-        except StoreAway as error:
-            if not told:
-                report(str(error))
-                told = True
+        except (StoreAway, SchemaBehind) as error:
+            if str(error) != told:
+                told = str(error)
+                report(told)
         else:
             return
         await asyncio.sleep(AGAIN_SECONDS)

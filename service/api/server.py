@@ -21,8 +21,8 @@ from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.service.tenants import Tenants
 
-WAITS_END_SECONDS = 2.0
-"""How long those who wait for a job have to notice that nobody waits any more."""
+LAST_SECONDS = 2.0
+"""How long those who wait for a job, and streams, then have to come to an end."""
 FREE_LOOPBACK_PORT = ("127.0.0.1", 0)
 
 
@@ -82,7 +82,7 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
 
 
 class _Uvicorn(uvicorn.Server):
-    """Ends waits by itself when it stops; what is cancelled in the midst would be answered 500."""
+    """Ends waits and streams by itself when it stops; what is cancelled in the midst would be answered 500."""
 
     def __init__(self, config: uvicorn.Config, feed: Feed, stop_seconds: float) -> None:
         super().__init__(config)
@@ -91,7 +91,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no more connections; what is being answered may go on for a while."""
-        asyncio.get_running_loop().call_later(self._stop_seconds, self._feed.stop_waits)
+        asyncio.get_running_loop().call_later(self._stop_seconds, self._feed.stop)
         await super().shutdown(sockets)
 
 
@@ -125,7 +125,7 @@ class _Server:
                     served=ServedModels(settings),
                     tenants=tenants,
                 )
-                patience = math.ceil(settings.stop_seconds + WAITS_END_SECONDS)
+                patience = math.ceil(settings.stop_seconds + LAST_SECONDS)
                 config = uvicorn.Config(
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=patience
                 )

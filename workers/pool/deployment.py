@@ -1,6 +1,8 @@
 """Deploys the worker pool on Serve: each of its replicas hosts one engine."""
 
+import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -9,15 +11,22 @@ from ray import serve
 from ray.serve.config import RequestRouterConfig
 
 from anabranch.workers.cores import usable_cores
-from anabranch.workers.engines.factory import build_engine
+from anabranch.workers.engines.factory import EngineSettings, build_engine
+from anabranch.workers.engines.protocol import Engine
+from anabranch.workers.errors import ModelUnavailable
 from anabranch.workers.messages import DecodeRequest, Key
 from anabranch.workers.pool.autoscaling import pool_scaling
 from anabranch.workers.pool.request_router import AddressedRouter
 from anabranch.workers.replica.replica import Batch, Replica, ReplicaState
 from anabranch.workers.settings import PoolSettings
 
+logger = logging.getLogger(__name__)
+
 CPU_SHARE = 0.1
 """CPUs that a replica takes by Ray's count on a cluster, so that none is put on a head, which has none to give."""
+
+AGAIN_SECONDS = 5.0
+"""Between two tries to reach an upstream."""
 
 ReadPool = Callable[[], PoolSettings]
 """Reads in a replica's own process what its pool is made of: what Serve keeps of it is a name, never a key."""
@@ -36,7 +45,7 @@ class WorkerPool:
         # Before an engine reads it. Ray's own value is wrong: an actor that asks for no CPU is given a single thread.
         os.environ["OMP_NUM_THREADS"] = str(threads_of(usable_cores(), settings.replicas if sharing else 1))
         self._replica = Replica(
-            build_engine(settings.engine),
+            build_engine(settings.engine) if sharing else await_upstream(settings.engine),
             name=serve.get_replica_context().replica_id.unique_id,
             max_decodes=settings.max_decodes,
             text_interval=settings.text_interval,
@@ -101,6 +110,19 @@ def worker_pool(
         ),
     )
     return deployment.bind(read, sharing=private)
+
+
+def await_upstream(settings: EngineSettings, pause: float = AGAIN_SECONDS) -> Engine:
+    """Builds the engine; an upstream that is away is waited for. Serve would give up a replica that fails three times,
+    for good, even if the same config is put anew. Raises ModelUnavailable where the model was to be loaded here."""
+    while True:
+        try:
+            return build_engine(settings)
+        except ModelUnavailable as error:
+            if not settings.remote:
+                raise
+            logger.warning("this replica waits for its upstream: %s", error)
+        time.sleep(pause)
 
 
 def deployment_name(pool: str) -> str:

@@ -25,7 +25,8 @@ from anabranch.service.api.answering.waiting import CLIENT_CLOSED, Waiting
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.news import read_news
-from anabranch.service.api.openai_errors import failure_json, replaced_json
+from anabranch.service.api.openai_errors import failure_json, refusal_json, replaced_json
+from anabranch.service.api.problems import stopping
 from anabranch.service.api.views.chat import (
     Beside,
     Envelope,
@@ -148,6 +149,10 @@ class _Choice:
             finally:
                 if not follower.ended:
                     self._waiting.leave_apart(request)
+        if not follower.ended:
+            refusal = stopping(self._job)
+            yield _data(refusal_json(refusal.status, refusal.name, refusal.detail, None))
+            return
         job = await self._waiting.read()
         if job.answer is not None and self._with_logprobs:
             yield _data(logprobs_chunk_json(self._envelope, await self.beside(job), self._told_usage))

@@ -83,7 +83,7 @@ class Feed:
         """When all followed jobs are looked at again, by the loop's clock."""
         self._nudged = asyncio.Event()
         self.stopping = False
-        """The service stops: nobody waits for a job's end any longer."""
+        """The service stops: nobody waits for a job's end any longer, and streams end."""
         self._poller: asyncio.Task[None] | None = None
 
     def follow(
@@ -107,8 +107,8 @@ class Feed:
         """How many follow this job here."""
         return len(self._followed[job].followers) if job in self._followed else 0
 
-    def stop_waits(self) -> None:
-        """Whoever waits for a job's end goes away with the job as it is; streams go on until `close`."""
+    def stop(self) -> None:
+        """Whoever waits for a job's end goes away with the job as it is; streams end where they are."""
         self.stopping = True
         for followed in self._followed.values():
             followed.wake()

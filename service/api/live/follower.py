@@ -27,6 +27,9 @@ class Source(Protocol):
     @property
     def journals(self) -> Journals: ...
 
+    @property
+    def stopping(self) -> bool: ...
+
     def tail(self, job: JobId) -> Tail | None: ...
 
     def texts(self, job: JobId) -> OpenTexts: ...
@@ -59,6 +62,11 @@ class Follower:
 
     def __exit__(self, *_: object) -> None:
         self._feed.leave(self)
+
+    @property
+    def stopping(self) -> bool:
+        """The service stops: what is read now is the last here, whether or not the job has ended."""
+        return self._feed.stopping
 
     @property
     def fell_behind(self) -> bool:

@@ -43,25 +43,29 @@ async def wait_until_over(feed: Feed, job: JobId, after: int, seconds: float) ->
 
 
 async def read_news(follower: Follower, quiet_seconds: float) -> AsyncIterator[News]:
-    """What the follower reads, as it comes, until the job's last event; nothing after so many quiet seconds, and
-    whenever the store is away."""
+    """What the follower reads, as it comes, until the job's last event, or the service stops; nothing after so many
+    quiet seconds, and whenever the store is away."""
     while not follower.ended:
         try:
             records = await follower.read()
         except StoreAway:
+            if follower.stopping:
+                return
             await asyncio.sleep(AWAY_SECONDS)
             yield News()
             continue
         texts = follower.texts()
         if records or texts:
             yield News(records, texts)
+        elif follower.stopping:
+            return
         elif not await follower.news(quiet_seconds):
             yield News()
 
 
 async def stream_events(feed: Feed, job: JobId, after: int, texts: Texts) -> AsyncIterator[bytes]:
-    """One job's events behind event `after` as Server-Sent Events, live, until its last one. `id` is the journal's seq;
-    live text, where it is wanted, has none."""
+    """One job's events behind event `after` as Server-Sent Events, live, until its last one, or the service stops:
+    whoever reads then resumes elsewhere. `id` is the journal's seq; live text, where it is wanted, has none."""
     with feed.follow(job, after, texts) as follower:
         await follower.learn()
         async for news in read_news(follower, PING_SECONDS):

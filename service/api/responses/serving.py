@@ -14,7 +14,7 @@ from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.news import read_news
 from anabranch.service.api.openai_errors import failure_json
-from anabranch.service.api.problems import bad_request
+from anabranch.service.api.problems import Refusal, bad_request, stopping
 from anabranch.service.api.responses.events import ResponseEvents
 from anabranch.service.api.responses.view import Json, ResponseView
 from anabranch.service.api.views.chat import answer_tokens
@@ -66,7 +66,8 @@ class ResponseReader:
         """The events behind this number, as Server-Sent Events, live."""
         async with aclosing(self._events()) as events:
             async for some in events:
-                told = b"".join(_sse(event) for event in some if event["sequence_number"] > after)
+                new = [each for each in some if each["sequence_number"] > after or each["type"] == "error"]
+                told = b"".join(map(_sse, new))
                 if told or not some:
                     yield told or sse.PING
         yield DONE
@@ -91,15 +92,29 @@ class ResponseReader:
         return last[-1]
 
     async def _events(self) -> AsyncGenerator[list[Json]]:
-        """All events in order, as they come; now and then none."""
+        """All events in order, as they come; now and then none. When the service stops, an error is the last."""
         fold = ResponseEvents(self._view, self._spec)
-        yield fold.begin()
+        begun = fold.begin()
+        yield begun
+        told = begun[-1]["sequence_number"]
         with self._deps.feed.follow(self._job, texts=Texts.ANSWER) as follower:
             async for news in read_news(follower, PING_SECONDS):
-                yield fold.read(news.records, news.texts)
+                events = fold.read(news.records, news.texts)
+                yield events
+                told = events[-1]["sequence_number"] if events else told
+        if not follower.ended:
+            yield [_stopped(stopping(self._job), told)]
+            return
         job = job_view(await self._deps.store.jobs.get(self._job))
         of_answer = answer_tokens(job, await self._deps.store.jobs.list_branches(self._job))
         yield fold.end(ResponseView(job, self._sent), of_answer)
+
+
+def _stopped(refusal: Refusal, told: int) -> Json:
+    """The last event of a stream that the service ends before the response; its number is that of the event before, so
+    that whoever resumes behind it misses nothing."""
+    error = {"code": refusal.name, "message": refusal.detail, "param": None}
+    return {"type": "error", **error, "sequence_number": told}
 
 
 def _sse(event: Json) -> bytes:

@@ -90,7 +90,7 @@ class PageStream:
             for follower in followers:
                 await follower.learn()
             ping_at = 0.0
-            while True:
+            while not self._feed.stopping:
                 try:
                     news = b"".join(
                         [*await self._records(followers), *await self._summaries(), *await self._loads()]

@@ -95,6 +95,31 @@ def test_who_waits_for_an_answer_when_the_service_stops_is_told_of_the_job(
     assert job["id"] in told.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "asked", "last"),
+    [
+        ("GET", "jobs/{job}/events", None, "event: JobSubmitted"),
+        ("GET", "stream", None, "event: "),
+        ("GET", "chat/completions/{job}?stream=true", None, '"code": "stopping"'),
+        ("POST", "responses", {"model": MODEL, "input": QUESTION, "stream": True}, '"code": "stopping"'),
+    ],
+    ids=["events", "a page", "a completion", "a response"],
+)
+def test_a_stream_comes_to_its_end_when_the_service_stops(
+    method: str, path: str, asked: dict[str, Any] | None, last: str, settings: Settings
+) -> None:
+    """Cut in the midst it would look like a fault; a completion that merely ended, like a whole one."""
+    with ThreadPoolExecutor() as apart, ExitStack() as serving:
+        url = serving.enter_context(serve_api(settings))
+        job = httpx.post(f"{url}/v1/jobs", json={"question": QUESTION}).json()["id"]
+        with httpx.stream(method, f"{url}/v1/{path.format(job=job)}", json=asked, timeout=60) as response:
+            told = response.iter_text()
+            first = next(told)
+            stopping = apart.submit(serving.close)
+            assert last in first + "".join(told)
+        stopping.result()
+
+
 def test_what_is_being_answered_goes_on_for_a_while_when_the_service_stops(
     settings: Settings, followed: threading.Event
 ) -> None:
