@@ -55,7 +55,7 @@ class Numerals:
 
 
 def read_date(text: str) -> Date | Time | Numerals | None:
-    """The date or time that a text is; None for any other."""
+    """Reads a text that is a date or a time of day; gives None for any other."""
     if len(text) > 40:
         return None
     text = _WEEKDAY.sub("", text, count=1)

@@ -31,13 +31,13 @@ class Verdict(StrEnum):
 
 
 def compare(left: str, right: str) -> Verdict:
-    """Whether two answers mean the same, as far as that takes no algebra."""
+    """Tells whether two answers mean the same, as far as that takes no algebra."""
     return _judge(read(left), read(right))
 
 
 def fits(wanted: str, found: str, algebra: Algebra) -> bool:
-    """Whether an answer is what was wanted: they are equal, or a number was wanted and found with a unit that nobody
-    asked for. No equality: 18 dollars and 18 eggs both fit 18."""
+    """Tells whether an answer is what was wanted: they are equal, or a number was wanted and found with a unit that
+    nobody asked for. No equality: 18 dollars and 18 eggs both fit 18."""
     want, find = read(wanted), read(found)
     verdict = _judge(want, find)
     if verdict is Verdict.DIFFERENT and isinstance(want, Quantity | Formula) and not want.dimensions:
@@ -71,7 +71,7 @@ def _judge_items(left: Several, right: Several) -> Verdict:
 
 
 def _is_open(*meanings: Meaning) -> bool:
-    """Whether one of these is, or holds, a formula."""
+    """Tells whether one of these is, or holds, a formula."""
     return any(
         isinstance(each, Formula) or (isinstance(each, Set | Several) and _is_open(*each.items))
         for each in meanings
@@ -79,8 +79,9 @@ def _is_open(*meanings: Meaning) -> bool:
 
 
 def plain_groups(answers: Sequence[str]) -> Groups | None:
-    """Which answers mean the same, where that takes no algebra; None where it may. Takes time linear in their length:
-    pairs are not tried, so formulas beside numbers are left to a worker even where a closer look would tell."""
+    """Groups answers that mean the same, where that takes no algebra; gives None where it may. Takes time linear in
+    their length: pairs are not tried, so formulas beside numbers are left to a worker even where a closer look would
+    tell."""
     meanings = [read(answer) for answer in answers]
     classes = set(meanings)
     comparable = [each for each in classes if isinstance(each, Quantity | Formula | Several | Set)]
@@ -90,7 +91,7 @@ def plain_groups(answers: Sequence[str]) -> Groups | None:
 
 
 def groups(answers: Sequence[str], algebra: Algebra) -> Groups:
-    """Which answers mean the same, formulas by the verdicts of `algebra`."""
+    """Groups answers that mean the same, formulas by the verdicts of `algebra`."""
     members = _collect_indices([read(answer) for answer in answers])
     texts = {
         meaning: expression(meaning, min(answers[index] for index in found))
@@ -109,7 +110,7 @@ def groups(answers: Sequence[str], algebra: Algebra) -> Groups:
 
 
 def _split_contradictions(component: list[Meaning]) -> list[list[Meaning]]:
-    """The component, or each of its meanings alone where two of them are different whatever algebra says."""
+    """Keeps a component whole, or splits it into single meanings where two of them differ whatever algebra says."""
     contradicted = any(_judge(*pair) is Verdict.DIFFERENT for pair in combinations(component, 2))
     return [[meaning] for meaning in component] if contradicted else [component]
 

@@ -25,7 +25,7 @@ _ARTICLE = re.compile(r"(?:the|an|a)\s(?=\S)")
 
 
 def read_expression(text: str) -> Formula | Words:
-    """A formula, with the unit behind it; text where there is a word in it."""
+    """Reads a formula, with the unit behind it; gives text where there is a word in it."""
     last = _LAST_WORD.fullmatch(text)
     unit = read_unit(last[2]) if last and _MATHEMATICAL.search(last[1]) and not _is_prose(last[1]) else None
     if last and unit and unit is not NO_UNIT:
@@ -34,13 +34,13 @@ def read_expression(text: str) -> Formula | Words:
 
 
 def _tight(text: str) -> str:
-    """A formula without the blanks and braces that say nothing."""
+    """Removes the blanks and braces that say nothing from a formula."""
     text = "".join(_NEEDED.sub(lambda found: (found[1] or "") + "\0", text).split()).replace("\0", " ")
     return _BRACED.sub(r"\1", text).removeprefix("+")
 
 
 def _is_prose(text: str) -> bool:
-    """Whether a text has a word in it: algebra cannot make two of these equal."""
+    """Tells whether a text has a word in it: algebra cannot make two of these equal."""
     bare = _COMMAND.sub(" ", text)
     if _ORDINAL.search(bare) or ("\\" not in text and _APART.search(bare)):
         return True
@@ -55,7 +55,7 @@ def _is_prose(text: str) -> bool:
 
 
 def fold_words(text: str) -> str:
-    """Text as it is compared: without case, without an article before it or a full stop behind it."""
+    """Writes text as it is compared: without case, without an article before it or a full stop behind it."""
     folded = " ".join(text.casefold().split())
     folded = folded.rstrip(".!") or folded
     return _ARTICLE.sub("", folded, count=1) if _ARTICLE.match(folded) else folded

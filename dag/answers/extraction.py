@@ -33,7 +33,7 @@ _BRACE = re.compile(
 
 
 def extract_answer(text: str) -> str | None:
-    """The answer that a text ends with; None when it has none: the branch abstains."""
+    """Finds the answer that a text ends with; gives None when it has none: the branch abstains."""
     said = remove_thoughts(text)[-TAIL:]
     found = read_boxed(said)
     if found is not None and _says_something(found) and len(found) <= LONGEST:
@@ -45,7 +45,7 @@ def extract_answer(text: str) -> str | None:
 
 
 def remove_thoughts(text: str) -> str:
-    """The text without its thinking: what a reader is meant to read."""
+    """Removes the thinking from a text: what is left is what a reader is meant to read."""
     begin = max(0, len(text) - 2 * TAIL)
     pieces = _THOUGHT.split(text[begin:])
     if len(pieces) == 1:
@@ -59,7 +59,7 @@ def remove_thoughts(text: str) -> str:
 
 
 def _is_thinking(text: str, at: int) -> bool:
-    """Whether a thought that began before this place was not closed before it."""
+    """Tells whether a thought that began before this place was not closed before it."""
     return text.rfind("<think>", 0, at) > text.rfind("</think>", 0, at)
 
 
@@ -88,7 +88,7 @@ _HOLLOW = re.compile(r"\\[A-Za-z]{1,20}\s{0,4}\{\s{0,40}\}")
 
 
 def _says_something(text: str) -> bool:
-    r"""Whether a text has a letter or a digit in it; the name of an empty command, `\text{}`, says nothing."""
+    r"""Tells whether a text has a letter or a digit in it; the name of an empty command, `\text{}`, says nothing."""
     for _ in range(3):  # \boxed{\text{}}: nobody nests deeper
         text = _HOLLOW.sub("", text)
     return any(letter.isalnum() for letter in text)
@@ -113,7 +113,7 @@ _DISPLAY = {"\\[": "\\]", "$$": "$$", "\\(": "\\)", "```": "```"}
 
 
 def _find_announced(text: str) -> tuple[str | None, bool]:
-    """What the last announcement announces, and whether the text was cut behind it."""
+    """Finds what the last announcement announces, and whether the text was cut behind it."""
     marks = list(_ANNOUNCEMENT.finditer(text))[-ANNOUNCEMENTS:]
     cut = bool(marks) and not _says_something(text[marks[-1].end() : marks[-1].end() + LONGEST])
     for mark in reversed(marks):
@@ -127,7 +127,7 @@ _CLOSED = re.compile(r"</answer>", re.IGNORECASE)
 
 
 def _read_behind(text: str, tagged: bool) -> str:
-    """The answer at the beginning of what follows an announcement; empty when it says nothing."""
+    """Reads the answer at the beginning of what follows an announcement; it is empty when that says nothing."""
     text = _CLOSED.split(text, maxsplit=1)[0]
     if tagged:
         return _tidy(text)
@@ -157,7 +157,7 @@ _WORKING = re.compile(r"[-+*/^()0-9.,\s\\{}×·÷]{3,200}+=\s{0,4}(?=\S)")
 
 
 def _cut_to_clause(line: str) -> str:
-    """The answer without the sentence around it: up to the end of the sentence, or to where the reasons begin."""
+    """Cuts an answer out of the sentence around it: up to the end of the sentence, or to where the reasons begin."""
     if option := _OPTION_TEXT.match(line):
         return option[1]
     reason = _REASON.search(line)
@@ -173,7 +173,7 @@ def _cut_to_clause(line: str) -> str:
 
 
 def _tidy(answer: str) -> str:
-    """Without the marks around it; empty when there is nothing else."""
+    """Removes the marks around an answer; it is empty when there is nothing else."""
     answer = answer.strip(" \t\r\n*`_")
     while answer.endswith((".", "!", ":", ",", ";", "*", "`")):
         answer = answer[:-1].rstrip()
@@ -182,7 +182,7 @@ def _tidy(answer: str) -> str:
 
 
 def _open_math(answer: str) -> str:
-    r"""What stands between the marks of mathematics: `$…$`, `\(…\)`, `\[…\]`, `$$…$$`."""
+    r"""Takes what stands between the marks of mathematics: `$…$`, `\(…\)`, `\[…\]`, `$$…$$`."""
     for opens, closes in (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")):
         whole = (
             len(answer) > len(opens) + len(closes) and answer.startswith(opens) and answer.endswith(closes)

@@ -61,7 +61,7 @@ _FRACTION = re.compile(
 
 
 def plain(text: str) -> str:
-    r"""The same text without LaTeX's looks: `\dfrac12` as 1/2, `\text{ cm}` as cm, `90^\circ` as 90°, `1{,}000` as
+    r"""Rewrites a text without LaTeX's looks: `\dfrac12` as 1/2, `\text{ cm}` as cm, `90^\circ` as 90°, `1{,}000` as
     1,000. What has no plain form (roots, sums, unknown commands) stays as it is."""
     text = _use_keyboard_marks(text)
     text = _SEPARATED.sub(lambda found: "," if "," in found[0][:2] and found[0] != "\\," else THIN, text)
@@ -76,19 +76,19 @@ def plain(text: str) -> str:
 
 
 def for_algebra(text: str) -> str:
-    r"""The same text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i."""
+    r"""Rewrites a text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i."""
     return _NAME.sub(r"\\\g<0>", _WRAPPED.sub(r" \1 ", _use_keyboard_marks(text)))
 
 
 def _use_keyboard_marks(text: str) -> str:
-    """Without what typography has for marks that a keyboard lacks."""
+    """Replaces what typography has for marks that a keyboard lacks."""
     text = _ABOVE.sub(lambda found: f"^{{{found[0].translate(_DIGITS_ABOVE)}}}", text)
     text = _BELOW.sub(lambda found: f"_{{{found[0].translate(_DIGITS_BELOW)}}}", text)
     return text.translate(_TYPOGRAPHY)
 
 
 def _unwrap(text: str) -> str:
-    """Without the marks of mathematics or Markdown around all of it."""
+    """Removes the marks of mathematics or Markdown around all of a text."""
     text = text.strip(" \t\r\n")
     for mark in ("**", "__", "`", "$", '"', "'", "*"):
         if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):

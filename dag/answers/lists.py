@@ -9,12 +9,12 @@ _AND = re.compile(r",?\s(?:and|&)\s")
 
 
 def is_listed(text: str) -> bool:
-    """Whether a text without brackets lists several items."""
+    """Tells whether a text without brackets lists several items."""
     return "," in text or ";" in text or bool(_AND.search(text))
 
 
 def brackets(text: str) -> tuple[str, str, str]:
-    """The brackets around all of a text, and what stands between; none where they do not belong together."""
+    """Finds the brackets around all of a text, and what stands between; none where they do not belong together."""
     begin = 2 if text.startswith("\\{") else 1
     end = 2 if text.endswith("\\}") else 1
     if (
@@ -36,7 +36,7 @@ def brackets(text: str) -> tuple[str, str, str]:
 
 
 def split_items(text: str) -> list[str] | None:
-    """The items between the outermost commas (semicolons, where there are any); None where one is empty.
+    """Splits a text at its outermost commas (semicolons, where there are any); None where one is empty.
 
     A comma without a blank behind it separates only where none has one: (1,000, 2,000) are two numbers.
     """

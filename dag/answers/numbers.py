@@ -36,7 +36,7 @@ _FACTORS = {
 
 
 def read_number(text: str) -> Fraction | None:
-    """The exact value of a text that is one number; None for any other text, and for numbers beyond DIGITS."""
+    """Reads the exact value of a text that is one number; gives None for other texts, and for numbers beyond DIGITS."""
     text = text.strip()
     if not text or len(text) > DIGITS:
         return None

@@ -26,7 +26,7 @@ _COUNTED = re.compile(r"[^\W\d_]{2,}(?:[ '-][^\W\d_]{2,}){0,3}")
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """A number alone, with a sign of money before it, or with a unit or the name of what is counted behind it."""
+    """Reads a number alone, with a sign of money before it, or with a unit or the name of what is counted behind it."""
     value = read_number(text)
     if value is not None:
         return Quantity(value)

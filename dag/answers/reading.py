@@ -31,7 +31,7 @@ DEPTH = 6
 
 
 def read(answer: str) -> Meaning:
-    """What an answer says. Takes time linear in its length, and a bounded time beyond folding its case."""
+    """Reads what an answer says. Takes time linear in its length, and a bounded time beyond folding its case."""
     return _read(answer) if len(answer) <= LENGTH else Words(fold_words(answer))
 
 
@@ -45,7 +45,7 @@ def _read(answer: str) -> Meaning:
 
 
 def expression(meaning: Meaning, answer: str) -> str:
-    """The same answer for algebra, which knows no units: its value in base units."""
+    """Writes an answer for algebra, which knows no units: its value in base units."""
     match meaning:
         case Quantity():
             return str(meaning.value)
@@ -58,7 +58,7 @@ def expression(meaning: Meaning, answer: str) -> str:
 
 
 def drop_unit(answer: str) -> Meaning:
-    """What an answer says when its unit is left out: of 10 cm, 10. An answer without a unit as it is."""
+    """Reads an answer and leaves its unit out: of 10 cm, 10. An answer without a unit is read as it is."""
     meaning = read(answer)
     if isinstance(meaning, Formula):
         return Formula(meaning.text)
@@ -87,7 +87,7 @@ _BARE = re.compile(r"[a-z]")
 
 
 def _read_whole(text: str, answer: str) -> Meaning:
-    """The reading of all of an answer."""
+    """Reads all of an answer."""
     text = _FULL_STOP.sub("", text)
     if not any(letter.isalnum() for letter in text):
         return read_empty_set(text) or Words(fold_words(answer))
@@ -108,7 +108,7 @@ def _read_choice(text: str) -> Choice | None:
 
 
 def _read_part(text: str, depth: int) -> Meaning:
-    """The reading of an answer, or of one item of a list."""
+    """Reads an answer, or one item of a list."""
     text = text.strip()
     simple = (
         read_date(text) or read_quantity(text) or read_ratio(text) or read_range(text) or read_limit(text)
@@ -117,7 +117,7 @@ def _read_part(text: str, depth: int) -> Meaning:
 
 
 def _read_several(text: str, depth: int) -> Several | Set | None:
-    """A list with its brackets, a set, or items with commas between; None for what is none of them."""
+    """Reads a list with its brackets, a set, or items with commas between; gives None for what is none of them."""
     if depth >= DEPTH:
         return None
     opens, closes, inner = brackets(text)

@@ -80,7 +80,7 @@ UNITS: Mapping[str, Unit] = dict(_make_table())
 
 
 def read_unit(text: str) -> Unit | None:
-    """The unit that a text names: `km`, `square meters`, `m/s^2`, `miles per hour`. None when the table lacks it."""
+    """Reads the unit that a text is: `km`, `square meters`, `m/s^2`, `miles per hour`. None where it is none."""
     text = " ".join(text.split())
     text = _PHRASES.get(text.casefold(), text)
     if not text or len(text) > 60:
@@ -115,6 +115,6 @@ def _read_power(text: str) -> Unit | None:
 
 
 def name_unit(words: str) -> Unit:
-    """The unit that is no more than a name: 18 eggs are as many as 18 egg, and are no 18 apples."""
+    """Makes a unit that is no more than a name: 18 eggs are as many as 18 egg, and are no 18 apples."""
     name = " ".join(words.casefold().split()).rstrip(".!")
     return Unit(((name[:-1] if name.endswith("s") and not name.endswith("ss") else name, 1),))

@@ -56,7 +56,7 @@ _ENDS = re.compile(r"\s{0,4}(?:[.,;:!?)*$\n]|\Z)")
 
 
 def last_value(text: str) -> str | None:
-    """The last value that a text names, with its unit; None when it names none."""
+    """Finds the last value that a text names, with its unit; gives None when it names none."""
     last = deque(_VALUE.finditer(text, _find_tail(text)), maxlen=1)
     found = last[0] if last else None
     if found is None or found.end() - found.start() > LONGEST:
@@ -66,14 +66,14 @@ def last_value(text: str) -> str | None:
 
 
 def _find_tail(text: str) -> int:
-    """Where the last TAIL characters begin, or the word behind that: no number is torn apart."""
+    """Finds where the last TAIL characters begin, or the word behind that: no number is torn apart."""
     begin = len(text) - TAIL
     blank = text.find(" ", begin, begin + 2 * LONGEST) if begin > 0 else -1
     return max(begin, blank, 0)
 
 
 def _find_unit(text: str) -> str:
-    """The longest name of a unit with which a text begins; empty when it begins with none."""
+    """Finds the longest name of a unit with which a text begins; it is empty when there is none."""
     named = _UNIT.match(text)
     if named is None:
         return ""

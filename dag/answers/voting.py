@@ -11,7 +11,7 @@ FIRST_CAST = "first ballot cast"
 
 
 def cast(vote: Vote) -> tuple[str, ...]:
-    """The answers of those that did not abstain, in the order of their ballots."""
+    """Lists the answers of those that did not abstain, in the order of their ballots."""
     return tuple(ballot.answer for ballot in vote.ballots if ballot.answer is not None)
 
 
@@ -20,12 +20,12 @@ def _cast(vote: Vote) -> list[Ballot]:
 
 
 def select_compared(vote: Vote) -> tuple[str, ...]:
-    """Those of `cast` that may mean the same though they are written differently."""
+    """Selects those of `cast` that may mean the same though they are written differently."""
     return tuple(ballot.answer for ballot in _cast(vote) if ballot.answer is not None and not ballot.exact)
 
 
 def partition(vote: Vote, groups: Groups) -> Groups:
-    """`cast(vote)` in groups, given those of `select_compared(vote)`; exact answers group by their letters."""
+    """Parts `cast(vote)` into groups, given those of `select_compared(vote)`; exact answers group by their letters."""
     ballots = _cast(vote)
     places = [place for place, ballot in enumerate(ballots) if not ballot.exact]
     exact: dict[str, list[int]] = {}
@@ -37,7 +37,7 @@ def partition(vote: Vote, groups: Groups) -> Groups:
 
 
 def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> BranchesVoted:
-    """The tally of a vote; `groups` partitions the indices of `cast(vote)` by meaning."""
+    """Counts a vote; `groups` partitions the indices of `cast(vote)` by meaning."""
     ballots, answers = _cast(vote), cast(vote)
     classes = [
         AnswerClass(
@@ -60,7 +60,7 @@ def count(branch: BranchId, vote: Vote, groups: Iterable[tuple[int, ...]]) -> Br
 
 
 def _is_settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstanding: float) -> bool:
-    """Whether the leader stays the winner whatever the outstanding ballots say."""
+    """Tells whether the leader stays the winner whatever the outstanding ballots say."""
     leader = ranked[0]
     if leader.weight < outstanding:
         return False  # an answer not yet seen could take them all
@@ -74,7 +74,7 @@ def _is_settled(ranked: list[AnswerClass], by_age: list[AnswerClass], outstandin
 
 
 def outcome(event: BranchesVoted) -> Voted:
-    """What the policy is told of a recorded vote."""
+    """Tells the policy the outcome of a recorded vote."""
     return Voted(
         classes=event.classes,
         winner=event.winner,

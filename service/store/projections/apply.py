@@ -50,7 +50,7 @@ def replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
 
 
 def row_of(job: JobId, change: Change) -> dict[str, Any]:
-    """The whole row that a birth makes."""
+    """Makes the whole row of a change that inserts one."""
     return {**dict(zip(KEYS[change.table], (job, *change.key), strict=True)), **change.set}
 
 

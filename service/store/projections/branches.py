@@ -51,7 +51,7 @@ def fork(record: e.Record, event: e.BranchForked) -> tuple[Change, ...]:
 
 
 def _open(branch: BranchId, **more: Any) -> Change:
-    """The branch has begun."""
+    """Records that a branch has begun."""
     return Change("branches", (branch,), set={"phase": BranchStatus.OPEN.value}, **more)
 
 
@@ -145,7 +145,7 @@ def retry(_record: e.Record, event: e.BranchRetried) -> tuple[Change, ...]:
 
 
 def wait_for_people(branch: BranchId, more: int) -> tuple[Change, ...]:
-    """The job and its branch wait for so many decisions more."""
+    """Lets the job and its branch wait for so many decisions more."""
     if more == 0:
         return ()
     pending = {"approvals_pending": more}

@@ -24,7 +24,7 @@ class Change:
     """Values for columns that have none yet."""
 
     def then(self, later: "Change") -> "Change":
-        """Both changes as one."""
+        """Makes one change of this and a later one."""
         values = {**self.set, **later.set}
         if self.insert:
             values.update((column, values[column] + amount) for column, amount in later.add.items())
@@ -38,7 +38,7 @@ class Change:
 
 
 def merge_changes(changes: Iterable[Change]) -> list[Change]:
-    """The same changes of one job, one per row."""
+    """Merges the changes of one job into one per row."""
     merged: dict[tuple[str, tuple[Any, ...]], Change] = {}
     for change in changes:
         row = (change.table, change.key)

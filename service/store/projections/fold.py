@@ -23,12 +23,12 @@ from anabranch.service.store.projections.changes import Change, merge_changes
 
 
 def fold(records: Iterable[e.Record]) -> list[Change]:
-    """What these records of one job do, one change per row."""
+    """Folds the records of one job into changes, one per row."""
     return merge_changes(change for record in records for change in project(record))
 
 
 def project(record: e.Record) -> tuple[Change, ...]:
-    """What one record does."""
+    """Makes the changes of one record."""
     projector = _PROJECTORS.get(type(record.event))
     return projector(record, record.event) if projector else ()
 
