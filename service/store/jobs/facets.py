@@ -47,10 +47,10 @@ class Fact:
 
 def asked_with(connection: Connection, fact: Fact) -> ColumnElement[bool]:
     """Whether a job was asked for with this value, or with the same number. An object, a list or null is no value."""
-    number = _number(fact.value)
+    number, key = _number(fact.value), literal(fact.key, PlainText())
     if connection.dialect.name == "postgresql":
-        value = func.jsonb_extract_path_text(jobs.c.spec, fact.part, fact.key)
-        kind = func.jsonb_typeof(func.jsonb_extract_path(jobs.c.spec, fact.part, fact.key))
+        value = func.jsonb_extract_path_text(jobs.c.spec, fact.part, key)
+        kind = func.jsonb_typeof(func.jsonb_extract_path(jobs.c.spec, fact.part, key))
         same_number = false() if number is None else cast(value, Numeric) == literal(number, Numeric)
         same_text = value == literal(fact.value, PlainText())
         return case(
@@ -65,7 +65,7 @@ def asked_with(connection: Connection, fact: Fact) -> ColumnElement[bool]:
     same = told == literal(fact.value, PlainText())
     if number is not None:
         same |= each.c.type.in_(("integer", "real")) & (each.c.value == literal(float(number)))
-    return exists(select(1).select_from(each).where(each.c.key == literal(fact.key, PlainText()), same))
+    return exists(select(1).select_from(each).where(each.c.key == key, same))
 
 
 def _number(text: str) -> Decimal | None:
