@@ -46,7 +46,8 @@ class Settings(BaseSettings):
 
     # -- where things are
     config: Path | None = None
-    """YAML file of settings, by their names in lower case without the prefix; the environment goes over it."""
+    """YAML file of settings, by their names in lower case without the prefix; the environment goes over it
+    ([pools](pools.md))."""
     url: str | None = None
     """Base URL of a running service, for the commands that talk to one. Not set: the store on this machine."""
     key: SecretStr | None = None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish, Timing
 from anabranch.dag.events import Record
-from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.ids import BranchId
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text.context import render
@@ -33,7 +33,7 @@ def forked(drawing: Drawing, record: Record, event: e.BranchForked) -> None:
         drawing.open(drawing.fork, ids.branch_node(event.branch), names.FORK, start)
     drawing.fork_end = (record.seq, event.branch)
     _count_child(drawing.nodes[drawing.fork], event.child)
-    drawing.models[event.child] = event.model or drawing.models[TRUNK]
+    drawing.models[event.child] = event.model or drawing.models[event.branch]
     open_branch(drawing, event.child, drawing.fork, event.role, _told_of_child(event))
     drawing.link(ids.branch_node(event.child), event.after, "depends")
 
@@ -98,7 +98,7 @@ def segment_started(drawing: Drawing, _: Record, event: e.SegmentStarted) -> Non
 
 def _open_decode(drawing: Drawing, event: e.SegmentStarted) -> None:
     node = ids.decode_node(event.branch, event.segment)
-    model = drawing.models[event.branch]
+    model = event.model or drawing.models[event.branch]
     attributes: dict[str, Value | None] = {
         names.OPERATION: names.CHAT,
         names.SPAN_KIND: names.LLM,

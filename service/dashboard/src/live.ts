@@ -22,6 +22,12 @@ export function useLoad(): Load | null {
   );
 }
 
+/** The pools without a replica: what waits for one is to be asked anew when they change. */
+export function usePoolsAway(): string {
+  const pools = Object.entries(useLoad()?.pools ?? {});
+  return pools.flatMap(([name, pool]) => (pool.replicas === 0 ? [name] : [])).join(" ");
+}
+
 /** The journal of a job, live. The feed is the same object; `version` tells when it has changed. */
 export function useFeed(job: string): { feed: JobFeed; version: number } {
   const feed = feedOf(job);

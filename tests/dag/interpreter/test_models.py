@@ -80,6 +80,8 @@ ROLES: dict[str, dict[str, set[str]]] = {
     "apr": {"worker_model": {"search"}},
     "thread-weaver": {"worker_model": {"thread"}},
     "multiverse": {"worker_model": {"path"}},
+    "npr": {"worker_model": {"step"}},
+    "parallel-r1": {"worker_model": {"path"}},
 }
 
 

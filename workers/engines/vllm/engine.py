@@ -13,6 +13,7 @@ from anabranch.dag.text import Context
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.thoughts import Begin, switches_of
+from anabranch.workers.engines.vllm.adapters import Adapters
 from anabranch.workers.engines.vllm.calling import Caller
 from anabranch.workers.engines.vllm.reasoning import reasoning_of
 from anabranch.workers.engines.vllm.settings import VllmSettings
@@ -34,7 +35,9 @@ class VllmEngine:
         self._names = {None, settings.model, self.model.name, self.model.location}
         self._reasoning = reasoning_of(settings.reasoning_parser, self.model.location, settings.extra)
         self._switches = settings.chat_template_kwargs
-        self._llm = start(settings, self.model.location, self._reasoning.arguments())
+        self._adapters = Adapters(settings.adapters)
+        told = self._reasoning.arguments() | self._adapters.arguments()
+        self._llm = start(settings, self.model.location, told)
         self._max_model_len: int = self._llm.model_config.max_model_len
         self._sampling_defaults: dict[str, Any] = self._llm.model_config.get_diff_sampling_param()
         self._sampling_defaults.pop(
@@ -67,11 +70,12 @@ class VllmEngine:
                 stop=[] if thoughts.watches else list(request.decoding.stop),
                 thinking_token_budget=self._reasoning.budget(begin, request.decoding),
             )
-            tokens = 0
-            async with aclosing(self._generate(request, prompt, params, begin)) as outputs:
+            tokens, adapter = 0, await self._adapters.request(self._llm, request.model)
+            async with aclosing(self._generate(request, prompt, params, begin, adapter)) as outputs:
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
                     chunk = thoughts.read(_chunk(output, tokens, request.decoding.logprobs))
+                    chunk = chunk if adapter is None else replace(chunk, model=adapter.lora_name)
                     yield chunk if calls is None else await calls.read(chunk)
                     if chunk.finish is not None:
                         return
@@ -87,19 +91,20 @@ class VllmEngine:
         """Ends the vLLM process. Decodes must have been closed before."""
         self._llm.shutdown()
 
-    def _generate(self, request: DecodeRequest, prompt: Any, params: Any, begin: Begin) -> Any:
+    def _generate(self, request: DecodeRequest, prompt: Any, params: Any, begin: Begin, adapter: Any) -> Any:
         """vLLM's stream of this decode; closing it early is what aborts there."""
         key = request.key
         return self._llm.generate(
             prompt,
             params,
             f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}",
+            lora_request=adapter,
             priority=request.priority,
             reasoning_ended=self._reasoning.ended(begin) if params.structured_outputs else None,
         )
 
     async def _prompt(self, request: DecodeRequest) -> tuple[Any, Begin]:
-        if request.model not in self._names:
+        if request.model not in self._names and request.model not in self._adapters:
             raise _refused(f"this pool serves {self.model.name}, not {request.model}")
         context = request.context
         written, begin = self._written(context, request.decoding)

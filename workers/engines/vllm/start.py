@@ -17,8 +17,9 @@ FIT_THE_CACHE = -1
 """As `max_model_len`: what the model takes, or less if the KV cache cannot hold one such sequence."""
 
 
-def start(settings: VllmSettings, location: str, thinking: Mapping[str, Any]) -> Any:
-    """An AsyncLLM of the model at `location`; `thinking` are its arguments about that. Raises ModelUnavailable."""
+def start(settings: VllmSettings, location: str, told: Mapping[str, Any]) -> Any:
+    """An AsyncLLM of the model at `location`; `told` are its arguments about thinking and adapters. Raises
+    ModelUnavailable."""
     # Statistics of its users are sent to vLLM's makers unless one says no; what runs here is nobody's business.
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     from vllm.config.structured_outputs import StructuredOutputsConfig
@@ -36,7 +37,7 @@ def start(settings: VllmSettings, location: str, thinking: Mapping[str, Any]) ->
         # fill its whole length with blanks.
         "structured_outputs_config": StructuredOutputsConfig(backend="guidance", disable_any_whitespace=True),
     }
-    arguments |= thinking
+    arguments |= told
     arguments |= said(gpu_memory_utilization=settings.gpu_memory_utilization)
     kv_cache_gib = settings.kv_cache_gib
     if current_platform.is_cpu():

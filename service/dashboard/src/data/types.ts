@@ -25,6 +25,16 @@ export interface Load {
   replicas: number;
   decoding: number;
   capacity: number;
+  /** By name; of a service from before pools had names, none. */
+  pools?: Record<string, PoolLoad>;
+}
+
+export interface PoolLoad {
+  replicas: number;
+  decoding: number;
+  capacity: number;
+  /** Of those decoding: for a replica. */
+  waiting: number;
 }
 
 export interface Schema {
@@ -51,4 +61,6 @@ export interface Context {
 export interface BranchDetail {
   /** As sent for its first decode; null before that. */
   context: Context | null;
+  /** What its decode waits for, where its pool has no replica. */
+  waiting_for?: string | null;
 }

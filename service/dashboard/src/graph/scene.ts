@@ -1,7 +1,13 @@
 /** What the canvas is given to draw: the visible graph, where it stands, and how each node looks. */
 
 import { durations, isWork, type Phase, phaseAt } from "../model/analysis/phases";
-import { type Branch, type GraphNode, isBlocked, type ReasoningGraph } from "../model/journal/graph";
+import {
+  type Branch,
+  type GraphNode,
+  isBlocked,
+  type ReasoningGraph,
+  severalModels,
+} from "../model/journal/graph";
 import type { VisibleGraph, VisibleNode } from "../model/layout/fold";
 import type { Layout } from "../model/layout/layout";
 import { shown } from "../model/text/unseen";
@@ -17,6 +23,7 @@ export interface Scene {
   cards: Map<string, Card>;
   /** The moment of the playhead, in Unix seconds; null shows how things stand. */
   moment: number | null;
+  severalModels: boolean;
 }
 
 export type Tone = Phase | "done" | "failed" | "cancelled" | "person" | "ahead";
@@ -61,7 +68,7 @@ export function sceneOf(
   const votes = votesOf(graph);
   for (const node of visible.nodes)
     cards.set(node.id, cardOf(graph, node, critical, longest, moment, progress, votes));
-  return { graph, visible, layout, critical, lit, cards, moment };
+  return { graph, visible, layout, critical, lit, cards, moment, severalModels: severalModels(graph) };
 }
 
 /** What each branch voted for, in short. */
@@ -187,5 +194,6 @@ export function describe(scene: Scene, id: string): string {
   }
   const of = scene.graph.nodes.get(node.nodes[0] ?? "");
   const took = of?.ended ? `, ${seconds(of.ended - of.ready)}` : "";
-  return `${card.title}, segment ${card.detail}, ${card.tone}, ${card.right}${took}${path}`;
+  const by = scene.severalModels && of?.model ? `, by ${of.model}` : "";
+  return `${card.title}, segment ${card.detail}, ${card.tone}, ${card.right}${took}${by}${path}`;
 }

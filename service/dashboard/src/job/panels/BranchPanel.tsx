@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { withQuery } from "../../data/api";
 import type { BranchDetail } from "../../data/types";
-import { useDraft, useFetched } from "../../live";
+import { useDraft, useFetched, usePoolsAway } from "../../live";
 import { durations, isWork, PHASES } from "../../model/analysis/phases";
 import { curlOf } from "../../model/curl";
-import { type Branch, type GraphNode, modelOf } from "../../model/journal/graph";
+import { type Branch, type GraphNode, modelOf, severalModels } from "../../model/journal/graph";
 import { shown } from "../../model/text/unseen";
 import { money, seconds, tokens } from "../../model/words";
 import { BranchLink } from "../../parts/BranchLink";
@@ -23,7 +23,8 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
   const segments = branch.nodes.map((one) => graph.nodes.get(one)!).filter(isWork);
   const current = node && isWork(node) ? node : segments.at(-1);
   const path = withQuery(`/v1/jobs/${id}/branches/${branch.id}`, { segment: current?.ordinal });
-  const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status}`);
+  const away = usePoolsAway();
+  const detail = useFetched<BranchDetail>(path, `${segments.length} ${branch.status} ${away}`);
   const output = segments
     .filter((one) => one.status !== "failed")
     .map((one) => one.text)
@@ -50,6 +51,9 @@ export function BranchPanel({ branch, node }: { branch: Branch; node: GraphNode 
           {branch.tool && ` · tool ${branch.tool}`}
         </p>
         {branch.cause && <p className="wrong text">{shown(branch.cause)}</p>}
+        {branch.endedAt === null && detail.value?.waiting_for && (
+          <p className="text">{detail.value.waiting_for}</p>
+        )}
       </header>
       <Relations branch={branch} />
       {segments.length > 0 && <Segments segments={segments} selected={node?.id ?? null} />}
@@ -147,7 +151,8 @@ function Relations({ branch }: { branch: Branch }) {
 }
 
 function Segments({ segments, selected }: { segments: GraphNode[]; selected: string | null }) {
-  const { now } = useJob();
+  const { graph, now } = useJob();
+  const several = severalModels(graph);
   const longest = Math.max(...segments.map((one) => (one.ended ?? now) - one.ready), 1e-6);
   return (
     <ul className="segments" aria-label="Segments">
@@ -165,6 +170,7 @@ function Segments({ segments, selected }: { segments: GraphNode[]; selected: str
               <span className="number">
                 {one.attempt > 1 && <span className="wrong">attempt {one.attempt} · </span>}
                 {one.fault ? <span className="wrong">{shown(one.fault)}</span> : <Decoded node={one} />}
+                {several && one.model && <span className="faint"> · {shown(one.model)}</span>}
               </span>
             </button>
           </li>

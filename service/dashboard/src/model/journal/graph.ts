@@ -221,6 +221,12 @@ export function isOver(status: JobStatus): boolean {
   return status === "succeeded" || status === "failed" || status === "cancelled";
 }
 
+/** Whether more than one model spoke in this job, so that it is worth telling of each segment which. */
+export function severalModels(graph: ReasoningGraph): boolean {
+  const spoke = new Set([...graph.nodes.values()].map((node) => node.model).filter(Boolean));
+  return spoke.size > 1;
+}
+
 /** Which model speaks in a branch: as the engine told, or else as it was asked for. */
 export function modelOf(graph: ReasoningGraph, branch: Branch, node?: GraphNode): string {
   const served = node?.model || branch.nodes.map((id) => graph.nodes.get(id)?.model).findLast(Boolean);

@@ -95,6 +95,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     node.attempt = payload.attempt ?? 1;
     node.inserted = payload.inserted ?? "";
     node.removed = payload.removed ?? 0;
+    node.model = payload.model ?? "";
     node.messages = payload.messages ?? [];
     node.sampling = {
       seed: payload.seed ?? 0,
@@ -130,7 +131,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     node.thoughtTokens = decoded.usage?.reasoning_tokens ?? 0;
     node.calls = decoded.calls ?? [];
     node.cost = decoded.cost ?? 0;
-    node.model = decoded.served?.model ?? "";
+    node.model = decoded.served?.model || node.model;
     node.recalledFrom = decoded.recalled_from ?? "";
     node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
     node.seconds = workSeconds(node.asked, node.ended, node.timing);

@@ -46,6 +46,17 @@ export function Vitals({ jobs }: { jobs: readonly Job[] }) {
               </span>
             </dd>
           </div>
+          {Object.entries(load.pools ?? {}).length > 1 &&
+            Object.entries(load.pools ?? {}).map(([name, pool]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd className="number">
+                  {pool.replicas === 0
+                    ? `no replica, ${pool.waiting} wait`
+                    : `${pool.decoding} / ${pool.capacity}`}
+                </dd>
+              </div>
+            ))}
         </>
       )}
     </dl>
