@@ -42,6 +42,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: group(item) != "engines")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests measured and did not judge: their property `measured`."""
+    reports = [
+        one for each in terminalreporter.stats.values() for one in each if isinstance(one, pytest.TestReport)
+    ]
+    for report in reports:
+        for name, told in report.user_properties if report.when == "call" else ():
+            if name == "measured":
+                terminalreporter.write_line(f"measured: {told}")
+
+
 class Lanes(LoadGroupScheduling):
     """Gives a process a whole group, or a whole file."""
 
