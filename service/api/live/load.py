@@ -7,6 +7,7 @@ from typing import Any
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.service.api.live.queueing import describe_pool
 from anabranch.workers.pool.protocol import PoolLoad
 
 LOAD_SECONDS = 1.0
@@ -24,7 +25,7 @@ class Load:
 
     async def as_json(self) -> str:
         """`queued`, `running`, `waiting` jobs; `replicas`, `decoding` and `capacity` of all pools, and of each
-        by name, with the decodes that wait for a replica. As JSON."""
+        by name, with the decodes that wait and for what. As JSON."""
         async with self._asking:
             if time.monotonic() - self._asked_at >= LOAD_SECONDS:
                 self._told = json.dumps(await self._ask())
@@ -41,14 +42,15 @@ class Load:
             "replicas": pool.replicas if pool else 0,
             "decoding": pool.decoding if pool else 0,
             "capacity": pool.capacity if pool else 0,
-            "pools": {name: _pool_json(of) for name, of in pool.pools.items()} if pool else {},
+            "pools": {name: _pool_json(name, of) for name, of in pool.pools.items()} if pool else {},
         }
 
 
-def _pool_json(load: PoolLoad) -> dict[str, int]:
+def _pool_json(name: str, load: PoolLoad) -> dict[str, Any]:
     return {
         "replicas": load.replicas,
         "decoding": load.decoding,
         "capacity": load.capacity,
         "waiting": load.waiting,
+        "state": describe_pool(name, load),
     }

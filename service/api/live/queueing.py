@@ -21,6 +21,13 @@ def describe_wait(pool: str, load: PoolLoad) -> str | None:
     )
 
 
+def describe_pool(pool: str, load: PoolLoad) -> str:
+    """How the pool stands: ready, asleep, or what its decodes wait for."""
+    if not load.replicas and not load.waiting:
+        return NO_REPLICA
+    return describe_wait(pool, load) or "ready"
+
+
 def wait_for_models(deps: Dependencies, models: Collection[str | None]) -> str | None:
     """The same of decodes that were asked of these models; None also where no organizer has told how its pools are."""
     away = _away(deps)

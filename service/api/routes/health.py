@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from anabranch.service.api.auth import require_operator
 from anabranch.service.api.live.dependencies import Injected
-from anabranch.service.api.live.queueing import NO_REPLICA, describe_wait
+from anabranch.service.api.live.queueing import describe_pool
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import problems
 from anabranch.workers.pool.protocol import PoolLoad
@@ -68,7 +68,7 @@ def _state(name: str, load: PoolLoad) -> PoolState:
         decoding=load.decoding,
         capacity=load.capacity,
         waiting=load.waiting,
-        state=(describe_wait(name, load) or "ready") if load.replicas or load.waiting else NO_REPLICA,
+        state=describe_pool(name, load),
     )
 
 

@@ -102,7 +102,13 @@ async def test_readiness_metrics_and_the_load_tell_of_each_pool(
     assert 'anabranch_pools_waiting{pool="big"} 2.0' in metrics
     assert 'anabranch_pools_replicas{pool="small"} 1.0' in metrics
     told = json.loads(await Load(deps, None).as_json())
-    assert told["pools"]["big"] == {"replicas": 0, "decoding": 2, "capacity": 0, "waiting": 2}
+    assert told["pools"]["big"] == {
+        "replicas": 0,
+        "decoding": 2,
+        "capacity": 0,
+        "waiting": 2,
+        "state": WAITS,
+    }
 
 
 async def test_while_no_organizer_tells_nothing_is_said_to_wait(
