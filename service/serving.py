@@ -35,8 +35,9 @@ def app(args: Arguments) -> Any:
 def application(source: SettingsSource, *, private: bool) -> Any:
     """The application, placed by the settings as they are here. `private`: one machine, which is its own."""
     settings = source.read()
+    placed = settings.places and not private
     pools = [
-        worker_pool(pool, partial(_read_pool, source, pool.name), app=APP, private=private)
+        worker_pool(pool, partial(_read_pool, source, pool.name), app=APP, private=private, placed=placed)
         for pool in settings.pool_settings()
     ]
     return organizer(settings, source, pools=pools, private=private)

@@ -31,6 +31,8 @@ APP = "anabranch"
 NAME = "Organizer"
 CPU_SHARE = 0.1
 """CPUs that an organizer takes by Ray's count on a cluster, so that none is put on a head, which has none to give."""
+PLACE = "organizers"
+"""What nodes of a cluster have one of where an organizer may be, where the settings have `places`."""
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +130,10 @@ def organizer(
         health_check_period_s=1,
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=10,
-        ray_actor_options={"num_cpus": 0 if private else CPU_SHARE},
+        ray_actor_options={
+            "num_cpus": 0 if private else CPU_SHARE,
+            "resources": {PLACE: 1} if settings.places and not private else {},
+        },
         max_replicas_per_node=None if private else 1,
     )
     return deployment.bind(source, pools, private=private)

@@ -59,6 +59,7 @@ def _fault_of(name: str) -> str | None:
 
 def _fault_in(name: str, value: Any) -> str | None:
     """Why the setting cannot have this value, where Pydantic would take it all the same: true for 1."""
-    if isinstance(value, bool) and bool not in get_args(Settings.model_fields[name].annotation):
+    kind = Settings.model_fields[name].annotation
+    if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
         return f"{name}: {str(value).lower()} is none of its values"
     return None

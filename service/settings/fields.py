@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     """GPUs that one replica takes, on which vLLM holds one copy of the model (tensor parallel); 0: the CPU decodes."""
     organizers: int = Field(default=1, ge=1)
     """Processes that run policies; each may hold hundreds of jobs."""
+    places: bool = False
+    """Whether nodes of a Ray cluster say for whom they are: one of the resource `organizers` for an organizer, one of
+    `pool-NAME` for each replica of that pool that fits. Ray then puts nothing elsewhere."""
     grace_seconds: float = Field(default=20.0, gt=0)
     """Seconds for which the decodes of a replica may go on when it is stopped, as for a new release; what is left is
     decoded on by others. On GPUs: 90 or more."""

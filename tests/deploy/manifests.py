@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -66,7 +67,7 @@ class Pod:
     spec: Document
     labels: Mapping[str, str]
     group: Document = field(default_factory=dict)
-    """What its worker group says, of a RayService."""
+    """What its group in a RayService says, with `rayStartParams` as KubeRay completes them from its `resources`."""
 
     @property
     def container(self) -> Document:
@@ -105,7 +106,14 @@ def _pods_of_ray(cluster: Document) -> Iterator[Pod]:
 def _pod_of_ray(kind: str, name: str, group: Document) -> Pod:
     added = {"ray.io/node-type": kind, "ray.io/group": name, "ray.io/cluster": "anabranch-abcde"}
     template = group["template"]
-    return Pod(name, template["spec"], {**template["metadata"]["labels"], **added}, group)
+    started = {"rayStartParams": {**group["rayStartParams"], **_places(group)}}
+    return Pod(name, template["spec"], {**template["metadata"]["labels"], **added}, {**group, **started})
+
+
+def _places(group: Document) -> dict[str, str]:
+    """What KubeRay makes of a group's `resources`."""
+    places = {name: float(count) for name, count in group.get("resources", {}).items()}
+    return {"resources": json.dumps(places)} if places else {}
 
 
 def selects(selector: Document, labels: Mapping[str, str]) -> bool:

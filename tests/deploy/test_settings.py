@@ -8,7 +8,9 @@ import pytest
 import yaml
 from tests.deploy.manifests import DEPLOY, Documents, Pod, pods, ray_service, settings_file
 
+from anabranch.service.organizer.deployment import PLACE
 from anabranch.service.settings import Settings, read_settings
+from anabranch.workers.pool.deployment import deployment_name
 
 ELSEWHERE = {"ANABRANCH_DATABASE": "postgresql://user:password@host/name"}
 """What a Secret's value may look like, where any text will not do."""
@@ -63,6 +65,8 @@ def test_there_are_as_many_organizers_as_pods_for_them(documents: Documents, rea
     for pod in (each for each in pods(documents) if each.group):
         [group] = [each for each in groups(documents) if each["groupName"] == "organizers"]
         assert read(pod).organizers == group["minReplicas"] == group["maxReplicas"]
+        assert read(pod).places
+        assert group["resources"] == {PLACE: "1"}
 
 
 def test_the_file_of_settings_is_mounted_where_it_is_read(documents: Documents) -> None:
@@ -84,6 +88,7 @@ def test_every_pool_has_a_group_with_room_for_its_replicas(documents: Documents,
     for name, pool in pools.items():
         group = there[name]
         limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
+        assert group["resources"] == {deployment_name(name): "1"}
         assert int(limits.get("nvidia.com/gpu", 0)) == pool.gpus_per_replica, name
         low = pool.min_replicas if pool.min_replicas is not None else pool.replicas
         high = pool.max_replicas if pool.max_replicas is not None else pool.replicas

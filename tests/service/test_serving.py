@@ -32,6 +32,19 @@ def test_no_argument_of_a_deployment_holds_a_secret(tmp_path: Path) -> None:
         assert b"hidden" not in cloudpickle.dumps(application(source, private=private))
 
 
+@pytest.mark.parametrize("places", [True, False])
+def test_replicas_keep_to_the_nodes_that_are_for_them_where_nodes_say_so(
+    places: bool, tmp_path: Path
+) -> None:
+    settings = Settings(database="postgresql://db/anabranch", engine="scripted", places=places)
+    source = WholeFile.write(settings, tmp_path / "settings.json")
+    for private in (True, False):
+        deployment = application(source, private=private)._bound_deployment
+        [pool] = deployment.init_args[1]
+        asked = [each.ray_actor_options["resources"] for each in (deployment, pool._bound_deployment)]
+        assert asked == ([{"organizers": 1}, {"pool-default": 1}] if places and not private else [{}, {}])
+
+
 def test_an_argument_that_the_application_does_not_take_is_refused() -> None:
     from ray.serve._private.api import call_user_app_builder_with_args_if_necessary
 

@@ -83,7 +83,7 @@ class WorkerPool:
 
 
 def worker_pool(
-    settings: PoolSettings, read: ReadPool, *, app: str, private: bool = True
+    settings: PoolSettings, read: ReadPool, *, app: str, private: bool = True, placed: bool = False
 ) -> serve.Application:
     """The deployment of a pool in the application `app`, ready to be bound into it. It is placed by `settings`; each
     replica reads them again for itself. `private`: all of them are on one machine, which is theirs, and as many as they
@@ -103,6 +103,7 @@ def worker_pool(
             # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little.
             "num_cpus": 0 if private else CPU_SHARE,
             "num_gpus": settings.gpus_per_replica,
+            "resources": {deployment_name(settings.name): 1} if placed else {},
         },
         request_router_config=RequestRouterConfig(
             request_router_class=AddressedRouter,
@@ -126,7 +127,7 @@ def await_upstream(settings: EngineSettings, pause: float = AGAIN_SECONDS) -> En
 
 
 def deployment_name(pool: str) -> str:
-    """How Serve calls the deployment of this pool."""
+    """How Serve calls the deployment of this pool, and Ray the place for one of its replicas."""
     return f"pool-{pool}"
 
 
