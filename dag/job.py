@@ -156,10 +156,17 @@ class JobSpec:
         """The text of the last user message; of a raw job, its prompt."""
         return question_of(self.messages)
 
+    @property
+    def problem(self) -> "Problem":
+        """What its policy is given."""
+        structured = self.answer_format.structure is not None
+        posed = Problem.of(self.messages, self.seed, raw=self.raw, structured=structured)
+        return replace(posed, budget=self.budget)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What a policy is given: the question and where to start. It never sees limits, clocks or other jobs."""
+    """What a policy is given: the question and where to start. It never sees clocks, other jobs, or what was spent."""
 
     messages: tuple[Message, ...]
     """What was said up to the question. An answer that was begun for the assistant (prefill) is not among them: who
@@ -170,6 +177,8 @@ class Problem:
     """The question is a raw prompt, which branches with `Base.PROBLEM` continue: no chat template, no turns."""
     structured: bool = False
     """The job's owner gave the answer a form: what is decoded as an answer has it, and stands as it is."""
+    budget: Budget = Budget()
+    """What the job may spend, as its owner said; a nested job is told no limits."""
 
     @classmethod
     def of(

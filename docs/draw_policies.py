@@ -102,6 +102,13 @@ JOBS: Mapping[str, tuple[Mapping[str, Any], Script]] = {
             "0.5": words(30, "7"), "0.6": words(24, "6"),
         },
     ),
+    "auto": (
+        {},
+        {
+            "0.1": words(2, "answer").replace("word", "easy"), "0.2": words(20, "19"), "0.3": words(34, "19"),
+            "0.4": words(26, "18"), "0.5": words(40, "19"),
+        },
+    ),
     "skeleton-of-thought": (
         {},
         {"0": "1. Rent\n2. Trains\n3. Food\n", "0.1": "A", "0.2": words(30), "0.3": words(14), "0.4": words(22)},

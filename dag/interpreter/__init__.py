@@ -18,7 +18,6 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.job import Problem
 from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.policy import policy_named
 from anabranch.dag.state import JobState
@@ -229,9 +228,7 @@ class Interpreter:
 
     def _start_trunk(self) -> None:
         spec = self._run.spec
-        structured = spec.answer_format.structure is not None
-        problem = Problem.of(spec.messages, spec.seed, raw=spec.raw, structured=structured)
-        generator = policy_named(spec.policy).start(problem, spec.params)
+        generator = policy_named(spec.policy).start(spec.problem, spec.params)
         routine = self._run.routines[TRUNK] = Routine(branch=TRUNK, generator=generator)
         self._run.ready.append((routine, None))
 

@@ -31,6 +31,8 @@ PROSE = (
     "so",
     "9",
     "A",
+    "easy answer",
+    "hard text",
     "Goal Reached",
     "\n\n",
     "`",
@@ -104,6 +106,10 @@ def _thinker(decode: Decode) -> str:
     return f" {{}}Step {decode.segment}.\n\n" if decode.segment < 3 else " {}so \\boxed{42}.\n\n"
 
 
+def _auto(decode: Decode) -> str:
+    return "easy answer" if decode.branch == "0.1" else _anyone(decode)
+
+
 def _anyone(decode: Decode) -> str:
     """Fits every question that a fixed topology asks: points, a mark, a box; no two branches write the same."""
     name = "".join(chr(ord("a") + int(number) % 26) for number in decode.branch.split("."))
@@ -118,6 +124,7 @@ PARTS: dict[str, Write] = {
     "parallel-r1": _parallel_r1,
     "npr": _npr,
     "plan": _plan,
+    "auto": _auto,
     "hogwild": _thinker,
     "group-think": _thinker,
 }
