@@ -21,6 +21,7 @@ from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
+from anabranch.dag.vocabulary import Cause
 
 Writer = Callable[[c.Decode], str | tuple[Call, ...] | Fault | Decoded]
 """Stands for the model: what this decode would write if nothing stopped it, or what it calls instead. A Decoded is the
@@ -28,6 +29,8 @@ decode's one segment as it is, as an engine would report it."""
 
 Tool = Callable[[c.RunTool], str | Fault]
 """Stands for the operator's tools: what this call gives. The same call must give the same, or a run is no function."""
+UNREGISTERED = Fault(cause=Cause.UNKNOWN_TOOL, detail="this simulation has no tools", retryable=False)
+"""What a call gives where there are none, as in a service whose operator has registered none."""
 
 TOKEN = re.compile(r"\s*\S+|\s+$")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -121,10 +124,10 @@ class Simulation:
                 )
             case c.Verify() if self.verify is not None:
                 self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
-            case c.RunTool() if self.tool is not None:
-                self._run_tool(command, self.tool(command))
-            case c.Verify() | c.RunTool():
-                raise NotImplementedError(f"the simulator runs no {type(command).__name__}")
+            case c.Verify():
+                raise NotImplementedError("the simulator was given no verifier")
+            case c.RunTool():
+                self._run_tool(command, self.tool(command) if self.tool is not None else UNREGISTERED)
 
     def _decode(self, command: c.Decode) -> None:
         start = self.now + command.delay

@@ -106,7 +106,10 @@ def test_the_last_thought_calls(
 
 def test_every_policy_that_may_call_marks_its_answer() -> None:
     able = {name for name, info in catalogue().items() if info.may_call}
-    assert able == {"best-of-n", "para-thinker", "plan", "self-consistency", "sequential"}
+    assert able == {
+        *("auto", "best-of-n", "deep-conf", "para-thinker", "plan", "recursive-aggregation", "retrieval"),
+        *("self-consistency", "sequential"),
+    }
     assert all(catalogue()[name].marks_answer for name in able)
 
 

@@ -65,5 +65,7 @@ def test_a_tool_that_is_cancelled_while_it_runs_ends_once(simulate: Simulate) ->
 
 
 def test_a_simulation_without_tools_says_so(simulate: Simulate) -> None:
-    with pytest.raises(NotImplementedError, match="RunTool"):
-        simulate(adds, {})
+    """As a service says whose operator has registered none."""
+    simulation = simulate(adds, {})
+    assert answer(simulation).text == "unknown-tool: this simulation has no tools"
+    check(simulation)

@@ -80,8 +80,10 @@ ROLES: dict[str, dict[str, set[str]]] = {
     "apr": {"worker_model": {"search"}},
     "thread-weaver": {"worker_model": {"thread"}},
     "multiverse": {"worker_model": {"path"}},
-    "npr": {"worker_model": {"step"}},
     "parallel-r1": {"worker_model": {"path"}},
+    "npr": {"worker_model": {"step"}},
+    "retrieval": {"worker_model": {"source"}},
+    "auto": {"planner_model": {"router"}},
 }
 
 
@@ -128,6 +130,14 @@ WRITTEN: dict[str, Callable[[Decode], str]] = {
     ),
     "thread-weaver": lambda decode: block(decode, "<Parallel>\n<Outlines>\n", "</Outlines>", "</Thread>"),
     "multiverse": lambda decode: block(decode, "<Parallel>\n<Goal>\n", "</Goal>", "</Path>"),
+    "parallel-r1": lambda decode: "<Parallel>" if decode.segment == 1 and decode.branch == "0" else "7",
+    "npr": lambda decode: (
+        "<guideline><plan>1: One</plan><plan>2: Two</plan></guideline>"
+        if decode.segment == 1 and decode.branch == "0"
+        else "7"
+    ),
+    "retrieval": lambda decode: "7",
+    "auto": lambda decode: "easy answer" if decode.branch == "0.1" else "7",
 }
 
 
@@ -136,11 +146,12 @@ def test_each_role_is_asked_of_its_own_model_and_nothing_else_is(simulate: Simul
     roles = ROLES[policy]
     small = {"mcts": {"iterations": 1}, "tree-of-thoughts": {"depth": 1, "k": 2, "beam": 1}}.get(policy, {})
     params = {role: role for role in roles} | small
-    simulation = simulate(policy, WRITTEN[policy], params=params, model="mine")
+    simulation = simulate(policy, WRITTEN[policy], params=params, model="mine", tool=lambda call: "It is 7.")
     played: dict[str, set[str | None]] = {}
     roles_of = {branch: state.role for branch, state in simulation.interpreter.state.branches.items()}
     for (branch, _), model in asked(simulation).items():
         played.setdefault("trunk" if branch == "0" else roles_of[BranchId(branch)], set()).add(model)
+    assert played.pop("tool", {None}) == {None}  # a tool is no model
     for role, models in played.items():
         own = next((name for name, of in roles.items() if role in of), "mine")
         assert models <= {own, "mine"} and own in models, (role, models)

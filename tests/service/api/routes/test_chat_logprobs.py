@@ -24,7 +24,10 @@ BODY: dict[str, Any] = {
     "logprobs": True,
     "top_logprobs": 1,
 }
-ABLE = "these policies can: best-of-n, para-thinker, plan, self-consistency, sequential"
+ABLE = (
+    "these policies can: auto, best-of-n, deep-conf, para-thinker, plan, recursive-aggregation, retrieval, "
+    "self-consistency, sequential"
+)
 
 
 def tokens(*written: str) -> tuple[TokenLogprob, ...]:
