@@ -91,6 +91,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "skeleton-of-thought": {"points": 3},
     "hogwild": {"tokens": 128, "stride": 32},
     "group-think": {"tokens": 128},
+    "dynasor": {"interval": 32, "tokens": 96},
+    "new-angles": {"n": 2, "stride": 32, "tokens": 96},
+    "auto": {"simple": 2, "hard": 3},
+    "parallel-r1": {"path_tokens": 64, "blocks": 1},
 }
 """Parameters that make a policy quick; the rest are quick by default."""
 
