@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from anabranch.client import Answer, Job, Metrics
+from anabranch.client import Answer, Citation, Job, Metrics
 from anabranch.service.cli.tree import printable
 
 CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
@@ -48,6 +48,8 @@ def tell_outcome(job: Job, link: str) -> None:
     out = console()
     if job.answer is not None:
         out.print(Text(f"\n{_lines(_in_words(job.answer))}\n", style="bold"))
+        for citation in job.answer.citations:
+            out.print(Text(printable(_cited(citation)), style="dim"), soft_wrap=True)
         if job.answer.truncated:
             out.print(Text(CUT, style="yellow"))
     elif job.error is not None:
@@ -71,6 +73,12 @@ def _in_words(answer: Answer) -> str:
     """The text, where there is one, and each tool that it calls on a line of its own."""
     calls = (f"calls {call.name} with {' '.join(call.arguments.split())}" for call in answer.calls)
     return "\n".join(line for line in (answer.text, *calls) if line)
+
+
+def _cited(citation: Citation) -> str:
+    """A passage that the answer cites, in one line."""
+    said = (citation.title, citation.url, f"{citation.source} {citation.branch}")
+    return f"[{citation.number}] {' · '.join(part for part in said if part)}"
 
 
 def _lines(text: str) -> str:

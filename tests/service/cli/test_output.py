@@ -2,7 +2,7 @@
 
 import pytest
 
-from anabranch.client import Answer, Job, Metrics, ToolCall
+from anabranch.client import Answer, Citation, Job, Metrics, ToolCall
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli import output
 
@@ -45,3 +45,18 @@ def test_the_calls_of_an_answer_are_told_behind_its_text_one_line_each(
     output.tell_outcome(job, "http://here/jobs/1")
     told = 'calls weather with {"city": "Ulm"}\ncalls clock with {} [2J\n'
     assert capsys.readouterr().out.startswith(f"\n{text}\n{told}" if text else f"\n{told}")
+
+
+def test_what_an_answer_cites_is_told_behind_it_one_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.__stdout__", None)
+    citations = (
+        Citation(number=1, source="files", branch="0.1.1", title="Le\x1b[2Jase", url="a.pdf", text="Rent"),
+        Citation(number=3, source="web", branch="0.2.1"),
+    )
+    answer = Answer(text="Monday [1], not Tuesday [3].", sources=(), citations=citations)
+    job = Job.model_construct(status=JobStatus.SUCCEEDED, answer=answer, error=None, metrics=METRICS)
+    output.tell_outcome(job, "http://here/jobs/1")
+    told = "[1] Le [2Jase · a.pdf · files 0.1.1\n[3] web 0.2.1\n"
+    assert capsys.readouterr().out.startswith(f"\nMonday [1], not Tuesday [3].\n\n{told}")
