@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from tests.dag.conftest import Simulate
+from tests.dag.policies.test_every_policy import retrieve
 
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
@@ -37,7 +38,7 @@ def test_each_decode_is_asked_for_as_its_policy_reads(
         asked.append(decode)
         return "It is 7."
 
-    simulate(name, write, params=params)
+    simulate(name, write, params=params, tool=retrieve)
     assert {decode.decoding.raw_thoughts for decode in asked} == {reads}
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.dag.conftest import Simulate, words
-from tests.dag.policies.test_every_policy import PARAMS, POLICIES, approve, verify
+from tests.dag.policies.test_every_policy import PARAMS, POLICIES, approve, retrieve, verify
 from tests.dag.policies.writers import part
 
 from anabranch.dag import events as e
@@ -26,7 +27,8 @@ def endless(decode: Decode) -> str:
 def run(simulate: Simulate) -> Run:
     def simulated(policy: str, write: Callable[[Decode], str], max_tokens: int) -> Simulation:
         params = PARAMS.get(policy, {})
-        return simulate(policy, write, params=params, max_tokens=max_tokens, verify=verify, decide=approve)
+        outside: dict[str, Any] = {"verify": verify, "decide": approve, "tool": retrieve}
+        return simulate(policy, write, params=params, max_tokens=max_tokens, **outside)
 
     return simulated
 
