@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,9 +18,12 @@ class Reader:
     What was told of a segment stays: a later stream tells the same from its beginning, and the segment's end has it.
     """
 
-    def __init__(self, http: httpx.AsyncClient, job: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, job: str, urls: Sequence[str], *, first: int = 0) -> None:
+        """Reads at the URL numbered `first`, and at the next one after each break."""
         self._http = http
         self._job = job
+        self._urls = urls
+        self._nth = first
         self._seen = 0
         self._told: dict[Place, str] = {}
         self.pieces = 0
@@ -32,18 +35,23 @@ class Reader:
             with suppress(httpx.TransportError):
                 if await self._stream():
                     return
+            self._nth += 1
             await asyncio.sleep(0.5)
 
     async def _stream(self) -> bool:
         """Whether the job's end was read."""
         here: dict[Place, str] = {}
-        path, asked = f"/v1/jobs/{self._job}/events", {"text": "answer"}
+        url, asked = self._urls[self._nth % len(self._urls)], {"text": "answer"}
         resumed = {"Last-Event-ID": str(self._seen)} if self._seen else {}
-        async with self._http.stream("GET", path, params=asked, headers=resumed) as response:
+        async with self._http.stream(
+            "GET", f"{url}/v1/jobs/{self._job}/events", params=asked, headers=resumed
+        ) as response:
             async for name, data in _events(response):
                 if name == "text":
                     self._add(here, data)
                     continue
+                if data["seq"] != self._seen + 1:
+                    self.broken.append(f"{self._job}: event {data['seq']} was told behind {self._seen}")
                 self._seen = data["seq"]
                 if name == "SegmentFinished":
                     self._finish(
