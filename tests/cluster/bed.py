@@ -63,6 +63,7 @@ class Bed:
     """What pods that are made from now on are told to run another build than this checkout."""
     ray: RayPods = field(init=False)
     apis: tuple[Pod, ...] = field(init=False)
+    _made: list[Pod] = field(default_factory=list)
 
     def start(self) -> None:
         """Everything; returns when the application has all its replicas."""
@@ -82,12 +83,13 @@ class Bed:
             self.await_api(api)
         self.ray.await_running()
 
+    def stop(self) -> None:
+        """Nothing of it runs any more, whatever was made beside those that serve."""
+        for pod in (*self._made, self.postgres, self.redis):
+            pod.kill()
+
     def await_api(self, api: Pod) -> None:
         await_true(f"{api.name} is ready", lambda: answers(f"{url_of(api)}/readyz"), api)
-
-    @property
-    def pods(self) -> tuple[Pod, ...]:
-        return (*self.ray.pods, *self.apis, self.postgres, self.redis)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -132,14 +134,17 @@ class Bed:
             ("anabranch-secrets", "link-secret"): self.secrets.link,
         }
         own = environment_of(kind, values, self.network.join(name))
-        return Pod(name, self.network, self.folder / name, {**_image(), **told, **own}, command, self.files)
+        environment = {**_image(), **told, **own}
+        pod = Pod(name, self.network, self.folder / name, environment, command, self.files)
+        self._made.append(pod)
+        return pod
 
 
 @contextmanager
 def laid_bed(settings: Mapping[str, Any], script: Mapping[str, Any]) -> Iterator[Bed]:
     """A bed with these settings, whose scripted engine has this script; nothing is started yet. All is gone afterwards.
 
-    Raises CannotMakeNamespaces.
+    Raises NotHere.
     """
     network, keys = Network(), Secrets()
     network.open()
@@ -149,7 +154,11 @@ def laid_bed(settings: Mapping[str, Any], script: Mapping[str, Any]) -> Iterator
         postgres, database = postgres_pod(network, folder / "postgres", keys.database)
         redis = redis_pod(network, folder / "redis", keys.redis)
         files = {"anabranch.yaml": yaml.safe_dump(dict(settings)), "script.json": json.dumps(script)}
-        yield Bed(network, folder, Manifest.read(), keys, files, postgres, database, redis)
+        bed = Bed(network, folder, Manifest.read(), keys, files, postgres, database, redis)
+        try:
+            yield bed
+        finally:
+            bed.stop()
     finally:
         network.close()
         shutil.rmtree(folder, ignore_errors=True)

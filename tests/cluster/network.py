@@ -16,8 +16,8 @@ SUBNETS = "10.213"
 FIRST_HOST = 10
 
 
-class CannotMakeNamespaces(Exception):
-    """This process may not make network namespaces, or `ip` is missing. The message is the system's own."""
+class NotHere(Exception):
+    """There can be no bed on this machine: a program is missing, or namespaces may not be made."""
 
 
 def _free_subnet() -> str:
@@ -43,7 +43,7 @@ class Network:
         return f"{self.subnet}.1"
 
     def open(self) -> None:
-        """Raises CannotMakeNamespaces."""
+        """Raises NotHere."""
         sweep()
         bridge, outside = _namespace("bridge"), f"ab{os.getpid()}"
         _ip("netns", "add", bridge)
@@ -84,7 +84,7 @@ def namespace_of(pod: str) -> str:
 
 
 def sweep() -> None:
-    """Removes the namespaces of processes that are gone, and ends what runs in them. Raises CannotMakeNamespaces."""
+    """Removes the namespaces of processes that are gone, and ends what runs in them. Raises NotHere."""
     _remove([space for space in _namespaces() if not Path(f"/proc/{_owner(space)}").exists()])
 
 
@@ -116,7 +116,7 @@ def _ip(*arguments: str) -> str:
     try:
         done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=30, check=False)
     except FileNotFoundError as error:
-        raise CannotMakeNamespaces("`ip` (Debian: iproute2) is not on this machine") from error
+        raise NotHere("`ip` (Debian: iproute2) is not on this machine") from error
     if done.returncode:
-        raise CannotMakeNamespaces(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise NotHere(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import httpx
 from tests.cluster.pod import Pod
-from tests.cluster.waiting import answers, await_true, listens
+from tests.cluster.waiting import answers, await_true
 
 GCS, DASHBOARD, HEALTH = 6379, 8265, 52365
 APP = "anabranch"
@@ -30,15 +30,14 @@ class RayPods:
         return (self.head, *self.workers)
 
     def start(self) -> None:
-        """The workers when the head listens, as their first container waits for that."""
+        """The workers when the head answers, as their first container waits for that."""
         self.head.start()
-        await_true("the head listens", lambda: listens(self.head.address, GCS), self.head)
+        self.await_head()
         for worker in self.workers:
             worker.start()
 
     def await_ready(self) -> None:
-        """Until all of them answer their probes."""
-        self.await_head()
+        """Until all workers answer their probes, too."""
         for worker in self.workers:
             self.await_worker(worker)
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests import databases
-from tests.cluster.network import Network
+from tests.cluster.network import Network, NotHere
 from tests.cluster.pod import Pod
 
 POSTGRES, REDIS = 5432, 6379
@@ -14,9 +14,10 @@ AS_POSTGRES = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
 
 
 def postgres_pod(network: Network, folder: Path, password: str) -> tuple[Pod, str]:
-    """An empty server, not started yet, and its URL."""
+    """An empty server, not started yet, and its URL. Raises NotHere."""
     binaries = databases.system_binaries()
-    assert binaries is not None, "no PostgreSQL on this machine"
+    if binaries is None:
+        raise NotHere("PostgreSQL (Debian: postgresql) is not on this machine")
     address, data = network.join("postgres"), folder / "data"
     folder.mkdir()
     secret = folder / "password"
@@ -41,9 +42,10 @@ def postgres_pod(network: Network, folder: Path, password: str) -> tuple[Pod, st
 
 
 def redis_pod(network: Network, folder: Path, password: str) -> Pod:
-    """A server that keeps what it is told in memory; not started yet."""
+    """A server that keeps what it is told in memory; not started yet. Raises NotHere."""
     program = shutil.which("redis-server")
-    assert program is not None, "no Redis on this machine"
+    if program is None:
+        raise NotHere("Redis (Debian: redis-server) is not on this machine")
     address = network.join("redis")
     told = ("--bind", address, "--port", str(REDIS), "--save", "", "--requirepass", password)
     return Pod("redis", network, folder, {}, (program, *told))
