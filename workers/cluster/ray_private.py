@@ -75,7 +75,7 @@ def count_starting(app: str, deployment: str) -> tuple[int, int]:
 
     told = _get_global_client().get_serve_details()["applications"].get(app, {}).get("deployments", {})
     starting = [each for each in told.get(deployment, {}).get("replicas", ()) if each["state"] == "STARTING"]
-    placed = sum(each["node_id"] is not None for each in starting)
+    placed = sum(each.get("node_id") is not None for each in starting)
     return len(starting) - placed, placed
 
 
