@@ -21,13 +21,14 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A policy parameter.")
     ] = None,
+    model: Annotated[str | None, typer.Option(help="A pool, a pool's model or an adapter.")] = None,
     seed: Annotated[int | None, typer.Option(help="Left out: drawn, and recorded.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Decoded tokens over all branches.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds from claim to answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask one question, watch it branch, print the answer."""
-    request = job_request(question, policy, set_ or [], seed, budget_tokens, deadline)
+    request = job_request(question, policy, set_ or [], seed, budget_tokens, deadline, model)
     with running() as client:
         job = client.submit(**request).id
         try:
@@ -96,6 +97,7 @@ def job_request(
     seed: int | None,
     tokens: int | None,
     seconds: float | None,
+    model: str | None = None,
 ) -> dict[str, Any]:
     """What is asked of POST /v1/jobs. Raises typer.BadParameter for a --set that is not KEY=VALUE."""
     budget = {name: value for name, value in (("tokens", tokens), ("seconds", seconds)) if value is not None}
@@ -106,6 +108,8 @@ def job_request(
         request["policy"] = {"name": policy, "params": dict(_pair(pair) for pair in given)}
     if seed is not None:
         request["seed"] = seed
+    if model is not None:
+        request["model"] = model
     return request
 
 

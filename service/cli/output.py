@@ -55,7 +55,7 @@ def tell_outcome(job: Job, link: str) -> None:
     elif job.error is not None:
         out.print(Text(_lines(f"\nfailed: {job.error.title}. {job.error.detail}\n"), style="red"))
     else:
-        out.print(Text(f"\n{job.status}\n", style="yellow"))
+        out.print(Text(f"\n{job.waiting_for or job.status}\n", style="yellow"))
     out.print(Text(format_metrics(job.metrics), style="dim"))
     out.print(Text(link, style="underline"), soft_wrap=True)
 

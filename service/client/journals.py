@@ -78,6 +78,11 @@ class Segment(Told):
     reasoning_tokens: int = 0
     structured: bool
     grammar: str | None
+    model: str | None = None
+    """Of which it was asked; None: of the default pool."""
+    served_model: str | None = None
+    """Which answered, as the engine or the upstream names it."""
+    cost: float = 0.0
 
 
 class Score(Told):
@@ -120,6 +125,12 @@ class Branch(Told):
     segments: tuple[Segment, ...]
     scores: tuple[Score, ...]
     consumed_by: tuple[Consumer, ...]
+    model: str | None = None
+    """Of which its last segment was asked; None: of the default pool."""
+    served_model: str | None = None
+    """Which answered, as the engine or the upstream names it."""
+    waiting_for: str | None = None
+    """What its decode waits for, where its pool has no replica."""
 
 
 class Broken(Told):

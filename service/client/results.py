@@ -198,6 +198,8 @@ class Job(Told):
     attempt: int
     head_seq: int = 0
     cancel_requested: bool = False
+    waiting_for: str | None = None
+    """What its decodes wait for, where a pool that they need has no replica."""
 
     @property
     def ended(self) -> bool:

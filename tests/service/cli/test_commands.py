@@ -213,11 +213,14 @@ class TestRun:
         assert "parallelism P" in ran.out
 
     def test_as_json_it_is_the_job(self, anabranch: Any, organizer: list[e.Event]) -> None:
-        ran = anabranch("run", "Why?", "--budget-tokens", "100", "--deadline", "30", "--json")
+        ran = anabranch(
+            "run", "Why?", "--budget-tokens", "100", "--deadline", "30", "--model", "default", "--json"
+        )
         job = json.loads(ran.out)
         assert (ran.code, job["status"], job["answer"]["text"]) == (0, "succeeded", "42")
         limited = {name: limit for name, limit in job["budget"].items() if limit is not None}
         assert limited == {"tokens": 100, "seconds": 30}
+        assert job["model"] == "default"
 
     def test_a_failed_job_exits_1(self, anabranch: Any, organizer: list[e.Event]) -> None:
         organizer[:] = [e.BranchFailed(cause="x"), e.JobFailed(type="x", title="It broke")]
