@@ -86,8 +86,7 @@ def _reason(tally: Voted, stop: str, window: tuple[BranchId, ...], confidence: f
     """Why no more samples are needed; empty if they are. `window`: the last one, once all of it has ended."""
     if tally.decided and stop != "all":
         return "no other answer can win"
-    lead = lead_probability(tally.classes)
-    if stop == "posterior" and lead >= confidence:
+    if stop == "posterior" and (lead := lead_probability(tally.classes)) >= confidence:
         return f"the leading answer is the most frequent one with probability {lead:.3f}"
     if stop == "unanimous" and window and agree(window, tally.classes):
         return f"all {len(window)} samples of the last window agree"

@@ -1,8 +1,12 @@
 """Self-consistency: majority by meaning, stopped as soon as nobody else can win."""
 
 import random
+from fractions import Fraction
+from math import comb
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, ended, of_kind
 
@@ -144,6 +148,15 @@ def test_the_posterior_is_exact(first: int, second: int, lead: float) -> None:
     classes = [e.AnswerClass(answer=name, branches=(), weight=count) for name, count in votes]
     assert lead_probability(classes) == lead
     assert lead_probability([]) == 0.0
+
+
+@given(first=st.integers(0, 1024), second=st.integers(0, 60))
+def test_the_posterior_is_a_sum_of_binomials(first: int, second: int) -> None:
+    votes = [e.AnswerClass(answer="a", branches=(), weight=max(first, second))]
+    votes += [e.AnswerClass(answer="b", branches=(), weight=min(first, second))]
+    total = first + second + 1
+    at_most = sum(comb(total, k) for k in range(max(first, second) + 1))
+    assert lead_probability(votes) == float(Fraction(at_most, 2**total))
 
 
 def test_esc_stops_at_the_first_window_that_agrees(simulate: Simulate) -> None:
