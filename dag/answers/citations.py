@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anabranch.dag.decoding.tools import read_json, without_halves
 from anabranch.dag.ids import BranchId
 
 _CITED = re.compile(r"\[([0-9]{1,6}(?:\s?[,;]\s?[0-9]{1,6}){0,31})\]")
@@ -45,8 +46,8 @@ def read_passages(said: str, most: int, characters: int) -> list[Passage]:
     """The first passages of what a tool returned: JSON of a list (or of an object that holds one) of texts or objects;
     any other text is one passage. Each is cut behind so many characters. Empty ones are none."""
     try:
-        told = json.loads(said)
-    except (ValueError, RecursionError):
+        told = read_json(said)
+    except ValueError:
         told = [said]
     if isinstance(told, Mapping):
         told = next((told[name] for name in _LISTS if isinstance(told.get(name), list)), [told])
@@ -57,11 +58,17 @@ def read_passages(said: str, most: int, characters: int) -> list[Passage]:
 
 def _passage(entry: Any, characters: int) -> Passage:
     if not isinstance(entry, Mapping):
-        return Passage(text=_cut(entry if isinstance(entry, str) else json.dumps(entry), characters))
-    fields = {name: entry[name] for name in (*_TEXTS, *_PLACES, "title") if isinstance(entry.get(name), str)}
+        return Passage(text=_cut(_kept(entry if isinstance(entry, str) else json.dumps(entry)), characters))
+    named = {name: entry.get(name) for name in (*_TEXTS, *_PLACES, "title")}
+    fields = {name: _kept(said) for name, said in named.items() if isinstance(said, str)}
     text = next((fields[name] for name in _TEXTS if fields.get(name)), "")
     url = next((fields[name] for name in _PLACES if fields.get(name)), "")
     return Passage(text=_cut(text, characters), title=fields.get("title", "")[:200], url=url[:2000])
+
+
+def _kept(text: str) -> str:
+    """As a journal can hold it: a replay, which reads the tool's JSON again, must find what was journaled."""
+    return without_halves(text.replace("\0", "\ufffd"))
 
 
 def _cut(text: str, characters: int) -> str:

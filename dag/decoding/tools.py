@@ -69,13 +69,22 @@ def meaning_of(calls: Sequence[Call]) -> str | None:
     meant = []
     for call in calls:
         try:
-            arguments = json.loads(call.arguments)
-            if not isinstance(arguments, dict):
-                return None
-            meant.append({"name": call.name, "arguments": _plain(arguments)})
-        except (ValueError, RecursionError):
+            arguments = read_json(call.arguments)
+        except ValueError:
             return None
+        if not isinstance(arguments, dict):
+            return None
+        meant.append({"name": call.name, "arguments": arguments})
     return without_halves(json.dumps(meant, sort_keys=True, ensure_ascii=False))
+
+
+def read_json(text: str) -> Any:
+    """What the JSON means, whole numbers written as such. Raises ValueError where it is none, or is nested deeper than
+    anybody means, whatever is left of the stack: a replay has another."""
+    try:
+        return _plain(json.loads(text))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def without_halves(text: str) -> str:
@@ -85,8 +94,7 @@ def without_halves(text: str) -> str:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """The value with whole numbers written as such: for JSON 1 and 1.0 are the same. Raises ValueError for one that is
-    nested too deep, whatever is left of the stack: a replay has another."""
+    """The value with whole numbers written as such: for JSON 1 and 1.0 are the same."""
     if depth > DEEPEST:
         raise ValueError("nested too deep")
     match value:

@@ -54,7 +54,7 @@ def retrieval(
     forked: Forked = yield Fork(children=children)
     joined: Joined = yield Join(targets=forked.branches)
     notes = {branch: tool for branch, tool in zip(forked.ids, tools, strict=False) if branch is not None}
-    useful = [result for result in joined.results if result.ok and NOTHING not in result.flags]
+    useful = [each for each in joined.results if each.ok and each.value.strip() and NOTHING not in each.flags]
     if not useful:
         yield Explain(
             "sources", "no source gave a passage: the answer is the model's own", {"asked": len(tools)}
@@ -72,7 +72,8 @@ def retrieval(
     )
     merged: Forked = yield Merge(merged=tuple(each.branch for each in useful), child=final)
     answered: Joined = yield Join(targets=merged.branches)
-    for result in (*(each for each in answered.results if each.ok), *useful):
+    written = (each for each in answered.results if each.ok and (each.value.strip() or each.calls))
+    for result in (*written, *useful):
         sources = (result.branch, *(each.branch for each in useful if each is not result))
         text = result.value.strip()
         return Answer(

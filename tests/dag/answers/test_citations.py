@@ -32,6 +32,8 @@ JSON = st.recursive(
         ("[3, {}]", [Passage(text="3")]),
         ("42", [Passage(text="42")]),
         ("", []),
+        ('["a\\ud83d\\u0000b"]', [Passage(text="a\ufffd\ufffdb")]),  # as a journal holds it
+        ("[" * 80 + "]" * 80, [Passage(text="[" * 80 + "]" * 20 + CUT)]),  # the same from any stack
         ("[" * 5000, [Passage(text="[" * 100 + CUT)]),
     ],
 )
@@ -62,3 +64,9 @@ def test_whatever_a_tool_says_is_read(said: object, most: int, characters: int) 
 )
 def test_numbers_in_brackets_are_citations(text: str, numbers: tuple[int, ...]) -> None:
     assert cited(text) == numbers
+
+
+@pytest.mark.parametrize("depth", [*range(60, 70), *range(900, 1000, 3), 992, 993, 994, 995])
+def test_whatever_is_nested_is_a_passage(depth: int) -> None:
+    [passage] = read_passages("[" * depth + "1" + "]" * depth, most=1, characters=5000)
+    assert passage.text.startswith("[" * (depth - 1))

@@ -109,3 +109,22 @@ def test_where_no_answer_comes_the_first_note_is_it(simulate: Simulate) -> None:
 def test_tools_that_are_none_are_refused(tools: list[str]) -> None:
     with pytest.raises(BadParameters, match="1 to 32 different names"):
         check_tools(tools)
+
+
+def test_half_a_character_from_a_tool_is_journaled_as_a_replay_of_the_store_finds_it(
+    simulate: Simulate,
+) -> None:
+    said = json.dumps([{"text": "rent \ud83d due", "title": "\0", "url": "\udc00"}])
+    script = {"0.1": "Due [1].", "0.2": "Due [1]."}
+    simulation = simulate("retrieval", script, params={"tools": ["files"]}, tool=lambda _: said)
+    [cited] = answer(simulation).citations
+    assert (cited.text, cited.title, cited.url) == ("rent \ufffd due", "\ufffd", "\ufffd")
+    check(simulation)
+
+
+def test_where_the_answer_is_empty_the_notes_are_it(simulate: Simulate) -> None:
+    script = {"0.1": " ", "0.2": "Often the first [3].", "0.3": " "}
+    simulation = simulate("retrieval", script, params=PARAMS, tool=tool)
+    assert answer(simulation).text == "Often the first [3]."
+    assert answer(simulation).sources == ("0.2",)
+    check(simulation)
