@@ -80,5 +80,6 @@ def npr(
             own.goes_on((yield Think(trunk)))
         else:
             own.goes_on(*(yield from splice_block(form, block, trunk, overflow)))
-    yield Malformed(problem="too-many-plans")
+    if own.last.tag is not None:
+        yield Malformed(problem="too-many-plans")
     return own.answer()

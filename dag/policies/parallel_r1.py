@@ -87,5 +87,6 @@ def parallel_r1(
             yield Splice(text=closes)
             own.text, cue = own.text + closes, ""
         own.goes_on((yield Think(trunk)))
-    yield Malformed(problem="too-many-blocks")
+    if own.last.tag is not None:
+        yield Malformed(problem="too-many-blocks")
     return own.answer()

@@ -91,5 +91,6 @@ def thread_weaver(
             return own.aborted(block, replace(form, behind="\n</Parallel>").written(block.parts))
         else:
             own.goes_on(*(yield from splice_block(form, block, trunk, overflow)))
-    yield Malformed(problem="too-many-plans")
+    if own.last.tag is not None:
+        yield Malformed(problem="too-many-plans")
     return own.answer()

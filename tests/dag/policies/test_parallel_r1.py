@@ -95,3 +95,10 @@ def test_so_many_blocks_and_no_more(listen: Listen) -> None:
     heard = listen("parallel-r1", script, params={**TRAINED, "blocks": 2})
     assert [event.problem for event in of_kind(heard.simulation, e.ActionMalformed)] == ["too-many-blocks"]
     check(heard.simulation)
+
+
+def test_a_trajectory_that_ends_behind_its_last_block_wanted_no_more(listen: Listen) -> None:
+    script = {"0": ["<Parallel>", "a</Summary>", "So 36."], "0.1": "1</Path>", "0.2": "2</Path>"}
+    heard = listen("parallel-r1", script, params={**TRAINED, "blocks": 1})
+    assert of_kind(heard.simulation, e.ActionMalformed) == []
+    check(heard.simulation)
