@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from anabranch.dag.actions import Fork, Forked, Join, Joined, Mode, Policy, Voted
+from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.probing import PROBE, Probing
+from anabranch.dag.policies.parts.probing import PROBE, Probing, check_probe
 from anabranch.dag.policies.parts.samples import Samples
 from anabranch.dag.policy import Param, policy
 
@@ -25,7 +26,9 @@ def dynasor(
     tokens: Annotated[
         int, Param("tokens one chain may write, without its probes", ge=1, le=1_048_576)
     ] = 4096,
-    probe: Annotated[str, Param("written behind the chain so far; it ends within an open \\boxed{")] = PROBE,
+    probe: Annotated[
+        str, Param("written behind the chain so far; it ends within an open \\boxed{", check=check_probe)
+    ] = PROBE,
     probe_tokens: Annotated[int, Param("tokens one probe may take", ge=1, le=512)] = 20,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the chains", ge=0.0, le=2.0)] = 0.6,
@@ -38,6 +41,10 @@ def dynasor(
     thoughts, models that can think without them are told to: the chain is the text. With several chains the majority
     answers, as soon as no other answer can win.
     """
+    if interval > tokens:
+        raise BadParameters(
+            f"a chain of {tokens} tokens has no probe every {interval}: interval is at most tokens"
+        )
     probing = Probing(
         interval=interval,
         agree=agree,

@@ -27,6 +27,7 @@ from anabranch.dag.actions import (
 )
 from anabranch.dag.answers.extraction import read_boxed
 from anabranch.dag.decoding import Decoding, Finish, Thinking
+from anabranch.dag.errors import BadParameters
 from anabranch.dag.policies.parts.lists import TRUNCATED
 from anabranch.dag.policies.parts.samples import FORMAT
 from anabranch.dag.text import Base, say
@@ -36,6 +37,14 @@ HEDGES = frozenset({"wait", "hold", "but", "hmm", "however", "actually"})
 """A probe that says one of these is not sure of its answer."""
 
 _WORD = re.compile(r"[a-z]+")
+
+
+def check_probe(probe: str) -> None:
+    """Raises BadParameters where no answer could be read behind this."""
+    if read_boxed(f"{probe}<here>}}") != "<here>":
+        raise BadParameters(
+            "a probe ends within an open \\boxed{: what the model writes behind it is read as the answer"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ from tests.dag.policies.conftest import Listen
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
-from anabranch.dag.policies.parts.probing import PROBE
+from anabranch.dag.errors import BadParameters
+from anabranch.dag.policies.parts.probing import PROBE, check_probe
+from anabranch.dag.policy import catalogue
 
 STRIDES = [words(10)] * 9
 """A chain that goes on and on, in strides of ten tokens."""
@@ -80,3 +82,15 @@ def test_of_several_chains_the_majority_answers_and_the_rest_are_stopped(simulat
     assert answer(simulation).sources == ("0.1", "0.2")
     assert ended(simulation)["0.3"] == "BranchCancelled"
     check(simulation)
+
+
+@pytest.mark.parametrize("probe", ["", "The answer is ", "So \\boxed{7}", "So \\boxed{\\text{"])
+def test_a_probe_that_opens_no_box_could_never_agree(probe: str) -> None:
+    with pytest.raises(BadParameters, match="open"):
+        check_probe(probe)
+    check_probe(PROBE)
+
+
+def test_a_chain_has_room_for_one_interval() -> None:
+    with pytest.raises(BadParameters, match="interval is at most tokens"):
+        catalogue()["dynasor"].check({"interval": 65, "tokens": 64})
