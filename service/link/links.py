@@ -137,7 +137,8 @@ class Links:
     def nudge(self, job: JobId) -> None:
         """Something was written for this job. Returns at once; a nudge that is lost costs one round of polling."""
         for link in self._links.values():
-            link.nudge(job)
+            if link.open:  # or one that never opens would keep every job that there is
+                link.nudge(job)
 
     def follow(self, job: JobId, texts: Texts) -> None:
         """Whatever happens to this job is told from now on, and its text as far as it is wanted, from its beginning."""

@@ -141,6 +141,28 @@ async def test_commits_and_text_of_a_followed_job_come_up_and_nudges_go_down(
         await until(lambda: server.texts_of(JOB) is Texts.NONE)
 
 
+async def test_no_nudges_are_kept_for_an_organizer_that_is_not_linked(
+    worker: Worker, addresses: Addresses
+) -> None:
+    """One that the network keeps away may live for weeks, while every job that is submitted is a nudge."""
+    server = LinkServer(worker, None)
+    port = await server.open("127.0.0.1", 0)
+    addresses.alive["one"] = f"ws://127.0.0.1:{port}{PATH}"
+    async with rest(addresses) as (links, reader):
+        await until(lambda: reader.all_linked)
+        await server.close()
+        await until(lambda: not reader.all_linked)
+        for number in range(100):
+            links.nudge(JobId(f"meanwhile {number}"))
+        again = LinkServer(worker, None)
+        await again.open("127.0.0.1", port)
+        await until(lambda: reader.all_linked)
+        links.nudge(JOB)
+        await until(lambda: JOB in worker.nudged)
+        assert worker.nudged == [JOB]
+        await again.close()
+
+
 async def test_the_load_is_heard_once_an_organizer_is_linked(worker: Worker, addresses: Addresses) -> None:
     async with rest(addresses) as (links, _):
         assert links.load() is None and await links.hear_load() is None
