@@ -40,7 +40,9 @@ class PriceList:
         )
 
     def _price_of(self, name: str | None) -> TokenPrice:
-        said, serving = self._prices.get(name or ""), self._names.find(name)
+        # `OTHERS` is a name that nobody has: a pool that takes any would serve it.
+        said = None if name in {None, OTHERS} else self._prices.get(str(name))
+        serving = self._names.find(name)
         if said is None and serving is not None:
             of_model = self._prices.get(self._models[serving.pool] or "") if serving.model is None else None
             said = of_model or self._of_pools.get(serving.pool)

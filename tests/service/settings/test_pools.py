@@ -199,6 +199,21 @@ def test_a_models_own_price_goes_before_its_pools(config: Path, model: str | Non
         assert settings.limits(None).price_of(model).completion == pytest.approx(completion / 1e6)
 
 
+@pytest.mark.parametrize("model", ["foo", "up", "s", "gone"])
+def test_a_branch_costs_what_a_job_of_its_model_does(config: Path, model: str) -> None:
+    """Also where a pool takes names that nobody declared, and `*` has a price besides."""
+    up = "{engine: openai, upstream_url: 'http://u/v1', price: {completion: 1}}"
+    written = (
+        f"pools: {{small: {{engine: scripted, model: s}}, up: {up}}}\nprices: {{'*': {{completion: 5}}}}"
+    )
+    settings = read(config, written)
+    own = settings.limits(model)
+    assert settings.limits("s").price_of(model) == Price(
+        prompt=own.prompt_price, completion=own.completion_price
+    )
+    assert own.completion_price == pytest.approx(5e-6 if model == "s" else 1e-6)
+
+
 def test_where_all_cost_the_same_a_job_is_told_one_price(config: Path) -> None:
     settings = read(
         config, 'pools: {a: {engine: scripted}, b: {engine: scripted}}\nprices: {"*": {prompt: 1}}'
