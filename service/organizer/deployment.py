@@ -98,8 +98,9 @@ class OrganizerDeployment:
             raise RuntimeError("the organizer has stopped")
         self._guardian.check()
 
-    def record_autoscaling_stats(self) -> dict[str, float]:
-        """What Serve hears every second, and hands to the policy that scales pools: the decodes wanted of each."""
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve hears every second, and hands to the policy that scales pools: the decodes wanted of each. Serve
+        runs a method that is not async in a thread, where pools change while they are counted."""
         loads = self._pool.load().pools
         return {stat_of(deployment_name(pool)): float(load.decoding) for pool, load in loads.items()}
 

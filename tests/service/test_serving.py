@@ -1,5 +1,6 @@
 """The application of a cluster, deployed by its config as the operator does."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ from tests.databases import Databases
 
 from anabranch.client import Client
 from anabranch.service.api.server import serve_api
+from anabranch.service.organizer.deployment import OrganizerDeployment
 from anabranch.service.serving import app, application
 from anabranch.service.settings import BadSettings, Settings
 from anabranch.service.settings.source import WholeFile
@@ -43,6 +45,12 @@ def test_replicas_keep_to_the_nodes_that_are_for_them_where_nodes_say_so(
         [pool] = deployment.init_args[1]
         asked = [each.ray_actor_options["resources"] for each in (deployment, pool._bound_deployment)]
         assert asked == ([{"organizers": 1}, {"pool-default": 1}] if places and not private else [{}, {}])
+
+
+def test_what_serve_asks_an_organizer_is_answered_on_its_event_loop() -> None:
+    """Serve runs in a thread what is not async, and there pools would be counted while they change."""
+    for method in ("record_autoscaling_stats", "check_health"):
+        assert inspect.iscoroutinefunction(getattr(OrganizerDeployment, method))
 
 
 def test_an_argument_that_the_application_does_not_take_is_refused() -> None:
