@@ -4,6 +4,7 @@ Its keys are the settings' names in lower case. The environment goes over it, a 
 ConfigMap that many can read: secrets are refused in it.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -16,6 +17,11 @@ from anabranch.service.settings.fields import Settings
 from anabranch.service.settings.pools import PREFIX
 
 MAX_BYTES = 1_000_000
+_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@:]*:[^/?#]+@", re.IGNORECASE)
+_KEYS = {"api_key", "hf_token"}
+"""Options of engines that are secrets."""
+_ELSEWHERE = "keys are only named here: a pool says upstream_key_env; or set it in the environment"
+_INSTEAD = {"database": f"set {PREFIX}DATABASE in the environment"}
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
@@ -58,8 +64,20 @@ def _fault_of(name: str) -> str | None:
 
 
 def _fault_in(name: str, value: Any) -> str | None:
-    """Why the setting cannot have this value, where Pydantic would take it all the same: true for 1."""
+    """Why the setting cannot have this value, where Pydantic would take it all the same: true for 1, or a secret."""
+    if (where := _find_secret(name, value)) is not None:
+        return f"{where} holds a secret, and files are read by many: {_INSTEAD.get(name, _ELSEWHERE)}"
     kind = Settings.model_fields[name].annotation
     if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
         return f"{name}: {str(value).lower()} is none of its values"
     return None
+
+
+def _find_secret(where: str, value: Any) -> str | None:
+    """The place in a value, which is no deeper than YAML is read, of a URL with a password or of a key."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        place = f"{where}.{name}"
+        if (found := place if name in _KEYS and each else _find_secret(place, each)) is not None:
+            return found
+    return where if isinstance(value, str) and _WITH_PASSWORD.match(value) else None

@@ -53,7 +53,7 @@ class VllmSettings:
     chat template; where it tells none, calls are asked for in plain JSON."""
     adapters: Mapping[str, str] = field(default_factory=dict)
     """LoRA adapters of this model, each a model's name and the folder of its weights on the replica's machine."""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Any other argument of vLLM's engine, by vLLM's name (`AsyncEngineArgs`): {"enable_expert_parallel": true}."""
 
     def __post_init__(self) -> None:
