@@ -1,10 +1,11 @@
 """Says what a decode waits for whose pool has no replica. It goes on by itself once the pool has one."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.store.rows import JobRow
+from anabranch.workers.pool.naming import ModelNames
 from anabranch.workers.pool.protocol import PoolLoad
 
 NO_REPLICA = "no replica runs"
@@ -31,21 +32,23 @@ def describe_pool(pool: str, load: PoolLoad) -> str:
 def wait_for_models(deps: Dependencies, models: Collection[str | None]) -> str | None:
     """The same of decodes that were asked of these models; None also where no organizer has told how its pools are."""
     away = _away(deps)
-    if not away:
-        return None
-    names = deps.settings.model_names()
-    found = {serving.pool for model in models if (serving := names.find(model)) is not None}
-    return "; ".join(told for pool, told in away.items() if pool in found) or None
+    return _wait(models, away, deps.settings.model_names()) if away else None
 
 
 async def waits_of_jobs(deps: Dependencies, rows: Sequence[JobRow]) -> dict[JobId, str]:
     """The same of each of these jobs, by its open segments. Raises StoreAway."""
     live = [row.id for row in rows if row.finished_at is None]
-    if not live or not _away(deps):
+    away = _away(deps)
+    if not live or not away:
         return {}
-    asked = await deps.store.jobs.list_open_models(live)
-    waits = {job: wait_for_models(deps, models) for job, models in asked.items()}
+    asked, names = await deps.store.jobs.list_open_models(live), deps.settings.model_names()
+    waits = {job: _wait(models, away, names) for job, models in asked.items()}
     return {job: told for job, told in waits.items() if told is not None}
+
+
+def _wait(models: Collection[str | None], away: Mapping[str, str], names: ModelNames) -> str | None:
+    found = {serving.pool for model in models if (serving := names.find(model)) is not None}
+    return "; ".join(told for pool, told in away.items() if pool in found) or None
 
 
 def _away(deps: Dependencies) -> dict[str, str]:
