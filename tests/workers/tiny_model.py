@@ -9,7 +9,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, TokenType
 from gguf.quants import quantize
 from tokenizers.pre_tokenizers import ByteLevel
 
-HEADS, KV_HEADS, WIDTH, INNER, LAYERS = 4, 2, 64, 96, 2
+HEADS, KV_HEADS, WIDTH, INNER, LAYERS = 2, 1, 64, 96, 2
 BYTES = sorted(ByteLevel.alphabet())
 MERGES = ["h e", "l l", "he ll", "hell o"]
 SPECIAL = ["<|end|>", "<|begin|>"]
