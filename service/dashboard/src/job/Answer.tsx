@@ -1,5 +1,6 @@
 import { Calls } from "../parts/Calls";
 import { Prose } from "../parts/LongText";
+import { Citations } from "./Citations";
 import { Failure } from "./Failure";
 import { useJob } from "./JobContext";
 import { Sources } from "./Sources";
@@ -22,6 +23,7 @@ export function Answer() {
       <h2 className="visually-hidden">Answer</h2>
       <Prose text={graph.answer.text} first={600} />
       <Calls calls={graph.answer.calls} />
+      <Citations />
       <Sources />
       <LastTally />
     </section>

@@ -1,6 +1,6 @@
 import { createElement, type FunctionComponent } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Answer } from "../../src/job/Answer";
 import { JobContext, type JobState } from "../../src/job/JobContext";
 import { AnswerPanel } from "../../src/job/panels/PointPanels";
@@ -29,5 +29,38 @@ describe("an answer that calls tools", () => {
 
   it("shows none where there is none", () => {
     expect(drawn(Answer, new Story().answered("21"))).not.toContain('class="call"');
+  });
+});
+
+describe("an answer that cites passages", () => {
+  beforeEach(() => {
+    vi.stubGlobal("window", { location: { pathname: "/jobs/a", search: "" } });
+    return () => vi.unstubAllGlobals();
+  });
+
+  const cited = (rest: object) => [{ number: 3, source: "web", branch: "0.1", ...rest }];
+  const page = (part: FunctionComponent, rest: object) =>
+    drawn(part, new Story().write("AnswerCommitted", "0", { text: "So [3].", citations: cited(rest) }));
+
+  it.each([Answer, AnswerPanel])("shows number, source, title and how the passage begins", (part) => {
+    const html = page(part, { title: "Lease", url: "https://a.example/lease", text: "Due <b>Monday</b>" });
+    expect(html).toMatch(/\[(?:<!-- -->)?3/);
+    expect(html).toContain('<a href="https://a.example/lease"');
+    expect(html).toContain('rel="noopener noreferrer nofollow"');
+    expect(html).toContain(">Lease</a>");
+    expect(html).toContain("Due &lt;b&gt;Monday&lt;/b&gt;");
+  });
+
+  it.each(["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "//evil.example", "lease.pdf"])(
+    "makes no link of %s",
+    (url) => {
+      const html = page(Answer, { url });
+      expect(html).not.toMatch(/<a href="(?:\s*javascript|data|\/\/|lease)/i);
+      expect(html).toContain(url.trim());
+    },
+  );
+
+  it("shows none where there is none", () => {
+    expect(drawn(Answer, new Story().answered("21"))).not.toContain("citations");
   });
 });

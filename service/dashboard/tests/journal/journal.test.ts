@@ -18,6 +18,7 @@ describe("a journal folded into a graph", () => {
       sources: ["0.1", "0.2"],
       forced: false,
       truncated: false,
+      citations: [],
     });
   });
 

@@ -9,6 +9,7 @@ import { BranchLink } from "../../parts/BranchLink";
 import { Calls } from "../../parts/Calls";
 import { LongText, Prose } from "../../parts/LongText";
 import { Status } from "../../parts/small";
+import { Citations } from "../Citations";
 import { useJob } from "../JobContext";
 import { Sources } from "../Sources";
 import { Tally } from "../Tally";
@@ -106,6 +107,7 @@ export function AnswerPanel() {
       <h2>Answer</h2>
       <Prose text={graph.answer.text} />
       <Calls calls={graph.answer.calls} />
+      <Citations />
       <Sources />
       {graph.votes.map((vote, i) => (
         <Tally key={i} vote={vote} />

@@ -7,6 +7,7 @@ import type {
   AnswerClass,
   BranchStatus,
   Call,
+  Citation,
   EdgeKind,
   JobSpec,
   JobStatus,
@@ -140,6 +141,16 @@ export interface Vote {
   tie: string;
 }
 
+export interface GivenAnswer {
+  text: string;
+  calls: Call[];
+  sources: string[];
+  /** The passages that the text cites, as [3], by their numbers. */
+  citations: Citation[];
+  forced: boolean;
+  truncated: boolean;
+}
+
 export interface ReasoningGraph {
   job: string;
   /** Of the last event folded in. */
@@ -160,7 +171,7 @@ export interface ReasoningGraph {
   branches: Map<string, Branch>;
   approvals: Approval[];
   votes: Vote[];
-  answer: { text: string; calls: Call[]; sources: string[]; forced: boolean; truncated: boolean } | null;
+  answer: GivenAnswer | null;
   error: { type: string; title: string; detail: string } | null;
   exceeded: string[];
   /** The budgets that were nearly spent when the policy was asked to answer soon. */

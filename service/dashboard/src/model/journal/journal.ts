@@ -270,8 +270,8 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
   },
 
   AnswerCommitted(graph, trunk, payload, at, seq) {
-    const { text, calls = [], sources = [], forced = false, truncated = false } = payload;
-    graph.answer = { text, calls, sources, forced, truncated };
+    const { text, calls = [], sources = [], citations = [], forced = false, truncated = false } = payload;
+    graph.answer = { text, calls, sources, citations, forced, truncated };
     const node = makeNode(graph, ANSWER, "answer", trunk, 1, at, seq);
     node.status = "finished";
     node.ended = at;
