@@ -8,6 +8,7 @@ that none has: those that its upstream lists.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anabranch.dag.limits import OTHERS
 from anabranch.workers.engines.factory import EngineSettings
 from anabranch.workers.settings import DEFAULT_POOL, PoolSettings
 
@@ -64,6 +65,8 @@ class ModelNames:
             self._name(pool, adapter, adapter)
 
     def _name(self, pool: str, name: str, asked_as: str | None) -> None:
+        if not name.strip() or name == OTHERS:
+            raise ValueError(f"pool {pool}: {name!r} is no name of a model that a job could ask for")
         if name in self._pools - {pool}:
             raise ValueError(
                 f"pool {pool} serves a model called {name!r}, as another pool is: rename that pool"
