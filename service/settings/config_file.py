@@ -17,7 +17,9 @@ from anabranch.service.settings.fields import Settings
 from anabranch.service.settings.pools import PREFIX
 
 MAX_BYTES = 1_000_000
-_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@:]*:[^/?#]+@", re.IGNORECASE)
+_WITH_PASSWORD = re.compile(
+    r"[a-z][a-z0-9+.-]*://([^/?#@:]*:[^/?#]+@|[^?#]*\?([^#]*&)?(password|sslpassword)=[^&#])", re.IGNORECASE
+)
 _KEYS = {"api_key", "hf_token"}
 """Options of engines that are secrets."""
 _ELSEWHERE = "keys are only named here: a pool says upstream_key_env; or set it in the environment"

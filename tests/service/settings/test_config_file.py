@@ -80,6 +80,7 @@ def test_words_are_what_they_say(config: Path) -> None:
         ("link_secret: hush", "link_secret is a secret"),
         ("database: postgresql://u:hush@db/x", "database holds a secret.*set ANABRANCH_DATABASE"),
         ("database: postgresql+psycopg://u:a@b:c@db/x", "database holds a secret"),
+        ("database: postgresql://db/x?user=u&password=hush", "database holds a secret"),
         ("upstream_url: https://:hush@a.example/v1", "upstream_url holds a secret"),
         ("pools: {a: {upstream_url: 'HTTPS://u:hush@b'}}", r"pools\.a\.upstream_url holds a secret"),
         ("engine_options: {api_key: hush}", r"engine_options\.api_key holds a secret"),
@@ -95,6 +96,12 @@ def test_what_is_wrong_in_it_is_refused_with_its_place(config: Path, written: st
         read_settings()
     assert len(str(refused.value)) < 2000
     assert "sk-1" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@db:5432/x?sslmode=require", "postgresql:///x?host=/run/pg"])
+def test_a_database_without_a_password_may_stand_in_it(config: Path, url: str) -> None:
+    config.write_text(f"database: {url}\n")
+    assert read_settings().database == url
 
 
 def test_all_that_is_wrong_is_told_at_once(config: Path) -> None:
