@@ -101,12 +101,19 @@ def choose(look: Look, width: int, allowed: int | None) -> Route:
     paths = width if allowed is None else min(width, allowed)
     within = "" if paths == width else f", {paths} of {width} paths within the budget"
     why = f"{look.difficulty}, asks for {SHAPES[look.shape]}{within}"
+    least = 2 if look.shape == "answer" else 4
     if paths < 2 or (look.shape == "text" and look.difficulty == "easy"):
         return Route(run=sequential, params={}, why=why)
+    if allowed is not None and allowed < least:
+        too_little = (
+            f"{look.difficulty}, asks for {SHAPES[look.shape]}; the budget allows {allowed} of {least} paths"
+        )
+        return Route(run=sequential, params={}, why=too_little)
     if look.shape == "answer":
         return Route(run=self_consistency, params={"n": paths}, why=why)
     if look.shape == "text":
         # each sample has a judge
         return Route(run=best_of_n, params={"n": max(2, paths // 2)}, why=why)
-    subtasks = min(MOST_SUBTASKS, paths)
+    # beside its subtasks a plan has a planner and a synthesis
+    subtasks = min(MOST_SUBTASKS, paths if allowed is None else min(width, allowed - 2))
     return Route(run=plan, params={"width": subtasks}, why=why)

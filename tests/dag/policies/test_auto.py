@@ -1,5 +1,7 @@
 """Auto: the question and the budget choose the policy and its width, and the journal says why."""
 
+import json
+
 import pytest
 from tests.dag.conftest import Simulate, words
 from tests.dag.journals import answer, check, of_kind
@@ -7,6 +9,7 @@ from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
+from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import Budget
@@ -146,6 +149,23 @@ def test_a_look_is_read_leniently(said: str, look: Look | None) -> None:
 )
 def test_paths_are_counted_by_tokens_and_branches(budget: Budget, allowed: int | None) -> None:
     assert paths_within(budget, 512) == allowed
+
+
+@pytest.mark.parametrize("look", ["hard answer", "hard text", "hard parts"])
+@pytest.mark.parametrize("branches", range(1, 9))
+def test_what_is_chosen_has_room_in_the_budget(simulate: Simulate, look: str, branches: int) -> None:
+    """Judges, planner and synthesis are branches, too: none of them is refused."""
+    subtasks = [{"id": name, "question": "What?", "after": []} for name in "ab"]
+
+    def write(decode: Decode) -> str:
+        if decode.branch == "0.1":
+            return look
+        planned = look == "hard parts" and decode.branch == "0.2"
+        return json.dumps({"subtasks": subtasks, "synthesis": "Both."}) if planned else "It is \\boxed{7}."
+
+    simulation = simulate("auto", write, budget=Budget(branches=branches))
+    assert of_kind(simulation, e.ForkRejected) == []
+    check(simulation)
 
 
 def test_every_look_has_a_route_that_its_policy_takes() -> None:
