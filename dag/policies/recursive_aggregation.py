@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from anabranch.dag.actions import Answer, Explain, Fork, Forked, Join, Joined, Policy, Result
 from anabranch.dag.errors import BadParameters, NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.population import AGGREGATE, Aggregation, check_widths
+from anabranch.dag.policies.parts.population import AGGREGATE, Aggregation, check_prompt, check_widths
 from anabranch.dag.policies.parts.samples import Samples
 from anabranch.dag.policies.presets.aggregation import PACORE, RSA
 from anabranch.dag.policy import Param, policy
@@ -44,7 +44,8 @@ def recursive_aggregation(
         Param("what of a solution the next step reads; conclusion: its last paragraph"),
     ] = "all",
     aggregate_prompt: Annotated[
-        str, Param("asks for one solution from {candidates}: {question}, {candidates}")
+        str,
+        Param("asks for one solution from {candidates}: {question}, {candidates}", check=check_prompt),
     ] = AGGREGATE,
     temperature: Annotated[float, Param("of the solutions", ge=0.0, le=2.0)] = 1.0,
 ) -> Policy:

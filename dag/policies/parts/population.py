@@ -30,6 +30,14 @@ def check_widths(widths: Any) -> None:
         raise BadParameters(f"widths are 1 to {LONGEST} numbers from 1 to {WIDEST}: members of each step")
 
 
+def check_prompt(prompt: str) -> None:
+    """Raises BadParameters where a new member would read no other: a prompt that names a field is all that it reads."""
+    if "{question}" in prompt and "{candidates}" not in prompt:
+        raise BadParameters(
+            "a prompt with {question} is all that is read: {candidates} must stand in it, too"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregation:
     """How members are made."""

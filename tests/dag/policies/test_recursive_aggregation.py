@@ -12,7 +12,7 @@ from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget
 from anabranch.dag.limits import Limits
-from anabranch.dag.policies.parts.population import check_widths, choose
+from anabranch.dag.policies.parts.population import AGGREGATE, check_prompt, check_widths, choose
 from anabranch.dag.policy import catalogue
 
 LOST = Fault(cause="refused", retryable=False)
@@ -121,3 +121,10 @@ def test_widths_that_make_no_sense_are_refused(widths: list[int]) -> None:
 def test_nobody_reads_more_members_than_there_are() -> None:
     with pytest.raises(BadParameters, match="cannot read 3 of 2"):
         catalogue()["recursive-aggregation"].check({"population": 2, "subset": 3})
+
+
+def test_a_prompt_without_candidates_would_aggregate_nothing() -> None:
+    with pytest.raises(BadParameters, match="candidates"):
+        check_prompt("Solve {question} again.")
+    for prompt in (AGGREGATE, "Make one of them.", "{candidates}", "{question}\n{candidates}"):
+        check_prompt(prompt)
