@@ -238,7 +238,11 @@ async def submit_specs(
 ) -> list[Submitted]:
     """The same for several jobs of one request: all of them are made, or none."""
     if deps.served is not None:
-        await deps.served.check_spec(specs[0], params_at)
+        try:
+            await deps.served.check_spec(specs[0], params_at)
+        except Refused:  # what was taken once is told again, though its model has gone since
+            if key is None or not await deps.store.jobs.has_key(caller.tenant, key):
+                raise
     digest = _digest(sent) if key else None
     news = [
         _new_job(

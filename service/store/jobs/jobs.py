@@ -60,6 +60,11 @@ class Jobs(Repository):
             # The same key came in twice at once: the other one's job is there now.
             return await self._database.write(work)
 
+    async def has_key(self, tenant: str, key: str) -> bool:
+        """Whether a job was made with this idempotency key. Raises StoreAway."""
+        made = select(jobs.c.id).where(jobs.c.tenant == tenant, jobs.c.idempotency_key == key)
+        return bool(await self._all(made))
+
     async def request_cancel(self, job: JobId, reason: str, tenant: str | None = None) -> JobRow:
         """Asks whoever works on the job to cancel it; the first reason stands, and a job that has ended stays as it is.
 

@@ -44,6 +44,22 @@ async def test_a_job_of_a_model_that_is_not_served_is_refused_with_the_list(
     assert (taken.status_code, taken.json()["model"]) == (202, "large")
 
 
+async def test_a_job_that_was_taken_is_told_again_though_its_model_is_gone(
+    app: FastAPI, settings: Settings, asked: httpx.AsyncClient
+) -> None:
+    """Its client may not have heard the first answer: as when REST is upgraded with the pools."""
+    body, key = {"question": "?", "model": "large"}, {"Idempotency-Key": "one"}
+    taken = await asked.post("/v1/jobs", json=body, headers=key)
+    pools = {"other": PoolDeclaration(engine="scripted", model="other")}
+    later = ServedModels(settings.model_copy(update={"pools": pools}))
+    transport = httpx.ASGITransport(create_app(replace(app.state.deps, served=later)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as upgraded:
+        again = await upgraded.post("/v1/jobs", json=body, headers=key)
+        assert (again.json().get("id"), again.is_success) == (taken.json()["id"], True)
+        new = await upgraded.post("/v1/jobs", json=body, headers={"Idempotency-Key": "two"})
+        assert new.status_code == 422
+
+
 async def test_chat_names_a_policy_and_a_model(asked: httpx.AsyncClient, store: Store) -> None:
     body = {"model": "anabranch/sequential@huge", "messages": ASK}
     refused = await asked.post("/v1/chat/completions", json=body)
