@@ -60,6 +60,10 @@ describe("a filter", () => {
     expect(fits(job("1", { metadata: { team: "ads", run: 7 } }), filter)).toBe(false);
     expect(fits(job("1", { seed: 8 }), filter)).toBe(false);
     expect(fits(job("1"), filterOf(new URLSearchParams("budget=tokens%3D5")))).toBe(false);
+    const numbers = { ...job("1"), budget: { tokens: 2000, cost: 0.5 } } as Job;
+    expect(fits(numbers, filterOf(new URLSearchParams("budget=cost%3D0.50&budget=tokens%3D2e3")))).toBe(true);
+    expect(fits(numbers, filterOf(new URLSearchParams("budget=cost%3D0.51")))).toBe(false);
+    expect(fits(numbers, filterOf(new URLSearchParams("budget=seconds%3Dundefined")))).toBe(false);
   });
 
   it("keeps what the service found in places that are not told here", () => {

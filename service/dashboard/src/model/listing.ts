@@ -71,7 +71,10 @@ function holds(values: Record<string, unknown>, facts: readonly string[]): boole
   return facts.every((fact) => {
     const at = fact.indexOf("=");
     const value = values[fact.slice(0, at)];
-    return value !== null && typeof value !== "object" && String(value) === fact.slice(at + 1);
+    const wanted = fact.slice(at + 1);
+    // The service takes a number for itself however it is written.
+    if (typeof value === "number") return wanted.trim() !== "" && Number(wanted) === value;
+    return (typeof value === "string" || typeof value === "boolean") && String(value) === wanted;
   });
 }
 
