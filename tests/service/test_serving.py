@@ -1,6 +1,7 @@
 """The application of a cluster, deployed by its config as the operator does."""
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,7 @@ from anabranch.client import Client
 from anabranch.service.api.server import serve_api
 from anabranch.service.organizer.deployment import OrganizerDeployment
 from anabranch.service.serving import app, application
-from anabranch.service.settings import BadSettings, Settings
+from anabranch.service.settings import BadSettings, Settings, read_settings
 from anabranch.service.settings.source import WholeFile
 
 
@@ -106,21 +107,87 @@ def replicas() -> list[tuple[int, str]]:
 
 @pytest.mark.ray
 @pytest.mark.postgres
-def test_the_same_config_put_twice_changes_no_process(settings: Settings) -> None:
+def test_the_same_config_put_twice_changes_no_process_and_each_pool_decodes_its_own(
+    settings: Settings,
+) -> None:
     from ray import serve
 
+    config = settings.state / "anabranch.yaml"
+    config.write_text(
+        "pools:\n  small: {engine: scripted, model: s-1}\n  large: {engine: scripted, model: l-1, adapters: [law]}\n"
+    )
+    pools = read_settings(config=str(config)).pools
     try:
-        put(settings)
+        put(settings, config)
         first = replicas()
-        assert sorted(name for _, name in first) == ["Organizer", "pool-default"]
-        put(settings)
-        with serve_api(settings) as url, Client(url) as client:
-            job = client.submit("What is six times seven?", policy="sequential")
-            assert client.wait(job.id).answer is not None
+        assert sorted(name for _, name in first) == ["Organizer", "pool-large", "pool-small"]
+        put(settings, config)
+        with serve_api(settings.model_copy(update={"pools": pools})) as url, Client(url) as client:
+            spoke = {}
+            for model in ("small", "large", "law"):
+                job = client.submit("What is six times seven?", policy="sequential", model=model)
+                assert client.wait(job.id).answer is not None
+                done = [each for each in client.events(job.id) if each.kind == "SegmentFinished"]
+                decoded = done[-1].payload["decoded"]
+                spoke[model] = (decoded["replica"], decoded["served"]["model"])
+            assert [told for _, told in spoke.values()] == ["s-1", "l-1", "l-1"]
+            assert spoke["small"][0] != spoke["large"][0] == spoke["law"][0]
         assert serve.status().applications["anabranch"].status == "RUNNING"
         assert replicas() == first
     finally:
         serve.delete("anabranch")
+
+
+SCALES = """
+default_pool: calm
+scale_down_seconds: 3
+pools:
+  calm: {engine: scripted}
+  big: {engine: scripted, model: big, script: SCRIPT, min_replicas: 0, max_replicas: 2, max_decodes: 4}
+"""
+ON_AND_ON = {"rules": [{"matches": "six times", "text": "so we go on and on " * 30}], "tokens_per_second": 15}
+
+
+@pytest.mark.ray
+@pytest.mark.postgres
+def test_a_pool_goes_from_nothing_to_two_and_back_and_its_jobs_only_wait(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Eight decodes are wanted, and a replica is there for three."""
+    from ray import serve
+
+    script, config_file = tmp_path / "script.json", tmp_path / "anabranch.yaml"
+    script.write_text(json.dumps(ON_AND_ON))
+    config_file.write_text(SCALES.replace("SCRIPT", str(script)))
+    rest = read_settings(config=str(config_file), database=settings.database, state=tmp_path)
+    seen: list[int] = []
+
+    def big() -> int:
+        seen.append(sum(name == "pool-big" for _, name in replicas()))
+        return seen[-1]
+
+    try:
+        put(settings, config_file)
+        assert big() == 0
+        with serve_api(rest) as url, Client(url) as client:
+            jobs = [
+                client.submit("What is six times seven?", policy="sequential", model="big") for _ in range(8)
+            ]
+            await_true(lambda: waits(client, jobs[0].id).startswith("queued: "), serve.status)
+            quick = client.submit("What is six times seven?", policy="sequential")
+            assert client.wait(quick.id).answer is not None  # another pool's
+            await_true(lambda: big() == 2, serve.status)
+            answered = [client.wait(job.id) for job in jobs]
+            await_true(lambda: big() == 0, serve.status)
+        assert [(job.status, job.attempt) for job in answered] == [("succeeded", 1)] * 8
+        assert max(seen) == 2
+        assert serve.status().applications["anabranch"].status == "RUNNING"
+    finally:
+        serve.delete("anabranch")
+
+
+def waits(client: Client, job: str) -> str:
+    return str(client.get(job).as_json()["waiting_for"])
 
 
 def await_true(happened: Callable[[], bool], told: Callable[[], object]) -> None:
