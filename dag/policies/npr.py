@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from anabranch.dag.actions import Malformed, Policy, Splice, Think
 from anabranch.dag.decoding import Decoding, Draw
+from anabranch.dag.errors import BadParameters
 from anabranch.dag.grammars.npr import MOST, PLAN
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.npr import ASSISTED_WIDTH, INSTRUCTION
@@ -59,6 +60,10 @@ def npr(
     malformed, plans nothing, or more than `limit`, is recorded and ends the trajectory; a single plan is carried out by
     the trunk. Marks in a step are escaped at the join: blocks do not nest. With `assist` a step begins with its plan.
     """
+    if reading == "strict" and limit > MOST:
+        raise BadParameters(
+            f"reading='strict' takes up to {MOST} plans, as the published engine: limit is {limit}"
+        )
     trunk = Decoding(grammar=f"npr:{reading}", temperature=0.0 if assist == "plan" else None)
     step = replace(trunk, grammar=f"npr-step:{reading}", draw=Draw(repetition_penalty=penalty))
     form = Form(header="<step>\n{n}:", closes="</step>\n", behind="<takeaway>\n", repeats=assist == "plan")

@@ -8,7 +8,9 @@ from tests.dag.policies.conftest import Listen
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Draw, Fault
+from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import JobSpec, Sampling
+from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
@@ -119,3 +121,10 @@ def test_other_models_get_an_example_and_a_form(listen: Listen) -> None:
     assert (first.decoding.structure.regex or "").startswith("<guideline>\n<plan>1: ")
     assert heard.continued("0.1") == [GUIDELINE + "\n<step>\n1: Factor 84."]
     check(heard.simulation)
+
+
+def test_the_strict_reading_takes_no_more_plans_than_the_published_engine() -> None:
+    with pytest.raises(BadParameters, match="up to 5 plans"):
+        catalogue()["npr"].check({"reading": "strict", "limit": 6})
+    catalogue()["npr"].check({"reading": "lenient", "limit": 6})
+    catalogue()["npr"].check({"reading": "strict"})
