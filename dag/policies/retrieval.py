@@ -73,7 +73,8 @@ def retrieval(
     merged: Forked = yield Merge(merged=tuple(each.branch for each in useful), child=final)
     answered: Joined = yield Join(targets=merged.branches)
     written = (each for each in answered.results if each.ok and (each.value.strip() or each.calls))
-    for result in (*written, *useful):
+    notes_answer = () if problem.structured else useful  # a note has no form
+    for result in (*written, *notes_answer):
         sources = (result.branch, *(each.branch for each in useful if each is not result))
         text = result.value.strip()
         return Answer(
@@ -83,4 +84,4 @@ def retrieval(
             calls=result.calls,
             citations=asked.citations(text),
         )
-    raise NoAnswer("no source gave anything, and the model wrote nothing")
+    raise NoAnswer("the model wrote no answer, and no note can stand for it")

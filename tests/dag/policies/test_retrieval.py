@@ -10,8 +10,9 @@ from tests.dag.policies.conftest import Listen
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.commands import RunTool
-from anabranch.dag.decoding import Fault
+from anabranch.dag.decoding import Fault, Structure
 from anabranch.dag.errors import BadParameters
+from anabranch.dag.job import AnswerFormat
 from anabranch.dag.limits import Limits
 from anabranch.dag.policies.parts.retrieving import check_tools
 
@@ -127,4 +128,12 @@ def test_where_the_answer_is_empty_the_notes_are_it(simulate: Simulate) -> None:
     simulation = simulate("retrieval", script, params=PARAMS, tool=tool)
     assert answer(simulation).text == "Often the first [3]."
     assert answer(simulation).sources == ("0.2",)
+    check(simulation)
+
+
+def test_a_note_is_no_answer_where_the_answer_must_have_a_form(simulate: Simulate) -> None:
+    form = AnswerFormat(structure=Structure(json_schema={"type": "object"}))
+    script = {"0.1": "Monday [1].", "0.2": "The first [3].", "0.3": Fault(cause="refused", retryable=False)}
+    simulation = simulate("retrieval", script, params=PARAMS, tool=tool, answer_format=form)
+    assert of_kind(simulation, e.AnswerCommitted) == []
     check(simulation)
