@@ -9,11 +9,20 @@ from tests.cluster.bed import Bed, laid_bed
 from tests.cluster.clients import Clients
 from tests.cluster.network import NotHere
 
+SCRIPTED = {"engine": "scripted", "script": "/etc/anabranch/script.json"}
 SETTINGS = {
-    "engine": "scripted",
-    "script": "/etc/anabranch/script.json",
-    "replicas": 2,
-    "max_decodes": 64,
+    "pools": {
+        "steady": {**SCRIPTED, "model": "steady", "replicas": 2, "max_decodes": 64},
+        "sleeper": {
+            **SCRIPTED,
+            "model": "sleeper",
+            "min_replicas": 0,
+            "max_replicas": 2,
+            "max_decodes": 4,
+        },
+    },
+    "default_pool": "steady",
+    "scale_down_seconds": 5,
 }
 TOKENS_PER_SECOND = 20.0
 
