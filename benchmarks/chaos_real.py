@@ -65,13 +65,8 @@ async def run(options: argparse.Namespace, world: World) -> int:
 
 @contextmanager
 def cluster() -> Iterator[World]:
-    settings = {
-        "engine": "scripted",
-        "script": "/etc/anabranch/script.json",
-        "replicas": 2,
-        "max_decodes": 64,
-    }
-    with laid_bed(settings, SCRIPT) as bed:
+    pool = {"engine": "scripted", "script": "/etc/anabranch/script.json", "replicas": 2, "max_decodes": 64}
+    with laid_bed({"pools": {"default": pool}}, SCRIPT) as bed:
         bed.storage = "redis"
         bed.start()
         yield ClusterWorld(bed)

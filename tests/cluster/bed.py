@@ -54,6 +54,8 @@ class Bed:
     secrets: Secrets
     files: Mapping[str, str]
     """Of /etc/anabranch in every pod, in place of the ConfigMap's."""
+    room: Mapping[str, int]
+    """What a worker has places for, as its group says in the overlays."""
     postgres: Pod
     database: str
     """URL, with its password."""
@@ -119,7 +121,9 @@ class Bed:
 
     def make_worker(self, name: str, head: str = "head") -> Pod:
         joins = (f"--address={self.network.join(head)}:{GCS}", f"--num-cpus={CPUS}")
-        return self._ray_pod(name, self.manifest.organizers, {}, *joins)
+        return self._ray_pod(
+            name, self.manifest.organizers, {}, *joins, f"--resources={json.dumps(self.room)}"
+        )
 
     def _ray_pod(self, name: str, kind: PodOfManifest, told: Mapping[str, str], *flags: str) -> Pod:
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.secrets.ray, **self.build}
@@ -144,6 +148,8 @@ class Bed:
 def laid_bed(settings: Mapping[str, Any], script: Mapping[str, Any]) -> Iterator[Bed]:
     """A bed with these settings, whose scripted engine has this script; nothing is started yet. All is gone afterwards.
 
+    Each worker has room for an organizer and for one replica of each pool: what one loses does not crowd the other.
+
     Raises NotHere.
     """
     network, keys = Network(), Secrets()
@@ -153,8 +159,10 @@ def laid_bed(settings: Mapping[str, Any], script: Mapping[str, Any]) -> Iterator
     try:
         postgres, database = postgres_pod(network, folder / "postgres", keys.database)
         redis = redis_pod(network, folder / "redis", keys.redis)
-        files = {"anabranch.yaml": yaml.safe_dump(dict(settings)), "script.json": json.dumps(script)}
-        bed = Bed(network, folder, Manifest.read(), keys, files, postgres, database, redis)
+        own = {**settings, "places": True}
+        files = {"anabranch.yaml": yaml.safe_dump(own), "script.json": json.dumps(script)}
+        room = {"organizers": 1} | {f"pool-{name}": 1 for name in settings["pools"]}
+        bed = Bed(network, folder, Manifest.read(), keys, files, room, postgres, database, redis)
         try:
             yield bed
         finally:

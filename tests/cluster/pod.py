@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ exec "$@"
 """
 """Arguments: the pod's name, its folder, its command. Mounts are seen by the pod alone, and gone with it."""
 GONE_SECONDS = 60.0
+_STARTER = ThreadPoolExecutor(1, "pods")
+"""Starts all pods: the system ends them with the thread that started them, and this one ends with the process."""
 _NUMBERS = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
 """Of a process, in each namespace that it is in, from the outermost."""
 
@@ -72,7 +75,8 @@ class Pod:
         inside = ("unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
         entered = ("bash", "-c", ENTER, "pod", self.name, str(self.folder))
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            begun = _STARTER.submit(
+                subprocess.Popen[bytes],
                 [*outermost, *inside, *entered, *self.command],
                 env=own,
                 stdin=subprocess.DEVNULL,
@@ -80,6 +84,7 @@ class Pod:
                 stderr=log,
                 start_new_session=True,
             )
+            self._process = begun.result()
 
     @property
     def running(self) -> bool:

@@ -12,6 +12,8 @@ from tests.cluster.bed import Bed
 from tests.cluster.clients import Clients
 from tests.cluster.conftest import now
 from tests.cluster.effects import attempts, owners
+from tests.cluster.test_heads import lose_the_head
+from tests.cluster.test_secrets import leaks
 
 from anabranch.dag.ids import JobId
 
@@ -45,6 +47,16 @@ async def test_the_next_release_takes_over_under_load(
     assert owners(journals.values()) == both
     seconds = (now() - began).total_seconds()
     measured(f"rolling upgrade of all pods in {seconds:.0f} s: {len(given)} jobs meanwhile, all at attempt 1")
+
+
+async def test_no_job_notices_a_head_that_kept_its_memory_in_redis(
+    bed: Bed, clients: Clients, measured: Callable[[str], None]
+) -> None:
+    await lose_the_head(bed, clients, measured)
+
+
+async def test_no_secret_is_told_kept_or_logged_in_all_of_that(bed: Bed) -> None:
+    assert not await leaks(bed)
 
 
 def _roll_out(bed: Bed, build: Build) -> None:
