@@ -18,7 +18,16 @@ from anabranch.dag.text import Output, say
 
 TRAINED = {name for name, info in catalogue().items() if info.raw_thoughts}
 PUBLISHED = {"async-think", "thread-weaver", "multiverse", "apr", "para-thinker", "npr", "parallel-r1"}
-UNTRAINED = {"sequential", "self-consistency", "best-of-n", "plan", "tree-of-thoughts", "deep-conf", "dynasor", "auto"}
+UNTRAINED = {
+    "sequential",
+    "self-consistency",
+    "best-of-n",
+    "plan",
+    "tree-of-thoughts",
+    "deep-conf",
+    "dynasor",
+    "auto",
+}
 TAGS = {"assist": "none"}
 """The model was trained for the policy's tags: nobody helps it."""
 

@@ -170,7 +170,7 @@ POOL = "pools: {a: {engine: scripted, %s}}"
         ("pools: {a: {engine: scripted, adapters: [b]}, b: {engine: scripted}}", "rename that pool"),
         ("pools: {a: {engine: scripted, adapters: ['']}}", "is no name of a model"),
         ("pools: {a: {engine: scripted, adapters: ['*']}}", "is no name of a model"),
-        ("pools: {a: {engine: openai, upstream_url: u, model: ' '}}", "is no name of a model"),
+        ("pools: {a: {engine: openai, upstream_url: 'http://u', model: ' '}}", "is no name of a model"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(config: Path, written: str, why: str) -> None:

@@ -25,6 +25,14 @@ def test_an_upstream_needs_its_url() -> None:
         OpenAISettings()
 
 
+@pytest.mark.parametrize(
+    "url", ["not a url", "host:8000/v1", "http://", "ftp://host/v1", "http:///v1", "http://[::1/v1"]
+)
+def test_what_is_no_url_of_an_upstream_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValueError, match="URL"):
+        OpenAISettings(base_url=url)
+
+
 def test_an_upstreams_key_is_not_shown() -> None:
     assert "secret" not in repr(OpenAISettings(base_url="http://host/v1", api_key="secret"))
 

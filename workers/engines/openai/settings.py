@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+from urllib.parse import urlsplit
+
+EXAMPLE = "such as http://host:8000/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,10 @@ class OpenAISettings:
 
     def __post_init__(self) -> None:
         if not self.base_url:
-            raise ValueError("engine openai needs the upstream's base URL, such as http://host:8000/v1")
+            raise ValueError(f"engine openai needs the upstream's base URL, {EXAMPLE}")
+        url = urlsplit(self.base_url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError(f"the upstream's base URL begins with http:// or https:// and a host, {EXAMPLE}")
 
     def on_gpus(self, gpus: float) -> "OpenAISettings":
         """These settings, for a replica without GPUs. Raises ValueError for one with some."""
