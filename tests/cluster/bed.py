@@ -129,7 +129,7 @@ class Bed:
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self.secrets.ray, **self.build}
         at = f"--node-ip-address={self.network.join(name)}"
         return self._pod(
-            name, kind, {**token, **told}, "ray", "start", "--block", at, *flags, *flags_of(kind)
+            name, kind, {**token, **told}, "ray", "start", "--block", at, *flags_of(kind), *flags
         )
 
     def _pod(self, name: str, kind: PodOfManifest, told: Mapping[str, str], *command: str) -> Pod:

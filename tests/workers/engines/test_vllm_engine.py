@@ -12,7 +12,8 @@ import pytest
 from prometheus_client import REGISTRY
 from tests.workers.conftest import RequestFor, usage_of
 
-from anabranch.dag.decoding import Fault, Finish, Structure
+from anabranch.dag.decoding import Decoded, Fault, Finish, Structure
+from anabranch.dag.decoding.confidence import SUREST, ConfidenceRule
 from anabranch.dag.decoding.logprobs import covering
 from anabranch.dag.decoding.tools import Tool, Tools
 from anabranch.dag.text import Context
@@ -21,7 +22,9 @@ from anabranch.workers.engines.thoughts import Marks
 from anabranch.workers.engines.vllm.engine import VllmEngine
 from anabranch.workers.engines.vllm.reasoning import Reasoning
 from anabranch.workers.errors import DecodeError
-from anabranch.workers.messages import DecodeRequest
+from anabranch.workers.messages import DecodeRequest, Message, SegmentDone
+from anabranch.workers.replica.admission import Admission
+from anabranch.workers.replica.decode_task import DecodeTask
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="session")]
 
@@ -85,6 +88,31 @@ async def test_it_tells_how_likely_each_token_was(vllm_engine: VllmEngine, reque
     assert all(len(token.top) == 3 and token.top[0].token == token.token for token in tokens)  # it is greedy
     assert sum(token.logprob for token in tokens) == pytest.approx(chunks[-1].logprob, abs=1e-3)
     assert not any(chunk.logprobs for chunk in await decoded(vllm_engine, request_for(max_tokens=2)))
+
+
+async def test_a_decode_is_stopped_where_the_model_is_too_unsure(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    """By the replica that hosts the engine. Nobody is as sure as SUREST, so the first whole group ends it."""
+
+    async def replica_says(rule: ConfidenceRule) -> Decoded:
+        heard: list[Message] = []
+        request = request_for(prompt=CAPITAL, temperature=0.0, max_tokens=40, confidence=rule)
+        task = DecodeTask(request, heard.append, engine=vllm_engine, admission=Admission(1), replica="r")
+        await task.run()
+        [done] = [message for message in heard if isinstance(message, SegmentDone)]
+        return done.decoded
+
+    whole = await replica_says(ConfidenceRule(group=4))
+    assert whole.confidence is not None
+    assert 0 < whole.confidence.lowest <= whole.confidence.mean < SUREST
+    assert whole.confidence.tokens == whole.usage.completion_tokens
+    assert whole.token_logprobs == ()
+    stopped = await replica_says(ConfidenceRule(group=4, least=SUREST))
+    assert stopped.finish is Finish.UNSURE
+    assert stopped.usage.completion_tokens < whole.usage.completion_tokens
+    assert whole.text.startswith(stopped.text)
+    assert await sequences_in_the_engine(vllm_engine, request_for) == 0
 
 
 async def test_it_counts_every_token_from_the_first_chunk_to_the_last(
