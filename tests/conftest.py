@@ -33,6 +33,7 @@ def group(item: pytest.Item) -> str:
     return next((name for name in ("cluster", "image") if name in marks), "")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=cost)  # stable: files keep their own order within one cost
     if hasattr(config, "workerinput"):  # one of several processes
