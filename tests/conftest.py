@@ -8,7 +8,7 @@ done first helps with what is left.
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
-from xdist.scheduler.loadgroup import LoadGroupScheduling
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 pytest_plugins = ["tests.ray_cluster"]
 collect_ignore = ["matrix"]
@@ -18,6 +18,7 @@ collect_ignore = ["matrix"]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+BED = "tests/cluster/"
 COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
 
 
@@ -25,22 +26,16 @@ def cost(item: pytest.Item) -> int:
     return max((COSTS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in COSTS), default=0)
 
 
-def group(item: pytest.Item) -> str:
-    """Names what must stay in one process, for the sake of fixtures that are dear. Chaos has none that it shares."""
+def shares_an_engine(item: pytest.Item) -> bool:
+    """Chaos has none that it shares."""
     marks = {mark.name for mark in item.iter_markers()}
-    if "chaos" not in marks and marks & {"ray", "real"}:
-        return "engines"
-    return next((name for name in ("cluster", "image") if name in marks), "")
+    return "chaos" not in marks and bool(marks & {"ray", "real"})
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=cost)  # stable: files keep their own order within one cost
     if hasattr(config, "workerinput"):  # one of several processes
-        for item in items:
-            if name := group(item):
-                item.add_marker(pytest.mark.xdist_group(name))
-        items.sort(key=lambda item: group(item) != "engines")
+        items.sort(key=lambda item: not shares_an_engine(item))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -54,11 +49,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"measured: {told}")
 
 
-class Lanes(LoadGroupScheduling):
-    """Gives a process a whole group, or a whole file."""
+class Lanes(LoadScopeScheduling):
+    """Gives a process a whole file; all of the cluster's, which hand one bed on, to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return super()._split_scope(nodeid).partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return BED if file.startswith(BED) else file
 
 
 @pytest.hookimpl(optionalhook=True)
