@@ -59,7 +59,7 @@ wget -q -O job --header 'content-type: application/json' --post-data '
 job=$(python -c 'import json; print(json.load(open("job"))["id"])')
 wget -q -O - "http://127.0.0.1:8000/v1/jobs/$job?wait=60"
 echo
-kill -INT $service
+kill -TERM $service # what is started with & never hears of INT
 wait $service
 """
 
