@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from anabranch.client import Client
 from anabranch.service.api.server import bind, serve_on
 from anabranch.service.settings import Settings
 from anabranch.service.settings.source import WholeFile
@@ -30,6 +31,8 @@ class RunningService:
 
         cluster.wait_for_organizers(report, seconds)
         cluster.wait_for_pool(self.pool, report, seconds)
+        with Client(self.url) as client:
+            cluster.wait_for_rest(client.ready, seconds)
 
 
 @contextmanager

@@ -18,8 +18,7 @@ from anabranch.dag.policies.parts.thread_weaver import run_threads
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
-STATES = 32
-"""States that the released client passes through at most: deciding is one, and carrying out a block another."""
+STATES = 32  # that the released client passes through at most: deciding is one, carrying out a block another
 
 
 @policy(

@@ -15,6 +15,11 @@ NAMES = (
     "apr",
     "apr-calling",
     "apr-child",
+    "parallel-r1",
+    "parallel-r1-path",
+    "parallel-r1-summary",
+    "npr",
+    "npr-step",
 )
 
 

@@ -16,6 +16,8 @@ from anabranch.dag.ids import TRUNK
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.simulator import Simulation
 
+SHORT = {"dynasor": {"tokens": 16}}
+"""Its chains are the only ones that go on over many segments: in a long text without an answer none is found."""
 Run = Callable[[str, Callable[[Decode], str], int], Simulation]
 
 
@@ -26,7 +28,7 @@ def endless(decode: Decode) -> str:
 @pytest.fixture
 def run(simulate: Simulate) -> Run:
     def simulated(policy: str, write: Callable[[Decode], str], max_tokens: int) -> Simulation:
-        params = PARAMS.get(policy, {})
+        params = PARAMS.get(policy, {}) | SHORT.get(policy, {})
         outside: dict[str, Any] = {"verify": verify, "decide": approve, "tool": retrieve}
         return simulate(policy, write, params=params, max_tokens=max_tokens, **outside)
 

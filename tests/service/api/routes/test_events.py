@@ -266,6 +266,7 @@ class TestPageStream:
                 "replicas": 0,
                 "decoding": 0,
                 "capacity": 0,
+                "pools": {},
             }
             await browser.post("/v1/jobs", json={"question": "One more?"})
             assert json.loads((await anext(stream))["data"])["queued"] == 2

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event, make_url
 
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.revisions import ALWAYS, Revision, revisions
@@ -76,12 +76,14 @@ def faults(statements: Sequence[str], *, postgres: bool) -> dict[str, str]:
 
 
 @contextmanager
-def recorded() -> Iterator[list[str]]:
-    """The statements that any database is given meanwhile."""
+def recorded(url: str) -> Iterator[list[str]]:
+    """The statements that this database is given meanwhile: services of other tests run in the same process."""
     statements: list[str] = []
+    name = make_url(url).database
 
-    def record(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
+    def record(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if connection.engine.url.database == name:
+            statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", record)
     try:
@@ -92,7 +94,7 @@ def recorded() -> Iterator[list[str]]:
 
 async def test_every_revision_only_expands_or_says_that_it_contracts(empty_url: str, kind: str) -> None:
     told: dict[str, list[str]] = {}
-    with recorded() as statements:
+    with recorded(empty_url) as statements:
 
         def applied(revision: Revision) -> None:
             told[revision.name] = statements.copy()
