@@ -237,7 +237,10 @@ class Organizer:
         except Exception:
             logger.exception("job %s broke here; it is taken up again from its journal", job)
             after, broke = PAUSE_SECONDS, True
-        await self._give_back(held, after, broke=broke)
+        giving = asyncio.create_task(self._give_back(held, after, broke=broke))
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(giving)
+        await giving  # or the job would wait for the end of its lease, and an attempt be counted
 
     async def _give_back(self, held: HeldJob, after: float | None, *, broke: bool = False) -> None:
         claim = held.claim
@@ -254,16 +257,14 @@ class Organizer:
             self.nudge()
 
     async def _take_up(self, claim: Claim) -> JobRun:
-        """Bring a claimed job to where its journal ends, and set going what stood still. Raises CannotGoOn when it
-        had to be ended."""
+        """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
         row = await self._store.jobs.get(claim.job)
         records = await self._store.journal.read(claim.job)
         suspicions = await self._store.suspicions.list_against(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
         computing = partial(self._mark.computing, claim.job, claim.epoch)
         try:
-            # In a thread: the journal may be long, and the leases of the other jobs must be kept. One at a time, so
-            # that the mark says which; threads of Python would not make two any quicker.
+            # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
             async with self._replaying:
                 with computing(Place.REPLAY):
                     interpreter = await asyncio.to_thread(resume, records, suspicions)
