@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -69,6 +70,7 @@ class Pod:
         for name, text in self.files.items():
             (config / name).write_text(text)
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
+        kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"  # where ray and anabranch are
         own = {"HOME": str(self.folder / "home"), **kept, **self.environment}
         # Whoever ends the chain ends the pod: this process the outermost, that one the first process inside.
         outermost = ("setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", namespace_of(self.name))
