@@ -1,8 +1,7 @@
 """Orders the suite, and shares it between two processes.
 
-What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has two processes. One
-begins with all that shares a Ray or a real engine, the other takes file by file in the suite's order, and whoever is
-done first helps with what is left.
+What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has two processes. They
+take file after file: first those that start Ray or a real engine, which mostly wait, then the suite's order.
 """
 
 import pytest
@@ -59,4 +58,4 @@ class Lanes(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
-    return Lanes(config, log) if config.getoption("dist") == "loadgroup" else None
+    return Lanes(config, log) if config.getoption("dist") == "loadscope" else None
