@@ -47,7 +47,7 @@ async def run(options: argparse.Namespace, world: World) -> int:
     async with Store(world.database) as store, httpx.AsyncClient(timeout=10) as http:
         dice, fate = random.Random(options.seed), random.Random(options.seed)
         run = Run(world, store, Database(world.database), http, dice, fate)
-        killing = asyncio.create_task(run.kill(options.pause))
+        killing = asyncio.create_task(run.kill(options.pause, options.first))
         await run.submit(options.jobs, options.seconds)
         run.over.set()
         await killing  # it may be starting the service again
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="over which the jobs come in")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause", type=float, default=12.0, help="seconds between two kills, on average")
+    parser.add_argument("--first", nargs="*", default=(), help="what dies first, in this order: organizer head …")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--postgres",

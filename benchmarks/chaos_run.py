@@ -131,16 +131,27 @@ class Run:
 
     # -- the killer ---------------------------------------------------------------------------------------
 
-    async def kill(self, pause: float) -> None:
-        """Until it is over: something dies, one after the other."""
+    async def kill(self, pause: float, listed: Sequence[str] = ()) -> None:
+        """Until it is over: something dies, one after the other. What is listed dies first, however long that takes."""
+        for what in listed:
+            done = len(self.kills)
+            while len(self.kills) == done:  # an organizer, say, may just not be there
+                await asyncio.sleep(self._pause(pause))
+                await self._strike(what)
         weights = self.world.weights
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), self.fate.uniform(0.5, 1.5) * pause)
+                await asyncio.wait_for(self.over.wait(), self._pause(pause))
             if self.over.is_set():
                 return
             [what] = self.fate.choices(list(weights), list(weights.values()))
-            await self.world.strike(what, self.fate, partial(self._note, what))
+            await self._strike(what)
+
+    def _pause(self, average: float) -> float:
+        return self.fate.uniform(0.5, 1.5) * average
+
+    async def _strike(self, what: str) -> None:
+        await self.world.strike(what, self.fate, partial(self._note, what))
 
     async def _note(self, what: str, owner: str) -> None:
         held = select(jobs.c.id, jobs.c.epoch).where(

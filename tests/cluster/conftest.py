@@ -23,6 +23,7 @@ SETTINGS = {
     },
     "default_pool": "steady",
     "scale_down_seconds": 5,
+    "lease_seconds": 10,  # or on two busy cores an organizer without a fault can lose its jobs, and an attempt is counted
 }
 TOKENS_PER_SECOND = 20.0
 
