@@ -120,7 +120,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="over which the jobs come in")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause", type=float, default=12.0, help="seconds between two kills, on average")
-    parser.add_argument("--first", nargs="*", default=(), help="what dies first, in this order: organizer head …")
+    parser.add_argument(
+        "--first", nargs="*", default=(), help="what dies first, in this order: organizer head …"
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--postgres",

@@ -11,7 +11,7 @@ from anabranch.dag.grammars.apr import call_span, sub_searches
 from anabranch.dag.ids import TRUNK
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.apr import CUE, INSTRUCTION, call
-from anabranch.dag.policies.parts.apr import give_answer, repair, run_searches
+from anabranch.dag.policies.trained.apr import give_answer, repair, run_searches
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 

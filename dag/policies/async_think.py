@@ -7,7 +7,13 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
-from anabranch.dag.policies.parts.async_think import answer_unasked, mistake, readable, render_result, worker
+from anabranch.dag.policies.trained.async_think import (
+    answer_unasked,
+    mistake,
+    readable,
+    render_result,
+    worker,
+)
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 

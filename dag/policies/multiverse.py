@@ -7,8 +7,8 @@ from anabranch.dag.actions import Policy, Splice
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
-from anabranch.dag.policies.parts.multiverse import Rules, run_thought
-from anabranch.dag.policies.parts.parallel_block import Form, plan_structure
+from anabranch.dag.policies.trained.multiverse import Rules, run_thought
+from anabranch.dag.policies.trained.parallel_block import Form, plan_structure
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 

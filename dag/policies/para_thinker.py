@@ -6,7 +6,7 @@ from anabranch.dag.actions import Answer, Cancel, Fork, Forked, Join, Joined, Me
 from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
-from anabranch.dag.policies.parts.para_thinker import (
+from anabranch.dag.policies.trained.para_thinker import (
     UNCLOSED,
     prompted_path,
     prompted_summary,

@@ -8,7 +8,7 @@ from anabranch.dag.decoding import Decoding, Structure
 from anabranch.dag.grammars.outline import Outline
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.parallel_r1 import CUE, INSTRUCTION, OPENS
-from anabranch.dag.policies.parts.parallel_block import (
+from anabranch.dag.policies.trained.parallel_block import (
     Form,
     Trajectory,
     close_branch,

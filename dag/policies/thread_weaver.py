@@ -7,14 +7,14 @@ from anabranch.dag.actions import Malformed, Policy, Splice, Think
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.thread_weaver import ASSISTED_WIDTH, CUE, INSTRUCTION
-from anabranch.dag.policies.parts.parallel_block import (
+from anabranch.dag.policies.trained.parallel_block import (
     Form,
     Trajectory,
     plan_structure,
     read_plan,
     splice_block,
 )
-from anabranch.dag.policies.parts.thread_weaver import run_threads
+from anabranch.dag.policies.trained.thread_weaver import run_threads
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 

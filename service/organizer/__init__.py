@@ -1,1 +1,1 @@
-"""Claims jobs, interprets their policies, appends what happens, hands decodes to the pool."""
+"""Claims jobs and keeps them: one process's share of the work. `job/` runs each of them."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.vocabulary import Failure
-from anabranch.service.organizer.resume import CannotGoOn
+from anabranch.service.organizer.job.resume import CannotGoOn
 from anabranch.service.store.errors import UnreadableFormat
 from anabranch.service.store.programs import Programs, Role, this_program
 

@@ -16,7 +16,7 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.link.frames import PATH, TEXT_SECONDS, Texts
 from anabranch.service.link.outbox import OpenText
 from anabranch.service.link.server import LinkServer
-from anabranch.service.organizer.partial_text import PartialText, PartialTexts, Place
+from anabranch.service.organizer.job.partial_text import PartialText, PartialTexts, Place
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.journal.told_texts import ToldText, ToldTexts
 from anabranch.workers.pool.protocol import PoolLoad

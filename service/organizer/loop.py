@@ -32,15 +32,15 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.abandon import close_journal
-from anabranch.service.organizer.decisions import tell_decisions, time_out_approvals
-from anabranch.service.organizer.held_job import HeldJob, Strays, save_texts
-from anabranch.service.organizer.job_context import JobContext
-from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.job.context import JobContext
+from anabranch.service.organizer.job.decisions import tell_decisions, time_out_approvals
+from anabranch.service.organizer.job.held import HeldJob, Strays, save_texts
+from anabranch.service.organizer.job.rerun import recall_of
+from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
+from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.organizer.left_jobs import LEFT, LeftJobs
 from anabranch.service.organizer.live import Live
 from anabranch.service.organizer.mark import Mark, Place
-from anabranch.service.organizer.rerun import recall_of
-from anabranch.service.organizer.resume import CannotGoOn, end_lost_segment, find_saved, resume
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.organizer.turn import Turn
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway

@@ -12,7 +12,7 @@ from anabranch.dag import actions as a
 from anabranch.dag.job import Problem
 from anabranch.dag.policy import catalogue, policy
 from anabranch.service.organizer.guardian import report_loss
-from anabranch.service.organizer.resume import LOST_BEFORE_PARKING
+from anabranch.service.organizer.job.resume import LOST_BEFORE_PARKING
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 

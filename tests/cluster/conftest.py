@@ -23,7 +23,7 @@ SETTINGS = {
     },
     "default_pool": "steady",
     "scale_down_seconds": 5,
-    "lease_seconds": 10,  # or on two busy cores an organizer without a fault can lose its jobs, and an attempt is counted
+    "lease_seconds": 10,  # two busy cores can hold an organizer for longer than the usual 4, and an attempt is counted
 }
 TOKENS_PER_SECOND = 20.0
 

@@ -93,8 +93,8 @@ def test_our_own_sources_written_anew_without_any_word_have_the_same_version(pat
 def test_the_machinery_of_a_policy_is_what_it_imports_and_nothing_else() -> None:
     weaver = machinery("anabranch.dag.policies.thread_weaver")
     assert {
-        "anabranch.dag.policies.parts.thread_weaver",
-        "anabranch.dag.policies.parts.parallel_block",
+        "anabranch.dag.policies.trained.thread_weaver",
+        "anabranch.dag.policies.trained.parallel_block",
         "anabranch.dag.grammars.outline",
     } <= set(weaver)
     assert "anabranch.dag.actions" not in weaver

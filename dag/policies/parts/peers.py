@@ -29,7 +29,7 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.policies.parts.prompts import fill_text
 from anabranch.dag.policies.parts.shared_memory import TOKEN_LENGTH, Layout, Memory, own_words, written_by
-from anabranch.dag.policies.parts.splicing import rewrite
+from anabranch.dag.policies.trained.splicing import rewrite
 from anabranch.dag.text import Base, say
 
 ANSWERED = "answered"

@@ -13,7 +13,7 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.policy import _CATALOGUE, catalogue
-from anabranch.service.organizer.resume import LOST_BEFORE_PARKING
+from anabranch.service.organizer.job.resume import LOST_BEFORE_PARKING
 from anabranch.service.store.jobs.suspicions import Loss
 
 pytestmark = pytest.mark.chaos

@@ -12,7 +12,7 @@ from anabranch.dag.decoding import Fault
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import Budget
 from anabranch.dag.journal.replay import replay
-from anabranch.service.organizer.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
+from anabranch.service.organizer.job.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
 from anabranch.service.store.errors import Fenced, StoreAway
 from anabranch.service.store.rows import Claim, JobRow
 from anabranch.workers.engines.script import Line

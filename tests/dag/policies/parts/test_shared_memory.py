@@ -12,7 +12,7 @@ from anabranch.dag.policies.parts.shared_memory import (
     own_words,
     written_by,
 )
-from anabranch.dag.policies.parts.splicing import rewrite
+from anabranch.dag.policies.trained.splicing import rewrite
 
 
 def shared() -> Memory:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anabranch.dag.ids import JobId
-from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.store.jobs.queue import Queue
 from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.rows import Claim, LeaseState

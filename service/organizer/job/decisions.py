@@ -6,7 +6,7 @@ from typing import cast
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, JobId
-from anabranch.service.organizer.job_run import JobRun
+from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded
 from anabranch.service.store.jobs.requests import Decision
 from anabranch.service.store.rows import ApprovalRow

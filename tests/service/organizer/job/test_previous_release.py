@@ -16,7 +16,7 @@ from anabranch.dag.errors import Diverged
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import policy_named
-from anabranch.service.organizer.resume import resume
+from anabranch.service.organizer.job.resume import resume
 from anabranch.service.store.codec import decode
 
 JOURNALS = json.loads(Path(__file__).with_name("previous_release.json").read_text(encoding="utf-8"))

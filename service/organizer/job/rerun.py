@@ -6,7 +6,7 @@ from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.rerun import OriginOutcomes
 from anabranch.dag.vocabulary import Failure
-from anabranch.service.organizer.resume import CannotGoOn
+from anabranch.service.organizer.job.resume import CannotGoOn
 from anabranch.service.store.journal.writer import Journal
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.organizer.partial_text import EVERY_SECONDS, EVERY_TOKENS, PartialTexts
+from anabranch.service.organizer.job.partial_text import EVERY_SECONDS, EVERY_TOKENS, PartialTexts
 from anabranch.workers.messages import Key, TextPiece
 
 BRANCH = BranchId("0.1")

@@ -11,7 +11,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.grammars.multiverse import whole_blocks
 from anabranch.dag.grammars.outline import Outline
-from anabranch.dag.policies.parts.parallel_block import (
+from anabranch.dag.policies.trained.parallel_block import (
     UNFINISHED,
     Block,
     Form,

@@ -13,11 +13,11 @@ from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget
-from anabranch.service.organizer.deadlines import BranchDeadlines, time_limits
-from anabranch.service.organizer.job_context import JobContext
-from anabranch.service.organizer.requests import request_of
-from anabranch.service.organizer.resume import keep_final_text
-from anabranch.service.organizer.timers import Timers
+from anabranch.service.organizer.job.context import JobContext
+from anabranch.service.organizer.job.deadlines import BranchDeadlines, time_limits
+from anabranch.service.organizer.job.requests import request_of
+from anabranch.service.organizer.job.resume import keep_final_text
+from anabranch.service.organizer.job.timers import Timers
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.errors import DecodeError
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone, TextPiece

@@ -30,7 +30,7 @@ from anabranch.dag.grammars import grammar_named
 from anabranch.dag.grammars.escape import escape, strip_marks
 from anabranch.dag.grammars.outline import OUTLINE, Outline, outlines
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.dag.policies.parts.splicing import rewrite
+from anabranch.dag.policies.trained.splicing import rewrite
 from anabranch.dag.text import Base, Output, say
 from anabranch.dag.text.context import truncate
 from anabranch.dag.vocabulary import Cause

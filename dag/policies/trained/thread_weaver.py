@@ -6,7 +6,7 @@ from typing import Any
 from anabranch.dag.actions import Action, Segment, Splice, Think, Thought
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.grammars.outline import Outline
-from anabranch.dag.policies.parts.parallel_block import Block, Form, Part, close_branch, run_plan
+from anabranch.dag.policies.trained.parallel_block import Block, Form, Part, close_branch, run_plan
 from anabranch.dag.text import Base
 
 

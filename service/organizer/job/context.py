@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.journal.rerun import OriginOutcomes
-from anabranch.service.organizer.partial_text import PartialTexts
+from anabranch.service.organizer.job.partial_text import PartialTexts
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
 

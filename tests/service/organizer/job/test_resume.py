@@ -12,7 +12,7 @@ from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import say
-from anabranch.service.organizer.resume import (
+from anabranch.service.organizer.job.resume import (
     CannotGoOn,
     end_lost_segment,
     evidence_against,
