@@ -12,6 +12,7 @@ from anabranch.dag.ids import TRUNK
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.apr import CUE, INSTRUCTION, call
 from anabranch.dag.policies.trained.apr import give_answer, repair, run_searches
+from anabranch.dag.policies.trained.parameters import Reading
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
@@ -33,9 +34,7 @@ def apr(
         Literal["call", "none"],
         Param("call: an example, and a structured first call; none: published bytes only", trained="none"),
     ] = "call",
-    reading: Annotated[
-        Literal["lenient", "strict"], Param("strict: a call that departs from the trained format stays text")
-    ] = "lenient",
+    reading: Reading = "lenient",
     limit: Annotated[int, Param("sub searches a call may have", ge=1, le=64)] = 16,
     worker_model: WorkerModel = None,
 ) -> Policy:

@@ -1,7 +1,7 @@
 """Implements Multiverse (Yang et al., arXiv 2506.09991): protocols.md section 4, the MapReduce structure, nested."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anabranch.dag.actions import Policy, Splice
 from anabranch.dag.decoding import Decoding
@@ -9,6 +9,7 @@ from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.multiverse import ASSISTED_WIDTH, INSTRUCTION
 from anabranch.dag.policies.trained.multiverse import Rules, run_thought
 from anabranch.dag.policies.trained.parallel_block import Form, plan_structure
+from anabranch.dag.policies.trained.parameters import Overflow, PlanAssist, Reading
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
@@ -23,20 +24,13 @@ from anabranch.dag.text import say
 def multiverse(
     problem: Problem,
     *,
-    assist: Annotated[
-        Literal["plan", "none"],
-        Param("plan: an example, and a structured first plan; none: published bytes only", trained="none"),
-    ] = "plan",
-    reading: Annotated[
-        Literal["lenient", "strict"], Param("strict: a plan that departs from the trained format stays text")
-    ] = "lenient",
+    assist: PlanAssist = "plan",
+    reading: Reading = "lenient",
     limit: Annotated[int, Param("outlines a plan may have (the paper gives no bound)", ge=2, le=64)] = 16,
     depth: Annotated[
         int, Param("blocks within blocks (the published engine allows 6; its samples have 2)", ge=1, le=8)
     ] = 6,
-    overflow: Annotated[
-        Literal["summary", "truncate", "refuse"], Param("how paths are said that the context cannot hold")
-    ] = "summary",
+    overflow: Overflow = "summary",
     worker_model: WorkerModel = None,
 ) -> Policy:
     """Map (a plan), process (one path per outline, which may plan again), reduce (a conclusion that reads all paths).

@@ -1,7 +1,7 @@
 """Implements NPR, the Native Parallel Reasoner (Wu et al., arXiv 2512.07461): protocols.md sections 9 and 13."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anabranch.dag.actions import Malformed, Policy, Splice, Think
 from anabranch.dag.decoding import Decoding, Draw
@@ -16,6 +16,7 @@ from anabranch.dag.policies.trained.parallel_block import (
     read_plan,
     splice_block,
 )
+from anabranch.dag.policies.trained.parameters import Overflow, PlanAssist, Reading
 from anabranch.dag.policies.trained.thread_weaver import run_threads
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
@@ -35,21 +36,13 @@ PENALTY = 1.02
 def npr(
     problem: Problem,
     *,
-    assist: Annotated[
-        Literal["plan", "none"],
-        Param("plan: an example, and a structured first plan; none: published bytes only", trained="none"),
-    ] = "plan",
-    reading: Annotated[
-        Literal["lenient", "strict"],
-        Param("strict: a plan that departs from the trained format is malformed"),
-    ] = "lenient",
+    assist: PlanAssist = "plan",
+    reading: Reading = "lenient",
     limit: Annotated[int, Param("plans a guideline may have (the published engine: 5)", ge=2, le=64)] = MOST,
     penalty: Annotated[
         float, Param("repetition penalty within steps, where the job names none", ge=1.0, le=2.0)
     ] = PENALTY,
-    overflow: Annotated[
-        Literal["summary", "truncate", "refuse"], Param("how steps are said that the context cannot hold")
-    ] = "summary",
+    overflow: Overflow = "summary",
     worker_model: WorkerModel = None,
 ) -> Policy:
     """Plan in a guideline, carry out one step per plan side by side, take away what they found; plan again, or answer.

@@ -15,6 +15,7 @@ from anabranch.dag.policies.trained.parallel_block import (
     run_plan,
     splice_block,
 )
+from anabranch.dag.policies.trained.parameters import Overflow, Reading
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import Base, say
 
@@ -41,12 +42,8 @@ def parallel_r1(
             "open: an example, and a block at the very beginning; none: published bytes only", trained="none"
         ),
     ] = "open",
-    reading: Annotated[
-        Literal["lenient", "strict"], Param("strict: a mark in another spelling stays text")
-    ] = "lenient",
-    overflow: Annotated[
-        Literal["summary", "truncate", "refuse"], Param("how paths are said that the context cannot hold")
-    ] = "summary",
+    reading: Reading = "lenient",
+    overflow: Overflow = "summary",
     temperature: Annotated[float, Param("of the paths", ge=0.0, le=2.0)] = 1.0,
     worker_model: WorkerModel = None,
 ) -> Policy:

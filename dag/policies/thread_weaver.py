@@ -14,6 +14,7 @@ from anabranch.dag.policies.trained.parallel_block import (
     read_plan,
     splice_block,
 )
+from anabranch.dag.policies.trained.parameters import Overflow, PlanAssist, Reading
 from anabranch.dag.policies.trained.thread_weaver import run_threads
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
@@ -31,13 +32,8 @@ STATES = 32  # that the released client passes through at most: deciding is one,
 def thread_weaver(
     problem: Problem,
     *,
-    assist: Annotated[
-        Literal["plan", "none"],
-        Param("plan: an example, and a structured first plan; none: published bytes only", trained="none"),
-    ] = "plan",
-    reading: Annotated[
-        Literal["lenient", "strict"], Param("strict: a plan that departs from the trained format stays text")
-    ] = "lenient",
+    assist: PlanAssist = "plan",
+    reading: Reading = "lenient",
     limit: Annotated[int, Param("outlines a plan may have", ge=2, le=64)] = 50,
     closer: Annotated[
         Literal["runtime", "model"],
@@ -47,9 +43,7 @@ def thread_weaver(
         Literal["close", "abort"],
         Param("a thread without its end is closed by the runtime, or aborts the run"),
     ] = "close",
-    overflow: Annotated[
-        Literal["summary", "truncate", "refuse"], Param("how threads are said that the context cannot hold")
-    ] = "summary",
+    overflow: Overflow = "summary",
     worker_model: WorkerModel = None,
 ) -> Policy:
     """Think up to `</Outlines>`, one thread per outline, join in the order of the outlines, think on.

@@ -30,8 +30,9 @@ from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import outside
 from anabranch.dag.policies.graphs import drafts
 from anabranch.dag.policies.graphs.plan import BadPlan, read_plan
-from anabranch.dag.policies.parts import angles, lists, parallel_block, prompts, shared_memory, skeleton
+from anabranch.dag.policies.parts import angles, lists, prompts, shared_memory, skeleton
 from anabranch.dag.policies.parts.judge import read_mark
+from anabranch.dag.policies.trained import parallel_block
 from anabranch.dag.policies.trained.splicing import rewrite
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import say
