@@ -15,7 +15,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.guards import PROBES
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import Refusal, Refused
-from anabranch.service.tenants import ANYBODY, Caller, Tenants
+from anabranch.service.tenants.file import ANYBODY, Caller, Tenants
 
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="Anabranch", charset="UTF-8"'}
 """For browsers, which read one challenge to a header; programs need none."""

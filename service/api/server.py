@@ -19,7 +19,7 @@ from anabranch.service.settings import Settings
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
-from anabranch.service.tenants import Tenants
+from anabranch.service.tenants.file import Tenants
 
 LAST_SECONDS = 2.0
 """How long those who wait for a job, and streams, then have to come to an end."""

@@ -12,7 +12,7 @@ from anabranch.service.cli import api, database, jobs, journals, keys, people, u
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
-from anabranch.service.tenants import BadTenants
+from anabranch.service.tenants.file import BadTenants
 
 BAD_USAGE = 2
 REFUSED_AS_WRONG = {400, 413, 415, 422}

@@ -9,10 +9,10 @@ from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from anabranch.service import tenants
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.settings import Settings
 from anabranch.service.start_check import check_settings
+from anabranch.service.tenants import file as tenants
 from anabranch.workers.cluster.ray_private import LOGGERS
 
 if TYPE_CHECKING:

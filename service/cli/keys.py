@@ -6,7 +6,7 @@ import typer
 
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import BadSettings, read_settings
-from anabranch.service.tenants import add_key
+from anabranch.service.tenants.file import add_key
 
 app = typer.Typer(help="Who may call the service.", no_args_is_help=True, rich_markup_mode=None)
 

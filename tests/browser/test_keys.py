@@ -9,7 +9,7 @@ from playwright.sync_api import Error, expect
 from tests.browser.conftest import Open
 from tests.browser.house import house
 
-from anabranch.service.tenants import add_key
+from anabranch.service.tenants.file import add_key
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants import Tenants
+from anabranch.service.tenants.file import Tenants
 from anabranch.workers.pool.protocol import PoolLoad
 
 

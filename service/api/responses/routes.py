@@ -25,7 +25,7 @@ from anabranch.service.api.views.model_name import PREFIX
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.responses import ResponseRow
 from anabranch.service.store.rows import NewResponse
-from anabranch.service.tenants import Caller
+from anabranch.service.tenants.file import Caller
 
 CANCEL_SECONDS = 2.0
 """How long the answer to a cancel waits for the job to end."""

@@ -18,7 +18,7 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants import Tenants, add_key
+from anabranch.service.tenants.file import Tenants, add_key
 
 Q = {"question": "What is six times seven?"}
 OPERATORS_ONLY = {"/metrics"}

@@ -19,7 +19,7 @@ from anabranch.dag.ids import TRUNK
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
 from anabranch.service.store.sql.revisions import newest, revisions
-from anabranch.service.tenants import Tenants
+from anabranch.service.tenants.file import Tenants
 
 
 def test_jobs_lists_the_newest_first(anabranch: Any, books: Any, answered: str) -> None:

@@ -14,7 +14,7 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.responses import conversation
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants import Tenants, add_key
+from anabranch.service.tenants.file import Tenants, add_key
 
 URL = "/v1/responses"
 ASK: dict[str, Any] = {"model": "anabranch/self-consistency", "input": "Why?", "background": True}

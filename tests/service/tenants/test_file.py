@@ -8,7 +8,7 @@ import pytest
 
 from anabranch.dag.job import Budget
 from anabranch.service.store.jobs.quotas import Quota
-from anabranch.service.tenants import BadTenants, Caller, Tenants, add_key, digest, read
+from anabranch.service.tenants.file import BadTenants, Caller, Tenants, add_key, digest, read
 
 
 def test_the_file_holds_digests_for_its_owners_eyes_only(tmp_path: Path) -> None:
