@@ -43,6 +43,7 @@ def main() -> None:
         settings = {
             "ANABRANCH_STATE": folder,
             "ANABRANCH_ENGINE": "scripted",
+            "ANABRANCH_RAY": "true",
             "ANABRANCH_SCRIPT": str(script),
             "ANABRANCH_PORT": str(port),
         }

@@ -1,25 +1,23 @@
 """Starts the whole service on this machine: a private Ray with worker pool and organizers, and REST in this process."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from anabranch.client import Client
 from anabranch.service.api.server import bind, serve_on
+from anabranch.service.readiness import Report, wait_for_rest
 from anabranch.service.settings import Settings
 from anabranch.service.settings.source import WholeFile
 from anabranch.workers.cluster import environment
 from anabranch.workers.settings import PoolSettings
 
-Report = Callable[[str], None]
-"""Is told in words what is being waited for."""
-
 
 @dataclass(frozen=True, slots=True)
-class RunningService:
-    """A service in this process and its children."""
+class ServiceOnRay:
+    """See `RunningService`: REST is in this process, all else in its children."""
 
     url: str
     pool: PoolSettings
@@ -32,11 +30,17 @@ class RunningService:
         cluster.wait_for_organizers(report, seconds)
         cluster.wait_for_pool(self.pool, report, seconds)
         with Client(self.url) as client:
-            cluster.wait_for_rest(client.ready, seconds)
+            wait_for_rest(client.ready, seconds)
+
+    def why_ended(self) -> str | None:
+        """Ray's head is gone: nothing here can be shut down in order any more."""
+        if environment.head_is_there():
+            return None
+        return "the head of Ray has died, and its processes end, too; every job is kept: start anabranch up again"
 
 
 @contextmanager
-def run_service(settings: Settings) -> Iterator[RunningService]:
+def run_service(settings: Settings) -> Iterator[ServiceOnRay]:
     """Starts everything but does not wait for the engine; stops it, with a clean hand-over, when the block ends.
 
     The schema must be there (`anabranch db upgrade`). Ray is a private one on this machine, on loopback. Raises
@@ -51,4 +55,4 @@ def run_service(settings: Settings) -> Iterator[RunningService]:
         stack.enter_context(environment.local_ray())
         cluster.deploy(WholeFile.write(settings, Path(folder) / "settings.json"))
         url = stack.enter_context(serve_on(bound, settings))
-        yield RunningService(url, settings.pool_settings()[0])
+        yield ServiceOnRay(url, settings.pool_settings()[0])

@@ -1,24 +1,17 @@
 """Deploys the service on the Ray that this process has started, and tells whether it is ready."""
 
 import time
-from collections.abc import Callable
 
 from ray import serve
 
 from anabranch.service.organizer.deployment import APP, NAME
+from anabranch.service.readiness import NotReady, Report
 from anabranch.service.serving import application
 from anabranch.service.settings.source import SettingsSource
 from anabranch.workers.pool.status import FAILED, pool_status
 from anabranch.workers.settings import PoolSettings
 
 POLL_SECONDS = 0.25
-REST_SECONDS = 0.05
-
-Report = Callable[[str], None]
-
-
-class NotReady(Exception):
-    """The service cannot answer jobs. The message says what is missing."""
 
 
 def deploy(source: SettingsSource) -> None:
@@ -55,15 +48,6 @@ def wait_for_pool(pool: PoolSettings, report: Report, seconds: float) -> None:
         if status.failed or time.monotonic() > give_up:
             raise NotReady(told)
         time.sleep(POLL_SECONDS)
-
-
-def wait_for_rest(ready: Callable[[], bool], seconds: float) -> None:
-    """Until REST has heard of the replica, too: a moment after Serve. Raises NotReady."""
-    give_up = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > give_up:
-            raise NotReady("a replica decodes, but no organizer that REST can reach has heard of it")
-        time.sleep(REST_SECONDS)
 
 
 def _organizers() -> tuple[bool, str, bool]:

@@ -35,7 +35,7 @@ def running() -> Iterator[Client]:
             yield client
     else:
         alone = settings.model_copy(update={"port": 0, "tenants": None})
-        with instance(alone) as url, Client(url) as client:
+        with instance(alone) as service, Client(service.url) as client:
             yield client
 
 

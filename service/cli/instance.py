@@ -5,23 +5,20 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.readiness import NotReady, RunningService
 from anabranch.service.settings import Settings
 from anabranch.service.start_check import check_settings
 from anabranch.service.tenants import file as tenants
 from anabranch.workers.cluster.ray_private import LOGGERS
 
-if TYPE_CHECKING:
-    from anabranch.service.app import RunningService
-
 
 @contextmanager
-def instance(settings: Settings) -> Iterator[str]:
-    """Serves while the block runs; gives its URL once a job can be answered. What it waits for is told on stderr.
+def instance(settings: Settings) -> Iterator[RunningService]:
+    """Serves while the block runs, which begins once a job can be answered. What it waits for is told on stderr.
 
     Raises CannotStart, BadSettings, BadTenants and StoreError. SIGTERM ends it as Ctrl-C does: by KeyboardInterrupt,
     after which organizers hand their jobs over.
@@ -37,15 +34,23 @@ def instance(settings: Settings) -> Iterator[str]:
     if settings.tenants is not None:
         tenants.read(settings.tenants)
     asyncio.run(prepare_store(settings))
-    from anabranch.service.app import run_service
-
     try:
-        with redirect_stdout(sys.stderr), run_service(settings) as service:
+        with redirect_stdout(sys.stderr), _start(settings) as service:
             signal.signal(signal.SIGTERM, _interrupt)  # Ray has put its own in place
-            _await_ready(service)
-            yield service.url
-    except CannotListen as error:
+            service.wait_until_ready(_report)
+            yield service
+    except (CannotListen, NotReady) as error:
         raise CannotStart(str(error)) from error
+
+
+def _start(settings: Settings) -> AbstractContextManager[RunningService]:
+    if settings.on_ray:
+        from anabranch.service.app import run_service
+
+        return run_service(settings)
+    from anabranch.service.one_process import run_in_one_process
+
+    return run_in_one_process(settings)
 
 
 async def prepare_store(settings: Settings) -> None:
@@ -60,15 +65,6 @@ async def prepare_store(settings: Settings) -> None:
         await schema.upgrade(settings.database)
     else:
         await schema.check(settings.database)
-
-
-def _await_ready(service: "RunningService") -> None:
-    from anabranch.service.cluster import NotReady
-
-    try:
-        service.wait_until_ready(_report)
-    except NotReady as error:
-        raise CannotStart(str(error)) from error
 
 
 def _report(words: str) -> None:

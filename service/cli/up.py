@@ -12,8 +12,8 @@ from anabranch.service.cli.connect import key_of
 from anabranch.service.cli.instance import instance
 from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
+from anabranch.service.readiness import RunningService
 from anabranch.service.settings import read_settings
-from anabranch.workers.cluster import environment
 from anabranch.workers.engines.factory import ENGINES
 
 LOOK_SECONDS = 1.0
@@ -28,6 +28,13 @@ def up(
     model: Annotated[
         str | None, typer.Option(help="A built-in model, a folder, or a Hugging Face name.")
     ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            help="URL of an OpenAI-compatible endpoint that decodes, such as http://localhost:11434/v1 of Ollama; "
+            "its key is in UPSTREAM_KEY."
+        ),
+    ] = None,
     database: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://…")] = None,
     replicas: Annotated[int | None, typer.Option(help="Engines in the worker pool.  [default: 1]")] = None,
     first_job: Annotated[
@@ -37,29 +44,33 @@ def up(
 ) -> None:
     """Serve until Ctrl-C: worker pool, organizers, REST and dashboard. Left-out options come from ANABRANCH_*."""
     settings = read_settings(
-        host=host, port=port, engine=engine, model=model, database=database, replicas=replicas
+        host=host,
+        port=port,
+        engine=engine or ("openai" if upstream else None),
+        model=model,
+        upstream_url=upstream,
+        database=database,
+        replicas=replicas,
     )
     try:
-        with instance(settings) as url:
+        with instance(settings) as service:
+            url = service.url
             if as_json:
                 tell_json({"url": url, "status": "ready"})
             else:
                 tell(f"Anabranch is ready: {url}")
             if first_job:
                 _answer_first_job(url, key_of(settings))
-            _stay()
+            _stay(service)
     except KeyboardInterrupt:
         return
 
 
-def _stay() -> None:
-    """Until Ctrl-C, or until Ray's head is gone: then nothing here can be shut down in order any more."""
-    while environment.head_is_there():
+def _stay(service: RunningService) -> None:
+    """Until Ctrl-C, or until it has ended by itself: then nothing here can be shut down in order any more."""
+    while (why := service.why_ended()) is None:
         time.sleep(LOOK_SECONDS)
-    message = (
-        "the head of Ray has died, and its processes end, too; every job is kept: start anabranch up again"
-    )
-    print(f"anabranch: {message}", file=sys.stderr, flush=True)
+    print(f"anabranch: {why}", file=sys.stderr, flush=True)
     os._exit(1)
 
 

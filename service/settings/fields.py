@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     """GPUs that one replica takes, on which vLLM holds one copy of the model (tensor parallel); 0: the CPU decodes."""
     organizers: int = Field(default=1, ge=1)
     """Processes that run policies; each may hold hundreds of jobs."""
+    ray: bool | None = None
+    """Whether `anabranch up` and `anabranch run` start a Ray of their own. Not set: where vLLM decodes, or several
+    replicas or organizers are asked for; all else runs in one process."""
     places: bool = False
     """Whether nodes of a Ray cluster say for whom they are: one of the resource `organizers` for an organizer, one of
     `pool-NAME` for each replica of that pool that fits. Ray then puts nothing elsewhere."""
@@ -111,7 +114,7 @@ class Settings(BaseSettings):
     upstream_url: str | None = None
     """Base URL of an OpenAI-compatible endpoint, for engine `openai`."""
     upstream_key: SecretStr | None = None
-    """Key with which that endpoint is called."""
+    """Key with which that endpoint is called; UPSTREAM_KEY is read, too, where this is not set."""
 
     link_host: str = "127.0.0.1"
     """Address on which each organizer listens for REST processes. Any but a loopback address wants a secret."""
@@ -191,6 +194,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _one_process_that_can_be(self) -> "Settings":
+        if self.ray is False and (why := self._why_ray()):
+            raise ValueError(f"{PREFIX}RAY: false is for one process, and {why}")
+        return self
+
+    @model_validator(mode="after")
     def _a_guarded_link(self) -> "Settings":
         secret = self.link_secret.get_secret_value() if self.link_secret is not None else ""
         if not secret.strip() and not _is_loopback(self.link_host):
@@ -222,6 +231,22 @@ class Settings(BaseSettings):
             grace_seconds=self.grace_seconds,
         )
         return (pool,)
+
+    @property
+    def on_ray(self) -> bool:
+        """Whether a service of this machine starts a Ray of its own; else it is one process."""
+        return self._why_ray() is not None if self.ray is None else self.ray
+
+    def _why_ray(self) -> str | None:
+        """What one process cannot hold."""
+        if self.organizers > 1:
+            return f"{self.organizers} organizers are asked for"
+        for pool in self.pool_settings():
+            if not pool.engine.light:
+                return f"engine {pool.engine.name} of pool {pool.name} decodes in processes of Ray's"
+            if pool.replicas > 1:
+                return f"pool {pool.name} has {pool.replicas} replicas"
+        return None
 
     def require_key(self, pool: str) -> None:
         """Raises BadSettings where this process lacks the key with which this pool's upstream is called."""

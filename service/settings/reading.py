@@ -21,6 +21,8 @@ from anabranch.service.settings.service_links import LINK, LINK_HINT, find_servi
 
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
 """Where models are kept: a worker reads it by itself, on its own machine."""
+UPSTREAM_KEY = "UPSTREAM_KEY"
+"""What ANABRANCH_UPSTREAM_KEY may be called, too."""
 
 
 def read_settings(**overrides: Any) -> Settings:
@@ -50,11 +52,14 @@ def read_settings(**overrides: Any) -> Settings:
 
 def _from_environment() -> dict[str, Any]:
     try:
-        return EnvSettingsSource(Settings)()
+        said = EnvSettingsSource(Settings)()
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         name = f"{PREFIX}{field[1].upper()}" if field else "a setting"
         raise BadSettings(f"{name} is written as JSON, and this is none: {error.__cause__}") from error
+    if (key := os.environ.get(UPSTREAM_KEY)) and "upstream_key" not in said:
+        said["upstream_key"] = key
+    return said
 
 
 def _refuse_bad_json(environment: Mapping[str, str]) -> None:

@@ -58,7 +58,11 @@ class Service:
 
 @contextmanager
 def up(state: Path, *options: str) -> Iterator[Service]:
-    environment = os.environ | {"ANABRANCH_STATE": str(state), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {
+        "ANABRANCH_STATE": str(state),
+        "ANABRANCH_RAY": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
     log = state / f"up-{time.monotonic_ns()}.log"
     command = [sys.executable, "-c", "from anabranch.service.cli import main; main()", "up", "--port", "0"]
     with log.open("w") as errors:

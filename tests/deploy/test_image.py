@@ -47,7 +47,7 @@ exec chroot --userspec=1000:1000 "$root" /usr/bin/env --ignore-environment --chd
 ANSWER_A_JOB = """
 set -eu
 export RAY_raylet_start_wait_time_s=200 RAY_agent_register_timeout_ms=200000 # this machine may be busy
-anabranch up --engine scripted --port 8000 &
+ANABRANCH_RAY=true anabranch up --engine scripted --port 8000 &
 service=$!
 until wget -q -O /dev/null http://127.0.0.1:8000/readyz; do
     kill -0 $service

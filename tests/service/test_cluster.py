@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from anabranch.service import cluster
+from anabranch.service.readiness import NotReady
 from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.pool.status import PoolStatus
 from anabranch.workers.settings import PoolSettings
@@ -35,11 +36,11 @@ def test_a_word_in_a_message_is_no_failure(will_be: list[PoolStatus]) -> None:
 
 def test_a_pool_that_serve_has_given_up_on_is_not_waited_for(will_be: list[PoolStatus]) -> None:
     will_be += [status("0 of 1"), status("no such model", failed=True)]
-    with pytest.raises(cluster.NotReady, match="no such model"):
+    with pytest.raises(NotReady, match="no such model"):
         cluster.wait_for_pool(POOL, lambda _: None, 60.0)
 
 
 def test_the_patience_ends(will_be: list[PoolStatus]) -> None:
     will_be += [status("0 of 1 replicas running, 1 starting")]
-    with pytest.raises(cluster.NotReady, match="1 starting"):
+    with pytest.raises(NotReady, match="1 starting"):
         cluster.wait_for_pool(POOL, lambda _: None, -1.0)

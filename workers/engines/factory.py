@@ -14,8 +14,9 @@ from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.engines.vllm.settings import VllmSettings
 
 EngineSettings = VllmSettings | OpenAISettings | ScriptedSettings
-"""One type per engine. Each has a `name`, a `model`, `on_gpus`, which fits it to a replica's GPUs, and `remote`:
-whether somebody else's server decodes."""
+"""One type per engine. Each has a `name`, a `model`, `on_gpus`, which fits it to a replica's GPUs, `remote`:
+whether somebody else's server decodes; and `light`: whether it computes so little that the organizer's process can hold
+it."""
 
 ENGINES: Mapping[str, type[EngineSettings]] = {kind.name: kind for kind in get_args(EngineSettings)}
 REMOTE = frozenset(name for name, kind in ENGINES.items() if kind.remote)

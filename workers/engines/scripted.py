@@ -38,6 +38,7 @@ class ScriptedSettings:
 
     name: ClassVar[str] = "scripted"
     remote: ClassVar[bool] = False
+    light: ClassVar[bool] = True
     model: str = "scripted"
     adapters: Mapping[str, str] = field(default_factory=dict)
     """Further models whose names it takes; it recites the same for all of them."""

@@ -22,7 +22,12 @@ COMMAND = [sys.executable, "-c", "from anabranch.service.cli import main; main()
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANABRANCH_")}
-    return kept | {"ANABRANCH_STATE": str(tmp_path / "state"), "ANABRANCH_ENGINE": "scripted"}
+    settings = {
+        "ANABRANCH_STATE": str(tmp_path / "state"),
+        "ANABRANCH_ENGINE": "scripted",
+        "ANABRANCH_RAY": "true",
+    }
+    return kept | settings
 
 
 @pytest.fixture

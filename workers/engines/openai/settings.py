@@ -14,6 +14,7 @@ class OpenAISettings:
 
     name: ClassVar[str] = "openai"
     remote: ClassVar[bool] = True
+    light: ClassVar[bool] = True
     base_url: str = ""
     """Ends with the API's version in most cases: http://host:8000/v1."""
     api_key: str | None = field(default=None, repr=False)

@@ -30,6 +30,7 @@ class VllmSettings:
 
     name: ClassVar[str] = "vllm"
     remote: ClassVar[bool] = False
+    light: ClassVar[bool] = False
     model: str = DEFAULT_MODEL
     """An embedded model's name, a folder, or a Hugging Face name."""
     max_model_len: int | None = None
