@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-import httpx
 import pytest
 from tests.chaos.virtual import run_virtually
 from tests.workers.conftest import Connect, RequestFor
@@ -15,6 +15,7 @@ from tests.workers.engines.upstream import Answer, Upstream, chunk, decoded, spe
 
 from anabranch.dag.decoding import Finish, Structure, Thinking
 from anabranch.dag.text import Context
+from anabranch.workers.engines.openai.connections import Connections
 from anabranch.workers.engines.openai.engine import OpenAIEngine
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.protocol import Chunk
@@ -222,15 +223,20 @@ async def test_an_upstream_that_knows_no_such_word_is_not_told_it_again(
     assert len(upstream.asked) == 4
 
 
-class _Slow(httpx.AsyncBaseTransport):
+class _Slow:
     """An upstream that thinks for six minutes, a word every twenty seconds."""
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, stream=_Thinking(), headers={"content-type": "text/event-stream"})
+    status = 200
 
+    @property
+    def content(self) -> "_Slow":
+        return self
 
-class _Thinking(httpx.AsyncByteStream):
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    @asynccontextmanager
+    async def post(self, _url: str, _body: object) -> AsyncIterator["_Slow"]:
+        yield self
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
         for event in (*(thought("hm ") for _ in range(18)), said("Four."), STOP):
             await asyncio.sleep(20.0)
             yield f"data: {json.dumps(event)}\n\n".encode()
@@ -244,7 +250,7 @@ def test_six_minutes_of_thinking_are_no_silence(
     heard: list[Message] = []
 
     async def think() -> float:
-        engine._client = httpx.AsyncClient(transport=_Slow())
+        engine._connections = cast("Connections", _Slow())
         task = DecodeTask(
             request_for(),
             heard.append,

@@ -13,10 +13,12 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
 import httpx
 
 from anabranch.dag.decoding import Fault, Finish, Thinking
 from anabranch.dag.vocabulary import Cause
+from anabranch.workers.engines.openai.connections import CONNECT_SECONDS, Connections
 from anabranch.workers.engines.openai.dialect import Dialect
 from anabranch.workers.engines.openai.events import Done, Event, EventReader, NoStream
 from anabranch.workers.engines.openai.faults import fault_of, http_errors_as_faults, refused
@@ -68,20 +70,16 @@ class OpenAIEngine:
 
     def __init__(self, settings: OpenAISettings) -> None:
         """Asks the upstream what it serves, which blocks. Raises ModelUnavailable when it is away or serves nothing."""
-        options: dict[str, Any] = {
-            "headers": {"Authorization": f"Bearer {settings.api_key or 'none'}", "User-Agent": "anabranch"},
-            "timeout": httpx.Timeout(settings.silence, connect=10.0, pool=None),
-            "follow_redirects": True,
-        }
-        with httpx.Client(**options) as client:
+        headers = {"Authorization": f"Bearer {settings.api_key or 'none'}", "User-Agent": "anabranch"}
+        patience = httpx.Timeout(settings.silence, connect=CONNECT_SECONDS)
+        with httpx.Client(headers=headers, timeout=patience, follow_redirects=True) as client:
             self._upstream = look_up(client, settings)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-        self._client = httpx.AsyncClient(**options, limits=limits)
+        self._connections = Connections(headers, settings.silence)
         self._adapters = settings.adapters
         self._key = settings.api_key or ""
         self._base_url = settings.base_url.rstrip("/")
         self._served = served_by(settings.base_url, vllm=self._upstream.vllm)
-        self._tokenizer = UpstreamTokenizer(self._client, root_of(settings.base_url))
+        self._tokenizer = UpstreamTokenizer(self._connections, root_of(settings.base_url))
         self._known_dialect = Dialect(settings.parameters)
         self._dialects: dict[str, Dialect] = {}
         self._begins: dict[str, Begin] = {}
@@ -139,7 +137,7 @@ class OpenAIEngine:
         """Never raises: an upstream that is away is not brought back by replacing this process."""
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._connections.close()
 
     async def _call(self, request: DecodeRequest) -> _Call:
         upstream = self._upstream
@@ -171,33 +169,29 @@ class OpenAIEngine:
         return Begin.UNKNOWN if known is None or decoding.thinking is Thinking.OFF else known
 
     @asynccontextmanager
-    async def _answer(self, call: _Call) -> AsyncIterator[httpx.Response]:
+    async def _answer(self, call: _Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """The response that holds the answer. Asks again, at once, in the words that a refusal taught."""
         model = call.body["model"]
         while True:
             dialect = self._dialects.get(model, self._known_dialect)
-            asked = self._client.build_request(
-                "POST", f"{self._base_url}/{call.path}", json=dialect.put(call.body)
-            )
-            response = await self._client.send(asked, stream=True)
-            try:
-                if response.status_code == 200:
+            url = f"{self._base_url}/{call.path}"
+            async with self._connections.post(url, dialect.put(call.body)) as response:
+                if response.status == 200:
                     yield response
                     return
-                refusal = read_body(await response.aread(), response.status_code)
-            finally:
-                await response.aclose()
+                refusal = read_body(await response.read(), response.status)
             learned = dialect.learn(refusal, call.body)
             if learned is None:
-                wait = told_wait(response.headers, refusal.message, time.time())
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                wait = told_wait(headers, refusal.message, time.time())
                 raise DecodeError(fault_of(refusal, wait))
             logger.warning("%s asked with other parameters from now on: %s", model, refusal.message)
             self._dialects[model] = learned
 
 
-async def _heard(response: httpx.Response, reading: Reading) -> AsyncGenerator[Event, None]:
+async def _heard(response: aiohttp.ClientResponse, reading: Reading) -> AsyncGenerator[Event, None]:
     """The events of a response. Once the end of the text is told, whatever breaks is its end."""
-    events, received = EventReader(), response.aiter_bytes()
+    events, received = EventReader(), aiter(response.content.iter_any())
     while (data := await _next(received, reading)) is not None:
         for heard in events.feed(data):
             if isinstance(heard, Done):
@@ -215,7 +209,7 @@ async def _next(received: AsyncIterator[bytes], reading: Reading) -> bytes | Non
     try:
         async with asyncio.timeout(LINGER_SECONDS if reading.ended else None):
             return await anext(received, None)
-    except (httpx.HTTPError, TimeoutError):
+    except (aiohttp.ClientError, TimeoutError):
         if reading.ended:
             return None
         raise
@@ -223,7 +217,7 @@ async def _next(received: AsyncIterator[bytes], reading: Reading) -> bytes | Non
 
 async def _read_out(received: AsyncIterator[bytes]) -> None:
     """Leaves the connection fit for the next request, where the upstream ends its response behind its last word."""
-    with suppress(httpx.HTTPError, TimeoutError):
+    with suppress(aiohttp.ClientError, TimeoutError):
         async with asyncio.timeout(READ_OUT_SECONDS):
             async for _ in received:
                 pass

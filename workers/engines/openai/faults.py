@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import httpx
+import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 
 from anabranch.dag.decoding import Fault
 from anabranch.dag.vocabulary import Cause
@@ -47,20 +48,29 @@ def http_errors_as_faults(key: str) -> Iterator[None]:
         if not key or key not in error.fault.detail:
             raise
         raise DecodeError(replace(error.fault, detail=error.fault.detail.replace(key, "[key]"))) from None
-    except httpx.ConnectTimeout as error:
+    except aiohttp.ConnectionTimeoutError as error:
         raise _away(error) from error
-    except httpx.TimeoutException as error:
+    except TimeoutError as error:
         raise DecodeError(Fault(cause=Cause.TIMEOUT, detail="the upstream fell silent")) from error
-    except (httpx.TooManyRedirects, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise refused(f"the upstream's URL leads nowhere: {error}") from error
-    except httpx.TransportError as error:
-        raise _away(error) from error
-    except (httpx.DecodingError, TooLong) as error:
+    except (aiohttp.TooManyRedirects, aiohttp.InvalidURL, aiohttp.RedirectClientError) as error:
+        raise refused(f"the upstream's URL leads nowhere: {error or type(error).__name__}") from error
+    except (aiohttp.ClientPayloadError, TooLong) as error:
+        if _was_cut(error):
+            raise _away(error) from error
         detail = f"the upstream sends what cannot be read: {error or 'a line without an end'}"
         raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=detail)) from error
+    except aiohttp.ClientError as error:
+        raise _away(error) from error
 
 
-def _away(error: httpx.TransportError) -> DecodeError:
+def _was_cut(error: Exception) -> bool:
+    """Whether the connection ended within the answer, and not the answer was none."""
+    return isinstance(error, aiohttp.ClientPayloadError) and not isinstance(
+        error.__cause__, ContentEncodingError
+    )
+
+
+def _away(error: Exception) -> DecodeError:
     detail = f"the upstream is away: {str(error) or type(error).__name__}"
     return DecodeError(Fault(cause=Cause.UPSTREAM_AWAY, detail=detail))
 

@@ -5,15 +5,15 @@ an empty thought before it. Here the template writes the messages and the beginn
 follows to the letter.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.text import Context
+from anabranch.workers.engines.openai.connections import Connections
 from anabranch.workers.engines.openai.faults import fault_of, refused
 from anabranch.workers.engines.openai.refusals import read_body
 from anabranch.workers.engines.thoughts import Begin, Marks, switches_of
@@ -35,7 +35,7 @@ Switches = tuple[tuple[str, bool], ...]
 class UpstreamTokenizer:
     """The tokenizer of the model that an upstream serves."""
 
-    client: httpx.AsyncClient
+    connections: Connections
     root: str
     """The server's URL without the API's version."""
     _known: dict[tuple[str, Switches, Messages], Tokens] = field(default_factory=dict)
@@ -99,11 +99,12 @@ class UpstreamTokenizer:
         return self._known[key]
 
     async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = await self.client.post(f"{self.root}/{path}", json=body)
-        if response.status_code != 200:
-            raise DecodeError(fault_of(read_body(response.content, response.status_code)))
+        async with self.connections.post(f"{self.root}/{path}", body) as response:
+            said = await response.read()
+        if response.status != 200:
+            raise DecodeError(fault_of(read_body(said, response.status)))
         try:
-            told = response.json()
+            told = json.loads(said)
         except ValueError:
             told = None
         if not isinstance(told, dict):
