@@ -1,0 +1,296 @@
+"""What stands between a question and the engine, and between its last token and the reply.
+
+    python benchmarks/latency.py [--rounds 20] [--widths 1,16,32] [--postgres URL] [--its-hub PYTHON] [--load]
+
+Self-consistency of n samples over HTTP, upstream of 200 ms, which is a process of its own. Told is what each takes
+beyond these 200 ms, and how much processor time all of its processes spend on one request, which other work on the
+machine bends less. Rounds are interleaved: each asks every rival once for every n. Rivals: n bare calls by httpx from
+the client; its_hub (which stores nothing), from an interpreter that has `its-hub[iaas]`; Anabranch on SQLite, and on
+PostgreSQL where an empty database is named. With --load, closed loops of clients besides: requests a second, and how
+long a submission takes with 200 clients.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+HERE = Path(__file__).parent
+DELAY = 0.2
+WARM_UP = 3
+QUESTION = [{"role": "user", "content": "What is six times seven?"}]
+
+
+@dataclass
+class Rival:
+    """Somebody who answers."""
+
+    name: str
+    ask: Callable[[int], Awaitable[None]]
+    url: str = ""
+    pid: int | None = None
+    over: dict[int, list[float]] = field(default_factory=dict)
+    """Milliseconds beyond the upstream's, by n."""
+    spent: dict[int, list[float]] = field(default_factory=dict)
+    """Milliseconds of processor time, by n."""
+
+    def cpu(self) -> float:
+        """Milliseconds of processor time that its processes have taken."""
+        return 0.0 if self.pid is None else 1000 * sum(map(_seconds_of, _family(self.pid)))
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and its children, as Linux knows them."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from _family(int(child))
+
+
+def _seconds_of(pid: int) -> float:
+    """By the scheduler's own count, which has nanoseconds."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+@contextmanager
+def program(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+async def _post(client: httpx.AsyncClient, body: Mapping[str, object]) -> None:
+    response = await client.post("/v1/chat/completions", json=body)
+    response.raise_for_status()
+    assert "42" in response.json()["choices"][0]["message"]["content"], response.text
+
+
+def bare(client: httpx.AsyncClient) -> Rival:
+    async def ask(n: int) -> None:
+        body = {"model": "stub", "messages": QUESTION}
+        await asyncio.gather(*(_post(client, body) for _ in range(n)))
+
+    return Rival("bare httpx gather", ask)
+
+
+async def its_hub(client: httpx.AsyncClient, upstream: str, pid: int) -> Rival:
+    told = {
+        "endpoint": upstream,
+        "api_key": "none",
+        "model": "stub",
+        "alg": "self-consistency",
+        "regex_patterns": [r"\\boxed\{(.+?)\}"],
+    }
+    await _until(client, lambda: client.post("/configure", json=told))
+
+    async def ask(n: int) -> None:
+        await _post(client, {"model": "stub", "messages": QUESTION, "budget": n})
+
+    return Rival("its_hub, nothing stored", ask, str(client.base_url), pid)
+
+
+async def ours(name: str, client: httpx.AsyncClient, pid: int) -> Rival:
+    async def ready() -> httpx.Response:
+        told = await client.get("/readyz")
+        if not told.json().get("replicas"):
+            raise httpx.ConnectError("no replica yet")
+        return told
+
+    await _until(client, ready)
+
+    async def ask(n: int) -> None:
+        body = {
+            "model": "anabranch/self-consistency",
+            "messages": QUESTION,
+            "anabranch": {"params": {"n": n, "stop": "all"}},
+        }
+        await _post(client, body)
+
+    return Rival(name, ask, str(client.base_url), pid)
+
+
+async def _until(client: httpx.AsyncClient, ask: Callable[[], Awaitable[httpx.Response]]) -> None:
+    for _ in range(600):
+        try:
+            (await ask()).raise_for_status()
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(str(client.base_url))
+
+
+async def measure(rivals: list[Rival], widths: list[int], rounds: int) -> None:
+    for number in range(rounds + WARM_UP):
+        for n in widths:
+            for rival in rivals:
+                spent, began = rival.cpu(), time.perf_counter()
+                await rival.ask(n)
+                over = 1000 * (time.perf_counter() - began - DELAY)
+                await asyncio.sleep(0.05)  # what is done after the reply belongs to its cost
+                if number >= WARM_UP:
+                    rival.over.setdefault(n, []).append(over)
+                    rival.spent.setdefault(n, []).append(rival.cpu() - spent)
+
+
+def table(rivals: list[Rival], widths: list[int]) -> str:
+    lines = [f"{'milliseconds beyond the upstream':34}" + "".join(f"{f'n = {n}':>24}" for n in widths)]
+    lines += [f"{'':34}" + f"{'p50':>8}{'p99':>8}{'cpu':>8}" * len(widths)]
+    for rival in rivals:
+        row = f"{rival.name:34}"
+        for n in widths:
+            p50, p99 = _spread(rival.over[n])
+            row += f"{p50:8.1f}{p99:8.1f}{statistics.median(rival.spent[n]):8.1f}"
+        lines.append(row)
+    return "\n".join(lines)
+
+
+def _spread(taken: list[float]) -> tuple[float, float]:
+    """Median and 99th percentile."""
+    ordered = sorted(taken)
+    return statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1))]
+
+
+# -- many clients
+
+
+async def closed_loop(rival: Rival, n: int, clients: int, seconds: float) -> str:
+    """So many clients, each of which asks again as soon as it was answered."""
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+
+    async def client() -> None:
+        while (began := time.perf_counter()) < until:
+            await rival.ask(n)
+            taken.append(1000 * (time.perf_counter() - began))
+
+    spent, began = rival.cpu(), time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    lasted, each = time.perf_counter() - began, (rival.cpu() - spent) / len(taken)
+    p50, p99 = _spread(taken)
+    return (
+        f"{rival.name:34}{n:4}{clients:8}{len(taken) / lasted:10.1f}{each:12.1f}"
+        f"{1000 / each:18.1f}{p50:10.0f}{p99:8.0f}"
+    )
+
+
+async def submissions(rival: Rival, clients: int, seconds: float) -> str:
+    """So many clients, each of which submits again as soon as its job was accepted; refused, it waits as it is told."""
+    taken: list[float] = []
+    refused: list[float] = []
+    until = time.perf_counter() + seconds
+    body = {"question": QUESTION[0]["content"], "policy": {"name": "sequential"}}
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    async with httpx.AsyncClient(base_url=rival.url, timeout=120, limits=limits) as asking:
+
+        async def client() -> None:
+            while (began := time.perf_counter()) < until:
+                response = await asking.post("/v1/jobs", json=body)
+                lasted = 1000 * (time.perf_counter() - began)
+                if response.status_code == 429:
+                    refused.append(lasted)
+                    await asyncio.sleep(float(response.headers["retry-after"]))
+                else:
+                    response.raise_for_status()
+                    taken.append(lasted)
+
+        await asyncio.gather(*(client() for _ in range(clients)))
+    p50, p99 = _spread(taken)
+    return (
+        f"{rival.name:34}{clients:8}{len(taken) / seconds:10.1f}{len(refused) / seconds:10.1f}"
+        f"{p50:10.0f}{p99:8.0f}"
+        f"{max(refused, default=0.0):16.0f}"
+    )
+
+
+async def run(options: argparse.Namespace, starts: dict[str, tuple[str, int]], upstream: str) -> None:
+    widths = [int(n) for n in options.widths.split(",")]
+    async with httpx.AsyncClient(base_url=upstream.removesuffix("/v1"), timeout=60) as direct:
+        clients, rivals = [], [bare(direct)]
+        for name, (url, pid) in starts.items():
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+            client = httpx.AsyncClient(base_url=url, timeout=120, limits=limits)
+            clients.append(client)
+            is_ours = name.startswith("Anabranch")
+            rivals.append(await ours(name, client, pid) if is_ours else await its_hub(client, upstream, pid))
+        await measure(rivals, widths, options.rounds)
+        print(table(rivals, widths))
+        if options.load:
+            print(f"\n{'closed loops':34}{'n':>4}{'clients':>8}{'jobs/s':>10}{'cpu ms/job':>12}"
+                  f"{'jobs/s of a core':>18}{'p50 ms':>10}{'p99':>8}")  # fmt: skip
+            for n in (1, 8, 32):
+                for rival in rivals[1:]:
+                    print(await closed_loop(rival, n, 32 if n == 1 else 8, options.seconds), flush=True)
+            print(f"\n{'submissions':34}{'clients':>8}{'taken/s':>10}{'refused/s':>10}{'p50 ms':>10}{'p99':>8}"
+                  f"{'longest refusal':>16}")  # fmt: skip
+            for rival in rivals[1:]:
+                if rival.name.startswith("Anabranch"):
+                    for crowd in (8, 50, 200):
+                        print(await submissions(rival, crowd, options.seconds), flush=True)
+        for client in clients:
+            await client.aclose()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--widths", default="1,16,32")
+    parser.add_argument("--postgres", help="URL of an empty database")
+    parser.add_argument("--its-hub", metavar="PYTHON", help="an interpreter with its-hub[iaas] installed")
+    parser.add_argument("--load", action="store_true", help="also closed loops of many clients")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each closed loop")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        port = _line(stack.enter_context(program(sys.executable, str(HERE / "upstream.py")))).strip()
+        upstream = f"http://127.0.0.1:{port}/v1"
+        starts: dict[str, tuple[str, int]] = {}
+        if options.its_hub:
+            server = "from its_hub.integration.iaas.app_server import serve; serve(port=8109)"
+            process = stack.enter_context(program(options.its_hub, "-c", server))
+            starts["its_hub"] = "http://127.0.0.1:8109", process.pid
+        databases = {"SQLite": f"sqlite:///{folder}/latency.db"}
+        if options.postgres:
+            databases["PostgreSQL"] = options.postgres
+        for kind, database in databases.items():
+            process = stack.enter_context(
+                program(sys.executable, str(HERE / "served.py"), database, upstream)
+            )
+            starts[f"Anabranch, {kind}"] = json.loads(_line(process))["url"], process.pid
+        load = os.getloadavg()
+        asyncio.run(run(options, starts, upstream))
+        print(
+            f"\nload of the machine: {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
