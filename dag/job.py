@@ -104,6 +104,9 @@ class Budget:
     """In the currency of the operator's price table."""
 
 
+BATCH_PRIORITY = 10
+"""From here on priorities are those of batches' jobs: nobody else's job ever waits for one of them."""
+
 GATES = ("plan", "fork", "join", "answer")
 """Where a job's owner may want a person to decide. Those that `JobSpec.approvals` does not name stand open."""
 
@@ -141,7 +144,7 @@ class JobSpec:
     model: str | None = None
     """None is the pool's own model."""
     priority: int = 5
-    """0 (first) to 9 (last)."""
+    """0 (first) to 9 (last); of a batch's jobs, which come behind all others, BATCH_PRIORITY more."""
     approvals: tuple[str, ...] = ()
     """Those of GATES at which a person decides."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -150,6 +153,10 @@ class JobSpec:
     raw: bool = False
     """The only message's text is a raw prompt, for models that are trained on completions: see `Context.raw`."""
     answer_format: AnswerFormat = AnswerFormat()
+
+    @property
+    def in_batch(self) -> bool:
+        return self.priority >= BATCH_PRIORITY
 
     @property
     def question(self) -> str:

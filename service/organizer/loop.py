@@ -34,7 +34,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_decisions, time_out_approvals
-from anabranch.service.organizer.job.held import HeldJob, Strays, save_texts
+from anabranch.service.organizer.job.held import HeldJob, Room, Strays, save_texts
 from anabranch.service.organizer.job.rerun import recall_of
 from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
 from anabranch.service.organizer.job.run import JobRun
@@ -85,7 +85,7 @@ class Organizer:
         self._name = name
         self._lease = lease_seconds
         self._max_jobs = max_jobs
-        self._tenant_max_running = tenant_max_running
+        self._claim_jobs = partial(store.queue.claim, name, lease_seconds, most_of_tenant=tenant_max_running)
         self._now = now
         self._mark = mark or Mark.private()
         self._replaying = asyncio.Lock()
@@ -171,12 +171,14 @@ class Organizer:
 
     async def _claim(self) -> None:
         """Take what there is room for. Who cannot keep what it has takes nothing more."""
-        room = self._max_jobs - len(self._held)
+        room = Room(self._max_jobs, len(self._held))
         sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
-        if self._turn.aside or room <= 0 or (self._held and not sure):
+        if self._turn.aside or room.at_once <= 0 or (self._held and not sure):
             return
-        most_of_tenant, left = self._tenant_max_running, self._left.current()
-        for claim in await self._store.queue.claim(self._name, self._lease, room, most_of_tenant, left):
+        claims = await self._claim_jobs(room.at_once, left=self._left.current(), batches=room.for_batches)
+        if len(claims) == room.at_once:
+            self._bells[1].set()  # there may be more
+        for claim in claims:
             if (earlier := self._held.get(claim.job)) is not None:
                 earlier.drop()
             held = self._held[claim.job] = HeldJob(claim)
@@ -208,8 +210,6 @@ class Organizer:
 
     async def _checkpoint(self) -> None:
         await save_texts(self._store.checkpoints, self._held, everything=False)
-
-    # -- one job ------------------------------------------------------------------------------------------
 
     async def _work(self, held: HeldJob) -> None:
         """Run a job; whatever stops it, the store knows who goes on, and when."""

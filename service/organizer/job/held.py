@@ -26,6 +26,24 @@ class HeldJob:
             self.task.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many jobs an organizer that may hold `most` and holds `held` takes at once. Batches' jobs get no more than one
+    half of the room, so that all others find some."""
+
+    most: int
+    held: int
+
+    @property
+    def for_batches(self) -> bool:
+        return self.held < self.most - self.most // 2
+
+    @property
+    def at_once(self) -> int:
+        free = self.most - self.held
+        return free - self.most // 2 if self.for_batches else free
+
+
 class Strays:
     """Claims under this organizer's name that nothing here works on: the answer to a claim was lost, or a release
     failed. One that was a stray at the last heartbeat, too, is given back."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Row,
     Select,
     and_,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 )
 
 from anabranch.dag.ids import JobId
+from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store import programs
 from anabranch.service.store.jobs import organizers
 from anabranch.service.store.jobs.organizers import Presence
@@ -48,22 +50,27 @@ class Queue(Repository):
         owner: str,
         lease_seconds: float,
         limit: int,
-        tenant_max_running: int | None = None,
+        most_of_tenant: int | None = None,
         left: Collection[JobId] = (),
+        *,
+        batches: bool = True,
     ) -> list[Claim]:
         """Takes up to `limit` jobs that nobody works on and that have something to do.
 
         Those are the submitted, the released whose time has come or to which something happened, and those whose lease
         has ended. First comes whose turn is first: waiting makes up for priority (see PRIORITY_SECONDS). With
-        `tenant_max_running`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first.
-        Those in `left` are not for this owner. No two callers get the same job. Raises StoreAway.
+        `most_of_tenant`, no tenant has more than so many jobs in hand, and whose tenant has fewer goes first;
+        jobs of batches come behind all others, count apart, and are not for an owner who takes no `batches`. Nor are
+        those in `left`. No two callers get the same job. Raises StoreAway.
         """
         idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
         lost = jobs.c.lease_expires <= now()
         free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
+        if not batches:
+            free = and_(free, ~_in_batch(jobs))
         if left:
             free = and_(free, jobs.c.id.not_in(left))
-        turns = _by_turn(free) if tenant_max_running is None else _fair(free, tenant_max_running)
+        turns = _by_turn(free) if most_of_tenant is None else _fair(free, most_of_tenant)
         # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
         picked = turns.limit(limit).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")
         taken = (
@@ -81,7 +88,7 @@ class Queue(Repository):
         )
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            if tenant_max_running is not None:
+            if most_of_tenant is not None:
                 advisory_lock(
                     connection, "claims"
                 )  # who counts what is in hand must see what others have just taken
@@ -193,11 +200,18 @@ def _by_turn(free: ColumnElement[bool]) -> Select[Any]:
     return select(jobs.c.id).where(free).order_by(jobs.c.turn)
 
 
+def _in_batch(table: FromClause) -> ColumnElement[bool]:
+    return table.c.priority >= BATCH_PRIORITY
+
+
 def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
     """Free jobs, those first whose tenant has the fewest in hand, counting the ones that would be taken before it."""
     # Materialized, or else SQLite reads all jobs along an index by tenant for the sake of the window's order.
     waiting = (
-        select(jobs.c.id, jobs.c.tenant, jobs.c.turn).where(free).cte("waiting").prefix_with("MATERIALIZED")
+        select(jobs.c.id, jobs.c.tenant, jobs.c.turn, _in_batch(jobs).label("in_batch"))
+        .where(free)
+        .cte("waiting")
+        .prefix_with("MATERIALIZED")
     )
     others = jobs.alias()
     in_hand = (
@@ -206,15 +220,17 @@ def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
             others.c.tenant == waiting.c.tenant,
             others.c.finished_at.is_(None),
             others.c.lease_expires > now(),
+            _in_batch(others) == waiting.c.in_batch,
         )
         .scalar_subquery()
     )
-    nth = func.row_number().over(partition_by=waiting.c.tenant, order_by=waiting.c.turn) + in_hand
-    ranked = select(waiting.c.id, nth.label("nth")).subquery()
+    ours = (waiting.c.tenant, waiting.c.in_batch)
+    nth = func.row_number().over(partition_by=ours, order_by=waiting.c.turn) + in_hand
+    ranked = select(waiting.c.id, waiting.c.in_batch, nth.label("nth")).subquery()
     return (
         select(jobs.c.id)
         .join(ranked, ranked.c.id == jobs.c.id)
         # `free` again: PostgreSQL looks at a row anew when it locks it, for what is said here, and only for that.
         .where(ranked.c.nth <= most, free)
-        .order_by(ranked.c.nth, jobs.c.turn)
+        .order_by(ranked.c.in_batch, ranked.c.nth, jobs.c.turn)
     )

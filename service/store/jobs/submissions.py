@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, insert, select
 
 from anabranch.dag.events import JobSubmitted
+from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
 from anabranch.service.store.jobs.quotas import reserve
@@ -18,6 +19,8 @@ from anabranch.service.store.sql.tables import events, jobs
 
 PRIORITY_SECONDS = 60.0
 """What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
+BEHIND_ALL = timedelta(days=36_500)
+"""How much later the turn of a batch's job comes: no waiting makes up for it."""
 
 
 def submit_all(
@@ -41,6 +44,12 @@ def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> 
     _insert(connection, new, at)
     made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
     return Submitted(job=job_row(made), created=True)
+
+
+def turn_of(priority: int, at: datetime) -> datetime:
+    """When it is the turn of a job that came at this time: those with an earlier turn are claimed before it."""
+    behind = BEHIND_ALL if priority >= BATCH_PRIORITY else timedelta()
+    return at + timedelta(seconds=PRIORITY_SECONDS * priority) + behind
 
 
 def _made_before(connection: Connection, new: NewJob) -> JobRow | None:
@@ -67,7 +76,7 @@ def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
         "trace_id": new.trace_id,
         "traceparent": new.traceparent,
         "created_at": at,
-        "turn": at + timedelta(seconds=PRIORITY_SECONDS * new.spec.priority),
+        "turn": turn_of(new.spec.priority, at),
         "head_seq": links[-1].seq,
         "head_hash": links[-1].hash,
         "head_at": at,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +13,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link, verify
 from anabranch.service.bounded_json import MAX_DEPTH, BadJson, read_json
 from anabranch.service.store.errors import BadJournal, JobExists
-from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
+from anabranch.service.store.jobs.submissions import turn_of
 from anabranch.service.store.journal.records import record_of_link, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
@@ -95,7 +94,7 @@ def _insert(connection: Connection, links: Sequence[Link], records: Sequence[Rec
             "tenant": tenant,
             "trace_id": job.replace("-", "").rjust(32, "0")[-32:],
             "created_at": first.at,
-            "turn": first.at + timedelta(seconds=PRIORITY_SECONDS * its_row["priority"]),
+            "turn": turn_of(its_row["priority"], first.at),
             "head_seq": last.seq,
             "head_hash": last.hash,
             "head_at": last.at,

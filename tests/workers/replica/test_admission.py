@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.workers.replica.admission import Admission
 
 Decode = tuple[str, int]
@@ -77,3 +78,43 @@ def test_everybody_gets_a_place_once_and_none_is_lost(
     gave_up = set(range(places, min(places + cancelled, len(decodes))))
     assert len(began) == len(set(began))
     assert set(range(len(decodes))) - gave_up <= set(began)
+
+
+async def test_no_decode_waits_for_those_of_a_batch() -> None:
+    admission, began = Admission(2), list[str]()
+    ended = asyncio.Event()
+
+    async def decode(job: str, priority: int) -> None:
+        async with admission.place(job, priority):
+            began.append(job)
+            await ended.wait()
+
+    tasks = [
+        asyncio.create_task(decode(*each))
+        for each in (
+            *(("batch", BATCH_PRIORITY) for _ in range(3)),
+            *(("other", 9) for _ in range(3)),
+        )
+    ]
+    await asyncio.sleep(0)
+    assert began == ["batch", "batch", "other", "other"]
+    ended.set()
+    await asyncio.gather(*tasks)
+    assert began[4:] == ["other", "batch"]
+    assert admission._free == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from((0, 5, BATCH_PRIORITY))), max_size=30))
+async def test_every_place_comes_back_also_beside_batches(decodes: list[Decode]) -> None:
+    admission, held = Admission(3), {True: 0, False: 0}
+
+    async def decode(job: str, priority: int) -> None:
+        of_batch = priority >= BATCH_PRIORITY
+        async with admission.place(job, priority):
+            held[of_batch] += 1
+            assert held[of_batch] <= 3
+            await asyncio.sleep(0)
+            held[of_batch] -= 1
+
+    await asyncio.gather(*(decode(*each) for each in decodes))
+    assert (admission._free, admission._of_batches, admission._numbered) == (3, 0, {})

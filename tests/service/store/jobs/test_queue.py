@@ -9,6 +9,7 @@ from sqlalchemy.util import await_only
 from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
 
 from anabranch.dag.events import ApprovalDecided, ApprovalRequested, Choice, JobClaimed, TextPosted
+from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store.errors import Fenced
 from anabranch.service.store.jobs.submissions import PRIORITY_SECONDS
 from anabranch.service.store.rows import LeaseState
@@ -246,3 +247,23 @@ async def test_a_job_that_broke_its_run_counts_as_lost(store: Store) -> None:
     await store.queue.release(claim.job, claim.epoch, 0.0, broke=True)
     [again] = await store.queue.claim("organizer", LEASE, 1)
     assert (again.attempt, again.epoch) == (2, 2)
+
+
+async def test_jobs_of_batches_come_behind_all_others_however_long_they_wait(store: Store) -> None:
+    waiting = (await submitted(store, priority=BATCH_PRIORITY)).id
+    await age(store, waiting, 30 * 24 * 3600)
+    late = (await submitted(store, priority=9)).id
+    assert await ids(store) == [late, waiting]
+
+
+async def test_who_takes_no_batches_leaves_their_jobs_to_others(store: Store) -> None:
+    batched = (await submitted(store, priority=BATCH_PRIORITY)).id
+    assert await store.queue.claim("full", LEASE, 10, batches=False) == []
+    assert await ids(store, "another") == [batched]
+
+
+async def test_a_tenants_batches_take_nothing_of_what_its_other_jobs_may_run(store: Store) -> None:
+    of_batch = [(await submitted(store, priority=BATCH_PRIORITY)).id for _ in range(3)]
+    assert [claim.job for claim in await store.queue.claim("a", LEASE, 10, 2)] == of_batch[:2]
+    others = [(await submitted(store)).id for _ in range(3)]
+    assert [claim.job for claim in await store.queue.claim("a", LEASE, 10, 2)] == others[:2]
