@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from anabranch.service.store.sql.tables import SEARCH_INDEX, metadata
+from anabranch.service.store.batches.tables import batches
+from anabranch.service.store.sql.tables import SEARCH_INDEX
 
 
 def is_of_tables(_object: object, name: str | None, _kind: str, reflected: bool, _compared: object) -> bool:
@@ -13,7 +14,7 @@ def is_of_tables(_object: object, name: str | None, _kind: str, reflected: bool,
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=batches.metadata,
     include_object=is_of_tables,
     version_table="schema_version",  # "alembic_version" says who can use it: see revisions.py
     transactional_ddl=True,  # SQLite can, too: a migration that fails leaves nothing behind

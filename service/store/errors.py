@@ -52,6 +52,25 @@ class IdempotencyConflict(StoreError):
         self.job = job
 
 
+class BatchConflict(StoreError):
+    """The idempotency key of a batch was used before, with another body."""
+
+    def __init__(self, key: str, batch: str) -> None:
+        super().__init__(
+            f"Idempotency key {key!r} already made batch {batch} from another body. Nothing was submitted; "
+            "use a new key, or send the first body again."
+        )
+
+
+class FileInUse(StoreError):
+    """A batch that has not ended reads this file."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"A batch that has not ended reads file {file}. Nothing was deleted; wait for its end, or cancel it."
+        )
+
+
 class QuotaSpent(StoreError):
     """The job's budget does not fit into what is left of its tenant's quota."""
 
@@ -64,6 +83,8 @@ class QuotaSpent(StoreError):
         )
         self.retry_after = retry_after
         """Seconds until it may fit."""
+        self.never = wanted > quota
+        """It would not fit into a day of which nothing was spent."""
 
 
 class AlreadyDecided(StoreError):

@@ -6,6 +6,8 @@ from typing import Self
 
 from sqlalchemy import select
 
+from anabranch.service.store.batches.batches import Batches
+from anabranch.service.store.batches.files import Files
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.organizers import Organizers
 from anabranch.service.store.jobs.queue import Queue
@@ -35,6 +37,8 @@ class Store:
         self.database = Database(url, connections)
         self.jobs = Jobs(self.database, now)
         self.responses = Responses(self.database, now)
+        self.files = Files(self.database, now)
+        self.batches = Batches(self.database, now)
         self.queue = Queue(self.database, now)
         self.suspicions = Suspicions(self.database, now)
         self.journal = Journal(self.database, now)

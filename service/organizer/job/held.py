@@ -28,8 +28,8 @@ class HeldJob:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many jobs an organizer that may hold `most` and holds `held` takes at once. Batches' jobs get no more than one
-    half of the room, so that all others find some."""
+    """How many jobs an organizer that may hold `most` and holds `held` takes at once. Batches' jobs get no more than
+    one half of the room, so that all others find some."""
 
     most: int
     held: int

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.status import TERMINAL, JobStatus
+from anabranch.service.store.batches.retention import purge_batches
 from anabranch.service.store.maintenance.audits import Audit, audit, rebuild
 from anabranch.service.store.maintenance.imports import insert_journal, verify_lines
 from anabranch.service.store.maintenance.retention import purge_some
@@ -50,7 +51,8 @@ class Maintenance(Repository):
         return await self._database.write(partial(insert_journal, journal=journal, tenant=tenant))
 
     async def purge(self, before: datetime, statuses: Sequence[JobStatus] = TERMINAL) -> int:
-        """Deletes the jobs that ended before this moment in one of these statuses, with all that belongs to them.
+        """Deletes the jobs that ended before this moment in one of these statuses, with all that belongs to them; then
+        the batches and files of that time.
 
         The table `purged` keeps each journal's last seq and hash: an export made earlier can still be verified against
         them. Returns how many went; what was purged when StoreAway is raised stays purged.
@@ -59,4 +61,5 @@ class Maintenance(Repository):
         work = partial(purge_some, before=before, statuses=statuses, at=self._now())
         while count := await self._database.write(work):
             gone += count
+        await self._database.write(partial(purge_batches, before=before))
         return gone
