@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from anabranch.service.api.server import CannotListen, serve_api
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
@@ -28,6 +27,8 @@ def api(
 
     Then it takes no more connections, and answers that are being sent may go on for ANABRANCH_STOP_SECONDS.
     """
+    from anabranch.service.api.server import CannotListen, serve_api
+
     settings = read_settings(host=host, port=port)
     settings.require_shared_database()
     check_settings(settings)

@@ -1,21 +1,28 @@
-"""Finds whom a command talks to: the service at ANABRANCH_URL, or, where none is set, one of its own."""
+"""Finds whom a command talks to: the service at ANABRANCH_URL, the one that runs on this machine, or one of its own."""
 
 import asyncio
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from anabranch.client import Client
+from anabranch.service.cli.errors import AnotherServes
 from anabranch.service.cli.instance import instance, prepare_store
+from anabranch.service.cli.service_file import announced, find_service, hold
 from anabranch.service.settings import Settings, read_settings
+
+LOOK_SECONDS = 0.5
 
 
 @contextmanager
 def reading() -> Iterator[Client]:
-    """For commands that read and decide. Without ANABRANCH_URL the REST surface is opened over the store, for this one
+    """For commands that read and decide. Where no service runs, the REST surface is opened over the store, for this one
     command and nobody else: no engine, no organizer."""
     settings = read_settings()
-    if settings.url:
-        with Client(settings.url, key=key_of(settings)) as client:
+    address = _address(settings)
+    if address:
+        with Client(address, key=key_of(settings)) as client:
             yield client
     else:
         from anabranch.service.api.server import serve_api
@@ -28,15 +35,18 @@ def reading() -> Iterator[Client]:
 
 @contextmanager
 def running() -> Iterator[Client]:
-    """For commands that need jobs to be run. Without ANABRANCH_URL a private instance is started and stopped."""
+    """For commands that need jobs to be run. Where no service runs, one of its own is started and stopped; where
+    another command has such a one, it waits for that to end."""
     settings = read_settings()
-    if settings.url:
-        with Client(settings.url, key=key_of(settings)) as client:
-            yield client
-    else:
+    with ExitStack() as stack:
+        address = _held_or_found(stack, settings)
+        if address:
+            yield stack.enter_context(Client(address, key=key_of(settings)))
+            return
         alone = settings.model_copy(update={"port": 0, "tenants": None})
-        with instance(alone) as service, Client(service.url) as client:
-            yield client
+        url = stack.enter_context(instance(alone)).url
+        stack.enter_context(announced(settings, url, private=True))
+        yield stack.enter_context(Client(url))
 
 
 def key_of(settings: Settings) -> str | None:
@@ -46,6 +56,36 @@ def key_of(settings: Settings) -> str | None:
 def job_link(job: str) -> str:
     """Where a person looks at the job: at the service in use, or at the one that can be brought up."""
     settings = read_settings()
-    if settings.url:
-        return f"{settings.url.rstrip('/')}/jobs/{job}"
+    address = _lasting_address(settings)
+    if address:
+        return f"{address.rstrip('/')}/jobs/{job}"
     return f"http://{settings.host}:{settings.port}/jobs/{job} (while `anabranch up` runs)"
+
+
+def _held_or_found(stack: ExitStack, settings: Settings) -> str | None:
+    """The address of a service that stays, or None, and then nobody else serves while the stack is open."""
+    told = False
+    while True:
+        if address := _lasting_address(settings):
+            return address
+        try:
+            stack.enter_context(hold(settings))
+        except AnotherServes as error:
+            if not told:
+                print(f"waiting: {error.who}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(LOOK_SECONDS)
+        else:
+            return None
+
+
+def _lasting_address(settings: Settings) -> str | None:
+    if settings.url:
+        return settings.url
+    found = find_service(settings)
+    return None if found is None or found.private else found.url
+
+
+def _address(settings: Settings) -> str | None:
+    found = None if settings.url else find_service(settings)
+    return settings.url or (found.url if found else None)

@@ -12,6 +12,7 @@ from anabranch.service.cli.connect import key_of
 from anabranch.service.cli.instance import instance
 from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
+from anabranch.service.cli.service_file import announced, hold
 from anabranch.service.readiness import RunningService
 from anabranch.service.settings import read_settings
 from anabranch.workers.engines.factory import ENGINES
@@ -53,7 +54,7 @@ def up(
         replicas=replicas,
     )
     try:
-        with instance(settings) as service:
+        with hold(settings), instance(settings) as service, announced(settings, service.url):
             url = service.url
             if as_json:
                 tell_json({"url": url, "status": "ready"})

@@ -15,6 +15,7 @@ from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.live.queueing import describe_pool
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import problems
+from anabranch.service.instance import INSTANCE
 from anabranch.workers.pool.protocol import PoolLoad
 
 OPERATORS = Depends(require_operator)
@@ -24,6 +25,7 @@ router = APIRouter(tags=["service"])
 
 class Healthy(BaseModel):
     status: str = "ok"
+    instance: str = Field(default=INSTANCE, description="Names this process; a new one in each.")
 
 
 class PoolState(BaseModel):

@@ -10,13 +10,14 @@ from fastapi import FastAPI
 
 from anabranch.service.api.app import create_app
 from anabranch.service.api.static import Dashboard
+from anabranch.service.instance import INSTANCE
 from anabranch.service.settings import Settings
 
 Q = {"question": "What is six times seven?"}
 
 
 async def test_healthz_and_readyz(client: httpx.AsyncClient, organizers: Any) -> None:
-    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    assert (await client.get("/healthz")).json() == {"status": "ok", "instance": INSTANCE}
     assert (await client.get("/readyz")).json() == {
         "status": "ready",
         "replicas": 1,

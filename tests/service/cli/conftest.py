@@ -106,3 +106,21 @@ def answered(books: Books, voted: Any) -> str:
     }  # fmt: skip
     books.does(books.write(job, *(record.event for record in voted.records[2:]), metrics=metrics))
     return job
+
+
+@pytest.fixture
+def organizer(books: Books, voted: Any) -> Iterator[list[Event]]:
+    """Answers each job that comes in, with these events."""
+    events = [record.event for record in voted.records[2:]]
+    stop = threading.Event()
+
+    async def work() -> None:
+        while not stop.is_set():
+            for job in (await books.store.jobs.list_page(status="queued")).items:
+                await books.write(job.id, *events)
+            await asyncio.sleep(0.02)
+
+    working = books.begins(work())
+    yield events
+    stop.set()
+    working.result(10)

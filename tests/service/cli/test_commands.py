@@ -1,11 +1,9 @@
 """What each command prints, and how it ends: 0 done, 1 it failed, 2 it was asked for wrongly."""
 
-import asyncio
 import json
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -180,28 +178,11 @@ def _tamper(settings: Settings, statement: str) -> None:
 
 
 class TestRun:
-    @pytest.fixture
+    @pytest.fixture(autouse=True)
     def served(self, books: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         with serve_api(settings) as url:
             monkeypatch.setenv("ANABRANCH_URL", url)
             yield
-
-    @pytest.fixture
-    def organizer(self, served: None, books: Any, voted: Any) -> Iterator[list[e.Event]]:
-        """Answers the next job that comes in, with these events."""
-        events = [record.event for record in voted.records[2:]]
-        stop = threading.Event()
-
-        async def work() -> None:
-            while not stop.is_set():
-                for job in (await books.store.jobs.list_page(status="queued")).items:
-                    await books.write(job.id, *events)
-                await asyncio.sleep(0.02)
-
-        working = books.begins(work())
-        yield events
-        stop.set()
-        working.result(10)
 
     def test_an_answered_question_exits_0(self, anabranch: Any, organizer: list[e.Event]) -> None:
         ran = anabranch(

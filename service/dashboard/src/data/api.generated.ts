@@ -348,6 +348,8 @@ export interface GraphNode {
 
 export interface Healthy {
   status?: string;
+  /** Names this process; a new one in each. */
+  instance?: string;
 }
 
 export interface JobPage {
