@@ -22,6 +22,7 @@ from anabranch.service.api.routes import (
     approvals,
     chat,
     docs,
+    evaluations,
     events,
     exports,
     health,
@@ -36,6 +37,7 @@ from anabranch.service.policies import load_policies
 DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
 ROUTES = (
     jobs,
+    evaluations,
     events,
     journals,
     exports,

@@ -23,6 +23,7 @@ from anabranch.service.store.errors import (
     AlreadyDecided,
     ApprovalWithdrawn,
     BadCursor,
+    EvaluationConflict,
     IdempotencyConflict,
     JobEnded,
     NotFound,
@@ -149,6 +150,10 @@ def refusal_of(error: Exception) -> Refusal:
         case IdempotencyConflict():
             return Refusal(
                 status=409, name="idempotency-conflict", title="The key was used before", detail=str(error)
+            )
+        case EvaluationConflict():
+            return Refusal(
+                status=409, name="evaluation-conflict", title="The name was used before", detail=str(error)
             )
         case QuotaSpent():
             return Refusal(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from anabranch.service.bounded_json import check_json
 from anabranch.service.client.errors import UnreadableReply
+from anabranch.service.client.evaluations import Evaluation, Evaluations, EvaluationSummary, Trial
 from anabranch.service.client.journals import Audit, Branch, Graph
 from anabranch.service.client.results import (
     Approval,
@@ -153,6 +154,23 @@ def decide(approval: str, decision: str, edit: str | None, reason: str) -> Call[
 
 def policies() -> Call[tuple[PolicyInfo, ...]]:
     return _part(_call(Policies, "GET", "/v1/policies"), lambda told: told.items)
+
+
+def evaluations() -> Call[tuple[EvaluationSummary, ...]]:
+    return _part(_call(Evaluations, "GET", "/v1/evaluations"), lambda told: told.items)
+
+
+def evaluation(run: str) -> Call[Evaluation]:
+    return _call(Evaluation, "GET", f"/v1/evaluations/{quote(run, safe='')}")
+
+
+def create_evaluation(run: str, design: Json) -> Call[EvaluationSummary]:
+    return _call(EvaluationSummary, "PUT", f"/v1/evaluations/{quote(run, safe='')}", body=design)
+
+
+def judge(run: str, task: str, arm: str, job: str, score: float, detail: str) -> Call[Trial]:
+    body: Json = {"task": task, "arm": arm, "job": job, "score": score, "detail": detail}
+    return _call(Trial, "POST", f"/v1/evaluations/{quote(run, safe='')}/trials", body=body)
 
 
 class _Ready(BaseModel):

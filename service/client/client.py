@@ -1,7 +1,7 @@
 """Calls the service from Python, blocking: each method carries its steps out on an httpx client."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -9,6 +9,7 @@ import httpx
 
 from anabranch.service.client import calls
 from anabranch.service.client.calls import JobFields, WhichText
+from anabranch.service.client.evaluations import Evaluation, EvaluationSummary, Trial
 from anabranch.service.client.http import away, client_options, head_of, request_options
 from anabranch.service.client.journals import Audit, Branch, Graph
 from anabranch.service.client.results import Approval, Event, Job, PolicyInfo, Text
@@ -132,6 +133,24 @@ class Client:
     def export(self, job: str, form: str) -> Iterator[str]:
         """The journal in a form for other tools, in pieces of text."""
         return self._give(self._wire.export(job, form))
+
+    # -- evaluations
+
+    def evaluations(self) -> tuple[EvaluationSummary, ...]:
+        """The newest evaluations."""
+        return self._run(self._wire.call(calls.evaluations()))
+
+    def evaluation(self, run: str) -> Evaluation:
+        """An evaluation as far as it has been judged: its table, its differences, its trials."""
+        return self._run(self._wire.call(calls.evaluation(run)))
+
+    def create_evaluation(self, run: str, design: Mapping[str, Any]) -> EvaluationSummary:
+        """Keeps what an evaluation compares (`EvaluationRequest` of the service's `/docs`)."""
+        return self._run(self._wire.call(calls.create_evaluation(run, dict(design))))
+
+    def judge(self, run: str, *, task: str, arm: str, job: str, score: float, detail: str = "") -> Trial:
+        """Keeps the verdict on the answer of an ended job: a trial of the evaluation."""
+        return self._run(self._wire.call(calls.judge(run, task, arm, job, score, detail)))
 
     # -- people, and the service
 

@@ -71,6 +71,16 @@ class FileInUse(StoreError):
         )
 
 
+class EvaluationConflict(StoreError):
+    """An evaluation of this name compares something else."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(
+            f"Evaluation {run!r} is there already, with other tasks, policies, seed or limits. Nothing was written; "
+            "choose another name."
+        )
+
+
 class QuotaSpent(StoreError):
     """The job's budget does not fit into what is left of its tenant's quota."""
 

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from tests.service.client.conftest import Asked
 
 from anabranch.service.api.routes import approvals, journals, policies
+from anabranch.service.api.views import evaluations
 from anabranch.service.api.views import job as views
 from anabranch.service.api.views.requests import JobRequest
+from anabranch.service.client import evaluations as client_evaluations
 from anabranch.service.client import journals as client_journals
 from anabranch.service.client import results
 from anabranch.service.client.calls import JobFields
@@ -20,6 +22,9 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (journals.Audit, client_journals.Audit),
     (approvals.Approvals, results.Approvals),
     (policies.Policies, results.Policies),
+    (evaluations.EvaluationList, client_evaluations.Evaluations),
+    (evaluations.EvaluationView, client_evaluations.Evaluation),
+    (evaluations.TrialView, client_evaluations.Trial),
 ]
 
 
