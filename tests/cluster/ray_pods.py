@@ -50,7 +50,7 @@ class RayPods:
 
     def await_worker(self, worker: Pod) -> None:
         url = f"http://{worker.address}:{HEALTH}/api/local_raylet_healthz"
-        await_true(f"{worker.name} answers its probe", lambda: answers(url), worker)
+        await_true(f"{worker.name} answers its probe", lambda: answers(url), self.head, worker)
 
     def put(self, config: dict[str, Any]) -> None:
         """Declares what Serve is to run, as KubeRay does."""
@@ -63,7 +63,7 @@ class RayPods:
 
     def await_running(self) -> None:
         """Until the application has all its replicas. Raises AssertionError when Serve gives up."""
-        await_true("all replicas run", self._all_run)
+        await_true("all replicas run", self._all_run, *self.pods)
 
     def replicas(self) -> dict[str, list[dict[str, Any]]]:
         """What runs, by deployment: each with its node, its process and its state."""

@@ -11,20 +11,20 @@ from tests.cluster.pod import Pod
 READY_SECONDS = 240.0
 
 
-def await_true(
-    what: str, holds: Callable[[], bool], pod: Pod | None = None, seconds: float = READY_SECONDS
-) -> None:
-    """A pod that has ended meanwhile is started again, as the kubelet would: on a busy machine Ray may not come up.
+def await_true(what: str, holds: Callable[[], bool], *pods: Pod, seconds: float = READY_SECONDS) -> None:
+    """Pods that it takes are started again when they end meanwhile, as the kubelet would: on a busy machine Ray may not
+    come up, and a head may end after it has answered.
 
-    Raises AssertionError, with the end of the pod's log, when it does not hold in time.
+    Raises AssertionError, with the end of the pods' logs, when it does not hold in time.
     """
     give_up = time.monotonic() + seconds
     while not holds():
-        if pod is not None and not pod.running:
-            pod.start()
+        for pod in pods:
+            if not pod.running:
+                pod.start()
         if time.monotonic() > give_up:
-            log = pod.log.read_text(errors="replace")[-3000:] if pod is not None else ""
-            raise AssertionError(f"not in time: {what}\n{log}")
+            logs = (f"{pod.name}: {pod.log.read_text(errors='replace')[-3000:]}" for pod in pods)
+            raise AssertionError("\n".join([f"not in time: {what}", *logs]))
         time.sleep(0.5)
 
 
