@@ -8,8 +8,9 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import api, database, jobs, journals, keys, people, up
+from anabranch.service.cli import api, database, evaluations, jobs, journals, keys, people, up
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
 from anabranch.service.store.errors import StoreError
 from anabranch.service.tenants.file import BadTenants
@@ -36,6 +37,8 @@ app.command()(people.policies)
 app.command()(journals.audit)
 app.command()(journals.replay)
 app.command()(journals.export)
+app.command(name="eval")(evaluations.evaluate)
+app.command()(evaluations.evaluations)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 
@@ -47,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = app(args=asked, prog_name="anabranch", standalone_mode=False)
     except TyperException as error:
         _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
-    except (BadSettings, BadTenants) as error:
+    except (BadSettings, BadTenants, BadTasks) as error:
         _leave(str(error), BAD_USAGE)
     except BadJson as error:
         _leave(f"{error.where or 'the request'}: {error}", BAD_USAGE)
     except ServiceRefused as error:
         _leave(str(error), BAD_USAGE if error.status in REFUSED_AS_WRONG else 1)
-    except (CannotStart, ClientError, StoreError) as error:
+    except (CannotStart, ClientError, GraderFailed, StoreError) as error:
         _leave(str(error), 1)
     except (KeyboardInterrupt, BrokenPipeError):
         _leave("stopped", 1)

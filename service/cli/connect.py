@@ -54,12 +54,17 @@ def key_of(settings: Settings) -> str | None:
 
 
 def job_link(job: str) -> str:
-    """Where a person looks at the job: at the service in use, or at the one that can be brought up."""
+    """Where a person looks at the job; see `page_link`."""
+    return page_link(f"jobs/{job}")
+
+
+def page_link(path: str) -> str:
+    """A page of the dashboard: of the service in use, or of the one that can be brought up."""
     settings = read_settings()
     address = _lasting_address(settings)
     if address:
-        return f"{address.rstrip('/')}/jobs/{job}"
-    return f"http://{settings.host}:{settings.port}/jobs/{job} (while `anabranch up` runs)"
+        return f"{address.rstrip('/')}/{path}"
+    return f"http://{settings.host}:{settings.port}/{path} (while `anabranch up` runs)"
 
 
 def _held_or_found(stack: ExitStack, settings: Settings) -> str | None:
