@@ -22,30 +22,23 @@ while it gets nowhere is poison and fails with the evidence (`resume.py`); no ot
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
-from anabranch.dag import events as e
-from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.ids import JobId
-from anabranch.dag.journal.abandon import close_journal
-from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_decisions, time_out_approvals
 from anabranch.service.organizer.job.held import HeldJob, Room, Strays, save_texts
-from anabranch.service.organizer.job.rerun import recall_of
-from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
-from anabranch.service.organizer.job.run import JobRun
+from anabranch.service.organizer.job.resume import CannotGoOn
 from anabranch.service.organizer.left_jobs import LEFT, LeftJobs
 from anabranch.service.organizer.live import Live
-from anabranch.service.organizer.mark import Mark, Place
+from anabranch.service.organizer.mark import Mark
+from anabranch.service.organizer.taking import Taking
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.organizer.turn import Turn
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.suspicions import Loss
-from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool, PoolLoad
@@ -80,7 +73,6 @@ class Organizer:
         """`name` must be no other process's. `now` tells Unix seconds. `mark` is the one that a guardian reads."""
         self._store = store
         self._pool = pool
-        self._checks = checks
         self._traces = traces
         self._name = name
         self._lease = lease_seconds
@@ -88,13 +80,22 @@ class Organizer:
         self._claim_jobs = partial(store.queue.claim, name, lease_seconds, most_of_tenant=tenant_max_running)
         self._now = now
         self._mark = mark or Mark.private()
-        self._replaying = asyncio.Lock()
         self._held: dict[JobId, HeldJob] = {}
         self._strays = Strays()
         self._kept_at = float("-inf")
         self._turn = turn or Turn()
         self._left = LeftJobs(store.programs)
         self.live = Live(store.told_texts, self, link_secret)
+        self._taking = Taking(
+            store,
+            pool,
+            checks,
+            self.live,
+            self._left,
+            name=name,
+            now=now,
+            mark=self._mark,
+        )
         self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came)
         """One for each errand of `run`, in its order."""
         self._draining = False
@@ -215,7 +216,7 @@ class Organizer:
         """Run a job; whatever stops it, the store knows who goes on, and when."""
         job, after, broke = held.claim.job, None, False
         try:
-            held.run = await self._take_up(held.claim)
+            held.run = await self._taking.take_up(held.claim)
             await held.run.run()
             if held.run.over:
                 await self._traces.draw(job)
@@ -255,46 +256,3 @@ class Organizer:
             if self._held.get(claim.job) is held:
                 del self._held[claim.job]
             self.nudge()
-
-    async def _take_up(self, claim: Claim) -> JobRun:
-        """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
-        row = await self._store.jobs.get(claim.job)
-        records = await self._store.journal.read(claim.job)
-        suspicions = await self._store.suspicions.list_against(claim.job)
-        claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
-        computing = partial(self._mark.computing, claim.job, claim.epoch)
-        try:
-            # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
-            async with self._replaying:
-                with computing(Place.REPLAY):
-                    interpreter = await asyncio.to_thread(resume, records, suspicions)
-            recall = await recall_of(self._store.journal, row.spec)
-        except CannotGoOn as refusal:
-            await self._left.leave_to_others(refusal)
-            await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
-            raise
-        context = JobContext(
-            pool=self._pool,
-            checks=self._checks,
-            append=partial(self._append, claim),
-            texts=self.live.begin(claim.job, claim.epoch),
-            now=self._now,
-            recall=recall,
-            computing=computing,
-        )
-        with computing():
-            run = JobRun(claim.job, row.trace_id, interpreter, records, context)
-        await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
-        run.tell(claimed)
-        checkpoints = await self._store.checkpoints.read(claim.job)
-        told = await self._store.told_texts.read(claim.job)
-        for started in interpreter.open_decodes():
-            saved = find_saved(started, checkpoints, told)
-            run.tell(end_lost_segment(started, saved, interpreter.state.limits))
-        run.resume(interpreter.owed())
-        return run
-
-    async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
-        told = asdict(metrics) if metrics is not None else None
-        records = await self._store.journal.append(claim.job, claim.epoch, events, told)
-        self.live.reached(claim.job, records[-1].seq)

@@ -1,0 +1,91 @@
+"""Takes up a claimed job: replays its journal, and gives the run that goes on with it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+
+from anabranch.dag import events as e
+from anabranch.dag.analysis.metrics import Metrics
+from anabranch.dag.journal.abandon import close_journal
+from anabranch.service.organizer.job.context import JobContext
+from anabranch.service.organizer.job.decisions import tell_decisions
+from anabranch.service.organizer.job.rerun import recall_of
+from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
+from anabranch.service.organizer.job.run import JobRun
+from anabranch.service.organizer.left_jobs import LeftJobs
+from anabranch.service.organizer.live import Live
+from anabranch.service.organizer.mark import Mark, Place
+from anabranch.service.store.rows import Claim
+from anabranch.service.store.store import Store
+from anabranch.workers.checks.protocol import Checks
+from anabranch.workers.pool.protocol import Pool
+
+
+class Taking:
+    """What one organizer needs to take up jobs."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool,
+        checks: Checks,
+        live: Live,
+        left: LeftJobs,
+        *,
+        name: str,
+        now: Callable[[], float],
+        mark: Mark,
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._checks = checks
+        self._live = live
+        self._left = left
+        self._name = name
+        self._now = now
+        self._mark = mark
+        self._replaying = asyncio.Lock()
+
+    async def take_up(self, claim: Claim) -> JobRun:
+        """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
+        row = await self._store.jobs.get(claim.job)
+        records = await self._store.journal.read(claim.job)
+        suspicions = await self._store.suspicions.list_against(claim.job)
+        claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
+        computing = partial(self._mark.computing, claim.job, claim.epoch)
+        try:
+            # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
+            async with self._replaying:
+                with computing(Place.REPLAY):
+                    interpreter = await asyncio.to_thread(resume, records, suspicions)
+            recall = await recall_of(self._store.journal, row.spec)
+        except CannotGoOn as refusal:
+            await self._left.leave_to_others(refusal)
+            await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
+            raise
+        context = JobContext(
+            pool=self._pool,
+            checks=self._checks,
+            append=partial(self._append, claim),
+            texts=self._live.begin(claim.job, claim.epoch),
+            now=self._now,
+            recall=recall,
+            computing=computing,
+        )
+        with computing():
+            run = JobRun(claim.job, row.trace_id, interpreter, records, context)
+        await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
+        run.tell(claimed)
+        checkpoints = await self._store.checkpoints.read(claim.job)
+        told = await self._store.told_texts.read(claim.job)
+        for started in interpreter.open_decodes():
+            saved = find_saved(started, checkpoints, told)
+            run.tell(end_lost_segment(started, saved, interpreter.state.limits))
+        run.resume(interpreter.owed())
+        return run
+
+    async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
+        told = asdict(metrics) if metrics is not None else None
+        records = await self._store.journal.append(claim.job, claim.epoch, events, told)
+        self._live.reached(claim.job, records[-1].seq)
