@@ -77,6 +77,7 @@ class Organizer:
         self._name = name
         self._lease = lease_seconds
         self._max_jobs = max_jobs
+        self._fair = tenant_max_running is not None
         self._claim_jobs = partial(store.queue.claim, name, lease_seconds, most_of_tenant=tenant_max_running)
         self._now = now
         self._mark = mark or Mark.private()
@@ -96,7 +97,7 @@ class Organizer:
             now=now,
             mark=self._mark,
         )
-        self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came)
+        self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came, asyncio.Event())
         """One for each errand of `run`, in its order."""
         self._draining = False
         self._stopped = asyncio.Event()
@@ -120,6 +121,7 @@ class Organizer:
             (self._checkpoint, POLL_SECONDS),
             (self._time_out_approvals, PAUSE_SECONDS),
             (self.live.store_texts, POLL_SECONDS),
+            (self._traces.keep_ended, POLL_SECONDS),
         )
         try:
             async with asyncio.TaskGroup() as group:
@@ -127,6 +129,7 @@ class Organizer:
                     group.create_task(self._repeat(errand, every, bell))
         finally:
             await self._hand_over()
+            await self._traces.keep_ended()
             self._stopped.set()
 
     async def drain(self) -> None:
@@ -219,9 +222,8 @@ class Organizer:
             held.run = await self._taking.take_up(held.claim)
             await held.run.run()
             if held.run.over:
-                await self._traces.draw(job)
-            else:
-                after = held.run.due_in
+                return self._end(held)
+            after = held.run.due_in
         except LEFT as error:
             self._left.add(job, error)
             after = 0.0
@@ -241,18 +243,31 @@ class Organizer:
         giving = asyncio.create_task(self._give_back(held, after, broke=broke))
         with suppress(asyncio.CancelledError):
             await asyncio.shield(giving)
-        await giving  # or the job would wait for the end of its lease, and an attempt be counted
+        return await giving  # or the job would wait for the end of its lease, and an attempt be counted
+
+    def _end(self, held: HeldJob) -> None:
+        """A job has ended, and its last commit gave the lease back: nothing more is written before the next one."""
+        self._traces.add(held.claim.job)
+        waited_for = self._fair or not Room(self._max_jobs, len(self._held)).for_batches
+        self._drop(held)
+        if waited_for:
+            self._bells[1].set()
 
     async def _give_back(self, held: HeldJob, after: float | None, *, broke: bool = False) -> None:
         claim = held.claim
         try:
             if broke:
                 await self._store.suspicions.record(claim.job, claim.epoch, Loss.BROKE)
-            self.live.end(claim.job, claim.epoch)
             await self._store.queue.release(claim.job, claim.epoch, after, broke=broke)
         except StoreAway as error:
             logger.warning("job %s is given back later, or when its lease ends: %s", claim.job, error)
         finally:
-            if self._held.get(claim.job) is held:
-                del self._held[claim.job]
-            self.nudge()
+            self._drop(held)
+            self._bells[1].set()
+
+    def _drop(self, held: HeldJob) -> None:
+        """It is in no hands here any more."""
+        claim = held.claim
+        self.live.end(claim.job, claim.epoch)
+        if self._held.get(claim.job) is held:
+            del self._held[claim.job]

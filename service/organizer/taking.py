@@ -7,9 +7,11 @@ from functools import partial
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
+from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.job.context import JobContext
-from anabranch.service.organizer.job.decisions import tell_decisions
+from anabranch.service.organizer.job.decisions import tell_cancel, tell_decisions
 from anabranch.service.organizer.job.rerun import recall_of
 from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
 from anabranch.service.organizer.job.run import JobRun
@@ -49,17 +51,12 @@ class Taking:
 
     async def take_up(self, claim: Claim) -> JobRun:
         """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
-        row = await self._store.jobs.get(claim.job)
-        records = await self._store.journal.read(claim.job)
-        suspicions = await self._store.suspicions.list_against(claim.job)
+        records = claim.journal or await self._store.journal.read(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
         computing = partial(self._mark.computing, claim.job, claim.epoch)
         try:
-            # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
-            async with self._replaying:
-                with computing(Place.REPLAY):
-                    interpreter = await asyncio.to_thread(resume, records, suspicions)
-            recall = await recall_of(self._store.journal, row.spec)
+            interpreter = await self._replay(claim, records)
+            recall = await recall_of(self._store.journal, _spec_of(records))
         except CannotGoOn as refusal:
             await self._left.leave_to_others(refusal)
             await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
@@ -74,18 +71,43 @@ class Taking:
             computing=computing,
         )
         with computing():
-            run = JobRun(claim.job, row.trace_id, interpreter, records, context)
-        await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
-        run.tell(claimed)
-        checkpoints = await self._store.checkpoints.read(claim.job)
-        told = await self._store.told_texts.read(claim.job)
+            run = JobRun(claim.job, claim.trace_id, interpreter, records, context)
+        if claim.journal:
+            tell_cancel(run, claim.cancel_requested)
+            run.tell(claimed)
+        else:
+            await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
+            run.tell(claimed)
+            await self._end_lost_segments(run, interpreter)
+        run.resume(interpreter.owed())
+        return run
+
+    async def _replay(self, claim: Claim, records: Sequence[e.Record]) -> Interpreter:
+        """The interpreter as it stood. Raises CannotGoOn, and StoreAway."""
+        if claim.journal:  # nothing was decided yet, and nobody can be suspected
+            with self._mark.computing(claim.job, claim.epoch):
+                return resume(records, ())
+        suspicions = await self._store.suspicions.list_against(claim.job)
+        # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
+        async with self._replaying:
+            with self._mark.computing(claim.job, claim.epoch, Place.REPLAY):
+                return await asyncio.to_thread(resume, records, suspicions)
+
+    async def _end_lost_segments(self, run: JobRun, interpreter: Interpreter) -> None:
+        """What an organizer that was lost was decoding ends with the text that was kept of it."""
+        checkpoints = await self._store.checkpoints.read(run.job)
+        told = await self._store.told_texts.read(run.job)
         for started in interpreter.open_decodes():
             saved = find_saved(started, checkpoints, told)
             run.tell(end_lost_segment(started, saved, interpreter.state.limits))
-        run.resume(interpreter.owed())
-        return run
 
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None
         records = await self._store.journal.append(claim.job, claim.epoch, events, told)
         self._live.reached(claim.job, records[-1].seq)
+
+
+def _spec_of(records: Sequence[e.Record]) -> JobSpec:
+    submitted = records[0].event
+    assert isinstance(submitted, e.JobSubmitted)
+    return submitted.spec

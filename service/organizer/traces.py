@@ -4,6 +4,7 @@ named.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Sequence
 
 from anabranch.dag.events import Record
@@ -15,6 +16,11 @@ from anabranch.service.telemetry.ids import TraceOrigin, read_traceparent
 from anabranch.service.telemetry.spans import Trace
 
 logger = logging.getLogger(__name__)
+
+TOGETHER = 16
+"""Traces that are kept in one transaction."""
+PAGE = 500
+"""Records that are read at once."""
 
 
 class Traces:
@@ -28,32 +34,53 @@ class Traces:
         self._exporter = Exporter() if wanted() else None
         self._capture = read_capture() if self._exporter else NOTHING
         """The store holds no content among its spans: the journal has it."""
+        self._ended: deque[JobId] = deque()
 
-    async def draw(self, job: JobId) -> None:
-        """Keeps the trace of an ended job. What goes wrong here touches no job, and is logged."""
-        try:
-            await self.keep(job)
-        except Exception:
-            logger.exception("the spans of job %s were not kept; its journal still tells all", job)
+    def add(self, job: JobId) -> None:
+        """The trace of this job, which has ended, is to be kept soon: nobody waits for it, and the next job might."""
+        self._ended.append(job)
 
-    async def keep(self, job: JobId) -> None:
-        """Raises StoreAway. A collector that does not answer is logged, and nothing else."""
+    async def keep_ended(self) -> None:
+        """Keeps the traces of the jobs that were added. What goes wrong here touches no job, and is logged."""
+        while self._ended:
+            jobs = [self._ended.popleft() for _ in range(min(TOGETHER, len(self._ended)))]
+            try:
+                await self.keep(jobs)
+            except Exception:
+                told = "the spans of jobs %s were not kept; their journals still tell all"
+                logger.exception(told, ", ".join(jobs))
+
+    async def keep(self, jobs: Sequence[JobId]) -> None:
+        """Keeps the traces of ended jobs, in one transaction. Raises StoreAway. A collector that does not answer is
+        logged, and nothing else."""
+        traces = {job: await self._trace(job) for job in jobs}
+        drawn = await asyncio.to_thread(
+            lambda: {job: trace.spans(origin) for job, (trace, origin) in traces.items()}
+        )
+        await self._store.spans.save(drawn)
+        if self._exporter is not None:
+            for job, (trace, origin) in traces.items():
+                await self._export(self._exporter, job, trace, origin)
+
+    async def _trace(self, job: JobId) -> tuple[Trace, TraceOrigin]:
         row = await self._store.jobs.get(job)
         origin = TraceOrigin(
             row.trace_id, read_traceparent(row.traceparent).span_id if row.traceparent else None
         )
         trace, seq = Trace(job, self._model, self._capture), 0
-        while page := await self._store.journal.read_page(job, seq):
+        while page := await self._store.journal.read_page(job, seq, PAGE):
             await asyncio.to_thread(_add, trace, page)
             seq = page[-1].seq
-        await self._store.spans.save(job, await asyncio.to_thread(trace.spans, origin))
-        if self._exporter is None:
-            return
+            if len(page) < PAGE:
+                break
+        return trace, origin
+
+    async def _export(self, exporter: Exporter, job: JobId, trace: Trace, origin: TraceOrigin) -> None:
         spans = await asyncio.to_thread(trace.spans, origin, content=self._capture.on_spans)
-        if not await self._exporter.export(spans):
+        if not await exporter.export(spans):
             logger.warning("the spans of job %s did not reach the collector; the store has them", job)
         events = await asyncio.to_thread(trace.events, origin)
-        if not await self._exporter.export_events(events):
+        if not await exporter.export_events(events):
             logger.warning("the events of job %s did not reach the collector; the journal has them", job)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import RowMapping
 
 from anabranch.dag.decoding import Usage
+from anabranch.dag.events import Record
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
@@ -104,6 +105,9 @@ class Claim:
     head_seq: int
     head_hash: str
     cancel_requested: str | None
+    trace_id: str = ""
+    journal: tuple[Record, ...] = ()
+    """Of a job that nobody has claimed before: all that there is of it. Empty otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

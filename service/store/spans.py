@@ -19,11 +19,11 @@ AT_ONCE = 500
 class Spans(Repository):
     """The spans of jobs' traces."""
 
-    async def save(self, job: JobId, drawn: Sequence[Span]) -> None:
-        """Adds these spans of a job's trace; one that is there already is replaced. Raises StoreAway."""
-        for start in range(0, len(drawn), AT_ONCE):
-            rows = [_columns(job, span) for span in drawn[start : start + AT_ONCE]]
-            await self._database.write(partial(replace, table=spans, rows=rows))
+    async def save(self, drawn: Mapping[JobId, Sequence[Span]]) -> None:
+        """Adds these spans of jobs' traces; one that is there already is replaced. Raises StoreAway."""
+        rows = [_columns(job, span) for job, of_job in drawn.items() for span in of_job]
+        for start in range(0, len(rows), AT_ONCE):
+            await self._database.write(partial(replace, table=spans, rows=rows[start : start + AT_ONCE]))
 
     async def read(self, job: JobId) -> list[Span]:
         """A job's spans, in the order in which they began. Raises StoreAway."""

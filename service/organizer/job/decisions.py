@@ -15,11 +15,16 @@ from anabranch.service.store.store import Store
 
 async def tell_decisions(store: Store, run: JobRun, job: JobId, cancel: str | None) -> None:
     """Tells a run what people have said about its job. What it knows already changes nothing."""
-    if cancel is not None:
-        run.tell(e.BranchCancelled(branch=TRUNK, reason=cancel, by=e.CancelledBy.CLIENT))
+    tell_cancel(run, cancel)
     for approval in await store.jobs.list_approvals("decided", job=job):
         if not approval.recorded:
             run.tell(_decided(approval))
+
+
+def tell_cancel(run: JobRun, reason: str | None) -> None:
+    """Tells a run that a client wants no answer any more; nothing where there is no reason."""
+    if reason is not None:
+        run.tell(e.BranchCancelled(branch=TRUNK, reason=reason, by=e.CancelledBy.CLIENT))
 
 
 async def time_out_approvals(store: Store, now: datetime) -> bool:

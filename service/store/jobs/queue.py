@@ -7,15 +7,21 @@ a lost organizer does, however late it wakes up, is ensured by the epoch alone.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Double,
     FromClause,
+    Integer,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     exists,
     false,
@@ -26,18 +32,22 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store import programs
+from anabranch.service.store.errors import UnreadableFormat
 from anabranch.service.store.jobs import organizers
 from anabranch.service.store.jobs.organizers import Presence
+from anabranch.service.store.journal.records import record_of_row
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
 from anabranch.service.store.sql.clock import later, now
 from anabranch.service.store.sql.repository import Repository
-from anabranch.service.store.sql.tables import approvals, jobs, suspicions
+from anabranch.service.store.sql.tables import approvals, events, jobs, suspicions
 
 _HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
@@ -63,49 +73,22 @@ class Queue(Repository):
         jobs of batches come behind all others, count apart, and are not for an owner who takes no `batches`. Nor are
         those in `left`. No two callers get the same job. Raises StoreAway.
         """
-        idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
-        lost = jobs.c.lease_expires <= now()
-        free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
-        if not batches:
-            free = and_(free, ~_in_batch(jobs))
+        claiming = _claiming(most_of_tenant, batches=batches, left=bool(left))
+        given = {"owner": owner, "lease": lease_seconds, "most": limit}
         if left:
-            free = and_(free, jobs.c.id.not_in(left))
-        turns = _by_turn(free) if most_of_tenant is None else _fair(free, most_of_tenant)
-        # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
-        picked = turns.limit(limit).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")
-        taken = (
-            update(jobs)
-            .where(jobs.c.id.in_(select(picked.c.id)))
-            .values(
-                epoch=jobs.c.epoch + 1,
-                attempt=jobs.c.attempt + case((jobs.c.lease_owner.is_(None), 0), else_=1),
-                lease_owner=owner,
-                lease_expires=later(lease_seconds),
-                wake=false(),
-                not_before=null(),
-            )
-            .returning(jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, *_HEAD)
-        )
+            given["left"] = list(left)
 
-        def work(connection: Connection) -> Sequence[Row[Any]]:
+        def work(connection: Connection) -> list[Claim]:
             if most_of_tenant is not None:
                 advisory_lock(
                     connection, "claims"
                 )  # who counts what is in hand must see what others have just taken
-            return connection.execute(taken).all()
+            rows = connection.execute(claiming, given).all()
+            fresh = [row.id for row in rows if row.epoch == 1]
+            journals = _read_journals(connection, fresh) if fresh else {}
+            return [_claim(row, journals.get(row.id, ())) for row in sorted(rows, key=lambda row: row.turn)]
 
-        rows = await self._database.write(work)
-        return [
-            Claim(
-                job=row.id,
-                epoch=row.epoch,
-                attempt=row.attempt,
-                head_seq=row.head_seq,
-                head_hash=row.head_hash,
-                cancel_requested=row.cancel_requested,
-            )
-            for row in sorted(rows, key=lambda row: row.turn)
-        ]
+        return await self._database.write(work)
 
     async def heartbeat(
         self, owner: str, lease_seconds: float, presence: Presence | None = None
@@ -194,6 +177,65 @@ class Queue(Repository):
             return connection.execute(released).rowcount
 
         return await self._database.write(work)
+
+
+@cache
+def _claiming(most_of_tenant: int | None, *, batches: bool, left: bool) -> ReturningUpdate[Any]:
+    """The statement that claims, built once: building it costs more than running it."""
+    idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
+    lost = jobs.c.lease_expires <= now()
+    free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
+    if not batches:
+        free = and_(free, ~_in_batch(jobs))
+    if left:
+        free = and_(free, jobs.c.id.not_in(bindparam("left", expanding=True)))
+    turns = _by_turn(free) if most_of_tenant is None else _fair(free, most_of_tenant)
+    most = bindparam("most", type_=Integer())
+    # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
+    picked = turns.limit(most).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")
+    return (
+        update(jobs)
+        .where(jobs.c.id.in_(select(picked.c.id)))
+        .values(
+            epoch=jobs.c.epoch + 1,
+            attempt=jobs.c.attempt + case((jobs.c.lease_owner.is_(None), 0), else_=1),
+            lease_owner=bindparam("owner", type_=jobs.c.lease_owner.type),
+            lease_expires=later(bindparam("lease", type_=Double())),
+            wake=false(),
+            not_before=null(),
+        )
+        .returning(jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, jobs.c.trace_id, *_HEAD)
+    )
+
+
+_JOURNALS = (
+    select(events)
+    .where(events.c.job_id.in_(bindparam("ids", expanding=True)))
+    .order_by(events.c.job_id, events.c.seq)
+)
+
+
+def _read_journals(connection: Connection, ids: Sequence[JobId]) -> dict[JobId, tuple[Record, ...]]:
+    """The journals of these jobs, whole; those that this release cannot read are left out."""
+    rows = connection.execute(_JOURNALS, {"ids": ids}).mappings().all()
+    read: dict[JobId, tuple[Record, ...]] = {}
+    for job, of_job in groupby(rows, key=lambda row: JobId(row["job_id"])):
+        with suppress(UnreadableFormat):
+            read[job] = tuple(map(record_of_row, of_job))
+    return read
+
+
+def _claim(row: Row[Any], journal: tuple[Record, ...]) -> Claim:
+    return Claim(
+        job=row.id,
+        epoch=row.epoch,
+        attempt=row.attempt,
+        head_seq=row.head_seq,
+        head_hash=row.head_hash,
+        cancel_requested=row.cancel_requested,
+        trace_id=row.trace_id,
+        journal=journal,
+    )
 
 
 def _by_turn(free: ColumnElement[bool]) -> Select[Any]:

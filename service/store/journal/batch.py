@@ -65,7 +65,8 @@ class Draft:
         last = self.links[-1]
         ended = Change("jobs", set={"head_seq": last.seq, "head_hash": last.hash, "head_at": last.at})
         measured = [Change("jobs", set={"metrics": a.metrics}) for a in self.appends if a.metrics is not None]
-        return merge_changes([ended, *measured, *fold(self.records)])
+        released = [Change("jobs", set={"lease_owner": None, "lease_expires": None})] if self.ends_job else []
+        return merge_changes([ended, *measured, *released, *fold(self.records)])
 
     @property
     def ends_job(self) -> bool:

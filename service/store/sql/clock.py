@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Double, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -22,9 +22,10 @@ def now() -> ColumnElement[Any]:
     return later(0.0)
 
 
-def later(seconds: float) -> ColumnElement[Any]:
+def later(seconds: float | BindParameter[float]) -> ColumnElement[Any]:
     """That moment, and so many seconds."""
-    return _Now(bindparam(None, seconds, type_=Double()))
+    given = seconds if isinstance(seconds, BindParameter) else bindparam(None, seconds, type_=Double())
+    return _Now(given)
 
 
 @compiles(_Now, "postgresql")

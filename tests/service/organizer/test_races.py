@@ -88,8 +88,8 @@ async def test_a_claim_whose_answer_was_lost_is_given_back(
     claim = house.store.queue.claim
     lost: list[Claim] = []
 
-    async def loses_first(*args: Any) -> Any:
-        claimed = await claim(*args)
+    async def loses_first(*args: Any, **more: Any) -> Any:
+        claimed = await claim(*args, **more)
         if claimed and not lost:
             lost.extend(claimed)
             raise away()

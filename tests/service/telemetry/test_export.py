@@ -156,7 +156,7 @@ async def test_an_ended_jobs_trace_goes_out_with_texts_and_is_kept_without(
         claim = await claimed(store)
         await store.journal.append(claim.job, claim.epoch, [started(TRUNK), finished(TRUNK), *answered()])
         traces = Traces(store, "tiny")
-        await traces.keep(claim.job)
+        await traces.keep([claim.job])
         await traces.close()
         kept = await store.spans.read(claim.job)
 

@@ -54,22 +54,22 @@ async def test_spans_are_read_as_they_were_drawn_in_the_order_of_their_beginning
     job = (await submitted(store)).id
     now = 1_795_000_000_000_000_000
     root, child = span("job", now), span("chat m", now + 5, parent_span_id=f"{now:016x}", status=Status.ERROR)
-    await store.spans.save(job, [child, root])
+    await store.spans.save({job: [child, root]})
     assert await store.spans.read(job) == [root, child]
 
 
 async def test_a_span_that_is_drawn_again_replaces_its_older_self(store: Store) -> None:
     job = (await submitted(store)).id
-    await store.spans.save(job, [span("job", 5, end_ns=6)])
-    await store.spans.save(job, [span("job", 5, end_ns=60), span("job", 7)])
-    await store.spans.save(job, [])
+    await store.spans.save({job: [span("job", 5, end_ns=6)]})
+    await store.spans.save({job: [span("job", 5, end_ns=60), span("job", 7)]})
+    await store.spans.save({job: []})
     assert await store.spans.read(job) == [span("job", 5, end_ns=60), span("job", 7)]
 
 
 async def test_a_purge_takes_ended_jobs_with_all_that_is_theirs(store: Store) -> None:
     old = await ended(store)
     await store.checkpoints.save(old.id, [checkpoint(A, "So")])
-    await store.spans.save(old.id, [span("job", 5)])
+    await store.spans.save({old.id: [span("job", 5)]})
     running = await claimed(store)
     await store.journal.append(running.job, running.epoch, forked(1))
     assert await store.maintenance.purge(TOMORROW) == 1
