@@ -98,6 +98,8 @@ class Up:
 
     seqs: Mapping[JobId, int] = field(default_factory=dict)
     """How far journals of followed jobs are committed."""
+    over: frozenset[JobId] = frozenset()
+    """Of these, jobs that have ended there."""
     texts: tuple[TextNews, ...] = ()
     ended: Mapping[JobId, Mapping[BranchId, int]] = field(default_factory=dict)
     """Segments of which no text will come any more, the last one of each branch."""
@@ -107,6 +109,8 @@ class Up:
         told: dict[str, Any] = {}
         if self.seqs:
             told["seqs"] = dict(self.seqs)
+        if self.over:
+            told["over"] = list(self.over)
         if self.texts:
             told["texts"] = [[getattr(text, name) for name in _TEXT] for text in self.texts]
         if self.ended:
@@ -125,6 +129,7 @@ class Up:
         pools = {name: _load(pool, {}) for name, pool in told.get("pools", {}).items()}
         return cls(
             seqs=told.get("seqs", {}),
+            over=frozenset(told.get("over", ())),
             texts=texts,
             ended=told.get("ended", {}),
             load=_load(load, pools) if load else None,

@@ -38,6 +38,10 @@ class Reader(Protocol):
 
     def reached(self, job: JobId, seq: int) -> None: ...
 
+    def over(self, job: JobId) -> None:
+        """This job has ended."""
+        ...
+
     def wrote(self, organizer: str, text: TextNews) -> None: ...
 
     def ended(self, job: JobId, branch: BranchId, segment: int) -> None: ...
@@ -263,3 +267,5 @@ class Links:
                 self._reader.ended(job, branch, segment)
         for job, seq in told.seqs.items():
             self._reader.reached(job, seq)
+        for job in told.over:
+            self._reader.over(job)

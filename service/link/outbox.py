@@ -5,6 +5,7 @@ It is as large as what its peer follows, however slowly that reads.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.link.frames import TextNews, Texts, Up
@@ -28,12 +29,21 @@ class OpenText:
     reasoning_tokens: int = 0
 
 
+class Head(NamedTuple):
+    """Where a journal stands."""
+
+    seq: int
+    over: bool = False
+    """Its job has ended."""
+
+
 class Outbox:
     """What a REST process follows, and what it was told of it."""
 
     def __init__(self) -> None:
         self.follows: dict[JobId, Texts] = {}
         self._seqs: dict[JobId, int] = {}
+        self._over: set[JobId] = set()
         self._written: dict[tuple[JobId, BranchId], None] = {}
         """Branches with text that was not told, in the order in which it came."""
         self._told: dict[tuple[JobId, BranchId], Place] = {}
@@ -41,12 +51,12 @@ class Outbox:
         self._load: PoolLoad | None = None
         self._load_told: PoolLoad | None = None
 
-    def follow(self, job: JobId, texts: Texts, seq: int | None, branches: Iterable[BranchId]) -> None:
-        """The peer follows this job. `seq` is where its journal stands, if that is known here, and `branches` have open
-        text: all of it is told from its beginning."""
+    def follow(self, job: JobId, texts: Texts, head: Head | None, branches: Iterable[BranchId]) -> None:
+        """The peer follows this job. `head` is where its journal stands, if that is known here, and `branches` have
+        open text: all of it is told from its beginning."""
         self.follows[job] = texts
-        if seq is not None:
-            self.reached(job, seq)
+        if head is not None:
+            self.reached(job, head)
         for branch in branches:
             self._told.pop((job, branch), None)
             self.wrote(job, branch)
@@ -54,15 +64,18 @@ class Outbox:
     def unfollow(self, job: JobId) -> None:
         self.follows.pop(job, None)
         self._seqs.pop(job, None)
+        self._over.discard(job)
         self._ended.pop(job, None)
         for places in (self._written, self._told):
             for place in [place for place in places if place[0] == job]:
                 del places[place]
 
-    def reached(self, job: JobId, seq: int) -> None:
-        """The journal of this job is committed up to `seq`."""
+    def reached(self, job: JobId, head: Head) -> None:
+        """The journal of this job is committed up to here."""
         if job in self.follows:
-            self._seqs[job] = seq
+            self._seqs[job] = head.seq
+            if head.over:
+                self._over.add(job)
 
     def wrote(self, job: JobId, branch: BranchId) -> None:
         """A branch has more text that may be told."""
@@ -90,11 +103,12 @@ class Outbox:
         written, self._written = self._written, {}
         texts = tuple(text for job, branch in written for text in self._news(job, find(job, branch)))
         seqs, self._seqs = self._seqs, {}
+        over, self._over = frozenset(self._over), set()
         ended, self._ended = self._ended, {}
         load, self._load_told = self._load if self._load != self._load_told else None, self._load
         if not (texts or seqs or ended or load):
             return None
-        return Up(seqs=seqs, texts=texts, ended=ended, load=load)
+        return Up(seqs=seqs, over=over, texts=texts, ended=ended, load=load)
 
     def _news(self, job: JobId, there: OpenText | None) -> Iterable[TextNews]:
         if there is None or (self.follows[job] is Texts.ANSWER and not there.final):

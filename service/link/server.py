@@ -15,7 +15,7 @@ from websockets.http11 import Request, Response
 
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.link.frames import PATH, PING_SECONDS, SILENCE_SECONDS, TEXT_SECONDS, Down, Texts
-from anabranch.service.link.outbox import OpenText, Outbox
+from anabranch.service.link.outbox import Head, OpenText, Outbox
 from anabranch.workers.pool.protocol import PoolLoad
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class LinkServer:
         self._worker = worker
         self._secret = secret
         self._connections: set[_Connection] = set()
-        self._seqs: OrderedDict[JobId, int] = OrderedDict()
+        self._heads: OrderedDict[JobId, Head] = OrderedDict()
         self._server: Server | None = None
         self._measuring: asyncio.Task[None] | None = None
 
@@ -86,14 +86,14 @@ class LinkServer:
 
     # -- what happens here
 
-    def reached(self, job: JobId, seq: int) -> None:
-        """The journal of this job is committed up to `seq`."""
-        self._seqs[job] = seq
-        self._seqs.move_to_end(job)
-        if len(self._seqs) > JOBS:
-            self._seqs.popitem(last=False)
+    def reached(self, job: JobId, seq: int, *, over: bool = False) -> None:
+        """The journal of this job is committed up to `seq`; with `over`, the job has ended with that."""
+        head = self._heads[job] = Head(seq, over)
+        self._heads.move_to_end(job)
+        if len(self._heads) > JOBS:
+            self._heads.popitem(last=False)
         for connection in self._connections:
-            connection.outbox.reached(job, seq)
+            connection.outbox.reached(job, head)
             connection.wake()
 
     def wrote(self, job: JobId, branch: BranchId) -> None:
@@ -144,7 +144,7 @@ class LinkServer:
 
     def _hear(self, connection: "_Connection", told: Down) -> None:
         for job, texts in told.follow.items():
-            connection.outbox.follow(job, texts, self._seqs.get(job), self._worker.open_branches(job))
+            connection.outbox.follow(job, texts, self._heads.get(job), self._worker.open_branches(job))
             if texts is not Texts.NONE:
                 self._worker.followed(job)
         for job in told.unfollow:

@@ -100,9 +100,9 @@ class Live:
         for partial in held.texts or ():
             self.ended(held, partial)
 
-    def reached(self, job: JobId, seq: int) -> None:
-        """The journal of this job is committed up to `seq`."""
-        self._server.reached(job, seq)
+    def reached(self, job: JobId, seq: int, *, over: bool) -> None:
+        """The journal of this job is committed up to `seq`; with `over`, the job has ended with that."""
+        self._server.reached(job, seq, over=over)
 
     def wrote(self, held: _LiveJob, partial: PartialText) -> None:
         wanted = self._server.texts_of(held.job) if self._jobs.get(held.job) is held else Texts.NONE

@@ -104,7 +104,8 @@ class Taking:
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None
         records = await self._store.journal.append(claim.job, claim.epoch, events, told)
-        self._live.reached(claim.job, records[-1].seq)
+        last = records[-1]
+        self._live.reached(claim.job, last.seq, over=isinstance(last.event, e.TERMINAL_OF_JOB))
 
 
 def _spec_of(records: Sequence[e.Record]) -> JobSpec:

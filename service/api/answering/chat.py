@@ -81,7 +81,7 @@ class ChatWait:
             if job.answer is None:
                 status, failure = failure_json(job)
                 return JSONResponse(failure, status, headers | NO_RETRY)
-        of_answers, beside = await self._answer_tokens(jobs), await self._beside(jobs)
+        of_answers, beside = self._answer_tokens(jobs), await self._beside(jobs)
         completion = completion_json(self._envelope, jobs, of_answers, beside)
         return JSONResponse(completion, headers=headers)
 
@@ -92,12 +92,12 @@ class ChatWait:
                 yield chunk
         jobs = [choice.ended for choice in self._choices if choice.ended is not None]
         if self._asked.include_usage and len(jobs) == len(self._choices):
-            yield _data(usage_chunk_json(self._envelope, jobs, await self._answer_tokens(jobs)))
+            yield _data(usage_chunk_json(self._envelope, jobs, self._answer_tokens(jobs)))
         yield DONE
 
-    async def _answer_tokens(self, jobs: Sequence[JobView]) -> int:
-        of_each = await asyncio.gather(*(choice.branches() for choice in self._choices))
-        return sum(answer_tokens(job, branches) for job, branches in zip(jobs, of_each, strict=True))
+    def _answer_tokens(self, jobs: Sequence[JobView]) -> int:
+        told = zip(self._choices, jobs, strict=True)
+        return sum(answer_tokens(job, choice.sources) for choice, job in told)
 
     async def _beside(self, jobs: Sequence[JobView]) -> Sequence[Beside]:
         told = zip(self._choices, jobs, strict=True)
@@ -115,7 +115,7 @@ class _Choice:
         self._spec = job.spec
         self._envelope = envelope
         self._asked = asked
-        self._waiting = Waiting(deps, job.id, findable=findable)
+        self._waiting = Waiting(deps, job, findable=findable)
         self._usage = Usage()
         self.ended: JobView | None = None
         """The job, once its answer was streamed."""
@@ -123,8 +123,10 @@ class _Choice:
     async def await_end(self, request: Request) -> JobView | None:
         return await self._waiting.await_end(request)
 
-    async def branches(self) -> Sequence[BranchRow]:
-        return await self._deps.store.jobs.list_branches(self._job)
+    @property
+    def sources(self) -> Sequence[BranchRow]:
+        """The branches of its answer, once it was read."""
+        return self._waiting.sources or ()
 
     @property
     def _with_logprobs(self) -> bool:

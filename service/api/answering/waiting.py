@@ -5,17 +5,17 @@ whoever can find it again.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 from fastapi import Request
 
-from anabranch.dag.ids import JobId
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import AWAY_SECONDS
 from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.problems import Refused, stopping
 from anabranch.service.api.views.job import JobView, job_view
 from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.rows import BranchRow, JobRow
 
 LOOK_SECONDS = 1.0
 """How soon a client that went away is noticed; one that streams is at once."""
@@ -26,32 +26,38 @@ _ERRANDS: set[asyncio.Task[None]] = set()
 class Waiting:
     """A client that waits for a job. `findable`: it may ask for the job again, so the job outlives its leaving."""
 
-    def __init__(self, deps: Dependencies, job: JobId, *, findable: bool) -> None:
+    def __init__(self, deps: Dependencies, job: JobRow, *, findable: bool) -> None:
+        """`job` as it was last read."""
         self._deps = deps
-        self._job = job
+        self._row = job
+        self._job = job.id
         self._findable = findable
+        self.sources: Sequence[BranchRow] | None = None
+        """The branches that the answer was made from, once the job was read that has one."""
 
     async def await_end(self, request: Request) -> JobView | None:
         """The job when it has ended, also over a store that goes away: the job was accepted, and a client that is told
         of a failure asks for another. None when its client went away. Raises Refused when the service stops before."""
+        row = self._row
         # It follows all the time, so that others who wait see that this one does.
         with self._deps.feed.follow(self._job):
-            while not await request.is_disconnected():
+            while row.finished_at is None:
+                if await request.is_disconnected():
+                    await self._leave(others=self._deps.feed.followers(self._job) - 1)
+                    return None
                 stops = self._deps.feed.stopping
                 try:
-                    job = await self.read()
-                    if job.finished_at is not None:
-                        return job
-                    await wait_until_over(self._deps.feed, self._job, job.head_seq, LOOK_SECONDS)
+                    await wait_until_over(self._deps.feed, self._job, row.head_seq, LOOK_SECONDS)
+                    row, self.sources = await self._deps.store.jobs.get_answered(self._job)
                 except StoreAway:
                     await asyncio.sleep(AWAY_SECONDS)
-                if stops:
+                if stops and row.finished_at is None:
                     raise Refused(stopping(self._job))
-            await self._leave(others=self._deps.feed.followers(self._job) - 1)
-            return None
+        return job_view(row) if self.sources is not None else await self.read()
 
     async def read(self) -> JobView:
-        return job_view(await self._deps.store.jobs.get(self._job))
+        row, self.sources = await self._deps.store.jobs.get_answered(self._job)
+        return job_view(row)
 
     def leave_apart(self, request: Request) -> None:
         """For a generator that is perhaps being thrown away: whatever is still to be done, others must do."""

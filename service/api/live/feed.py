@@ -59,6 +59,8 @@ class _FollowedJob:
     tail: Tail | None = None
     reached: int = 0
     """How far its journal is, as the link told."""
+    over: bool = False
+    """It has ended, as the link told."""
     wanted: Texts = Texts.NONE
     texts: OpenTexts = field(default_factory=OpenTexts)
 
@@ -77,7 +79,8 @@ class Feed:
     def __init__(self, journals: Journals, link: Link | None = None) -> None:
         self.journals = journals
         self._link = link or NoLink()
-        self._linked = False
+        self.is_linked = False
+        """Each organizer that lives tells what happens to followed jobs."""
         self._followed: dict[JobId, _FollowedJob] = {}
         self._look_at = 0.0
         """When all followed jobs are looked at again, by the loop's clock."""
@@ -127,6 +130,13 @@ class Feed:
             followed.reached = seq
             self._nudged.set()
 
+    def over(self, job: JobId) -> None:
+        """This job has ended."""
+        followed = self._followed.get(job)
+        if followed is not None:
+            followed.over = True
+            followed.wake()
+
     def wrote(self, organizer: str, text: TextNews) -> None:
         """An open segment has more text."""
         followed = self._followed.get(text.job)
@@ -145,12 +155,16 @@ class Feed:
 
     def linked(self, *, all_of_them: bool) -> None:
         """Whether all that happens is told by the link from now on. What has happened until now is looked for."""
-        if all_of_them != self._linked:
-            self._linked = all_of_them
+        if all_of_them != self.is_linked:
+            self.is_linked = all_of_them
             self._look_at = 0.0
             self._nudged.set()
 
     # -- for followers
+
+    def is_over(self, job: JobId) -> bool:
+        """Whether the link has told that this job, which is followed, has ended."""
+        return self._followed[job].over
 
     def tail(self, job: JobId) -> Tail | None:
         return self._followed[job].tail
@@ -200,7 +214,7 @@ class Feed:
             if len(records) >= MANY:
                 continue
             if whole:
-                self._look_at = loop.time() + (LINKED_POLL_SECONDS if self._linked else POLL_SECONDS)
+                self._look_at = loop.time() + (LINKED_POLL_SECONDS if self.is_linked else POLL_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._nudged.wait(), max(0.0, self._look_at - loop.time()))
 

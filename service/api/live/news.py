@@ -16,6 +16,8 @@ from anabranch.service.store.codec import kind_of
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.wire import record_json
 
+UNTOLD_SECONDS = 1.0
+"""After which the end of a job is looked for, though the link would have told it."""
 SHARED = 2000
 """Records that are kept as they were written,"""
 SHARED_LETTERS = 16_384
@@ -32,13 +34,16 @@ class News:
 
 
 async def wait_until_over(feed: Feed, job: JobId, after: int, seconds: float) -> None:
-    """Returns when the job's last event, somewhere behind `after`, was read, when the time is over, or when the service
-    stops."""
+    """Returns when the job has ended, somewhere behind event `after`, when the time is over, or when the service stops.
+    The link tells the end, and no event is read; what it has not told within a second is looked for."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     with feed.follow(job, after) as follower:
-        while not follower.ended and not feed.stopping and loop.time() < deadline:
-            if not await follower.read():
+        looks = not feed.is_linked
+        while not (follower.ended or feed.is_over(job) or feed.stopping) and loop.time() < deadline:
+            if not looks:
+                looks = not await follower.news(min(deadline - loop.time(), UNTOLD_SECONDS))
+            elif not await follower.read():
                 await follower.news(deadline - loop.time())
 
 

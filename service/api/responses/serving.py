@@ -30,6 +30,7 @@ class ResponseReader:
 
     def __init__(self, deps: Dependencies, job: JobRow, sent: Mapping[str, Any]) -> None:
         self._deps = deps
+        self._row = job
         self._job = job.id
         self._spec = job.spec
         self._sent = sent
@@ -44,7 +45,7 @@ class ResponseReader:
 
     async def wait(self, request: Request, headers: dict[str, str], *, findable: bool) -> Response:
         """The response when it has ended; an error where it has no answer."""
-        job = await Waiting(self._deps, self._job, findable=findable).await_end(request)
+        job = await Waiting(self._deps, self._row, findable=findable).await_end(request)
         if job is None:
             return Response(status_code=CLIENT_CLOSED)
         if job.answer is None:
@@ -83,7 +84,7 @@ class ResponseReader:
             ended = True
         finally:
             if not ended:
-                Waiting(self._deps, self._job, findable=findable).leave_apart(request)
+                Waiting(self._deps, self._row, findable=findable).leave_apart(request)
 
     async def _last_event(self) -> Json:
         async with aclosing(self._events()) as events:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, Unpack
 
-from sqlalchemy import RowMapping, Select, and_, false, func, select, true, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, false, func, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from anabranch.dag.ids import BranchId, JobId, by_path
@@ -34,6 +34,11 @@ from anabranch.service.store.rows import (
 )
 from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, branches, jobs, segments
+
+_ONE = select(jobs).where(jobs.c.id == bindparam("job"))
+_SOURCES = select(branches).where(
+    branches.c.job_id == bindparam("job"), branches.c.branch.in_(bindparam("sources", expanding=True))
+)
 
 LIVE = tuple(status for status in JobStatus if status not in TERMINAL)
 
@@ -97,6 +102,21 @@ class Jobs(Repository):
         if row is None:
             raise NotFound("job", job)
         return job_row(row)
+
+    async def get_answered(self, job: JobId) -> tuple[JobRow, list[BranchRow]]:
+        """One job with the branches that its answer was made from, in one look. Raises NotFound."""
+
+        def work(connection: Connection) -> tuple[JobRow, list[BranchRow]]:
+            found = connection.execute(_ONE, {"job": job}).mappings().one_or_none()
+            if found is None:
+                raise NotFound("job", job)
+            sources = (found["answer"] or {}).get("sources")
+            rows = (
+                connection.execute(_SOURCES, {"job": job, "sources": sources}).mappings() if sources else ()
+            )
+            return job_row(found), [branch_row(row) for row in rows]
+
+        return await self._database.read(work)
 
     async def list_page(
         self,

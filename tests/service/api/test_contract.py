@@ -167,7 +167,7 @@ def answering(url: str) -> Iterator[Callable[[], tuple[int, ...]]]:
             while not stopped.is_set():
                 for row in (await store.jobs.list_page(status="queued")).items:
                     await organizer.append(row.id, *ANSWERED)
-                    link.reached(row.id, (await store.jobs.get(row.id)).head_seq)
+                    link.reached(row.id, (await store.jobs.get(row.id)).head_seq, over=True)
                 await asyncio.sleep(0.02)
             await link.close()
         await database.close()

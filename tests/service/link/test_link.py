@@ -51,6 +51,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.seqs: dict[JobId, int] = {}
+        self.overs: list[JobId] = []
         self.text = ""
         self.ends: list[int] = []
         self.lost_ones: list[str] = []
@@ -58,6 +59,9 @@ class Reader:
 
     def reached(self, job: JobId, seq: int) -> None:
         self.seqs[job] = seq
+
+    def over(self, job: JobId) -> None:
+        self.overs.append(job)
 
     def wrote(self, organizer: str, text: TextNews) -> None:
         self.text = self.text[: text.at] + text.text

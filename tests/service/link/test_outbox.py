@@ -2,7 +2,7 @@
 
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.service.link.frames import Down, TextNews, Texts, Up
-from anabranch.service.link.outbox import OpenText, Outbox
+from anabranch.service.link.outbox import Head, OpenText, Outbox
 from anabranch.workers.pool.protocol import PoolLoad
 
 JOB, OTHER = JobId("j"), JobId("k")
@@ -50,7 +50,7 @@ def test_who_follows_late_or_anew_is_told_all_there_is() -> None:
     outbox, branches = follow()
     branches.write("so far")
     for _ in range(2):
-        outbox.follow(JOB, Texts.ALL, 7, [TRUNK])
+        outbox.follow(JOB, Texts.ALL, Head(7), [TRUNK])
         up = outbox.take(branches)
         assert up is not None and up.seqs == {JOB: 7} and told(up) == [(TRUNK, 1, 0, "so far")]
 
@@ -58,10 +58,13 @@ def test_who_follows_late_or_anew_is_told_all_there_is() -> None:
 def test_only_the_last_seq_is_told_and_only_of_jobs_that_are_followed() -> None:
     outbox, branches = follow()
     for seq in (4, 5, 6):
-        outbox.reached(JOB, seq)
-        outbox.reached(OTHER, seq)
+        outbox.reached(JOB, Head(seq, over=seq == 6))
+        outbox.reached(OTHER, Head(seq, over=True))
     up = outbox.take(branches)
-    assert up is not None and up.seqs == {JOB: 6}
+    assert up is not None
+    assert (up.seqs, set(up.over)) == ({JOB: 6}, {JOB})
+    again = Up.read(up.write())
+    assert (again.seqs, again.over) == (up.seqs, up.over)
 
 
 def test_who_wants_the_answer_hears_of_no_other_text_and_who_wants_none_of_none() -> None:
@@ -106,7 +109,7 @@ def test_what_is_not_followed_any_more_is_forgotten() -> None:
     outbox, branches = follow()
     branches.write("a")
     outbox.wrote(JOB, TRUNK)
-    outbox.reached(JOB, 5)
+    outbox.reached(JOB, Head(5))
     outbox.unfollow(JOB)
     assert outbox.take(branches) is None
 

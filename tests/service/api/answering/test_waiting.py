@@ -12,7 +12,6 @@ from anabranch.service.api.answering import waiting
 from anabranch.service.api.answering.waiting import Waiting
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.store.errors import StoreAway
-from anabranch.service.store.rows import JobRow
 
 
 class Client:
@@ -30,20 +29,21 @@ async def test_a_store_that_goes_away_for_a_while_ends_no_wait(
 ) -> None:
     """An error would be answered by a second job: the client asks again, and this one has been accepted."""
     deps: Dependencies = app.state.deps
-    get, pulled_out = deps.store.jobs.get, 2
+    row = await deps.store.jobs.get(JobId(job))
+    get, pulled_out = deps.store.jobs.get_answered, 2
 
-    async def get_or_fail(job: JobId, tenant: str | None = None) -> JobRow:
+    async def get_or_fail(job: JobId) -> Any:
         nonlocal pulled_out
         pulled_out -= 1
         if pulled_out >= 0:
             raise StoreAway(OSError("pulled out"))
-        return await get(job, tenant)
+        return await get(job)
 
     monkeypatch.setattr(waiting, "AWAY_SECONDS", 0.01)
-    monkeypatch.setattr(deps.store.jobs, "get", get_or_fail)
+    monkeypatch.setattr(deps.store.jobs, "get_answered", get_or_fail)
     request: Any = Client()
     async with asyncio.timeout(20):
-        reading = asyncio.create_task(Waiting(deps, JobId(job), findable=False).await_end(request))
+        reading = asyncio.create_task(Waiting(deps, row, findable=False).await_end(request))
         await organizer.answer(job)
         told = await reading
     assert told is not None and told.finished_at is not None
@@ -54,9 +54,10 @@ async def test_a_client_that_goes_cancels_its_job_unless_it_may_ask_again(
 ) -> None:
     deps: Dependencies = app.state.deps
     request: Any = Client(there=False)
-    assert await Waiting(deps, JobId(job), findable=True).await_end(request) is None
+    row = await deps.store.jobs.get(JobId(job))
+    assert await Waiting(deps, row, findable=True).await_end(request) is None
     assert not (await deps.store.jobs.get(JobId(job))).cancel_requested
-    assert await Waiting(deps, JobId(job), findable=False).await_end(request) is None
+    assert await Waiting(deps, row, findable=False).await_end(request) is None
     assert (await deps.store.jobs.get(JobId(job))).cancel_requested
 
 
