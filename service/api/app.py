@@ -18,6 +18,7 @@ from anabranch.service.api.live.listing import Listing
 from anabranch.service.api.live.load import Load
 from anabranch.service.api.metrics.http import Measuring, Meters
 from anabranch.service.api.responses import routes as responses
+from anabranch.service.api.roles import check_roles, require_role
 from anabranch.service.api.routes import (
     approvals,
     chat,
@@ -28,6 +29,7 @@ from anabranch.service.api.routes import (
     health,
     jobs,
     journals,
+    keys,
     policies,
     stream,
 )
@@ -46,6 +48,7 @@ ROUTES = (
     policies,
     chat,
     responses,
+    keys,
     health,
     docs,
 )
@@ -68,14 +71,15 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.load_of = cache(partial(Load, deps))
     app.state.meters = Meters()
     for routes in ROUTES:
-        app.include_router(routes.router, dependencies=[Depends(require_own_job)])
+        app.include_router(routes.router, dependencies=[Depends(require_role), Depends(require_own_job)])
+    check_roles(app)
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
     settings = deps.settings
     local = is_loopback(settings.host)
     hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
     any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
-    app.add_middleware(Keys, tenants=deps.tenants)
+    app.add_middleware(Keys, keyring=deps.keyring)
     app.add_middleware(Guards, hosts=hosts, any_host=any_host, max_bytes=settings.max_request_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Measuring, meters=app.state.meters)
@@ -105,8 +109,9 @@ def _describe(app: FastAPI) -> dict[str, Any]:
                     .endswith("/ProblemDetails")
                 ):
                     content[problems.MEDIA_TYPE] = content.pop("application/json")
-        if app.state.deps.tenants is not None:
+        keyring = app.state.deps.keyring
+        if keyring is not None:
             described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            described["security"] = [{"key": []}]
+            described["security"] = [{"key": []}] if keyring.asks_always else [{"key": []}, {}]
         app.openapi_schema = described
     return app.openapi_schema

@@ -19,7 +19,8 @@ from anabranch.service.settings import Settings
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.file import Tenants
+from anabranch.service.tenants.file import Usual, read
+from anabranch.service.tenants.keyring import Keyring
 
 LAST_SECONDS = 2.0
 """How long those who wait for a job, and streams, then have to come to an end."""
@@ -64,11 +65,12 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
     Raises BadTenants, SchemaBehind and StoreAway.
     """
     asyncio.run(schema.check(settings.database))
-    tenants = Tenants(settings.tenants) if settings.tenants is not None else None
+    if settings.tenants is not None:
+        read(settings.tenants)
     bound.listen()
     server = _Server()
     thread = threading.Thread(
-        target=lambda: asyncio.run(server.run(settings, tenants, bound)),
+        target=lambda: asyncio.run(server.run(settings, bound)),
         name="api",
         daemon=True,
     )
@@ -106,7 +108,6 @@ class _Server:
     async def run(
         self,
         settings: Settings,
-        tenants: Tenants | None,
         listener: socket.socket,
     ) -> None:
         try:
@@ -123,7 +124,7 @@ class _Server:
                     feed=feed,
                     organizers=links,
                     served=ServedModels(settings),
-                    tenants=tenants,
+                    keyring=_keyring(settings, store),
                 )
                 patience = math.ceil(settings.stop_seconds + LAST_SECONDS)
                 config = uvicorn.Config(
@@ -154,6 +155,11 @@ class _Server:
     def stop(self) -> None:
         if self._uvicorn is not None:
             self._uvicorn.should_exit = True
+
+
+def _keyring(settings: Settings, store: Store) -> Keyring:
+    usual = Usual(requests_per_minute=settings.tenant_requests_per_minute, streams=settings.tenant_streams)
+    return Keyring(store.keys, file=settings.tenants, ask=settings.ask_for_keys, usual=usual)
 
 
 def _url(host: str, port: int) -> str:

@@ -13,6 +13,8 @@ from anabranch.service.cli.service_file import announced, find_service, hold
 from anabranch.service.settings import Settings, read_settings
 
 LOOK_SECONDS = 0.5
+OPEN = {"tenants": None, "ask_for_keys": "never"}
+"""Settings of a service that serves one command, on this machine, of somebody who may read the store."""
 
 
 @contextmanager
@@ -28,7 +30,7 @@ def reading() -> Iterator[Client]:
         from anabranch.service.api.server import serve_api
 
         asyncio.run(prepare_store(settings))
-        alone = settings.model_copy(update={"retention_days": None, "tenants": None})
+        alone = settings.model_copy(update={"retention_days": None, **OPEN})
         with serve_api(alone) as url, Client(url) as client:
             yield client
 
@@ -43,7 +45,7 @@ def running() -> Iterator[Client]:
         if address:
             yield stack.enter_context(Client(address, key=key_of(settings)))
             return
-        alone = settings.model_copy(update={"port": 0, "tenants": None})
+        alone = settings.model_copy(update={"port": 0, **OPEN})
         url = stack.enter_context(instance(alone)).url
         stack.enter_context(announced(settings, url, private=True))
         yield stack.enter_context(Client(url))

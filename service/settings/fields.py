@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,6 +23,8 @@ OF_ONE_POOL = (
     "engine", "engine_options", "model", "replicas", "gpus_per_replica", "max_decodes", "script", "upstream_url",
 )  # fmt: skip
 """What the pool is made of where none are declared."""
+
+Ask = Literal["auto", "always", "never"]
 
 _STORES = re.compile(r"sqlite(\+\w+)?:///.+|postgres(ql)?(\+\w+)?://.+")
 
@@ -57,7 +59,8 @@ class Settings(BaseSettings):
     database: str = Field(default_factory=_embedded_database)
     """SQLAlchemy URL: sqlite:///FILE or postgresql://…"""
     host: str = "127.0.0.1"
-    """Address to listen on. Any but a loopback address is reached by others: then set ANABRANCH_TENANTS, too."""
+    """Address to listen on. Any but a loopback address is reached by others: then make keys, too
+    ([keys](keys.md))."""
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
@@ -69,7 +72,11 @@ class Settings(BaseSettings):
     """Connections to PostgreSQL that one process keeps at most."""
 
     tenants: Path | None = None
-    """JSON file of those who may call, with keys and quotas; `anabranch keys new` writes it. Not set: anybody may."""
+    """JSON file of tenants: what each may spend, how often it may call, and with which keys, besides those in the store
+    ([keys](keys.md))."""
+    ask_for_keys: Ask = "auto"
+    """Who is asked for a key: everybody once there is one, in that file or in the store (auto), everybody in any case
+    (always), or nobody (never)."""
 
     # -- who decodes
     pools: dict[str, PoolDeclaration] = {}
@@ -154,6 +161,12 @@ class Settings(BaseSettings):
     """Decodes of one job that run at once; more wait in line."""
     tenant_max_running: int | None = Field(default=None, ge=1)
     """Jobs of one tenant that are worked on at once; tenants then take turns. Not set: no limit."""
+    tenant_requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests to /v1 that one REST process answers to one tenant in a minute, where the tenants file does not say. Not
+    set: no limit."""
+    tenant_streams: int | None = Field(default=None, ge=1)
+    """Streams that one REST process keeps open for one tenant at once, where the tenants file does not say. Not set: no
+    limit."""
     max_request_bytes: int = Field(default=1_000_000, ge=1)
     """Bytes that the body of a request may have."""
     retention_days: float | None = Field(default=None, gt=0)
@@ -197,6 +210,14 @@ class Settings(BaseSettings):
     def _one_process_that_can_be(self) -> "Settings":
         if self.ray is False and (why := self._why_ray()):
             raise ValueError(f"{PREFIX}RAY: false is for one process, and {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _tenants_that_are_asked(self) -> "Settings":
+        if self.tenants is not None and self.ask_for_keys == "never":
+            raise ValueError(
+                f"{PREFIX}TENANTS names who may call, and {PREFIX}ASK_FOR_KEYS asks nobody: unset one"
+            )
         return self
 
     @model_validator(mode="after")

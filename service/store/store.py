@@ -17,6 +17,7 @@ from anabranch.service.store.jobs.suspicions import Suspicions
 from anabranch.service.store.journal.checkpoints import Checkpoints
 from anabranch.service.store.journal.told_texts import ToldTexts
 from anabranch.service.store.journal.writer import Journal
+from anabranch.service.store.keys import Keys
 from anabranch.service.store.maintenance.maintenance import Maintenance
 from anabranch.service.store.programs import Programs
 from anabranch.service.store.spans import Spans
@@ -46,6 +47,7 @@ class Store:
         self.journal = Journal(self.database, now)
         self.organizers = Organizers(self.database, now)
         self.programs = Programs(self.database, now)
+        self.keys = Keys(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
         self.told_texts = ToldTexts(self.database, now)
         self.spans = Spans(self.database, now)

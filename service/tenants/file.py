@@ -1,29 +1,28 @@
-"""Reads the tenants file, ANABRANCH_TENANTS: who may call, and how much each may spend.
+"""Reads the tenants file, ANABRANCH_TENANTS: how much each tenant may spend, how often it may call, and with which
+keys, besides those in the store.
 
     {"acme": {"keys": ["<SHA-256 of a key>"], "tokens_per_day": 1000000, "tokens_per_job": 20000},
      "us": {"keys": ["…"], "operator": true}}
 
-`anabranch keys new acme` writes it. Keys are random and long, so a plain digest gives nothing away.
+`anabranch keys new acme` writes it. A key of the file may do all that its tenant may, and never expires.
 """
 
-import hashlib
 import json
 import logging
 import os
 import secrets
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from anabranch.dag.job import Budget
-from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota
+from anabranch.service.store.jobs.quotas import Quota
+from anabranch.service.store.keys import KeyRow, digest, draw_key
+from anabranch.service.tenants.callers import Caller, Role
 
 logger = logging.getLogger(__name__)
-
-KEY_PREFIX = "ab-"
-KEY_BYTES = 32
 
 
 class BadTenants(Exception):
@@ -44,6 +43,10 @@ class Tenant(BaseModel):
     """Budget of jobs that name none."""
     cost_per_day: float | None = Field(default=None, gt=0)
     cost_per_job: float | None = Field(default=None, gt=0)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """At each REST process. Not set: what ANABRANCH_TENANT_REQUESTS_PER_MINUTE says."""
+    streams: int | None = Field(default=None, ge=1)
+    """Open at once, at each REST process. Not set: what ANABRANCH_TENANT_STREAMS says."""
 
     @model_validator(mode="after")
     def _can_be_reserved(self) -> Self:
@@ -55,59 +58,85 @@ class Tenant(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Whoever sent a request."""
+class Usual:
+    """What holds for tenants of which the file says nothing else."""
 
-    tenant: str = "default"
-    """Whose jobs it submits."""
-    sees_all: bool = True
-    quota: Quota = NO_QUOTA
-    tokens_per_job: int | None = None
-    cost_per_job: float | None = None
-
-    @property
-    def scope(self) -> str | None:
-        """The tenant whose jobs it sees; None for all."""
-        return None if self.sees_all else self.tenant
-
-    def bound(self, budget: Budget) -> Budget:
-        """A job's budget; where it names none, and the caller has a quota, the tenant's own for one job."""
-        tokens = self.tokens_per_job if budget.tokens is None else budget.tokens
-        cost = self.cost_per_job if budget.cost is None else budget.cost
-        return replace(budget, tokens=tokens, cost=cost)
+    requests_per_minute: int | None = None
+    streams: int | None = None
 
 
-ANYBODY = Caller()
-"""Where there are no tenants, everybody may do everything."""
-
+NOTHING_SAID = Tenant()
 _File = TypeAdapter(dict[str, Tenant])
 
 
 class Tenants:
-    """The file, as it is now: a key that is added, or taken away, counts at once."""
+    """The file, as it is now: what changes in it counts at once."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises BadTenants."""
+    def __init__(self, path: Path | None, usual: Usual = Usual()) -> None:
+        """None is a file in which nothing stands. Raises BadTenants."""
         self._path = path
+        self._usual = usual
         self._stamp = self._stamp_now()
-        self._callers = _callers(read(path))
+        self._take(read(path) if path is not None else {})
 
-    def caller(self, key: str) -> Caller | None:
-        """Whose key this is."""
+    def caller(self, of_digest: str) -> Caller | None:
+        """Whose key this is the digest of."""
         self._look_again()
-        return self._callers.get(digest(key))
+        return self._callers.get(of_digest)
+
+    def caller_of_row(self, row: KeyRow) -> Caller:
+        """Who has this key of the store."""
+        self._look_again()
+        tenant = self._tenants.get(row.tenant, NOTHING_SAID)
+        return self._caller(
+            row.tenant,
+            tenant,
+            sees_all=row.operator or tenant.operator,
+            roles=frozenset(
+                Role(role) for role in row.roles if role in set(Role)
+            ),  # a newer release may know more
+            key=row.name,
+            expires_at=row.expires_at,
+        )
 
     def _look_again(self) -> None:
         """A file that has become unusable changes nothing: whoever had a key keeps it."""
+        if self._path is None:
+            return
         try:
             stamp = self._stamp_now()
             if stamp != self._stamp:
                 self._stamp = stamp
-                self._callers = _callers(read(self._path))
+                self._take(read(self._path))
         except (BadTenants, OSError) as error:
             logger.warning("the tenants stay as they were: %s", error)
 
+    def _take(self, tenants: Mapping[str, Tenant]) -> None:
+        self._tenants = tenants
+        self._callers = {
+            key.lower(): self._caller(name, tenant, sees_all=tenant.operator)
+            for name, tenant in tenants.items()
+            for key in tenant.keys
+        }
+
+    def _caller(self, name: str, tenant: Tenant, **of_key: object) -> Caller:
+        """Whoever has a key of this tenant's."""
+        limits = {
+            what: getattr(self._usual, what) if (said := getattr(tenant, what)) is None else said
+            for what in ("requests_per_minute", "streams")
+        }
+        return Caller(
+            tenant=name,
+            quota=Quota(tokens=tenant.tokens_per_day, cost=tenant.cost_per_day),
+            tokens_per_job=tenant.tokens_per_job,
+            cost_per_job=tenant.cost_per_job,
+            **limits,
+            **of_key,  # type: ignore[arg-type]
+        )
+
     def _stamp_now(self) -> tuple[int, int]:
+        if self._path is None:
+            return 0, 0
         try:
             found = self._path.stat()
         except OSError as error:
@@ -132,16 +161,27 @@ def read(path: Path) -> dict[str, Tenant]:
 def add_key(path: Path, tenant: str, *, operator: bool = False) -> str:
     """A new key, known only to whoever calls this; the file, made if need be, gets its digest. Raises BadTenants."""
     tenants = read(path) if path.exists() else {}
-    before = tenants.get(tenant, Tenant())
-    key = KEY_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+    before = tenants.get(tenant, NOTHING_SAID)
+    key = draw_key()
     with_key = {"keys": (*before.keys, digest(key)), "operator": operator or before.operator}
     tenants[tenant] = before.model_copy(update=with_key)
     _write(path, tenants)
     return key
 
 
-def digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def remove_keys(path: Path, begin: str) -> int:
+    """Takes the keys out of the file whose digests begin so; says how many. Raises BadTenants."""
+    tenants = read(path)
+    left = {
+        name: tenant.model_copy(
+            update={"keys": tuple(key for key in tenant.keys if not key.lower().startswith(begin))}
+        )
+        for name, tenant in tenants.items()
+    }
+    gone = sum(len(tenants[name].keys) - len(tenant.keys) for name, tenant in left.items())
+    if gone:
+        _write(path, left)
+    return gone
 
 
 def _write(path: Path, tenants: dict[str, Tenant]) -> None:
@@ -156,18 +196,3 @@ def _write(path: Path, tenants: dict[str, Tenant]) -> None:
 
 def _unreadable(path: Path, error: OSError) -> BadTenants:
     return BadTenants(f"{path}: {error.strerror}; `anabranch keys new TENANT` makes it")
-
-
-def _callers(tenants: dict[str, Tenant]) -> dict[str, Caller]:
-    """By the digest of each key."""
-    return {
-        key.lower(): Caller(
-            tenant=name,
-            sees_all=tenant.operator,
-            quota=Quota(tokens=tenant.tokens_per_day, cost=tenant.cost_per_day),
-            tokens_per_job=tenant.tokens_per_job,
-            cost_per_job=tenant.cost_per_job,
-        )
-        for name, tenant in tenants.items()
-        for key in tenant.keys
-    }

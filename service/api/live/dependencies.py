@@ -10,7 +10,7 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.file import Tenants
+from anabranch.service.tenants.keyring import Keyring
 from anabranch.workers.pool.protocol import PoolLoad
 
 
@@ -42,7 +42,7 @@ class Dependencies:
     organizers: Organizers
     served: ServedModels | None = None
     """None: nobody can tell, and any model is taken."""
-    tenants: Tenants | None = None
+    keyring: Keyring | None = None
     """None lets anybody in."""
 
 

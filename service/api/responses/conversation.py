@@ -11,7 +11,7 @@ from anabranch.service.api.responses.view import job_of, response_id
 from anabranch.service.api.views.chat_messages import Call, ChatMessage, Function
 from anabranch.service.api.views.tools import call_views
 from anabranch.service.store.jobs.responses import Turn
-from anabranch.service.tenants.file import Caller
+from anabranch.service.tenants.callers import Caller
 
 MOST_TURNS = 500
 """Responses that a conversation may have. (What it may say is bounded as one request is.)"""

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from anabranch.dag.job import JobSpec
-from anabranch.service.api.auth import CurrentCaller
+from anabranch.service.api.auth import CurrentCaller, open_stream
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
@@ -25,7 +25,7 @@ from anabranch.service.api.views.model_name import PREFIX
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.responses import ResponseRow
 from anabranch.service.store.rows import NewResponse
-from anabranch.service.tenants.file import Caller
+from anabranch.service.tenants.callers import Caller
 
 CANCEL_SECONDS = 2.0
 """How long the answer to a cancel waits for the job to end."""
@@ -76,6 +76,8 @@ async def create(
     spec = await _spec(sent, model, deps, caller)
     asked = {**sent.model_dump(mode="json", by_alias=True, exclude_none=True), "model": model}
     response = NewResponse(request=asked, previous=job_of(sent.previous_response_id or ""))
+    if sent.stream:
+        open_stream(request)
     submitted = await submit_spec(
         deps,
         caller,
@@ -99,6 +101,7 @@ async def create(
 
 @router.get("/{response}", response_class=Response, responses={200: STREAMED, **problems(400, 404)})
 async def retrieve(
+    request: Request,
     found: Found,
     deps: Injected,
     stream: bool = False,
@@ -115,6 +118,7 @@ async def retrieve(
         )
     if not stream:
         return JSONResponse(await reader.read(), headers=headers)
+    open_stream(request)
     if starting_after is not None:
         await reader.check_seen(starting_after)
     events = reader.stream(-1 if starting_after is None else starting_after)

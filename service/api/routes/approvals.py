@@ -15,6 +15,7 @@ from anabranch.service.api.views.asked import AskedChild, BudgetLeft, budget_lef
 from anabranch.service.api.views.job import Moment
 from anabranch.service.api.views.requests import DecisionRequest
 from anabranch.service.store.rows import ApprovalRow
+from anabranch.service.tenants.callers import ANYBODY
 
 LONGEST = 20_000
 """Events of a journal that is replayed for a look at a gate."""
@@ -84,7 +85,7 @@ async def decide(approval: str, sent: DecisionRequest, deps: Injected, caller: C
         approval,
         sent.decision,
         edit=sent.edit,
-        by="client" if deps.tenants is None else caller.tenant,
+        by="client" if caller is ANYBODY else caller.tenant,
         reason=sent.reason,
         tenant=caller.scope,
     )

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from anabranch.dag.policy import catalogue
 from anabranch.service.api.answering.chat import ChatWait
-from anabranch.service.api.auth import CurrentCaller
+from anabranch.service.api.auth import CurrentCaller, open_stream
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
@@ -83,6 +83,8 @@ async def chat(
         tools_at="functions" if sent.functions else "tools",
     )
     specs = [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]
+    if sent.stream:
+        open_stream(request)
     submitted = await submit_specs(
         deps, caller, specs, idempotency_key, sent, traceparent, params_at="anabranch.params"
     )
@@ -109,6 +111,8 @@ async def take_up(
     """A completion by its id, when it has ended; or, with `stream`, from its beginning on. Whoever lost the stream of a
     completion that was asked for with `store: true` or with an Idempotency-Key takes it up here; a job's id is one of a
     completion, too."""
+    if stream:
+        open_stream(request)
     jobs = [await deps.store.jobs.get(job, caller.scope) for job in jobs_of(completion)]
     spec = jobs[0].spec
     wait = ChatWait(

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from anabranch.dag.ids import JobId
+from anabranch.service.api.auth import open_stream
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.live.news import stream_events
@@ -60,6 +61,7 @@ router = APIRouter(prefix="/v1/jobs/{job}/events", tags=["events"])
 
 @router.get("", response_class=Response, responses=ANSWERS)
 async def events(
+    request: Request,
     job: JobId,
     deps: Injected,
     accept: Annotated[str, Header(description="application/json asks for a page.")] = "*/*",
@@ -87,6 +89,7 @@ async def events(
         return Response(page_json(records, records[-1].seq if more else None), media_type="application/json")
     if row.finished_at is not None and seen >= row.head_seq:
         return Response(status_code=204)
+    open_stream(request)
     # The journal's end at most: all who follow a job here share one place from which on its events are held.
     told = stream_events(deps.feed, job, min(seen, row.head_seq), TEXTS[text] if text else Texts.NONE)
     return StreamingResponse(told, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

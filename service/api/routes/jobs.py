@@ -30,7 +30,7 @@ from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.listing import Wanted
 from anabranch.service.store.rows import NewJob, NewResponse, Submitted
 from anabranch.service.telemetry.ids import read_traceparent
-from anabranch.service.tenants.file import Caller
+from anabranch.service.tenants.callers import Caller
 
 LONGEST_WAIT = 600.0
 DRAWN_SEEDS = 2**31

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from anabranch.dag.ids import JobId
-from anabranch.service.api.auth import CurrentCaller
+from anabranch.service.api.auth import CurrentCaller, open_stream
 from anabranch.service.api.live import sse
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.feed import AWAY_SECONDS
@@ -54,6 +54,7 @@ async def stream(
     """Events `record` (one of the jobs' events), `text` (live text, with its `job`), `job` (a summary that changed),
     `load`, and `resync` (records were skipped because this reader was too slow: read
     `GET /v1/jobs/{job}/events?after=` again)."""
+    open_stream(request)
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():

@@ -304,6 +304,20 @@ programs = Table(
 )
 """Which processes work on this database, and the newest revision of the schema that each knows."""
 
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("digest", PlainText, nullable=False, unique=True),
+    Column("roles", Json, nullable=False),
+    Column("operator", Boolean, nullable=False, server_default=false()),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+"""Who may call the service, besides those of the tenants file."""
+
 spans = Table(
     "spans",
     metadata,

@@ -18,7 +18,8 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.file import Tenants, add_key
+from anabranch.service.tenants.file import add_key
+from anabranch.service.tenants.keyring import Keyring
 
 Q = {"question": "What is six times seven?"}
 OPERATORS_ONLY = {"/metrics"}
@@ -40,7 +41,13 @@ def keys(path: Path) -> dict[str, str]:
 def app(path: Path, keys: dict[str, str], settings: Settings, store: Store, organizers: Any) -> FastAPI:
     feed = Feed(store.journal)
     return create_app(
-        Dependencies(settings=settings, store=store, feed=feed, organizers=organizers, tenants=Tenants(path))
+        Dependencies(
+            settings=settings,
+            store=store,
+            feed=feed,
+            organizers=organizers,
+            keyring=Keyring(store.keys, file=path),
+        )
     )
 
 

@@ -16,6 +16,7 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK
 from anabranch.service.api.server import serve_api
 from anabranch.service.settings import Settings
+from anabranch.service.store.keys import digest
 from anabranch.service.store.sql.revisions import newest, revisions
 from anabranch.service.tenants.file import Tenants
 
@@ -292,16 +293,16 @@ class TestKeys:
         monkeypatch.setenv("ANABRANCH_TENANTS", str(tmp_path / "tenants.json"))
         told = anabranch("keys", "new", "acme")
         assert told.code == 0
-        caller = Tenants(tmp_path / "tenants.json").caller(told.out.strip())
+        caller = Tenants(tmp_path / "tenants.json").caller(digest(told.out.strip()))
         assert caller is not None
         assert caller.scope == "acme"
         shown = json.loads(anabranch("keys", "new", "us", "--operator", "--json").out)
-        operator = Tenants(tmp_path / "tenants.json").caller(shown["key"])
+        operator = Tenants(tmp_path / "tenants.json").caller(digest(shown["key"]))
         assert operator is not None
         assert operator.scope is None
 
-    def test_there_must_be_a_place_for_it(self, anabranch: Any) -> None:
-        told = anabranch("keys", "new", "acme")
+    def test_there_must_be_a_file_for_one_that_is_to_be_kept_in_it(self, anabranch: Any) -> None:
+        told = anabranch("keys", "new", "acme", "--in", "file")
         assert (told.code, told.err.count("\n")) == (2, 1)
         assert "ANABRANCH_TENANTS is not set" in told.err
 

@@ -8,7 +8,9 @@ import pytest
 
 from anabranch.dag.job import Budget
 from anabranch.service.store.jobs.quotas import Quota
-from anabranch.service.tenants.file import BadTenants, Caller, Tenants, add_key, digest, read
+from anabranch.service.store.keys import digest
+from anabranch.service.tenants.callers import Caller
+from anabranch.service.tenants.file import BadTenants, Tenants, add_key, read
 
 
 def test_the_file_holds_digests_for_its_owners_eyes_only(tmp_path: Path) -> None:
@@ -25,16 +27,16 @@ def test_another_key_leaves_the_first_and_the_quota(tmp_path: Path) -> None:
     keys = [add_key(path, "acme"), add_key(path, "acme")]
     assert len(set(keys)) == 2
     expected = Caller(tenant="acme", sees_all=False, quota=Quota(tokens=10), tokens_per_job=5)
-    assert [Tenants(path).caller(key) for key in keys] == [expected, expected]
+    assert [Tenants(path).caller(digest(key)) for key in keys] == [expected, expected]
 
 
 def test_an_operator_sees_all(tmp_path: Path) -> None:
     path = tmp_path / "tenants.json"
     keys = add_key(path, "us", operator=True), add_key(path, "acme")
     tenants = Tenants(path)
-    found = [caller for key in keys if (caller := tenants.caller(key))]
+    found = [caller for key in keys if (caller := tenants.caller(digest(key)))]
     assert [caller.scope for caller in found] == [None, "acme"]
-    assert tenants.caller("") is None
+    assert tenants.caller(digest("")) is None
 
 
 @pytest.mark.parametrize(

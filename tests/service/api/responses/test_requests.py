@@ -14,7 +14,8 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.responses import conversation
 from anabranch.service.settings import Settings
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.file import Tenants, add_key
+from anabranch.service.tenants.file import add_key
+from anabranch.service.tenants.keyring import Keyring
 
 URL = "/v1/responses"
 ASK: dict[str, Any] = {"model": "anabranch/self-consistency", "input": "Why?", "background": True}
@@ -262,7 +263,7 @@ async def test_another_tenants_response_does_not_exist(
             store=store,
             feed=Feed(store.journal),
             organizers=organizers,
-            tenants=Tenants(path),
+            keyring=Keyring(store.keys, file=path),
         )
     )
     transport = httpx.ASGITransport(app)

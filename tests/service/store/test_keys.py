@@ -1,0 +1,74 @@
+"""Keys in the store: only digests are kept, and whether a key counts is asked of the database's clock."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from anabranch.service.store.errors import NotFound
+from anabranch.service.store.keys import KeyEnded, NewKey, NotOneKey, digest, name_of
+from anabranch.service.store.store import Store
+
+READER = NewKey(tenant="acme", roles=["read"])
+
+
+async def counts(store: Store, key: str) -> bool:
+    return digest(key) in await store.keys.find([digest(key)])
+
+
+async def test_a_key_is_found_by_its_digest_from_every_process(store: Store, other_store: Store) -> None:
+    assert not await store.keys.any()
+    made = await store.keys.make(READER)
+    found = await other_store.keys.find([digest(made.key), digest("ab-none")])
+    assert found == {digest(made.key): made.row}
+    assert (made.row.tenant, made.row.roles, made.row.operator) == ("acme", ["read"], False)
+    assert await other_store.keys.any()
+
+
+async def test_nothing_in_the_database_holds_the_key(store: Store) -> None:
+    made = await store.keys.make(READER)
+
+    def everything(connection: Any) -> str:
+        return str(connection.execute(text("SELECT * FROM keys")).all())
+
+    kept = await store.database.read(everything)
+    assert name_of(made.key) in kept and made.key.removeprefix(name_of(made.key)) not in kept
+
+
+async def test_a_key_expires(store: Store) -> None:
+    alive = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=3600))
+    over = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=-1))
+    assert (await counts(store, alive.key), await counts(store, over.key)) == (True, False)
+    assert len(await store.keys.list()) == 2, "its row stays"
+
+
+async def test_revoking_ends_it_once_and_keeps_the_moment(store: Store) -> None:
+    made = await store.keys.make(READER)
+    first = await store.keys.revoke(made.row.name)
+    assert first.revoked_at is not None and not await counts(store, made.key)
+    assert await store.keys.revoke(made.key) == first, "the key itself names it, too"
+    assert await store.keys.any(), "a service whose only key was revoked goes on asking"
+
+
+async def test_rotating_lets_the_old_one_end_later_but_never_later_than_it_would(store: Store) -> None:
+    made = await store.keys.make(NewKey(tenant="acme", roles=["read", "submit"], operator=True, seconds=100))
+    new = await store.keys.rotate(made.row.name, 3600)
+    old = (await store.keys.find([digest(made.key)]))[digest(made.key)]
+    assert old.expires_at == made.row.expires_at
+    assert (new.row.roles, new.row.operator, new.row.tenant) == (["read", "submit"], True, "acme")
+    assert new.row.expires_at is not None and made.row.expires_at is not None
+    assert new.row.expires_at >= made.row.expires_at, "it lives as long as the old one was to"
+    await store.keys.rotate(new.row.name, 0)
+    assert not await counts(store, new.key)
+    with pytest.raises(KeyEnded, match="keys new"):
+        await store.keys.rotate(new.row.name, 10)
+
+
+async def test_a_name_is_any_beginning_that_only_one_key_has(store: Store) -> None:
+    made = [await store.keys.make(READER) for _ in range(2)]
+    with pytest.raises(NotOneKey, match=made[0].row.name):
+        await store.keys.revoke("ab-")
+    for unknown in ("", "ab-%", "ab-________", "zz"):
+        with pytest.raises(NotFound):
+            await store.keys.revoke(unknown)
+    assert [row.revoked_at for row in await store.keys.list()] == [None, None]
