@@ -516,6 +516,18 @@ export interface JobView {
   cancel_requested: boolean;
 }
 
+export interface KeyView {
+  /** How the key begins; null for one of the tenants file, and without keys. */
+  name: string | null;
+  tenant: string;
+  /** Sees all tenants. */
+  operator: boolean;
+  roles: Role[];
+  expires_at: string | null;
+  requests_per_minute: number | null;
+  streams: number | null;
+}
+
 export interface LineageView {
   /** The job that it comes from. */
   job: string;
@@ -729,6 +741,9 @@ export interface ResultItem {
   call_id: string;
   output: string | ContentPart[];
 }
+
+/** What a key may be for. `service/api/roles.py` says which route takes which. */
+export type Role = "submit" | "read" | "approve" | "admin";
 
 /** None leaves the choice to the model, or, of tokens, is no limit. */
 export interface SamplingView {
