@@ -1,0 +1,96 @@
+"""A simulation beside the real organizer on the scripted engine: of the same scripts both have the same T and L."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+from tests.dag.policies.test_every_policy import PARAMS
+from tests.dag.policies.writers import part
+from tests.service.organizer.conftest import House
+
+from anabranch.dag.commands import Decode
+from anabranch.dag.decoding import Decoding
+from anabranch.dag.job import JobSpec, Sampling
+from anabranch.dag.limits import Limits
+from anabranch.dag.policy import catalogue
+from anabranch.dag.simulation.cluster import Asked, ClusterRun, Ended
+from anabranch.dag.simulation.description import Arrivals, Cluster, Scenario
+from anabranch.dag.simulation.outputs import Output, write_pieces
+from anabranch.dag.simulation.recorded import Journal
+from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.text import Context, say
+from anabranch.workers.engines.script import Line
+from anabranch.workers.engines.scripted import tokens_of
+from anabranch.workers.messages import DecodeRequest
+
+CLUSTER = Cluster(step=StepTime(points=((1, 0.01), (8, 0.02))))
+"""One replica, on which all decodes go in step, as those of a scripted engine that never waits. Policies that join
+whoever comes first have another critical path when another one comes first, here as in the runtime."""
+WAITING: dict[str, dict[str, Any]] = {
+    "self-consistency": {"stop": "all"},
+    "para-thinker": {"stop": "all"},
+}
+"""Who stops a branch in the middle of its text stops it at another token each time, in the runtime, too."""
+SKIPPED = {"retrieval"}  # its tools are an operator's
+
+
+def simulated(asked: Asked) -> Ended:
+    scenario = Scenario(cluster=CLUSTER, arrivals=Arrivals(process="trace", times=(0.0,), jobs=1), kinds=())
+    [ended] = ClusterRun(scenario, lambda _number: asked).run().jobs
+    return ended
+
+
+OWN_WORDS = " ".join(f"w{number}" for number in range(23))
+
+
+def script(policy: str, branch: str, segment: int, context: Context, decoding: Decoding) -> str:
+    """What both models write."""
+    if decoding.structure is not None and decoding.structure.choice:
+        return decoding.structure.choice[len(branch) % len(decoding.structure.choice)]
+    return part(policy, _Asked(branch, segment, context), OWN_WORDS)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that a part looks at."""
+
+    branch: str
+    segment: int
+    context: Context
+
+
+def measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: metrics[name] for name in ("critical_path_tokens", "total_tokens", "waste_tokens", "branches")
+    }
+
+
+@pytest.mark.parametrize("policy", sorted(set(catalogue()) - SKIPPED))
+async def test_t_and_l_equal_the_runtimes(house: House, policy: str) -> None:
+    spec = JobSpec(
+        messages=(say("user", "What is due?"),),
+        policy=policy,
+        params={**PARAMS.get(policy, {}), **WAITING.get(policy, {})},
+        sampling=Sampling(max_tokens=400),
+    )
+
+    def recite(request: DecodeRequest) -> Line:
+        key = request.key
+        return Line(text=script(policy, key.branch, key.segment, request.context, request.decoding))
+
+    def write(decode: Decode) -> Output:
+        text = script(policy, decode.branch, decode.segment, decode.context, decode.decoding)
+        return write_pieces(decode.decoding, [(token, 1) for token in tokens_of(text)])
+
+    async with house.organizer(recite):
+        row = await house.ended(await house.submit_spec(spec))
+    assert row.metrics is not None
+    real = row.status, measured(row.metrics)
+    ended = simulated(Asked(kind=policy, spec=spec, write=write, limits=Limits(final_thoughts=True)))
+    assert (ended.status, measured(asdict(ended.metrics))) == real
+    journal = Journal.read(await house.store.journal.read(row.id))
+    again = simulated(
+        Asked(kind=policy, spec=journal.spec, write=journal.model(), limits=journal.limits, tool=journal.tool)
+    )
+    assert (again.status, measured(asdict(again.metrics))) == real
