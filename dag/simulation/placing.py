@@ -5,8 +5,9 @@ loaded one; all else goes where least is to do. Here a thousand replicas must co
 lists by load, and which of the least loaded ones it is, is drawn by a hash.
 """
 
-import zlib
 from collections import defaultdict
+
+from anabranch.dag.simulation.draws import uniform
 
 TOLERANCE = 4
 """As `workers.pool.placement.TOLERANCE`."""
@@ -31,7 +32,7 @@ class Placing:
     def place(self, job: int, affinity: str) -> int:
         """The replica of a decode; it counts as one of its load from now on."""
         level = self._levels[self._least]
-        least = level[zlib.crc32(f"{job}/{affinity}".encode()) % len(level)]
+        least = level[int(uniform("place", job, affinity) * len(level))]
         home = self._homes[job].setdefault(affinity, least)
         replica = home if self._loads[home] <= self._least + TOLERANCE else least
         self._move(replica, 1)
