@@ -7,23 +7,25 @@ take steps, and why that is both exact and quick, is told in `replica.py`.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import ceil, log
+from math import ceil
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.analysis.metrics import Metrics, metrics_of
+from anabranch.dag.analysis.metrics import metrics_of
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
-from anabranch.dag.simulation.description import Arrivals, Scenario
-from anabranch.dag.simulation.draws import uniform
+from anabranch.dag.simulation.arrivals import arrival_times
+from anabranch.dag.simulation.description import Scenario
 from anabranch.dag.simulation.job_run import JobRun, Tool, no_tools
+from anabranch.dag.simulation.outcome import Ended, Load, Outcome
 from anabranch.dag.simulation.outputs import ENGINE, Write
 from anabranch.dag.simulation.placing import Placing
-from anabranch.dag.simulation.replica import Replica, Stages, Stream, Tally
+from anabranch.dag.simulation.replica import Replica
+from anabranch.dag.simulation.streams import Stages, Stream
 from anabranch.dag.text import Context
 
 CHARACTERS = 4
@@ -46,66 +48,6 @@ class Asked:
 
 Ask = Callable[[int], Asked]
 """Gives the job of this number, from 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What has become of one job. Times in seconds since the start."""
-
-    number: int
-    kind: str
-    status: str
-    arrived: float
-    claimed: float
-    ended: float
-    waited: float
-    """Seconds that its decodes waited for a place, added up."""
-    metrics: Metrics
-
-    @property
-    def latency(self) -> float:
-        """Seconds from arrival to answer."""
-        return self.ended - self.arrived
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How much there was to do at one time."""
-
-    at: float
-    jobs: int
-    """That had come and not ended."""
-    queued: int
-    """Of them, those that no organizer had taken up."""
-    decodes: int
-    """That were asked for and had not ended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a scenario came to."""
-
-    scenario: Scenario
-    jobs: tuple[Ended, ...]
-    """In the order of their numbers."""
-    seconds: float
-    """From the start to the last end."""
-    replicas: tuple[Tally, ...]
-    loads: tuple[Load, ...]
-
-
-def arrival_times(arrivals: Arrivals, seed: int) -> Iterator[float]:
-    """When jobs come by themselves: all of an open process, the first of each client of a closed one."""
-    match arrivals.process:
-        case "poisson":
-            now = 0.0
-            for number in range(arrivals.jobs):
-                now += -log(uniform(seed, "arrival", number)) / arrivals.rate
-                yield now
-        case "trace":
-            yield from sorted(arrivals.times)[: arrivals.jobs]
-        case "closed":
-            yield from (0.0 for _ in range(min(arrivals.clients, arrivals.jobs)))
 
 
 @dataclass(slots=True)

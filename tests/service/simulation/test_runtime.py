@@ -14,8 +14,9 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import catalogue
-from anabranch.dag.simulation.cluster import Asked, ClusterRun, Ended
+from anabranch.dag.simulation.cluster import Asked, ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Scenario
+from anabranch.dag.simulation.outcome import Ended
 from anabranch.dag.simulation.outputs import Output, write_pieces
 from anabranch.dag.simulation.recorded import Journal
 from anabranch.dag.simulation.step_time import StepTime

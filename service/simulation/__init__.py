@@ -1,0 +1,1 @@
+"""Simulates policies on described clusters, for people: reads descriptions and journals, writes tables and plots."""
