@@ -42,7 +42,7 @@ def grade(task: Task, answer: str, ask: Asks) -> Judgement:
     if task.answer is not None:
         spec.setdefault("answer", task.answer)
     try:
-        return _ALL[task.grader.kind](task, spec, answer, ask)
+        return GRADERS[task.grader.kind](task, spec, answer, ask)
     except bounded.Stopped:
         return 0.0, "the check took longer than it may"
     except (TypeError, ValueError, AttributeError, KeyError, SandboxRefused) as error:
@@ -54,8 +54,8 @@ def grade(task: Task, answer: str, ask: Asks) -> Judgement:
 def check_task(task: Task) -> None:
     """Raises ValueError for a grader that does not exist, or that needs what the task does not tell."""
     kind = task.grader.kind
-    if kind not in _ALL:
-        raise ValueError(f"there is no grader {kind!r}; there are {', '.join(sorted(_ALL))}")
+    if kind not in GRADERS:
+        raise ValueError(f"there is no grader {kind!r}; there are {', '.join(sorted(GRADERS))}")
     told = set(task.grader.spec) | ({"answer"} if task.answer is not None else set())
     if kind == "regex" and "answer" in told:
         told.add("pattern")
@@ -105,7 +105,7 @@ def _checked(kind: Any) -> Callable[[Task, Spec, str, Asks], Judgement]:
     return lambda _task, spec, answer, _ask: KINDS[kind](spec, answer)
 
 
-_ALL: Mapping[str, Callable[[Task, Spec, str, Asks], Judgement]] = {
+GRADERS: Mapping[str, Callable[[Task, Spec, str, Asks], Judgement]] = {
     **{kind: _checked(kind) for kind in KINDS},
     "regex": _regex,
     "exact": _exact,

@@ -9,6 +9,7 @@ import pytest
 from tests.browser.house import house
 from tests.browser.journals import journal
 
+from anabranch.client import Client
 from anabranch.service.api.static import STATIC
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -53,7 +54,36 @@ def url(tmp_path_factory: pytest.TempPathFactory, program: str) -> Iterator[str]
     """A service whose store holds one job of each story."""
     planted = [journal(name, seed=seed, nodes=1000) for name, seed in STORIES.items()]
     with house(tmp_path_factory.mktemp("house"), planted) as address:
+        compare(address)
         yield address
+
+
+def compare(address: str) -> None:
+    """An evaluation of two policies on three tasks; one of its six trials is not judged yet."""
+    tasks = [
+        {"id": str(n), "question": f"What is {n} times seven?", "answer": str(7 * n), "grader": "math"}
+        for n in (1, 2, 3)
+    ]
+    arms = [
+        {"label": "sequential", "policy": "sequential"},
+        {"label": "vote:n=3", "policy": "self-consistency"},
+    ]
+    verdicts = [
+        ("1", "sequential", "sequential", 1.0), ("2", "sequential", "vote", 0.0), ("3", "sequential", "faulty", 0.0),
+        ("1", "vote:n=3", "straggler", 1.0), ("2", "vote:n=3", "treatise", 1.0),
+    ]  # fmt: skip
+    with Client(address) as client:
+        design = {"title": "shown", "digest": "0" * 64, "tasks": tasks, "arms": arms}
+        client.create_evaluation("shown", design)
+        for task, arm, story, score in verdicts:
+            client.judge(
+                "shown",
+                task=task,
+                arm=arm,
+                job=job_of(story),
+                score=score,
+                detail="" if score else "5 is not 14",
+            )
 
 
 @pytest.fixture(scope="module")

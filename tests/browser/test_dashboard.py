@@ -13,6 +13,8 @@ PAGES = [
     "/jobs",
     "/approvals",
     "/policies",
+    "/evaluations",
+    "/evaluations/shown",
     "/submit",
     f"/compare?a={job_of('vote')}&b={job_of('straggler')}",
     f"/jobs/{job_of('straggler')}",
@@ -74,6 +76,26 @@ def test_a_slow_job_is_explained_in_words(visit: Open) -> None:
     expect(page.get_by_label("Metrics")).to_contain_text("Claim wait")
     page.locator(".story-first .branch").click()
     expect(page.locator(".panel h2")).to_contain_text("0.7")
+
+
+def test_an_evaluation_is_a_plot_a_table_and_a_matrix_that_leads_to_its_jobs(visit: Open) -> None:
+    page = visit("/evaluations")
+    page.get_by_role("link", name="shown").click()
+    expect(page.locator("h1")).to_have_text("shown")
+    expect(page.locator(".page")).to_contain_text("3 tasks, 2 policies; 5 of 6 trials judged")
+    expect(page.locator(".frontier .point")).to_have_count(2)
+    expect(
+        page.get_by_role("region", name="Policies").get_by_role("row", name=re.compile("vote:n=3"))
+    ).to_contain_text("2 of 2")
+    expect(page.get_by_role("region", name="Differences")).to_contain_text("+50")
+    page.get_by_role("button", name="Time", exact=True).click()
+    expect(page).to_have_url(re.compile("cost=wall_seconds"))
+    tasks = page.get_by_role("region", name="Tasks")
+    expect(tasks.get_by_role("row")).to_have_count(1 + 3)
+    tasks.get_by_role("checkbox").check()
+    expect(tasks.get_by_role("row")).to_have_count(1 + 1)
+    page.get_by_role("link", name="wrong: job of 2 by sequential").click()
+    expect(page).to_have_url(re.compile(f"/jobs/{job_of('vote')}"))
 
 
 def test_a_selection_is_the_same_everywhere_and_has_an_address(visit: Open) -> None:

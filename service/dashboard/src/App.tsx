@@ -12,6 +12,7 @@ import { toggleTheme, useTheme } from "./theme";
 const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage"));
 const JobsPage = lazy(() => import("./pages/jobs/JobsPage"));
 const ComparePage = lazy(() => import("./pages/ComparePage"));
+const EvaluationsPage = lazy(() => import("./pages/evaluations/EvaluationsPage"));
 const PoliciesPage = lazy(() => import("./pages/PoliciesPage"));
 const SubmitPage = lazy(() => import("./pages/SubmitPage"));
 
@@ -19,6 +20,7 @@ const PAGES = [
   { path: "/jobs", name: "Jobs", keys: "g j" },
   { path: "/approvals", name: "Approvals", keys: "g a" },
   { path: "/compare", name: "Compare", keys: "g c" },
+  { path: "/evaluations", name: "Evaluations", keys: "g e" },
   { path: "/policies", name: "Policies", keys: "g p" },
 ];
 
@@ -68,12 +70,13 @@ function Content({ path }: { path: string }) {
   const [, page, id] = path.split("/");
   const title = PAGES.find((one) => one.path === `/${page}`)?.name ?? (page === "submit" ? "Submit" : "Jobs");
   useEffect(() => {
-    if (page !== "jobs" || !id) document.title = `${title} · Anabranch`;
+    if ((page !== "jobs" && page !== "evaluations") || !id) document.title = `${title} · Anabranch`;
   }, [page, id, title]);
   if (page === "" || (page === "jobs" && !id)) return <JobsPage />;
   if (page === "jobs" && id) return <JobPage key={id} id={id} />;
   if (page === "approvals") return <ApprovalsPage />;
   if (page === "compare") return <ComparePage />;
+  if (page === "evaluations") return <EvaluationsPage />;
   if (page === "policies") return <PoliciesPage />;
   if (page === "submit") return <SubmitPage />;
   return (

@@ -9,6 +9,7 @@ import "./styles/shell.css";
 import "./styles/parts.css";
 import "./styles/prose.css";
 import "./styles/pages.css";
+import "./styles/evaluations.css";
 import "./styles/job.css";
 import "./styles/panel.css";
 

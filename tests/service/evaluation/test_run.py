@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +17,11 @@ from tests.scripted_service import serve_scripted
 
 from anabranch.client import BadInput, Client, Conflict
 from anabranch.dag.evaluation.design import Arm, Design, Grader, Task, TrialLimits
+from anabranch.service.cli import main
 from anabranch.service.client.evaluations import Evaluation
 from anabranch.service.evaluation.arms import read_arms
+from anabranch.service.evaluation.built_in import SETS
+from anabranch.service.evaluation.graders import GRADERS
 from anabranch.service.evaluation.run import run_evaluation
 from anabranch.service.evaluation.task_files import read_tasks
 from anabranch.service.settings import Settings
@@ -151,3 +156,32 @@ def test_a_judge_is_a_job_of_its_own(client: Client) -> None:
         arm: float(text == "right") for arm, text in said.items()
     }
     assert all("What is judged here?" in job.question for job in judges)
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> str:
+    return "".join(re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+
+
+def test_the_pages_commands_run(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_URL", url)
+    monkeypatch.chdir(tmp_path)
+    Path("tasks.jsonl").write_text(blocks("json"))
+    commands = [shlex.split(line) for line in blocks("sh").splitlines()]
+    assert len(commands) > 5
+    for name, *arguments in commands:
+        assert name == "anabranch"
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        assert left.value.code == 0, arguments
+    assert Path("first.svg").read_text().count(f"{url}/evaluations/first?arm=sequential") >= 3
+    assert Path("first.png").stat().st_size > 10_000
+
+
+def test_the_page_names_every_set_and_every_grader() -> None:
+    named = set(re.findall(r"`([a-z-]+)`", PAGE[PAGE.index("The sets are") : PAGE.index("## It goes on")]))
+    assert named == {name.replace("_", "-") for name in SETS}
+    graders = PAGE[PAGE.index("## Graders") : PAGE.index("## Over REST")]
+    assert set(re.findall(r"^\| `([a-z-]+)`", graders, re.MULTILINE)) == set(GRADERS)
