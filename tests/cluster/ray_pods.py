@@ -1,5 +1,6 @@
 """A Ray cluster in pods, and what its operator asks of it."""
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,8 +63,13 @@ class RayPods:
         return told
 
     def await_running(self) -> None:
-        """Until the application has all its replicas. Raises AssertionError when Serve gives up."""
-        await_true("all replicas run", self._all_run, *self.pods)
+        """Until the application has all its replicas. Raises AssertionError, with what Serve tells, when it does not
+        come to that."""
+        try:
+            await_true("all replicas run", self._all_run, *self.pods)
+        except AssertionError as error:
+            error.add_note(f"living: {self._living()}\n{json.dumps(self.state()['applications'], indent=1)}")
+            raise
 
     def replicas(self) -> dict[str, list[dict[str, Any]]]:
         """What runs, by deployment: each with its node, its process and its state."""
