@@ -63,10 +63,24 @@ class Clients:
                     await asyncio.sleep(0.1)
 
     async def await_ended(self, given: Sequence[JobId]) -> None:
-        async with Store(self.database) as store, asyncio.timeout(PATIENCE):
-            for job in given:
-                while (await store.jobs.get(job)).finished_at is None:
-                    await asyncio.sleep(0.2)
+        """Raises AssertionError, with how far they are that hang."""
+        async with Store(self.database) as store:
+            for nth, job in enumerate(given):
+                try:
+                    async with asyncio.timeout(PATIENCE if nth == 0 else PATIENCE / 4):
+                        while (await store.jobs.get(job)).finished_at is None:
+                            await asyncio.sleep(0.2)
+                except TimeoutError:
+                    raise AssertionError("\n".join(await self._tails(store, given))) from None
+
+    async def _tails(self, store: Store, given: Sequence[JobId]) -> list[str]:
+        """The last events of those that have not ended, one job a line."""
+        rows = [await store.jobs.get(job) for job in given]
+        open_jobs = [row.id for row in rows if row.finished_at is None]
+        tails = [(job, (await store.journal.read(job))[-4:]) for job in open_jobs]
+        return [
+            f"{job}: " + "; ".join(f"{one.at:%H:%M:%S} {one.event}" for one in tail) for job, tail in tails
+        ]
 
     async def await_left(self, pods: Sequence[Pod]) -> None:
         """Until no organizer in these pods has a job."""
