@@ -70,9 +70,6 @@ class PolicyInfo:
     paper: str
     use_when: str
     function: PolicyFunction
-    version: str
-    """Digest of what its code does (`policy_version.py`). Information for people: it decides nothing."""
-
     presets: Mapping[str, Preset] = field(default_factory=dict)
     marks_answer: bool = False
     """It marks the decodes whose text is its answer, or a candidate for it (`Purpose`): the job's answer format can
@@ -86,6 +83,12 @@ class PolicyInfo:
     efforts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """How wide it thinks by the words of OpenAI's `reasoning_effort` (none, minimal, low, high): parameters, where
     others than its defaults, which are medium."""
+
+    @property
+    def version(self) -> str:
+        """Digest of what its code does (`policy_version.py`), computed when it is first asked for. Information for
+        people: it decides nothing."""
+        return version_of(self.function.__module__)
 
     def start(self, problem: Problem, params: Mapping[str, Any]) -> Policy:
         """Raises UnknownPreset."""
@@ -168,7 +171,6 @@ def policy(
             paper=paper,
             use_when=use_when,
             function=function,
-            version=version_of(function.__module__),
             presets=presets or {},
             marks_answer=marks_answer,
             raw_thoughts=raw_thoughts,
@@ -200,6 +202,8 @@ def _enter_whole(load: Callable[[], object]) -> None:
     before = dict(_CATALOGUE)
     try:
         load()
+        for name in _CATALOGUE.keys() - before.keys():
+            _ = _CATALOGUE[name].version  # of code without a source there is none
     except (Exception, SystemExit) as error:  # anyone's code
         _CATALOGUE.clear()
         _CATALOGUE.update(before)

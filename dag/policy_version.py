@@ -20,6 +20,7 @@ _VOCABULARY = {f"{_DAG}.{name}" for name in ("actions", "decoding", "errors", "i
 _FIELDS_OF_WORDS = {"annotation", "returns", "type_comment", "type_params", "type_ignores", "kind"}
 
 
+@cache
 def version_of(module: str) -> str:
     """16 hex digits for the policies that a module defines."""
     return digest_of(map(_source_of, machinery(module)))

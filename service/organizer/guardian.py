@@ -82,10 +82,9 @@ class Guardian:
             self._process = self._start()
 
     def close(self) -> None:
-        """To be called when nothing is held any more; waits until the process has ended."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        """To be called when nothing is held any more: there is nothing left to guard, or to hand over."""
+        self._process.kill()
+        self._process.communicate()
         os.close(self._charge.mark)
 
     def _start(self) -> "subprocess.Popen[bytes]":
