@@ -9,6 +9,7 @@ import httpx
 from anabranch.dag.decoding import Served
 from anabranch.workers.engines.openai.refusals import read_body, start_of
 from anabranch.workers.engines.openai.settings import OpenAISettings
+from anabranch.workers.engines.openai.unlisted import require_served
 from anabranch.workers.errors import ModelUnavailable
 
 UNKNOWN_MODEL_LEN = 8192
@@ -32,7 +33,7 @@ class Upstream:
 
 
 def look_up(client: httpx.Client, settings: OpenAISettings) -> Upstream:
-    """Blocks. Raises ModelUnavailable when the upstream is away or serves nothing."""
+    """Blocks. Raises ModelUnavailable when the upstream is away, serves nothing, or not this."""
     try:
         card = _card(client, settings)
         model = str(card["id"])
@@ -74,6 +75,8 @@ def _card(client: httpx.Client, settings: OpenAISettings) -> dict[str, Any]:
     """What the upstream tells of the model; a gateway may serve models that it does not list."""
     wanted = settings.model
     listed = list(_listed(client, settings))
+    named = [model for model in (wanted, *settings.adapters.values()) if model is not None]
+    require_served(client, settings.base_url, named, [str(card["id"]) for card in listed])
     if wanted is None and not listed:
         raise ModelUnavailable(
             f"{settings.base_url} serves no model at present; name one to use it nevertheless"
@@ -90,6 +93,9 @@ def _listed(client: httpx.Client, settings: OpenAISettings) -> Iterator[dict[str
         raise ModelUnavailable(
             f"{url} lists no models (does the URL lack /v1?); name the model to use it nevertheless"
         )
+    if response.status_code == 401:
+        told = read_body(response.content, response.status_code).message
+        raise ModelUnavailable(f"{url} does not take the key: {told}; set another in UPSTREAM_KEY")
     if response.status_code != 200:
         raise ModelUnavailable(
             f"{url} does not answer: {read_body(response.content, response.status_code).message}"
