@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from types import FrameType
 
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.cli.extras import require_extras
 from anabranch.service.readiness import NotReady, RunningService
 from anabranch.service.settings import Settings
 from anabranch.service.start_check import check_settings
@@ -28,6 +29,7 @@ def instance(settings: Settings) -> Iterator[RunningService]:
     for name in LOGGERS:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
     signal.signal(signal.SIGTERM, _interrupt)
+    require_extras(settings)
     check_settings(settings)  # better refused now than when Ray is up
     for pool in settings.pool_settings():
         settings.require_key(pool.name)

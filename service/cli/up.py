@@ -27,7 +27,10 @@ def up(
     port: Annotated[int | None, typer.Option(help="0 takes a free one.  [default: 8000]")] = None,
     engine: Annotated[str | None, typer.Option(help=f"{', '.join(ENGINES)}.  [default: vllm]")] = None,
     model: Annotated[
-        str | None, typer.Option(help="A built-in model, a folder, or a Hugging Face name.")
+        str | None,
+        typer.Option(
+            help="A built-in model, a folder, a Hugging Face name, or the upstream's own name of one."
+        ),
     ] = None,
     upstream: Annotated[
         str | None,

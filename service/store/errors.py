@@ -17,6 +17,13 @@ class StoreAway(StoreError):
         )
 
 
+class DriverMissing(StoreError):
+    """The database's driver is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("PostgreSQL's driver is not installed: pip install 'anabranch[postgres]'")
+
+
 class Fenced(StoreError):
     """Another organizer has claimed the job since; nothing of this append was written. Stop working on the job."""
 

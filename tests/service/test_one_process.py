@@ -1,19 +1,28 @@
 """The whole service in one process, without Ray: as a program of its own, and as a user starts it."""
 
+import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.workers.engines.upstream import Upstream, serving
 
-from anabranch.client import Client
+from anabranch.client import Client, ServiceRefused
+from anabranch.service.cli import main
+from anabranch.service.one_process import run_in_one_process
+from anabranch.service.settings import Settings
+from anabranch.service.store.sql import schema
 
 Process = subprocess.Popen[str]
+Start = Callable[..., tuple[Process, Client]]
 COMMAND = [sys.executable, "-c", "from anabranch.service.cli import main; main()"]
 
 
@@ -24,7 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., tuple[Process, Client]]]:
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
     """Starts `anabranch up` with these options; returns it when it says that it is ready."""
     with ExitStack() as started:
 
@@ -46,27 +55,25 @@ def told(tmp_path: Path) -> str:
     return (tmp_path / "err.txt").read_text()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_with_the_real_checks_and_ends_cleanly(
-    ending: signal.Signals, start: Callable[..., tuple[Process, Client]], tmp_path: Path
-) -> None:
+def test_it_answers_with_the_real_checks_and_ends_when_it_is_told_to(start: Start, tmp_path: Path) -> None:
     process, client = start("--engine", "scripted")
     job = client.submit("What is six times seven?", policy="self-consistency").id
     kinds = [event.kind for event in client.follow(job)]
     assert (kinds[0], kinds[-1]) == ("JobSubmitted", "JobSucceeded")
     assert "BranchesVoted" in kinds
     assert client.audit(job).ok
-    process.send_signal(ending)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     assert told(tmp_path) == ""
 
 
-def test_a_job_goes_on_after_everything_was_killed(
-    environment: dict[str, str], start: Callable[..., tuple[Process, Client]], tmp_path: Path
+def test_jobs_go_on_after_everything_was_killed_and_are_kept_at_ctrl_c(
+    environment: dict[str, str], start: Start, tmp_path: Path
 ) -> None:
     words = "so it goes " * 20
     script = tmp_path / "script.json"
-    script.write_text(json.dumps({"rules": [{"text": words}], "tokens_per_second": 20}))
+    rules = [{"matches": "forever", "text": words * 1000}, {"text": words}]
+    script.write_text(json.dumps({"rules": rules, "tokens_per_second": 20}))
     environment["ANABRANCH_SCRIPT"] = str(script)
     process, client = start("--engine", "scripted")
     job = client.submit("How does it go?", policy="sequential").id
@@ -74,6 +81,67 @@ def test_a_job_goes_on_after_everything_was_killed(
     process.kill()
     process.wait(30)
 
-    _, again = start("--engine", "scripted")
-    assert (answer := again.wait(job).answer) is not None
+    process, client = start("--engine", "scripted")
+    assert (answer := client.wait(job).answer) is not None
     assert answer.text.strip().endswith(words.strip())
+    long = client.submit("How does it go on forever?", policy="sequential").id
+    next(event for event in client.follow(long) if event.kind == "SegmentStarted")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert kept(environment, long) == ("running", 1, None)
+
+
+def kept(environment: dict[str, str], job: str) -> tuple[str, int, str | None]:
+    """The job's status, attempt and owner in the store."""
+    file = Path(environment["ANABRANCH_STATE"]) / "anabranch.db"
+    with closing(sqlite3.connect(file)) as store:
+        query = "SELECT status, attempt, lease_owner FROM jobs WHERE id = ?"
+        row: tuple[str, int, str | None] = store.execute(query, (job,)).fetchone()
+    return row
+
+
+@contextmanager
+def served(tmp_path: Path, **settings: Any) -> Iterator[Client]:
+    """The same in this process."""
+    chosen = Settings(state=tmp_path, port=0, **settings)
+    asyncio.run(schema.upgrade(chosen.database))
+    with run_in_one_process(chosen) as service, Client(service.url) as client:
+        service.wait_until_ready(lambda _: None)
+        assert service.why_ended() is None
+        yield client
+
+
+def test_an_upstream_of_many_models_is_used_by_each_of_its_names(tmp_path: Path) -> None:
+    upstream = Upstream(models=("small", "large:latest"))
+    with serving(upstream):
+        settings = {"engine": "openai", "upstream_url": upstream.url, "model": "large"}
+        with served(tmp_path, **settings) as client:
+            for model in ("large", "small"):
+                job = client.submit("What is 2 + 2?", policy="sequential", model=model)
+                assert (answer := client.wait(job.id).answer) is not None
+                assert answer.text == "The answer is 4."
+            with pytest.raises(ServiceRefused, match="there are: large, small, large:latest"):
+                client.submit("What is 2 + 2?", model="medium")
+    assert [body["model"] for body in upstream.asked if "messages" in body][-2:] == ["large", "small"]
+
+
+def test_what_keeps_it_from_starting_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANABRANCH_STATE", str(tmp_path))
+
+    def refusal(*options: str) -> str:
+        with pytest.raises(SystemExit) as left:
+            main(["up", *options])
+        out, err = capfd.readouterr()
+        assert (left.value.code, out, err.count("\n")) == (1, "", 1), err
+        return err
+
+    upstream = Upstream(models=("small", "large"), error=(404, {"message": "model 'huge' not found"}))
+    with serving(upstream):
+        told = refusal("--upstream", upstream.url, "--model", "huge", "--port", "0")
+        assert told == f"anabranch: {upstream.url} does not serve 'huge'; it serves: large, small\n"
+        port = upstream.url.split(":")[2].removesuffix("/v1")
+        told = refusal("--upstream", upstream.url, "--port", port)
+        assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in told
+    assert f"{upstream.url} does not answer: " in refusal("--upstream", upstream.url, "--port", "0")

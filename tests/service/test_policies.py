@@ -22,7 +22,7 @@ def sample(
 
 
 def info(function: Callable[..., Any]) -> PolicyInfo:
-    return PolicyInfo(name="sample", title="t", paper="p", use_when="u", function=function, version="v")
+    return PolicyInfo(name="sample", title="t", paper="p", use_when="u", function=function)
 
 
 def test_the_schema_tells_meaning_limits_and_defaults() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.errors import DriverMissing, StoreAway
 from anabranch.service.store.sql.storable import json_text
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -56,7 +57,7 @@ class Database:
     """Connections to one store; made when they are needed. All methods raise StoreAway."""
 
     def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
-        """`connections` are those that PostgreSQL is asked for at most."""
+        """`connections` are those that PostgreSQL is asked for at most. Raises DriverMissing."""
         self.url = with_driver(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._doors: _Sqlite | _Postgres = (
@@ -193,6 +194,8 @@ class _Postgres:
             "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
             "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         }
+        if find_spec("asyncpg") is None:
+            raise DriverMissing
         self._writer = create_async_engine(
             url,
             json_serializer=json_text,

@@ -377,7 +377,7 @@ def test_any_order_of_outcomes_keeps_the_invariants(
     shape: list[tuple[int, str]], lengths: list[int], faults: set[int], width: int, cancel_at: int | None
 ) -> None:
     """Exactly one terminal event per branch and job, and a replay that agrees, from every prefix."""
-    _CATALOGUE["tree"] = PolicyInfo(name="tree", title="", paper="", use_when="", function=tree, version="0")
+    _CATALOGUE["tree"] = PolicyInfo(name="tree", title="", paper="", use_when="", function=tree)
     try:
 
         def write(decode: Any) -> str | Fault:

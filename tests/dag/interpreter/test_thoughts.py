@@ -113,7 +113,7 @@ def test_what_other_branches_read_holds_no_thoughts(monkeypatch: pytest.MonkeyPa
         segment: a.Segment = yield a.Think(Decoding())
         return a.Answer(text=segment.text)
 
-    info = PolicyInfo(name="reads", title="", paper="", use_when="", function=reads, version="0")
+    info = PolicyInfo(name="reads", title="", paper="", use_when="", function=reads)
     monkeypatch.setitem(entries._CATALOGUE, "reads", info)
     interpreter = Interpreter()
     spec = JobSpec(messages=(say("user", "q"),), policy="reads")
