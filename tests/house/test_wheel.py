@@ -30,6 +30,7 @@ DECLARED = (
     "*/py.typed",
     "migrations/script.py.mako",
     "service/dashboard/static/*",
+    "service/evaluation/*.jsonl",
 )
 PLANTED = {
     "service/dashboard/static/index.html": "<!doctype html>",
