@@ -11,6 +11,8 @@ from fastapi.openapi.utils import get_openapi
 
 from anabranch.service.api import problems
 from anabranch.service.api.auth import Keys, require_own_job
+from anabranch.service.api.batches import files
+from anabranch.service.api.batches import routes as batches
 from anabranch.service.api.guards import LOOPBACK, PROBES, Guards, is_loopback
 from anabranch.service.api.head import HeadAsGet
 from anabranch.service.api.live.dependencies import Dependencies
@@ -49,6 +51,8 @@ ROUTES = (
     chat,
     responses,
     keys,
+    batches,
+    files,
     health,
     docs,
 )
@@ -80,7 +84,13 @@ def create_app(deps: Dependencies) -> FastAPI:
     hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
     any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
     app.add_middleware(Keys, keyring=deps.keyring)
-    app.add_middleware(Guards, hosts=hosts, any_host=any_host, max_bytes=settings.max_request_bytes)
+    app.add_middleware(
+        Guards,
+        hosts=hosts,
+        any_host=any_host,
+        max_bytes=settings.max_request_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+    )
     app.add_middleware(HeadAsGet)
     app.add_middleware(Measuring, meters=app.state.meters)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]

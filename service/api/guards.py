@@ -5,6 +5,7 @@ machine (DNS rebinding), and a page of another origin may change nothing (cross-
 """
 
 from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +22,13 @@ CUSTOM_HEADER = "x-anabranch"
 PROBES = {"/healthz", "/readyz"}
 """Asked by those who keep the service running, under whatever name or address; without a key."""
 
+UPLOADS = {
+    "/v1/files": ("multipart/form-data",),
+    "/v1/batches": ("application/jsonl", "application/x-ndjson"),
+}
+"""Paths that take more than JSON, with a bound of their own. No browser sends lines of JSON by itself to another site;
+forms it does."""
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -33,6 +41,15 @@ SECURITY_HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many bytes a body may have."""
+
+    bytes: int
+    what: str
+    setting: str
+
+
 def is_loopback(host: str) -> bool:
     return host.strip("[]") in LOOPBACK
 
@@ -42,31 +59,40 @@ class Guards:
     are paths that are answered under any name."""
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Iterable[str] | None, any_host: Container[str], max_bytes: int
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Iterable[str] | None,
+        any_host: Container[str],
+        max_bytes: int,
+        max_upload_bytes: int,
     ) -> None:
         self._app = app
         self._hosts = None if hosts is None else {host.lower() for host in hosts}
         self._any_host = any_host
-        self._max_bytes = max_bytes
+        self._requests = Limit(max_bytes, "a request", "ANABRANCH_MAX_REQUEST_BYTES")
+        self._uploads = Limit(max_upload_bytes, "an upload", "ANABRANCH_MAX_UPLOAD_BYTES")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         guarded = _add_security_headers(send)
-        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        limit = self._uploads if _is_upload(scope["path"], headers) else self._requests
+        refusal = self._refusal(scope["method"], scope["path"], headers, limit)
         if refusal is not None:
             await refusal.response(scope["path"])(scope, receive, guarded)
         else:
-            await self._app(scope, _bound_body(receive, self._max_bytes), guarded)
+            await self._app(scope, _bound_body(receive, limit), guarded)
 
-    def _refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
+    def _refusal(self, method: str, path: str, headers: Headers, limit: Limit) -> Refusal | None:
         return (
             self._wrong_host(path, headers)
             or _wrong_origin(method, headers)
-            or _wrong_content(method, headers)
+            or _wrong_content(method, path, headers)
             or _wrong_encoding(headers)
-            or self._too_large(headers)
+            or _too_large(headers, limit)
         )
 
     def _wrong_host(self, path: str, headers: Headers) -> Refusal | None:
@@ -78,12 +104,13 @@ class Guards:
         )
         return Refusal(status=403, name="wrong-host", title="Unknown host name", detail=detail)
 
-    def _too_large(self, headers: Headers) -> Refusal | None:
-        declared = headers.get("content-length", "0")
-        small = len(declared) <= 18 and declared.isdecimal() and int(declared) <= self._max_bytes
-        if small or not declared.isdecimal():
-            return None
-        return _too_much(self._max_bytes)
+
+def _too_large(headers: Headers, limit: Limit) -> Refusal | None:
+    declared = headers.get("content-length", "0")
+    small = len(declared) <= 18 and declared.isdecimal() and int(declared) <= limit.bytes
+    if small or not declared.isdecimal():
+        return None
+    return _too_much(limit)
 
 
 def _wrong_origin(method: str, headers: Headers) -> Refusal | None:
@@ -98,16 +125,28 @@ def _wrong_origin(method: str, headers: Headers) -> Refusal | None:
     return Refusal(status=403, name="wrong-origin", title="Cross-origin request", detail=detail)
 
 
-def _wrong_content(method: str, headers: Headers) -> Refusal | None:
-    """A body must be declared as JSON; a browser must send that, or the custom header, even without a body."""
+def _is_upload(path: str, headers: Headers) -> bool:
+    return _kind_of(headers) in UPLOADS.get(path, ())
+
+
+def _kind_of(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _wrong_content(method: str, path: str, headers: Headers) -> Refusal | None:
+    """A body must be declared as JSON; a browser must send that, or the custom header, even without a body. An upload
+    is a form, or lines of JSON; a form that a browser sends has the custom header."""
     if method in SAFE_METHODS or CUSTOM_HEADER in headers:
         return None
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _kind_of(headers)
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
     from_browser = any(mark in headers for mark in BROWSER_MARKS)
+    if _is_upload(path, headers) and not from_browser:
+        return None
     if kind == "application/json" or kind.endswith("+json") or not (has_body or from_browser or kind):
         return None
-    detail = "Send application/json (or, without a body, the header X-Anabranch: 1)."
+    also = "".join(f", or {name}" for name in UPLOADS.get(path, ()))
+    detail = f"Send application/json{also} (or, without a body, the header X-Anabranch: 1)."
     return Refusal(status=415, name="not-json", title="The content is not JSON", detail=detail)
 
 
@@ -127,12 +166,12 @@ def _name_of(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def _too_much(limit: int) -> Refusal:
-    detail = f"A request may have {limit} bytes (ANABRANCH_MAX_REQUEST_BYTES)."
+def _too_much(limit: Limit) -> Refusal:
+    detail = f"{limit.what.capitalize()} may have {limit.bytes} bytes ({limit.setting})."
     return Refusal(status=413, name="content-too-large", title="Too much", detail=detail)
 
 
-def _bound_body(receive: Receive, limit: int) -> Receive:
+def _bound_body(receive: Receive, limit: Limit) -> Receive:
     """Stops reading a body at the limit, whatever its declared length was."""
     got = 0
 
@@ -140,7 +179,7 @@ def _bound_body(receive: Receive, limit: int) -> Receive:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > limit:
+        if got > limit.bytes:
             raise Refused(_too_much(limit))
         return message
 

@@ -23,7 +23,9 @@ from anabranch.service.store.errors import (
     AlreadyDecided,
     ApprovalWithdrawn,
     BadCursor,
+    BatchConflict,
     EvaluationConflict,
+    FileInUse,
     IdempotencyConflict,
     JobEnded,
     NotFound,
@@ -147,7 +149,7 @@ def refusal_of(error: Exception) -> Refusal:
             return bad_request("bad-cursor", str(error)).refusal
         case NotFound():
             return Refusal(status=404, name="not-found", title="No such thing", detail=str(error))
-        case IdempotencyConflict():
+        case IdempotencyConflict() | BatchConflict():
             return Refusal(
                 status=409, name="idempotency-conflict", title="The key was used before", detail=str(error)
             )
@@ -160,6 +162,8 @@ def refusal_of(error: Exception) -> Refusal:
                 status=429, name="quota-spent", title="The quota is spent", detail=str(error),
                 headers={"Retry-After": str(ceil(error.retry_after))},
             )  # fmt: skip
+        case FileInUse():
+            return Refusal(status=409, name="file-in-use", title="The file is in use", detail=str(error))
         case AlreadyDecided():
             return Refusal(status=409, name="already-decided", title="Decided before", detail=str(error))
         case ApprovalWithdrawn():

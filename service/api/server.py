@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from anabranch.service.api.app import create_app
+from anabranch.service.api.batches.runner import BatchRunner
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
@@ -135,11 +136,12 @@ class _Server:
                     keep_purging(store.maintenance, settings.retention_days), name="retention"
                 )
                 living = asyncio.create_task(store.programs.keep(this_program(Role.API)), name="sign of life")
+                batches = asyncio.create_task(BatchRunner(deps).run(), name="batches")
                 self._started.set()  # the socket listens: whoever is early waits in its queue
                 await self._uvicorn.serve([listener])
-                keeping.cancel()
-                living.cancel()
-                await asyncio.gather(living, return_exceptions=True)
+                for task in (keeping, living, batches):
+                    task.cancel()
+                await asyncio.gather(living, batches, return_exceptions=True)
         except Exception as error:
             self._failure = error
             raise

@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     limit."""
     max_request_bytes: int = Field(default=1_000_000, ge=1)
     """Bytes that the body of a request may have."""
+    max_upload_bytes: int = Field(default=200_000_000, ge=1)
+    """Bytes that an upload of a batch's lines may have; each line is bound as a request is."""
     retention_days: float | None = Field(default=None, gt=0)
     """Days after which ended jobs are purged. Not set: they are kept for ever."""
 

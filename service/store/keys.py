@@ -101,6 +101,11 @@ class Keys(Repository):
         wanted = select(keys.c.name).limit(1)
         return await self._database.read(lambda connection: connection.execute(wanted).first() is not None)
 
+    async def any_alive(self, tenant: str) -> bool:
+        """Whether a key of this tenant counts now."""
+        wanted = select(keys.c.name).where(keys.c.tenant == tenant, _ALIVE).limit(1)
+        return await self._database.read(lambda connection: connection.execute(wanted).first() is not None)
+
     async def revoke(self, told: str) -> KeyRow:
         """Ends a key at once. Idempotent. Raises NotFound and NotOneKey."""
 

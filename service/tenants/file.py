@@ -99,6 +99,17 @@ class Tenants:
             expires_at=row.expires_at,
         )
 
+    def of(self, tenant: str) -> Caller:
+        """What holds for the jobs of this tenant."""
+        self._look_again()
+        said = self._tenants.get(tenant, NOTHING_SAID)
+        return self._caller(tenant, said, sees_all=said.operator)
+
+    def has_keys(self, tenant: str) -> bool:
+        """Whether somebody may call for this tenant by a key of the file."""
+        self._look_again()
+        return bool(self._tenants.get(tenant, NOTHING_SAID).keys)
+
     def _look_again(self) -> None:
         """A file that has become unusable changes nothing: whoever had a key keeps it."""
         if self._path is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from anabranch.service.settings.fields import Ask
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.keys import KeyRow, Keys, digest
-from anabranch.service.tenants.callers import Caller
+from anabranch.service.tenants.callers import ANYBODY, Caller
 from anabranch.service.tenants.file import Tenants, Usual
 
 FRESH_SECONDS = 1.0
@@ -71,6 +71,14 @@ class Keyring:
     async def find(self, key: str) -> Caller | None:
         """Whose key this is. Raises StoreAway for one that was not seen before."""
         return (await self.find_all([digest(key)])).get(digest(key))
+
+    async def of_tenant(self, tenant: str) -> Caller | None:
+        """What holds for the jobs of a tenant when nobody calls; None while no key opens the service for it. Raises
+        StoreAway."""
+        if not await self.asks():
+            return ANYBODY
+        may_call = self._tenants.has_keys(tenant) or await self._keys.any_alive(tenant)
+        return self._tenants.of(tenant) if may_call else None
 
     async def find_all(self, digests: Collection[str]) -> dict[str, Caller]:
         """Whose keys these are the digests of; those that count for nothing are left out. Raises as `find`."""

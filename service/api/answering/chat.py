@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -30,6 +31,7 @@ from anabranch.service.api.problems import stopping
 from anabranch.service.api.views.chat import (
     Beside,
     Envelope,
+    Json,
     answer_tokens,
     calls_delta,
     chunk_json,
@@ -77,13 +79,19 @@ class ChatWait:
         jobs = [job for job in ended if job is not None]
         if len(jobs) < len(ended):
             return Response(status_code=CLIENT_CLOSED)
+        status, told = await self._tell(jobs)
+        return JSONResponse(told, status, headers if status == HTTPStatus.OK else headers | NO_RETRY)
+
+    async def read(self) -> tuple[int, Json]:
+        """What is answered of jobs that have ended, and with which status."""
+        return await self._tell([await choice.read() for choice in self._choices])
+
+    async def _tell(self, jobs: Sequence[JobView]) -> tuple[int, Json]:
         for job in jobs:
             if job.answer is None:
-                status, failure = failure_json(job)
-                return JSONResponse(failure, status, headers | NO_RETRY)
+                return failure_json(job)
         of_answers, beside = self._answer_tokens(jobs), await self._beside(jobs)
-        completion = completion_json(self._envelope, jobs, of_answers, beside)
-        return JSONResponse(completion, headers=headers)
+        return HTTPStatus.OK, completion_json(self._envelope, jobs, of_answers, beside)
 
     async def stream(self, request: Request) -> AsyncIterator[bytes]:
         """The chunks of all choices, as they come; then what they cost, where that is asked for."""
@@ -122,6 +130,9 @@ class _Choice:
 
     async def await_end(self, request: Request) -> JobView | None:
         return await self._waiting.await_end(request)
+
+    async def read(self) -> JobView:
+        return await self._waiting.read()
 
     @property
     def sources(self) -> Sequence[BranchRow]:

@@ -71,10 +71,8 @@ async def create(
 
     With `stream`, what the branches do comes as a summary of the reasoning, then the answer.
     """
-    model = sent.model or PREFIX + deps.settings.policy
-    await find_model(model, deps)
-    spec = await _spec(sent, model, deps, caller)
-    asked = {**sent.model_dump(mode="json", by_alias=True, exclude_none=True), "model": model}
+    spec = await make_response_spec(sent, deps, caller)
+    asked = with_model(sent, deps)
     response = NewResponse(request=asked, previous=job_of(sent.previous_response_id or ""))
     if sent.stream:
         open_stream(request)
@@ -170,8 +168,19 @@ async def input_items(
     }
 
 
-async def _spec(sent: ResponseRequest, model: str, deps: Dependencies, caller: Caller) -> JobSpec:
+def with_model(sent: ResponseRequest, deps: Dependencies) -> dict[str, Any]:
+    """What was sent, with the name of the model where that was left out."""
+    return {**sent.model_dump(mode="json", by_alias=True, exclude_none=True), "model": _model(sent, deps)}
+
+
+def _model(sent: ResponseRequest, deps: Dependencies) -> str:
+    return sent.model or PREFIX + deps.settings.policy
+
+
+async def make_response_spec(sent: ResponseRequest, deps: Dependencies, caller: Caller) -> JobSpec:
     """The job that the request asks for. Raises Refused."""
+    model = _model(sent, deps)
+    await find_model(model, deps)
     earlier = await earlier_messages(deps, caller, sent.previous_response_id)
     try:
         asked = sent.as_chat(model, earlier).as_job()

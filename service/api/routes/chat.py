@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import Response, StreamingResponse
 
+from anabranch.dag.job import JobSpec
 from anabranch.dag.policy import catalogue
 from anabranch.service.api.answering.chat import ChatWait
 from anabranch.service.api.auth import CurrentCaller, open_stream
@@ -69,20 +70,7 @@ async def chat(
     traceparent: Traceparent = None,
 ) -> Response:
     """Ask a policy as if it were a model. With `stream`, what the branches do comes as reasoning, then the answer."""
-    await find_model(sent.model, deps)
-    try:
-        asked = sent.as_job()
-    except ValidationError as error:
-        raise bad_input(faults_of(error)) from error
-    spec = make_spec(
-        asked,
-        deps.settings,
-        params_at="anabranch.params",
-        format_at="response_format",
-        logprobs_at="logprobs",
-        tools_at="functions" if sent.functions else "tools",
-    )
-    specs = [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]
+    specs = await make_chat_specs(sent, deps)
     if sent.stream:
         open_stream(request)
     submitted = await submit_specs(
@@ -123,6 +111,24 @@ async def take_up(
         findable=True,
     )
     return await _answer(wait, jobs, request, stream=stream)
+
+
+async def make_chat_specs(sent: ChatRequest, deps: Dependencies) -> list[JobSpec]:
+    """The job of each choice. Raises Refused."""
+    await find_model(sent.model, deps)
+    try:
+        asked = sent.as_job()
+    except ValidationError as error:
+        raise bad_input(faults_of(error)) from error
+    spec = make_spec(
+        asked,
+        deps.settings,
+        params_at="anabranch.params",
+        format_at="response_format",
+        logprobs_at="logprobs",
+        tools_at="functions" if sent.functions else "tools",
+    )
+    return [replace(spec, seed=(spec.seed + number) % (MAX_SEED + 1)) for number in range(sent.n or 1)]
 
 
 async def _answer(wait: ChatWait, jobs: Sequence[JobRow], request: Request, *, stream: bool) -> Response:

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from anabranch.dag.decoding.tools import Tools
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import AnswerFormat, JobSpec, Lineage, Sampling
+from anabranch.dag.job import BATCH_PRIORITY, AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
 from anabranch.service.api.auth import CurrentCaller, forbidden
@@ -122,7 +123,8 @@ async def replay(
     if sent.branch not in {found.branch for found in await deps.store.jobs.list_branches(job)}:
         raise NotFound("branch", f"{sent.branch} in job {job}")
     lineage = Lineage(job=job, branch=BranchId(sent.branch), output=sent.output)
-    submitted = await submit_spec(deps, caller, replace(row.spec, lineage=lineage), None, sent, traceparent)
+    again = replace(row.spec, lineage=lineage, priority=row.spec.priority % BATCH_PRIORITY)
+    submitted = await submit_spec(deps, caller, again, None, sent, traceparent)
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
 
@@ -243,13 +245,9 @@ async def submit_specs(
         except Refused:  # what was taken once is told again, though its model has gone since
             if key is None or not await deps.store.jobs.has_key(caller.tenant, key):
                 raise
-    digest = _digest(sent) if key else None
-    news = [
-        _new_job(
-            deps, caller, spec, traceparent, key=_numbered(key, number), digest=digest, response=response
-        )
-        for number, spec in enumerate(specs)
-    ]
+    digest = digest_of(sent) if key else None
+    make = partial(make_job, deps, caller, traceparent=traceparent, digest=digest, response=response)
+    news = [make(spec, key=_numbered(key, number)) for number, spec in enumerate(specs)]
     submitted = await deps.store.jobs.submit_all(news)
     for each in submitted:
         deps.organizers.nudge(each.job.id)
@@ -261,16 +259,17 @@ def _numbered(key: str | None, number: int) -> str | None:
     return key if key is None or number == 0 else f"{key} {number}"
 
 
-def _new_job(
+def make_job(
     deps: Dependencies,
     caller: Caller,
     spec: JobSpec,
-    traceparent: str | None,
     *,
-    key: str | None,
-    digest: str | None,
-    response: NewResponse | None,
+    traceparent: str | None = None,
+    key: str | None = None,
+    digest: str | None = None,
+    response: NewResponse | None = None,
 ) -> NewJob:
+    """The job that is to be submitted for the caller, within its budget."""
     trace = read_traceparent(traceparent)
     return NewJob(
         spec=replace(spec, budget=caller.bound(spec.budget)),
@@ -286,6 +285,6 @@ def _new_job(
     )
 
 
-def _digest(sent: BaseModel) -> str:
+def digest_of(sent: BaseModel) -> str:
     """Equal bodies have equal digests, however their JSON was written."""
     return hashlib.sha256(canonical(sent.model_dump(mode="json", exclude_unset=True)).encode()).hexdigest()
