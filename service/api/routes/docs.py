@@ -69,7 +69,8 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
     yield "</table>"
     body = operation.get("requestBody")
     if body is not None:
-        yield f"<p>Body:</p><pre>{_shown(body['content']['application/json']['schema'], described)}</pre>"
+        for kind, content in body["content"].items():
+            yield f"<p>Body, {kind}:</p><pre>{_shown(content['schema'], described)}</pre>"
     yield "<table>"
     for status, answer in operation["responses"].items():
         yield f"<tr><td><code>{status}</code><td>{escape(answer['description'])}"

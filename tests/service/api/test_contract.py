@@ -27,6 +27,7 @@ from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.server import serve_api
 from anabranch.service.link.server import LinkServer
 from anabranch.service.settings import Settings
+from anabranch.service.store.batches.tables import batches, files
 from anabranch.service.store.jobs.organizers import Presence
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.tables import approvals, jobs, responses
@@ -62,8 +63,15 @@ COUNTED = select(
     select(func.count(jobs.c.cancel_requested)).scalar_subquery(),
     select(func.count()).select_from(responses).scalar_subquery(),
     select(func.count(approvals.c.decision)).scalar_subquery(),
+    select(func.count()).select_from(files).scalar_subquery(),
+    select(func.count()).select_from(batches).scalar_subquery(),
 )
 """All that a request writes."""
+
+
+@schemathesis.serializer("application/jsonl")
+def write_lines(_context: Any, lines: Any) -> bytes:
+    return str(lines).encode(errors="surrogatepass")
 
 
 class Idle:
