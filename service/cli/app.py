@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import api, database, evaluations, jobs, journals, keys, people, up
+from anabranch.service.cli import api, batches, database, evaluations, jobs, journals, keys, people, up
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
@@ -37,6 +37,7 @@ app.command()(people.policies)
 app.command()(journals.audit)
 app.command()(journals.replay)
 app.command()(journals.export)
+app.command()(batches.batch)
 app.command(name="eval")(evaluations.evaluate)
 app.command()(evaluations.evaluations)
 app.add_typer(database.app, name="db")

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import httpx
 
 from anabranch.service.client import calls
+from anabranch.service.client.batches import Batch
 from anabranch.service.client.calls import JobFields, WhichText
 from anabranch.service.client.evaluations import Evaluation, EvaluationSummary, Trial
 from anabranch.service.client.http import away, client_options, head_of, request_options
@@ -154,6 +155,27 @@ class AsyncClient:
     ) -> Trial:
         """Keeps the verdict on the answer of an ended job: a trial of the evaluation."""
         return await self._run(self._wire.call(calls.judge(run, task, arm, job, score, detail)))
+
+    # -- batches
+
+    async def submit_batch(
+        self, lines: bytes, *, window: str = "24h", idempotency_key: str | None = None
+    ) -> Batch:
+        """A batch of lines of JSON: a job in each, as `submit` sends it, or a request of OpenAI's Batch API. All lines
+        are checked before any is taken. However often this has to be tried, it is one batch."""
+        return await self._run(self._wire.call(calls.submit_batch(lines, window, idempotency_key)))
+
+    async def batch(self, batch: str) -> Batch:
+        """The batch as it is now."""
+        return await self._run(self._wire.call(calls.batch(batch)))
+
+    async def cancel_batch(self, batch: str) -> Batch:
+        """Asks that a batch stops: what has not ended is cancelled."""
+        return await self._run(self._wire.call(calls.cancel_batch(batch)))
+
+    def batch_results(self, batch: str) -> AsyncIterator[str]:
+        """What came of its lines, in their order, as lines of JSON in pieces of text."""
+        return self._give(self._wire.batch_results(batch))
 
     # -- people, and the service
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 
 from anabranch.service.bounded_json import check_json
+from anabranch.service.client.batches import Batch
 from anabranch.service.client.errors import UnreadableReply
 from anabranch.service.client.evaluations import Evaluation, Evaluations, EvaluationSummary, Trial
 from anabranch.service.client.journals import Audit, Branch, Graph
@@ -29,6 +30,8 @@ Part = TypeVar("Part")
 Model = TypeVar("Model", bound=BaseModel)
 WhichText = Literal["answer", "all"]
 """Whose text is streamed: the final thought's, or every branch's."""
+UPLOAD_SECONDS = 600.0
+"""For which the service may check the lines of a batch."""
 MAX_PAGE = 200
 """Jobs in one page of a listing."""
 
@@ -60,6 +63,8 @@ class Request:
     params: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Json | None = None
+    lines: bytes | None = None
+    """Lines of JSON, in place of a body."""
     held: float = 0.0
     """Seconds for which the service may hold its reply."""
     repeatable: bool = True
@@ -171,6 +176,31 @@ def create_evaluation(run: str, design: Json) -> Call[EvaluationSummary]:
 def judge(run: str, task: str, arm: str, job: str, score: float, detail: str) -> Call[Trial]:
     body: Json = {"task": task, "arm": arm, "job": job, "score": score, "detail": detail}
     return _call(Trial, "POST", f"/v1/evaluations/{quote(run, safe='')}/trials", body=body)
+
+
+def submit_batch(lines: bytes, window: str, key: str | None) -> Call[Batch]:
+    """A batch with an idempotency key, made here where none is given."""
+    return _call(
+        Batch,
+        "POST",
+        "/v1/batches",
+        params={"completion_window": window},
+        headers={"Idempotency-Key": key or uuid.uuid4().hex, "Content-Type": "application/jsonl"},
+        lines=lines,
+        held=UPLOAD_SECONDS,
+    )
+
+
+def batch(batch: str) -> Call[Batch]:
+    return _call(Batch, "GET", f"/v1/batches/{quote(batch, safe='')}")
+
+
+def cancel_batch(batch: str) -> Call[Batch]:
+    return _call(Batch, "POST", f"/v1/batches/{quote(batch, safe='')}/cancel")
+
+
+def batch_results(batch: str) -> Request:
+    return Request(method="GET", path=f"/v1/batches/{quote(batch, safe='')}/results")
 
 
 class _Ready(BaseModel):

@@ -28,6 +28,7 @@ def request_options(request: Request, timeout: float, *, streamed: bool = False)
         "params": dict(request.params),
         "headers": dict(request.headers),
         "json": request.body,
+        "content": request.lines,
         "timeout": httpx.Timeout(timeout, read=reading),
     }
 

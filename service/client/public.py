@@ -5,6 +5,7 @@ This file is the module `anabranch.client`: by a link in `.dev/anabranch`, and b
 
 from anabranch.service.bounded_json import BadJson
 from anabranch.service.client.async_client import AsyncClient
+from anabranch.service.client.batches import Batch
 from anabranch.service.client.client import Client
 from anabranch.service.client.errors import (
     BadInput,
@@ -44,6 +45,7 @@ __all__ = [
     "Audit",
     "BadInput",
     "BadJson",
+    "Batch",
     "Branch",
     "Citation",
     "Client",

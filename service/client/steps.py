@@ -135,8 +135,16 @@ class Wire:
                 )
 
     def export(self, job: str, form: str) -> Steps[None]:
-        """Gives the export in pieces of text. One that breaks is not resumed: its beginning was given already."""
-        yield from self._answered(Open(calls.export(job, form)))
+        """Gives the export in pieces of text."""
+        yield from self._pieces(calls.export(job, form))
+
+    def batch_results(self, batch: str) -> Steps[None]:
+        """Gives the results of a batch, in pieces of text."""
+        yield from self._pieces(calls.batch_results(batch))
+
+    def _pieces(self, request: Request) -> Steps[None]:
+        """Gives a reply in pieces of text. One that breaks is not resumed: its beginning was given already."""
+        yield from self._answered(Open(request))
         decoder = codecs.getincrementaldecoder("utf-8")()
         while (arrived := (yield Read())) is not None:
             yield Give(decoder.decode(arrived))

@@ -152,11 +152,13 @@ def test_the_same_key_is_the_same_batch(client: openai.OpenAI) -> None:
 
 def test_files_and_batches_are_listed_page_by_page(client: openai.OpenAI) -> None:
     files = [client.files.create(file=written([chat(n)]), purpose="batch") for n in range(3)]
+    files.sort(key=lambda file: file.id)  # which are made in time's order, up to a millisecond
     assert [file.id for file in client.files.list(limit=2)][:3] == [file.id for file in reversed(files)]
     made = [
         client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
         for file in files
     ]
+    made.sort(key=lambda batch: batch.id)
     assert [batch.id for batch in client.batches.list(limit=2)][:3] == [batch.id for batch in reversed(made)]
     for batch in made:
         ended(client, batch.id)

@@ -17,19 +17,19 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.problems import Fault, bad_input
 from anabranch.service.store.jobs.quotas import Quota
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.file import Caller
+from anabranch.service.tenants.callers import Caller
 
 JOB = {"question": "What is six times seven?"}
 LINES = {"content-type": "application/jsonl"}
 
 
-class Tenants:
+class Keyring:
     """Everybody is this caller, as long as anybody is."""
 
     def __init__(self, caller: Caller | None) -> None:
         self.caller = caller
 
-    def of(self, tenant: str) -> Caller | None:
+    async def of_tenant(self, tenant: str) -> Caller | None:
         assert tenant == "default"
         return self.caller
 
@@ -45,8 +45,8 @@ def running(deps: Dependencies) -> BatchRunner:
     return BatchRunner(deps, open_lines=3)
 
 
-def with_tenants(deps: Dependencies, tenants: Tenants) -> Dependencies:
-    return replace(deps, tenants=tenants)  # type: ignore[arg-type]
+def with_keys(deps: Dependencies, keyring: Keyring) -> Dependencies:
+    return replace(deps, keyring=keyring)  # type: ignore[arg-type]
 
 
 async def submit(client: httpx.AsyncClient, lines: list[Any], **query: str) -> str:
@@ -127,8 +127,8 @@ async def test_a_batch_waits_for_its_tenants_quota_and_goes_on(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(runner, "LOOK_AGAIN_SECONDS", 0.0)
     batch = await submit(client, [JOB | {"budget": {"tokens": tokens}} for tokens in (60, 60, 1000)])
-    limited = Tenants(Caller(quota=Quota(tokens=100)))
-    running = BatchRunner(with_tenants(deps, limited))
+    limited = Keyring(Caller(quota=Quota(tokens=100)))
+    running = BatchRunner(with_keys(deps, limited))
     await drive(running)
     (job,) = await open_jobs(store)
     await organizer.answer(job.id)  # which took 20 of its 60
@@ -147,11 +147,11 @@ async def test_a_batch_of_a_tenant_without_keys_stands_still(
     client: httpx.AsyncClient, store: Store, deps: Dependencies
 ) -> None:
     await submit(client, [JOB])
-    tenants = Tenants(None)
-    running = BatchRunner(with_tenants(deps, tenants))
+    keyring = Keyring(None)
+    running = BatchRunner(with_keys(deps, keyring))
     await drive(running)
     assert not await open_jobs(store)
-    tenants.caller = Caller()
+    keyring.caller = Caller()
     await drive(running)
     assert len(await open_jobs(store)) == 1
 
@@ -162,7 +162,7 @@ async def test_lines_without_an_answer_when_the_window_is_over_expire(
 ) -> None:  # fmt: skip
     batch = await submit(client, [JOB] * 5, completion_window="2h")
     await drive(running)
-    answered, *others = sorted(await open_jobs(store), key=lambda job: job.id)
+    answered, *others = sorted(await open_jobs(store), key=lambda job: str(job.spec.metadata["custom_id"]))
     await organizer.answer(answered.id)
 
     class Later(datetime):
