@@ -115,3 +115,18 @@ async def test_while_the_store_is_away_whoever_had_a_key_keeps_it(
             await ring.find("ab-never-seen")
         with pytest.raises(StoreAway):
             await Keyring(store.keys).asks()
+
+
+async def test_what_holds_for_a_tenant_while_nobody_calls(store: Store, path: Path, at_once: None) -> None:
+    assert (await Keyring(store.keys).of_tenant("acme")) is not None  # nobody needs a key
+    write(path, {"acme": {"tokens_per_day": 100, "tokens_per_job": 10}})
+    ring = Keyring(store.keys, file=path)
+    assert await ring.of_tenant("acme") is None
+    made = await store.keys.make(NewKey(tenant="acme", roles=["read"]))
+    caller = await ring.of_tenant("acme")
+    assert caller is not None
+    assert (caller.tenant, caller.sees_all, caller.quota.tokens) == ("acme", False, 100)
+    await store.keys.revoke(made.row.name)
+    assert await ring.of_tenant("acme") is None
+    add_key(path, "acme")
+    assert await ring.of_tenant("acme") is not None
