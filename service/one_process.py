@@ -16,6 +16,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from anabranch.client import Client
+from anabranch.service import loops
 from anabranch.service.api.server import bind, serve_on
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
@@ -111,7 +112,7 @@ class _Organizing:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._organize())
+            loops.run(self._organize())
         except Exception as error:
             if self._begun.is_set():
                 logger.exception("the organizer has ended")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from anabranch.service import loops
 from anabranch.service.api.app import create_app
 from anabranch.service.api.batches.runner import BatchRunner
 from anabranch.service.api.live.dependencies import Dependencies
@@ -65,13 +66,14 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
 
     Raises BadTenants, SchemaBehind and StoreAway.
     """
+    loops.switch_quickly()
     asyncio.run(schema.check(settings.database))
     if settings.tenants is not None:
         read(settings.tenants)
     bound.listen()
     server = _Server()
     thread = threading.Thread(
-        target=lambda: asyncio.run(server.run(settings, bound)),
+        target=lambda: loops.run(server.run(settings, bound)),
         name="api",
         daemon=True,
     )

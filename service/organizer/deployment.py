@@ -9,6 +9,7 @@ from typing import Any
 
 from ray import serve
 
+from anabranch.service import loops
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -51,6 +52,7 @@ class OrganizerDeployment:
         replica = serve.get_replica_context()
         if replica.app_name != APP:
             raise BadSettings(f"the application must be named {APP!r}, not {replica.app_name!r}")
+        loops.switch_quickly()
         settings = source.read()
         if not private:
             settings.require_shared_database()

@@ -7,7 +7,10 @@ many branches asks for all of them at once.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
@@ -25,6 +28,7 @@ class Connections:
         self._headers = headers
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
         self._session: aiohttp.ClientSession | None = None
+        self._proxy = cache(proxy_of)
 
     @asynccontextmanager
     async def post(self, url: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -32,7 +36,7 @@ class Connections:
         Raises aiohttp.ClientError and TimeoutError."""
         if self._session is None:
             self._session = await self._open()
-        async with self._session.post(url, json=body) as response:
+        async with self._session.post(url, json=body, proxy=self._proxy(url)) as response:
             yield response
 
     async def close(self) -> None:
@@ -40,7 +44,7 @@ class Connections:
             await self._session.close()
 
     async def _open(self) -> aiohttp.ClientSession:
-        """On the event loop that asks. Certificates and proxies are those that httpx believes in, too."""
+        """On the event loop that asks. Certificates are those that httpx believes in, too."""
         trusted = await asyncio.to_thread(httpx.create_ssl_context)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS, ssl=trusted)
         return aiohttp.ClientSession(
@@ -48,5 +52,12 @@ class Connections:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             timeout=self._timeout,
-            trust_env=True,
         )
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment names for this URL: HTTPS_PROXY, ALL_PROXY, NO_PROXY, as curl reads them."""
+    asked = urlsplit(url)
+    proxies = getproxies()
+    found = proxies.get(asked.scheme) or proxies.get("all")
+    return None if found is None or proxy_bypass(asked.netloc) else found
