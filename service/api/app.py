@@ -15,6 +15,7 @@ from anabranch.service.api.batches import files
 from anabranch.service.api.batches import routes as batches
 from anabranch.service.api.guards import LOOPBACK, PROBES, Guards, is_loopback
 from anabranch.service.api.head import HeadAsGet
+from anabranch.service.api.intake import Submissions
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.listing import Listing
 from anabranch.service.api.live.load import Load
@@ -83,6 +84,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     local = is_loopback(settings.host)
     hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
     any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
+    app.add_middleware(Submissions)
     app.add_middleware(Keys, keyring=deps.keyring)
     app.add_middleware(
         Guards,

@@ -16,6 +16,7 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import BATCH_PRIORITY, AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
+from anabranch.service.api import intake
 from anabranch.service.api.auth import CurrentCaller, forbidden
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
@@ -249,6 +250,7 @@ async def submit_specs(
     make = partial(make_job, deps, caller, traceparent=traceparent, digest=digest, response=response)
     news = [make(spec, key=_numbered(key, number)) for number, spec in enumerate(specs)]
     submitted = await deps.store.jobs.submit_all(news)
+    intake.submitted()
     for each in submitted:
         deps.organizers.nudge(each.job.id)
     return submitted
