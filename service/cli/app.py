@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import api, batches, database, evaluations, jobs, journals, keys, people, up
+from anabranch.service.cli import api, batches, database, evaluations, jobs, journals, keys, mcp, people, up
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
@@ -40,6 +40,7 @@ app.command()(journals.export)
 app.command()(batches.batch)
 app.command(name="eval")(evaluations.evaluate)
 app.command()(evaluations.evaluations)
+app.command()(mcp.mcp)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 

@@ -63,7 +63,7 @@ def job_link(job: str) -> str:
 def page_link(path: str) -> str:
     """A page of the dashboard: of the service in use, or of the one that can be brought up."""
     settings = read_settings()
-    address = _lasting_address(settings)
+    address = lasting_address(settings)
     if address:
         return f"{address.rstrip('/')}/{path}"
     return f"http://{settings.host}:{settings.port}/{path} (while `anabranch up` runs)"
@@ -73,7 +73,7 @@ def _held_or_found(stack: ExitStack, settings: Settings) -> str | None:
     """The address of a service that stays, or None, and then nobody else serves while the stack is open."""
     told = False
     while True:
-        if address := _lasting_address(settings):
+        if address := lasting_address(settings):
             return address
         try:
             stack.enter_context(hold(settings))
@@ -86,7 +86,8 @@ def _held_or_found(stack: ExitStack, settings: Settings) -> str | None:
             return None
 
 
-def _lasting_address(settings: Settings) -> str | None:
+def lasting_address(settings: Settings) -> str | None:
+    """The address of a service that stays: ANABRANCH_URL, or the one that runs on this machine."""
     if settings.url:
         return settings.url
     found = find_service(settings)

