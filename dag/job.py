@@ -26,6 +26,9 @@ class Sampling:
     thinking_tokens: int | None = None
     """Tokens after which each decode's thinking is brought to an end, where the engine can. None: no such limit."""
 
+    keep_tokens: bool = False
+    """The journal keeps the tokens of all decodes, by their ids and logprobs, where the engine tells them."""
+
     def complete(self, decoding: Decoding) -> Decoding:
         """What the policy asked of a decode; what it left open, as the job asks. The one rule of precedence: the
         policy, then the job, then (for what is still None) the model's own defaults."""
@@ -36,6 +39,7 @@ class Sampling:
             draw=self._draw(decoding.draw),
             max_tokens=decoding.max_tokens or self.max_tokens,
             thinking=self._thinking(decoding),
+            keep_tokens=self.keep_tokens,
             thinking_tokens=self.thinking_tokens
             if decoding.thinking_tokens is None
             else decoding.thinking_tokens,

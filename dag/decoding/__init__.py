@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from anabranch.dag.decoding.confidence import Confidence, ConfidenceRule
+from anabranch.dag.decoding.kept import KeptTokens
 from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.dag.decoding.tools import Call, Tools
 from anabranch.dag.ids import JobId
@@ -78,6 +79,8 @@ class Decoding:
     purpose: Purpose = Purpose.WORK
     logprobs: int | None = None
     """The job's owner is told how likely each token was, and so many of the likeliest at its place. None: neither."""
+    keep_tokens: bool = False
+    """The journal keeps the tokens themselves, by their ids."""
     confidence: ConfidenceRule | None = None
     """How sure the model is, is measured; it may end the decode."""
     thinking: Thinking | None = None
@@ -206,6 +209,8 @@ class Decoded:
     """Of the decode's whole text, before temperature and truncation; on its last segment, where the engine tells it."""
     token_logprobs: tuple[TokenLogprob, ...] = ()
     """Of the tokens that the text stands in. Empty: they were not asked for, or the engine did not tell all of them."""
+    kept: KeptTokens | None = None
+    """The tokens, where they were to be kept and the engine tells them."""
     confidence: Confidence | None = None
     """Where it was to be measured, and the engine told likelihoods."""
     usage_estimated: bool = False

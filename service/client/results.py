@@ -1,7 +1,6 @@
 """Describes what the service tells, typed: jobs, events, text, approvals, policies.
 
-The shapes are the API's (`service/api/views`); a test holds them together. A service may tell more than this release
-knows: unknown fields are kept in `as_json()` and are no error.
+The shapes are the API's (`service/api/views`); a test holds them together. Unknown fields are kept in `as_json()`.
 """
 
 from collections.abc import Mapping
@@ -151,6 +150,7 @@ class Sampling(Told):
     max_tokens: int | None
     thinking: str = "auto"
     thinking_tokens: int | None = None
+    keep_tokens: bool = False
 
 
 class Tool(Told):

@@ -150,6 +150,8 @@ class Settings(BaseSettings):
     """Sampling temperature, for jobs that do not say. Not set: the model's own default."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus of sampling, for jobs that do not say. Not set: the model's own default."""
+    keep_tokens: bool = False
+    """Journals keep the ids and logprobs of all decoded tokens, for training, of jobs that do not say."""
     prices: dict[str, Price] = {}
     """What a million tokens cost, by model, as JSON: `{"*": {"prompt": 0.1, "completion": 0.4}}`; `*` is all others."""
 

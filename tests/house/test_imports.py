@@ -14,10 +14,10 @@ import pytest
 
 # dag is a function of its inputs: nothing here reads the outside world or a random source of its own.
 PURE = {
-    "ast", "__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
+    "ast", "__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
     "decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "html", "importlib", "inspect",
     "io", "itertools",
-    "json", "math", "operator", "pkgutil", "re", "statistics", "string", "textwrap", "types", "typing",
+    "json", "math", "operator", "pkgutil", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
     "unicodedata",
 }  # fmt: skip
 

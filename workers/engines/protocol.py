@@ -42,6 +42,10 @@ class Chunk:
     logprobs: tuple[TokenLogprob, ...] = ()
     """Where they were asked for: of the tokens since the last chunk that told any, those of thoughts and marks
     included."""
+    token_ids: tuple[int, ...] = ()
+    """Where they are to be kept: of the tokens since the last chunk, thoughts, marks and the turn's end included."""
+    token_logprobs: tuple[float, ...] = ()
+    """One for each of these ids; or none, where the engine does not tell them."""
     recast: bool = False
     """All text of the chunks before this one was thought. Only of an engine that could not tell before, and only once
     in a decode, before any thought."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
+from zlib import crc32
 
 from anabranch.dag.decoding import Fault, Finish, Served, Thinking, Usage
 from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, rounded
@@ -112,6 +113,10 @@ class ScriptedEngine:
                 reasoning_tokens=min(told, thoughts),
                 scheduled=scheduled,
                 logprobs=_logprobs(piece, start, line, request),
+                token_ids=tuple(map(token_id, piece)) if request.decoding.keep_tokens else (),
+                token_logprobs=(rounded(line.logprob or 0.0),) * len(piece)
+                if request.decoding.keep_tokens
+                else (),
             )
         _break(line)
         if calls or not tokens:
@@ -189,6 +194,11 @@ def _stop_in(text: str, stops: tuple[str, ...]) -> int | None:
     """Where the first stop string to be completed ends."""
     ends = [found + len(stop) for stop in stops if (found := text.find(stop)) >= 0]
     return min(ends, default=None)
+
+
+def token_id(token: str) -> int:
+    """This engine has no vocabulary: a number by the token's letters."""
+    return crc32(token.encode(errors="surrogatepass"))
 
 
 def _logprobs(tokens: list[str], start: int, line: Line, request: DecodeRequest) -> tuple[TokenLogprob, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Served, Tag, Timing, Usage
 from anabranch.dag.decoding.confidence import ConfidenceMeter
+from anabranch.dag.decoding.kept import KeptTokens, pack
 from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob, covering
 from anabranch.dag.decoding.tools import Call
 from anabranch.dag.grammars.grammar import Parser
@@ -66,6 +67,9 @@ class Segmenter:
     _calls: tuple[Call, ...] = ()
     _token_logprobs: list[TokenLogprob] = field(default_factory=list)
     """Since the last segment ended."""
+    _kept_ids: list[int] = field(default_factory=list)
+    """Since the last segment ended, as the next."""
+    _kept_logprobs: list[float] = field(default_factory=list)
     _meter: ConfidenceMeter | None = None
 
     def __post_init__(self) -> None:
@@ -153,6 +157,8 @@ class Segmenter:
             self.served = replace(self.served, model=join_halves(chunk.model))
         self._calls = tuple(map(_with_whole_characters, chunk.calls))
         self._hear_logprobs(chunk.logprobs)
+        self._kept_ids += chunk.token_ids
+        self._kept_logprobs += chunk.token_logprobs
 
     def _hear_logprobs(self, tokens: tuple[TokenLogprob, ...]) -> None:
         """Measures them; keeps of them what the job's owner asked for."""
@@ -231,6 +237,7 @@ class Segmenter:
             served=self.served,
             logprob=logprob,
             token_logprobs=() if fault else self._take_logprobs(text),
+            kept=self._take_kept(dropped),
             confidence=self._meter.measured() if self._meter else None,
             usage_estimated=self._usage_estimated,
             overshoot_tokens=dropped,
@@ -245,6 +252,13 @@ class Segmenter:
         stop = next((stop for stop in self.request.decoding.stop if text.endswith(stop)), "")
         told = covering(tokens, text) or covering(tokens, text.removesuffix(stop))
         return tuple(replace(token, token=join_halves(token.token), top=_whole(token.top)) for token in told)
+
+    def _take_kept(self, dropped: int) -> KeptTokens | None:
+        """The segment's tokens, but for the last `dropped`."""
+        ids, logprobs = self._kept_ids, self._kept_logprobs
+        self._kept_ids, self._kept_logprobs = [], []
+        until = len(ids) - dropped
+        return pack(ids[:until], logprobs[:until]) if until > 0 else None
 
     def _book(self, completion_tokens: int) -> Usage:
         spent = Usage(

@@ -143,7 +143,12 @@ def make_spec(
     what the policy cannot do: a form of the answer, logprobs, tools. The other arguments are where these stand in the
     body."""
     policy = sent.policy or PolicyChoice(name=settings.policy)
-    default = Sampling(temperature=settings.temperature, top_p=settings.top_p, max_tokens=settings.max_tokens)
+    default = Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        keep_tokens=settings.keep_tokens,
+    )
     params = _params(policy, params_at)
     return JobSpec(
         messages=sent.conversation(),

@@ -81,6 +81,7 @@ class SamplingView(BaseModel):
     max_tokens: int | None
     thinking: Thinking
     thinking_tokens: int | None
+    keep_tokens: bool = False
 
 
 class UsageView(BaseModel):

@@ -101,6 +101,12 @@ class SentSampling(Sent):
         description="Tokens after which the thinking of each decode is brought to an end, where its engine can.",
     )
 
+    keep_tokens: bool | None = Field(
+        default=None,
+        description="The journal keeps the ids and logprobs of all decoded tokens, for training, where the engine "
+        "tells them. Left out: as the service is set up.",
+    )
+
     @model_validator(mode="after")
     def _thinks_or_not(self) -> "SentSampling":
         if self.thinking == "off" and self.thinking_tokens is not None:
@@ -111,6 +117,7 @@ class SentSampling(Sent):
         return Sampling(
             thinking=Thinking(self.thinking or default.thinking),
             thinking_tokens=self.thinking_tokens or default.thinking_tokens,
+            keep_tokens=default.keep_tokens if self.keep_tokens is None else self.keep_tokens,
             temperature=default.temperature if self.temperature is None else self.temperature,
             top_p=default.top_p if self.top_p is None else self.top_p,
             draw=Draw(

@@ -90,6 +90,22 @@ async def test_it_tells_how_likely_each_token_was(vllm_engine: VllmEngine, reque
     assert not any(chunk.logprobs for chunk in await decoded(vllm_engine, request_for(max_tokens=2)))
 
 
+async def test_kept_tokens_are_those_that_the_model_drew(
+    vllm_engine: VllmEngine, request_for: RequestFor
+) -> None:
+    request = request_for(prompt=CAPITAL, temperature=1.0, max_tokens=24, keep_tokens=True)
+    chunks = await decoded(vllm_engine, request)
+    ids = [token for chunk in chunks for token in chunk.token_ids]
+    logprobs = [logprob for chunk in chunks for logprob in chunk.token_logprobs]
+    assert len(ids) == len(logprobs) == chunks[-1].tokens
+    assert sum(logprobs) == pytest.approx(chunks[-1].logprob, abs=1e-3)
+    tokenizer = vllm_engine._llm.get_tokenizer()
+    ending = [tokenizer.eos_token_id] if chunks[-1].finish is Finish.EOS else []
+    text = "".join(chunk.text for chunk in chunks)
+    assert tokenizer.decode(ids[: len(ids) - len(ending)]) == text
+    assert not any(chunk.token_ids for chunk in await decoded(vllm_engine, request_for(max_tokens=2)))
+
+
 async def test_a_decode_is_stopped_where_the_model_is_too_unsure(
     vllm_engine: VllmEngine, request_for: RequestFor
 ) -> None:

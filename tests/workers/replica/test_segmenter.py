@@ -1,6 +1,7 @@
 """One decode's chunks become the same segments however the engine happened to chunk them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
 
@@ -291,3 +292,39 @@ def test_halves_of_characters_in_a_call_are_no_text(segments_of: SegmentsOf) -> 
     half = Call(name="f\ud800", arguments='{"\udc00": 1}', id="\ud83d\ude00")
     (end,) = ends(cut(segments_of(), [Chunk(text="", tokens=1, finish=Finish.EOS, calls=(half,))]))
     assert end.decoded.calls == (Call(name="f\ufffd", arguments='{"\ufffd": 1}', id="\U0001f600"),)
+
+
+def keeping(pieces: Sequence[str]) -> list[Chunk]:
+    """Each token with the id of its place, and half as likely as the one before."""
+    return [
+        replace(chunk, token_ids=(number,), token_logprobs=(-float(number),)) if chunk.text else chunk
+        for number, chunk in enumerate(chunks_of(pieces))
+    ]
+
+
+def test_tokens_are_kept_with_the_segment_that_they_are_counted_in(segments_of: SegmentsOf) -> None:
+    first, second = ends(cut(segments_of(), keeping(["a ", "<go>x", "</go> b", "c"])))
+    assert first.decoded.kept is not None and second.decoded.kept is not None
+    assert first.decoded.kept.token_ids == (0, 1, 2)
+    assert second.decoded.kept.token_ids == (3,)
+    assert second.decoded.kept.token_logprobs == (-3.0,)
+    assert [len(end.decoded.kept.token_ids) for end in (first, second) if end.decoded.kept] == [
+        end.decoded.usage.completion_tokens for end in (first, second)
+    ]
+
+
+def test_tokens_past_a_tag_that_stops_are_not_kept(segments_of: SegmentsOf) -> None:
+    segmenter = segments_of()
+    chunk = Chunk(
+        text="a <halt> b c", tokens=4, token_ids=(7, 8, 9, 10), token_logprobs=(0.0, -1.0, -2.0, -3.0)
+    )
+    segmenter.feed(chunk, 2.0)
+    end = segmenter.end(Finish.TAG, 3.0, overshoot_tokens=2)
+    assert end.decoded.kept is not None
+    assert end.decoded.kept.token_ids == (7, 8)
+    assert end.decoded.kept.token_logprobs == (0.0, -1.0)
+
+
+def test_none_are_kept_where_none_were_told(segments_of: SegmentsOf) -> None:
+    (end,) = ends(cut(segments_of(grammar=False), chunks_of(["a ", "b"])))
+    assert end.decoded.kept is None

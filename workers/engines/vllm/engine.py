@@ -74,7 +74,7 @@ class VllmEngine:
             async with aclosing(self._generate(request, prompt, params, begin, adapter)) as outputs:
                 async for output in outputs:
                     tokens += len(output.outputs[0].token_ids)
-                    chunk = thoughts.read(_chunk(output, tokens, request.decoding.logprobs))
+                    chunk = thoughts.read(_chunk(output, tokens, request.decoding))
                     chunk = chunk if adapter is None else replace(chunk, model=adapter.lora_name)
                     yield chunk if calls is None else await calls.read(chunk)
                     if chunk.finish is not None:
@@ -211,8 +211,8 @@ def _structured(structure: Structure | None) -> Any:
     )
 
 
-def _chunk(output: Any, tokens: int, most_likely: int | None) -> Chunk:
-    completion = output.outputs[0]
+def _chunk(output: Any, tokens: int, decoding: Decoding) -> Chunk:
+    completion, most_likely = output.outputs[0], decoding.logprobs
     finish = _finish(completion)
     usage = Usage(
         prompt_tokens=len(output.prompt_token_ids),
@@ -227,7 +227,15 @@ def _chunk(output: Any, tokens: int, most_likely: int | None) -> Chunk:
         scheduled=_unix_seconds(output.metrics.scheduled_ts),
         logprob=completion.cumulative_logprob if finish else None,
         logprobs=() if most_likely is None else _logprobs(completion, most_likely),
+        token_ids=tuple(completion.token_ids) if decoding.keep_tokens else (),
+        token_logprobs=_own_logprobs(completion) if decoding.keep_tokens else (),
     )
+
+
+def _own_logprobs(completion: Any) -> tuple[float, ...]:
+    """Of the tokens that were drawn."""
+    told = zip(completion.token_ids, completion.logprobs or (), strict=False)
+    return tuple(rounded(places[token].logprob) for token, places in told)
 
 
 def _logprobs(completion: Any, most_likely: int) -> tuple[TokenLogprob, ...]:
