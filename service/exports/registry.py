@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from anabranch.dag.events import Record
+from anabranch.dag.training.samples import Reward
 from anabranch.service import exports
 from anabranch.service.telemetry.ids import TraceOrigin
 
@@ -25,6 +26,8 @@ class ExportedJob:
     """The trace that the job belongs to."""
     pool_model: str
     """The model of decodes that asked for none."""
+    rewards: Sequence[Reward] = ()
+    """What its answer was found to be worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,15 @@ def test_jsonl_is_the_journal_with_its_hashes(voted: Any) -> None:
     assert lines[0]["at"] == "2026-03-14T09:26:53.000000Z"
 
 
+def test_samples_for_training_are_lines_of_json(voted: Any) -> None:
+    calls = [json.loads(line) for line in written(voted, "sft").splitlines()]
+    (rollout,) = (json.loads(line) for line in written(voted, "rl").splitlines())
+    assert (
+        [call["branch"] for call in calls] == [call["branch"] for call in rollout["calls"]] == ["0.1", "0.2"]
+    )
+    assert (rollout["answer"], rollout["reward"]) == ("42", None)
+
+
 def trace_of(voted: Any) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = json.loads(written(voted, "perfetto"))["traceEvents"]
     return events
@@ -117,7 +126,7 @@ def test_a_new_form_is_one_new_file(voted: Any, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(exports, "__path__", [*exports.__path__, str(tmp_path)])
     export_formats.cache_clear()
     try:
-        assert list(export_formats()) == ["jsonl", "kinds", "otlp", "perfetto"]
+        assert list(export_formats()) == ["jsonl", "kinds", "otlp", "perfetto", "rl", "sft"]
         assert written(voted, "kinds").startswith("JobSubmitted")
     finally:
         export_formats.cache_clear()
