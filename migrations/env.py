@@ -3,6 +3,7 @@
 from alembic import context
 
 from anabranch.service.store.batches.tables import batches
+from anabranch.service.store.evaluations import tables  # noqa: F401 - declared in the same metadata
 from anabranch.service.store.sql.tables import SEARCH_INDEX
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from anabranch.service.store.batches.batches import Batches
 from anabranch.service.store.batches.files import Files
-from anabranch.service.store.evaluations import Evaluations
+from anabranch.service.store.evaluations.evaluations import Evaluations
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.organizers import Organizers
 from anabranch.service.store.jobs.queue import Queue

@@ -25,7 +25,7 @@ from anabranch.service.api.views.evaluations import (
     trial_view,
 )
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice
-from anabranch.service.store.evaluations import EvaluationRow
+from anabranch.service.store.evaluations.evaluations import EvaluationRow
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=JsonRoute)
 Run = Annotated[RunName, Path(description="The evaluation's name.")]

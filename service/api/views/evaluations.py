@@ -9,7 +9,7 @@ from anabranch.dag.evaluation.report import ArmReport, Difference, Report, Trial
 from anabranch.service.api.views.fields import JsonObject, Seconds, Seed, Sent, Tokens, WrittenText
 from anabranch.service.api.views.job import Moment
 from anabranch.service.api.views.requests import SentSampling
-from anabranch.service.store.evaluations import EvaluationRow
+from anabranch.service.store.evaluations.evaluations import EvaluationRow
 
 Label = Annotated[WrittenText, Field(max_length=200)]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]

@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from anabranch.dag.evaluation.report import Trial
 from anabranch.service.store.errors import EvaluationConflict, NotFound
+from anabranch.service.store.evaluations.tables import evaluations, trials
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.repository import Repository
-from anabranch.service.store.sql.tables import evaluations, trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

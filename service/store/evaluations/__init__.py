@@ -1,0 +1,1 @@
+"""Keeps evaluations, and what answers were found to be worth."""
