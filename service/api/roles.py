@@ -26,6 +26,8 @@ ROLES: Mapping[tuple[str, str], Iterable[Role]] = {
     ("GET", "/v1/jobs/{job}/branches/{branch}"): _READ,
     ("GET", "/v1/jobs/{job}/audit"): _READ,
     ("GET", "/v1/jobs/{job}/export"): _READ,
+    ("GET", "/v1/jobs/{job}/feedback"): _READ,
+    ("POST", "/v1/jobs/{job}/feedback"): _SUBMIT | _APPROVE,
     ("GET", "/v1/exports"): ANY_KEY,
     ("GET", "/v1/stream"): _READ,
     ("GET", "/v1/approvals"): _READ | _APPROVE,

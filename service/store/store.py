@@ -9,6 +9,7 @@ from sqlalchemy import select
 from anabranch.service.store.batches.batches import Batches
 from anabranch.service.store.batches.files import Files
 from anabranch.service.store.evaluations.evaluations import Evaluations
+from anabranch.service.store.evaluations.feedback import Feedback
 from anabranch.service.store.jobs.jobs import Jobs
 from anabranch.service.store.jobs.organizers import Organizers
 from anabranch.service.store.jobs.queue import Queue
@@ -39,6 +40,7 @@ class Store:
         self.database = Database(url, connections)
         self.jobs = Jobs(self.database, now)
         self.evaluations = Evaluations(self.database, now)
+        self.feedback = Feedback(self.database, now)
         self.responses = Responses(self.database, now)
         self.files = Files(self.database, now)
         self.batches = Batches(self.database, now)

@@ -56,6 +56,7 @@ async def export(job: JobId, deps: Injected, name: Format) -> StreamingResponse:
     exported = ExportedJob(
         records=await deps.store.journal.read(job),
         origin=origin_of_job(row.trace_id, row.traceparent),
+        rewards=await deps.store.feedback.list_rewards(job),
         pool_model=deps.settings.pool_settings()[0].engine.model or "default",
     )
     form = export_formats()[name]

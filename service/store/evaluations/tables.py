@@ -1,6 +1,6 @@
 """Declares the tables of evaluations; none of them is folded from journals."""
 
-from sqlalchemy import BigInteger, Column, Double, Index, Table
+from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Table
 
 from anabranch.service.store.sql.columns import Json, PlainText, UtcTime
 from anabranch.service.store.sql.tables import metadata
@@ -34,5 +34,17 @@ trials = Table(
     Column("wall_seconds", Double, nullable=False),
     Column("cost", Double, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Index("trials_job", "job"),
 )
 """What came of each task by each arm of an evaluation. They outlive their jobs."""
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("job_id", PlainText, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("author", PlainText, primary_key=True),
+    Column("score", Double, nullable=False),
+    Column("comment", PlainText, nullable=False, server_default=""),
+    Column("at", UtcTime, nullable=False),
+)
+"""What people think of answers: one rating of each author."""

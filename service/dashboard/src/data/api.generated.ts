@@ -389,6 +389,26 @@ export interface Fault {
   message: string;
 }
 
+export interface FeedbackList {
+  items: FeedbackView[];
+}
+
+/** A rating of an answer: a reward of its job in exports for training. */
+export interface FeedbackRequest {
+  /** From 0.0 (bad) to 1.0 (good): a thumb is one of them. */
+  score: number;
+  comment?: string;
+  /** Who rates. Left out: the key's owner. An author's later rating takes the place. */
+  author?: string | null;
+}
+
+export interface FeedbackView {
+  author: string;
+  score: number;
+  comment: string;
+  at: string;
+}
+
 export interface Function {
   name: string;
   arguments?: string | null;
@@ -757,6 +777,7 @@ export interface SamplingView {
   max_tokens: number | null;
   thinking: Thinking;
   thinking_tokens: number | null;
+  keep_tokens?: boolean;
 }
 
 /** What the answer's text must be like. It holds for the decodes whose text is the answer, or a candidate for it. */
@@ -836,6 +857,8 @@ export interface SentSampling {
   thinking?: "auto" | "on" | "off" | null;
   /** Tokens after which the thinking of each decode is brought to an end, where its engine can. */
   thinking_tokens?: number | null;
+  /** The journal keeps the ids and logprobs of all decoded tokens, for training, where the engine tells them. Left out: as the service is set up. */
+  keep_tokens?: boolean | null;
 }
 
 export interface SentTask {

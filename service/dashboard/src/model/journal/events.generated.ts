@@ -205,6 +205,7 @@ export interface Decoded {
   served?: Served;
   logprob?: number | null;
   token_logprobs?: TokenLogprob[];
+  kept?: KeptTokens | null;
   confidence?: Confidence | null;
   usage_estimated?: boolean;
   overshoot_tokens?: number;
@@ -299,6 +300,12 @@ export interface JoinRequested {
   count?: number;
 }
 
+/** The tokens that a segment's decoding brought, those of thoughts, marks and the turn's end included, without those past a tag that stopped it. */
+export interface KeptTokens {
+  ids: string;
+  logprobs?: string;
+}
+
 /** A token, and how likely the model held it. */
 export interface Likelihood {
   token: string;
@@ -372,6 +379,7 @@ export interface Sampling {
   max_tokens?: number | null;
   thinking?: Thinking;
   thinking_tokens?: number | null;
+  keep_tokens?: boolean;
 }
 
 /** Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile. */
