@@ -156,7 +156,8 @@ class Settings(BaseSettings):
     """What a million tokens cost, by model, as JSON: `{"*": {"prompt": 0.1, "completion": 0.4}}`; `*` is all others."""
 
     tools: dict[str, str] = {}
-    """Functions that branches may call, as JSON: `{"name": "package.module:function"}`."""
+    """Functions that branches may call, as JSON: `{"name": "package.module:function"}`; and tools of MCP servers, such
+    as `"mcp+http://HOST/mcp#TOOL"` ([MCP](mcp.md))."""
 
     # -- limits
     width: int = Field(default=64, ge=1)

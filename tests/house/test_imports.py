@@ -39,8 +39,8 @@ KEEPERS = {
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
 LATE = {
-    "asyncpg", "gguf", "huggingface_hub", "matplotlib", "mcp", "ray", "reasoning_gym", "safetensors", "tokenizers",
-    "torch", "vllm",
+    "asyncpg", "gguf", "httpx2", "huggingface_hub", "matplotlib", "mcp", "ray", "reasoning_gym", "safetensors",
+    "tokenizers", "torch", "vllm",
 }  # fmt: skip
 LATE_FILES = (
     "workers/engines/vllm/", "workers/models/gguf.py", "workers/pool/request_router.py", "workers/pool/deployment.py",

@@ -1,4 +1,4 @@
-"""Registers tools: typed Python functions of the operator, for branches to call."""
+"""Registers tools, for branches to call: typed Python functions of the operator, and tools of MCP servers."""
 
 import importlib
 import inspect
@@ -8,10 +8,11 @@ from typing import Any
 
 from anabranch.dag.decoding import Fault
 from anabranch.dag.vocabulary import Cause
+from anabranch.workers.checks import mcp_tools
 from anabranch.workers.errors import DecodeError
 
 Tools = Mapping[str, str]
-"""A tool's name, and where its function is: `package.module:function`."""
+"""A tool's name, and where it is: `package.module:function`, or at an MCP server (`mcp_tools.py`)."""
 
 
 def call(tools: Tools, tool: str, arguments: Mapping[str, Any]) -> str:
@@ -19,6 +20,9 @@ def call(tools: Tools, tool: str, arguments: Mapping[str, Any]) -> str:
 
     Raises DecodeError: for an unknown tool or arguments that do not fit it never retryable, for one that raised so.
     """
+    place = mcp_tools.McpPlace.of(tools, tool)
+    if place is not None:
+        return mcp_tools.call(place, tool, arguments)
     function = _function(tools, tool)
     try:
         inspect.signature(function).bind(**arguments)
@@ -36,7 +40,7 @@ def call(tools: Tools, tool: str, arguments: Mapping[str, Any]) -> str:
 
 def _function(tools: Tools, tool: str) -> Callable[..., Any]:
     place = tools.get(tool)
-    if place is None:
+    if place is None or mcp_tools.is_mcp(place):
         known = ", ".join(sorted(tools)) or "none"
         detail = f"no tool {tool!r} is registered; registered are: {known}"
         raise DecodeError(Fault(cause=Cause.UNKNOWN_TOOL, detail=detail, retryable=False))
