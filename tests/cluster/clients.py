@@ -17,7 +17,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.store.sql.tables import jobs
 from anabranch.service.store.store import Store
 
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds for jobs that take a few: who is not done by then, hangs."""
 
 
@@ -65,9 +65,9 @@ class Clients:
     async def await_ended(self, given: Sequence[JobId]) -> None:
         """Raises AssertionError, with how far they are that hang."""
         async with Store(self.database) as store:
-            for nth, job in enumerate(given):
+            for job in given:
                 try:
-                    async with asyncio.timeout(PATIENCE if nth == 0 else PATIENCE / 4):
+                    async with asyncio.timeout(PATIENCE):
                         while (await store.jobs.get(job)).finished_at is None:
                             await asyncio.sleep(0.2)
                 except TimeoutError:
