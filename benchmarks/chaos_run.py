@@ -17,6 +17,7 @@ import httpx
 from benchmarks.chaos_reader import Reader
 from sqlalchemy import func, select
 from tests.chaos.invariants import violations
+from tests.cluster.clients import LATER
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
@@ -123,7 +124,7 @@ class Run:
                 answer = await self.http.post(
                     urls[nth % len(urls)] + path, json=body, headers={"Idempotency-Key": key} if key else {}
                 )
-                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                if answer.status_code not in LATER:
                     told: dict[str, Any] = answer.raise_for_status().json()
                     return told
             await asyncio.sleep(0.5)

@@ -22,6 +22,9 @@ from anabranch.service.api.problems import Refusal
 SUBMISSIONS = frozenset({"/v1/jobs", "/v1/chat/completions", "/v1/responses"})
 """Paths to which jobs are posted."""
 WAIT_SECONDS = 0.1
+FEW = 8
+"""Submissions under way that are no line, however slow the store is: where each takes half a second, it is not they who
+make it slow."""
 BURST_SECONDS = 1.0
 CALM_SECONDS = 5.0
 """Without a refusal, after which a burst is taken again."""
@@ -50,7 +53,7 @@ class Intake:
     def enter(self) -> int | None:
         """Lets a submission in, which must `leave`; or tells after how many seconds to come again."""
         now = self._pass_time()
-        if self._expected_wait() <= WAIT_SECONDS:
+        if self._under_way < FEW or self._expected_wait() <= WAIT_SECONDS:
             self._standing_since = None
         else:
             self._standing_since = now if self._standing_since is None else self._standing_since

@@ -21,6 +21,10 @@ PATIENCE = 300.0
 """Seconds for jobs that take a few: who is not done by then, hangs."""
 
 
+LATER = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
+"""Answers that ask to come again."""
+
+
 @dataclass(slots=True)
 class Clients:
     """All who submit in one session: what they asked for, and what they were given."""
@@ -48,7 +52,7 @@ class Clients:
             url = self.urls[nth % len(self.urls)]
             with suppress(httpx.TransportError):
                 answer = await http.post(f"{url}/v1/jobs", json=body, headers=key)
-                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                if answer.status_code not in LATER:
                     return JobId(answer.raise_for_status().json()["id"])
             await asyncio.sleep(0.3)
         raise AssertionError("there is no API")

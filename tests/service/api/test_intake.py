@@ -7,6 +7,7 @@ from anabranch.service.api.intake import (
     AWAY_SECONDS,
     BURST_SECONDS,
     CALM_SECONDS,
+    FEW,
     WAIT_SECONDS,
     Intake,
     Submissions,
@@ -52,6 +53,16 @@ class Service:
             if self.line:
                 self.waits.append(self.clock.now - self.line.pop(0))
                 self.intake.leave()
+
+
+def test_a_few_are_no_line_though_the_store_is_slow() -> None:
+    clock = Clock()
+    intake = Intake(clock)
+    for _ in range(20):
+        assert [intake.enter() for _ in range(FEW)] == [None] * FEW
+        clock.now += 2.0
+        for _ in range(FEW):
+            intake.leave()
 
 
 def test_who_comes_one_after_the_other_is_never_refused() -> None:
