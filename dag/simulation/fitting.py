@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
-from statistics import fmean, median, quantiles
+from statistics import fmean, median
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish
@@ -238,7 +238,7 @@ def _judged(
     spread = sum((real - mean) ** 2 for real in told)
     missed = sum((model - real) ** 2 for model, real in zip(models, told, strict=True))
     handed = median(before for before, _ in delays)
-    begun = quantiles((after for _, after in delays), n=4)[0]  # above it, places were waited for
+    begun = min(after for _, after in delays)  # all others waited for a place, or for a step to end
     return Fit(
         step=step,
         overhead=max(0.0, handed + begun),

@@ -10,8 +10,10 @@ from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
 from anabranch.service.cli import api, batches, database, evaluations, jobs, journals, keys, mcp, people, up
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.cli.simulate import app as simulate
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
+from anabranch.service.simulation.reading import BadDescription
 from anabranch.service.store.errors import StoreError
 from anabranch.service.tenants.file import BadTenants
 
@@ -43,6 +45,7 @@ app.command()(evaluations.evaluations)
 app.command()(mcp.mcp)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(simulate, name="simulate")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = app(args=asked, prog_name="anabranch", standalone_mode=False)
     except TyperException as error:
         _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
-    except (BadSettings, BadTenants, BadTasks) as error:
+    except (BadDescription, BadSettings, BadTenants, BadTasks) as error:
         _leave(str(error), BAD_USAGE)
     except BadJson as error:
         _leave(f"{error.where or 'the request'}: {error}", BAD_USAGE)

@@ -29,10 +29,10 @@ class LengthsFields(PartFields):
     """Exactly one of these."""
 
     constant: int | None = Field(default=None, ge=1)
-    uniform: tuple[int, int] | None = None
+    uniform: tuple[int, int] | None = Field(default=None, strict=False)
     exponential: float | None = Field(default=None, ge=1)
     lognormal: LognormalFields | None = None
-    values: tuple[int, ...] | None = Field(default=None, min_length=1)
+    values: tuple[int, ...] | None = Field(default=None, min_length=1, strict=False)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
