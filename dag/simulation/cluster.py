@@ -2,7 +2,7 @@
 
 No clock is read and no random source: numbers are drawn by name (`draws.py`), and what happens at the same time happens
 in the order in which it was put on the heap. So the same scenario gives the same result, to the last bit. How replicas
-take steps, and why that is both exact and quick, is told in `replica.py`.
+take steps, and why that is both exact and quick, is told in `engines/replica.py`.
 """
 
 import heapq
@@ -20,12 +20,12 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.simulation.arrivals import arrival_times
 from anabranch.dag.simulation.description import Scenario
+from anabranch.dag.simulation.engines.placing import Placing
+from anabranch.dag.simulation.engines.replica import Replica
+from anabranch.dag.simulation.engines.streams import Stages, Stream
 from anabranch.dag.simulation.job_run import JobRun, Tool, no_tools
+from anabranch.dag.simulation.models.outputs import ENGINE, Write
 from anabranch.dag.simulation.outcome import Ended, Load, Outcome
-from anabranch.dag.simulation.outputs import ENGINE, Write
-from anabranch.dag.simulation.placing import Placing
-from anabranch.dag.simulation.replica import Replica
-from anabranch.dag.simulation.streams import Stages, Stream
 from anabranch.dag.text import Context
 
 CHARACTERS = 4

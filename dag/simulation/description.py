@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from anabranch.dag.job import Budget
 from anabranch.dag.simulation.draws import Lengths
-from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.simulation.engines.step_time import StepTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
-from anabranch.dag.simulation.outputs import ENGINE, Write
-from anabranch.dag.simulation.replica import At
-from anabranch.dag.simulation.streams import Stages
+from anabranch.dag.simulation.engines.replica import At
+from anabranch.dag.simulation.engines.streams import Stages
+from anabranch.dag.simulation.models.outputs import ENGINE, Write
 from anabranch.dag.vocabulary import Cause
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

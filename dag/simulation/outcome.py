@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.simulation.description import Scenario
-from anabranch.dag.simulation.replica import Tally
+from anabranch.dag.simulation.engines.replica import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

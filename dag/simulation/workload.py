@@ -7,8 +7,8 @@ from itertools import product
 from anabranch.dag.simulation.cluster import Ask, Asked
 from anabranch.dag.simulation.description import Kind, Scenario
 from anabranch.dag.simulation.draws import choose, uniform
-from anabranch.dag.simulation.parts import Part, spec_of, width_parameter
-from anabranch.dag.simulation.recorded import Journal
+from anabranch.dag.simulation.models.parts import Part, spec_of, width_parameter
+from anabranch.dag.simulation.models.recorded import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

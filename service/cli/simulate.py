@@ -10,8 +10,8 @@ from typer.core import TyperGroup
 
 from anabranch.client import Client
 from anabranch.dag.events import Record
-from anabranch.dag.simulation.fitting import CannotFit, Fit, fit
-from anabranch.dag.simulation.recorded import Journal
+from anabranch.dag.simulation.engines.fitting import CannotFit, Fit, fit
+from anabranch.dag.simulation.models.recorded import Journal
 from anabranch.dag.simulation.workload import Recorded, Sweep
 from anabranch.service.cli.connect import reading
 from anabranch.service.cli.output import AsJson, tell, tell_json

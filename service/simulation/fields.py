@@ -9,7 +9,7 @@ from anabranch.dag.errors import DagError
 from anabranch.dag.job import Budget
 from anabranch.dag.simulation.description import Arrivals, Cluster, Kind
 from anabranch.dag.simulation.draws import Lengths
-from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.simulation.engines.step_time import StepTime
 from anabranch.service.policies import BadParams, check_params
 
 

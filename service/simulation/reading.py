@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from anabranch.dag.simulation.description import Kind, Scenario
-from anabranch.dag.simulation.parts import width_parameter
+from anabranch.dag.simulation.models.parts import width_parameter
 from anabranch.dag.simulation.workload import Sweep, widened
 from anabranch.service.bounded_yaml import BadYaml, read_yaml
 from anabranch.service.simulation.fields import DescriptionFields, JobsFields, check_policy, tell_faults

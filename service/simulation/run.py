@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anabranch.dag.simulation.cluster import ClusterRun
+from anabranch.dag.simulation.models.recorded import Journal
 from anabranch.dag.simulation.outcome import Outcome
-from anabranch.dag.simulation.recorded import Journal
 from anabranch.dag.simulation.summary import Summary, summarise
 from anabranch.dag.simulation.workload import Point, Recorded
 from anabranch.service.simulation.reading import Description

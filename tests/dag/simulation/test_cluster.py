@@ -9,8 +9,8 @@ from anabranch.dag.policy import catalogue
 from anabranch.dag.simulation.cluster import ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Kind, Scenario
 from anabranch.dag.simulation.draws import Lengths
+from anabranch.dag.simulation.engines.step_time import StepTime
 from anabranch.dag.simulation.outcome import Outcome
-from anabranch.dag.simulation.step_time import StepTime
 from anabranch.dag.simulation.summary import percentiles, summarise
 from anabranch.dag.simulation.workload import Point, Sweep
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.dag.simulation.test_fitting import journals_of
+from tests.dag.simulation.engines.test_fitting import journals_of
 from tests.service.cli.conftest import Books, Ran
 
-from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.simulation.engines.step_time import StepTime
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulation.md"
 

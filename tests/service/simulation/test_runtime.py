@@ -16,10 +16,10 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulation.cluster import Asked, ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Scenario
+from anabranch.dag.simulation.engines.step_time import StepTime
+from anabranch.dag.simulation.models.outputs import Output, write_pieces
+from anabranch.dag.simulation.models.recorded import Journal
 from anabranch.dag.simulation.outcome import Ended
-from anabranch.dag.simulation.outputs import Output, write_pieces
-from anabranch.dag.simulation.recorded import Journal
-from anabranch.dag.simulation.step_time import StepTime
 from anabranch.dag.text import Context, say
 from anabranch.workers.engines.script import Line
 from anabranch.workers.engines.scripted import tokens_of

@@ -12,8 +12,8 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.simulation.draws import uniform
-from anabranch.dag.simulation.outputs import ENGINE, Cut, Output
-from anabranch.dag.simulation.parts import FILLER
+from anabranch.dag.simulation.models.outputs import ENGINE, Cut, Output
+from anabranch.dag.simulation.models.parts import FILLER
 
 _FAILED = {Finish.ERROR}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from anabranch.dag.decoding import Decoded
-from anabranch.dag.simulation.outputs import Cut
+from anabranch.dag.simulation.models.outputs import Cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from anabranch.dag.decoding import Decoding, Finish
-from anabranch.dag.simulation.outputs import write_pieces
+from anabranch.dag.simulation.models.outputs import write_pieces
 
 
 def test_a_tag_that_does_not_stop_ends_a_segment_and_the_next_one_is_open_at_once() -> None:

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field, replace
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.simulation.description import Cluster
-from anabranch.dag.simulation.outputs import ENGINE
-from anabranch.dag.simulation.step_time import Pace
-from anabranch.dag.simulation.streams import Stages, Stream, Turns
+from anabranch.dag.simulation.engines.step_time import Pace
+from anabranch.dag.simulation.engines.streams import Stages, Stream, Turns
+from anabranch.dag.simulation.models.outputs import ENGINE
 from anabranch.dag.vocabulary import Cause
 
 At = Callable[[float, Callable[[float], None]], None]

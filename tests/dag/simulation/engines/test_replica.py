@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from anabranch.dag.decoding import Decoded, Finish, Usage
 from anabranch.dag.simulation.description import Cluster
-from anabranch.dag.simulation.outputs import Cut
-from anabranch.dag.simulation.replica import Replica
-from anabranch.dag.simulation.step_time import StepTime
-from anabranch.dag.simulation.streams import Stages, Stream
+from anabranch.dag.simulation.engines.replica import Replica
+from anabranch.dag.simulation.engines.step_time import StepTime
+from anabranch.dag.simulation.engines.streams import Stages, Stream
+from anabranch.dag.simulation.models.outputs import Cut
 from anabranch.dag.vocabulary import Cause
 
 STEP = StepTime(points=((1, 0.010), (9, 0.018)), per_context_token=1e-5, per_prefill_token=1e-4)

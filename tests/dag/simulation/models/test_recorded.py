@@ -10,7 +10,7 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Usage
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
-from anabranch.dag.simulation.recorded import Journal
+from anabranch.dag.simulation.models.recorded import Journal
 from anabranch.dag.text import Context, say
 
 SPEC = JobSpec(messages=(say("user", "q"),), policy="sequential", approvals=("answer",))

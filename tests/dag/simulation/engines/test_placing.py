@@ -1,6 +1,6 @@
 """Where simulated decodes go, and what is cached there."""
 
-from anabranch.dag.simulation.placing import TOLERANCE, Placing
+from anabranch.dag.simulation.engines.placing import TOLERANCE, Placing
 
 
 def test_what_shares_a_prefix_follows_it_until_its_home_has_too_much_to_do() -> None:

@@ -25,8 +25,8 @@ from statistics import fmean, median
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId
-from anabranch.dag.simulation.least_squares import solve
-from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.simulation.engines.least_squares import solve
+from anabranch.dag.simulation.engines.step_time import StepTime
 
 ROUNDS = 6
 FEWEST = 4

@@ -14,9 +14,9 @@ from anabranch.dag.simulation import job_run
 from anabranch.dag.simulation.cluster import ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Kind, Scenario
 from anabranch.dag.simulation.draws import Lengths
-from anabranch.dag.simulation.fitting import CannotFit, fit
-from anabranch.dag.simulation.least_squares import solve
-from anabranch.dag.simulation.step_time import StepTime
+from anabranch.dag.simulation.engines.fitting import CannotFit, fit
+from anabranch.dag.simulation.engines.least_squares import solve
+from anabranch.dag.simulation.engines.step_time import StepTime
 from anabranch.dag.simulation.workload import Point
 
 LENGTHS = Lengths(kind="lognormal", numbers=(60.0, 0.6))

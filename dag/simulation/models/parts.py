@@ -12,7 +12,7 @@ from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.policy import policy_named
 from anabranch.dag.simulation.description import Kind
 from anabranch.dag.simulation.draws import uniform
-from anabranch.dag.simulation.outputs import Output, Piece, write_pieces
+from anabranch.dag.simulation.models.outputs import Output, Piece, write_pieces
 from anabranch.dag.text import say
 
 FILLER = "tok "

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.simulation.step_time import Pace, StepTime
+from anabranch.dag.simulation.engines.step_time import Pace, StepTime
 
 SECONDS = st.floats(1e-4, 1.0)
 
