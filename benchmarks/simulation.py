@@ -3,11 +3,11 @@
     python benchmarks/simulation.py [--rounds 3] [--jobs 2] [--clients 3]
 
 A store, an organizer and one replica of vLLM (SmolLM2-135M) run in this process. Short rounds of jobs take turns: one
-is for the fit of the step-time model (`dag/simulation/engines/fitting.py`), the next, of other questions, for the comparison.
-Each of its jobs is simulated with the outputs and the arrival that it had; what may differ is time alone. The error of
-the medians of each policy is told; the goal is 15 %. A machine that does other work meanwhile is now faster, now slower
-than its own fit, so the error is told as well of a fit to the very rounds that are compared: what is left there is the
-model's own.
+is for the fit of the step-time model (`dag/simulation/engines/fitting.py`), the next, of other questions, for the
+comparison. Each of its jobs is simulated with the outputs and the arrival that it had; what may differ is time alone.
+The error of the medians of each policy is told; the goal is 15 %. A machine that does other work meanwhile is now
+faster, now slower than its own fit, so the error is told as well of a fit to the very rounds that are compared: what is
+left there is the model's own.
 """
 
 import argparse
