@@ -6,8 +6,8 @@ A store, an organizer and one replica of vLLM (SmolLM2-135M) run in this process
 is for the fit of the step-time model (`dag/simulation/engines/fitting.py`), the next, of other questions, for the
 comparison. Each of its jobs is simulated with the outputs and the arrival that it had; what may differ is time alone.
 The error of the medians of each policy is told; the goal is 15 %. A machine that does other work meanwhile is now
-faster, now slower than its own fit, so the error is told as well of a fit to the very rounds that are compared: what is
-left there is the model's own.
+faster, now slower than its own fit, so the error is told as well with each compared round's own fit: what is left there
+is more of the model, and less of the machine.
 """
 
 import argparse
@@ -137,10 +137,11 @@ def simulate(journals: Sequence[Sequence[e.Record]], fitted: Fit) -> tuple[Ended
     return ClusterRun(scenario, ask).run().jobs
 
 
-def compare(rounds: Sequence[Round], fitted: Fit, itself: Fit) -> float:
+def compare(rounds: Sequence[Round], fitted: Fit) -> float:
     """Prints measured beside simulated medians; the largest error of them."""
     measured, simulated, of_itself = (defaultdict[str, list[float]](list) for _ in range(3))
     for journals in rounds:
+        itself = fit(journals)
         for records, model, closest in zip(
             journals, simulate(journals, fitted), simulate(journals, itself), strict=True
         ):
@@ -149,7 +150,7 @@ def compare(rounds: Sequence[Round], fitted: Fit, itself: Fit) -> float:
                 simulated[name].append(model.latency)
                 of_itself[name].append(closest.latency)
     worst = 0.0
-    print(f"{'policy':18}  jobs  measured  simulated  error   of a fit to itself")
+    print(f"{'policy':18}  jobs  measured  simulated  error   with a fit to the round itself")
     for name in (*POLICIES, "all"):
         real, told, best = (statistics.median(found[name]) for found in (measured, simulated, of_itself))
         worst = max(worst, abs(told / real - 1))
@@ -178,7 +179,7 @@ def main() -> int:
     for_fit, compared = rounds[::2], rounds[1::2]
     fitted = fit([records for journals in for_fit for records in journals])
     tell(fitted)
-    worst = compare(compared, fitted, fit([records for journals in compared for records in journals]))
+    worst = compare(compared, fitted)
     load = os.getloadavg()[1] / (os.cpu_count() or 1)
     print(f"largest error of a median: {worst:.1%} (goal {GOAL:.0%}); in the last five minutes {load:.1f} programs "
           "wanted each processor")  # fmt: skip

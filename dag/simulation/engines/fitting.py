@@ -10,8 +10,9 @@ its last token. With the model of `step_time.py`,
 summed over the steps, and likewise for the one step from the beginning of a prompt to its first token. That is linear
 in a, b, c and d; how the steps lie in the time between two changes of the batch follows from the model itself, so it is
 solved a few times over. Steps vary independently, so a row of long duration varies more: rows are weighted by one over
-the root of their seconds. All jobs that used the replicas meanwhile must be among those that are read: a batch that
-nobody tells of cannot be known.
+the root of the seconds that the model gives them. (Not of those measured: times at which the machine was slow would
+count for less than those at which it was quick, and the model would be too quick.) All jobs that used the replicas
+meanwhile must be among those that are read: a batch that nobody tells of cannot be known.
 """
 
 from bisect import bisect_left
@@ -29,6 +30,8 @@ from anabranch.dag.simulation.engines.least_squares import solve
 from anabranch.dag.simulation.engines.step_time import StepTime
 
 ROUNDS = 6
+LEAST_SECONDS = 1e-4
+"""Of a row, in its weight."""
 FEWEST = 4
 """Decodes without which nothing is fitted."""
 
@@ -100,6 +103,12 @@ class _Row:
         prefilled = sum(part.prefilled for part in self.stretches)
         return float(self.steps), self.steps * batch, self.steps * context, prefilled
 
+    def modelled(self, step: StepTime) -> float:
+        """The seconds that the model gives it."""
+        one, two = step.of_batch(1), step.of_batch(2)
+        parameters = (2 * one - two, two - one, step.per_context_token, step.per_prefill_token)
+        return sum(a * b for a, b in zip(self.features(step), parameters, strict=True))
+
 
 def observe(records: Iterable[e.Record]) -> tuple[list[Observed], list[tuple[float, float]]]:
     """The decodes of one journal; and for each, the seconds from its cause to its hand-over, and from there to its
@@ -169,7 +178,7 @@ def fit(journals: Iterable[Iterable[e.Record]]) -> Fit:
     rows = _rows(observed)
     step = StepTime(points=((1, 1.0),))
     for _ in range(ROUNDS):
-        weights = [1 / sqrt(row.seconds) for row in rows]
+        weights = [1 / sqrt(max(LEAST_SECONDS, row.modelled(step))) for row in rows]
         features = [
             [value * weight for value in row.features(step)]
             for row, weight in zip(rows, weights, strict=True)
@@ -230,9 +239,7 @@ def _judged(
 ) -> Fit:
     """How well the model tells the seconds of decodes from their tokens and batches."""
     told = [row.seconds for row in rows]
-    base = step.of_batch(2) - step.of_batch(1)
-    parameters = (step.of_batch(1) - base, base, step.per_context_token, step.per_prefill_token)
-    models = [sum(a * b for a, b in zip(row.features(step), parameters, strict=True)) for row in rows]
+    models = [row.modelled(step) for row in rows]
     errors = sorted(abs(model - real) / real for model, real in zip(models, told, strict=True))
     mean = fmean(told) if told else 0.0
     spread = sum((real - mean) ** 2 for real in told)

@@ -1,16 +1,16 @@
 """A simulation beside the real organizer on the scripted engine: of the same scripts both have the same T and L."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pytest
 from tests.dag.policies.test_every_policy import PARAMS
 from tests.dag.policies.writers import part
 from tests.service.organizer.conftest import House
 
 from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Decoding
+from anabranch.dag.ids import JobId
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import catalogue
@@ -67,31 +67,52 @@ def measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("policy", sorted(set(catalogue()) - SKIPPED))
-async def test_t_and_l_equal_the_runtimes(house: House, policy: str) -> None:
-    spec = JobSpec(
+def spec_of(policy: str) -> JobSpec:
+    return JobSpec(
         messages=(say("user", "What is due?"),),
         policy=policy,
         params={**PARAMS.get(policy, {}), **WAITING.get(policy, {})},
         sampling=Sampling(max_tokens=400),
     )
 
-    def recite(request: DecodeRequest) -> Line:
-        key = request.key
-        return Line(text=script(policy, key.branch, key.segment, request.context, request.decoding))
 
+def model_of(policy: str) -> Callable[[Decode], Output]:
     def write(decode: Decode) -> Output:
         text = script(policy, decode.branch, decode.segment, decode.context, decode.decoding)
         return write_pieces(decode.decoding, [(token, 1) for token in tokens_of(text)])
 
+    return write
+
+
+async def test_t_and_l_of_every_policy_equal_the_runtimes(house: House) -> None:
+    policies = sorted(set(catalogue()) - SKIPPED)
+    asked: dict[str, str] = {}
+
+    def recite(request: DecodeRequest) -> Line:
+        key, policy = request.key, asked[request.key.job]
+        return Line(text=script(policy, key.branch, key.segment, request.context, request.decoding))
+
+    for policy in policies:
+        asked[await house.submit_spec(spec_of(policy))] = policy
     async with house.organizer(recite):
-        row = await house.ended(await house.submit_spec(spec))
-    assert row.metrics is not None
-    real = row.status, measured(row.metrics)
-    ended = simulated(Asked(kind=policy, spec=spec, write=write, limits=Limits(final_thoughts=True)))
-    assert (ended.status, measured(asdict(ended.metrics))) == real
-    journal = Journal.read(await house.store.journal.read(row.id))
-    again = simulated(
-        Asked(kind=policy, spec=journal.spec, write=journal.model(), limits=journal.limits, tool=journal.tool)
-    )
-    assert (again.status, measured(asdict(again.metrics))) == real
+        rows = {policy: await house.ended(JobId(job)) for job, policy in asked.items()}
+    real = {policy: (row.status, measured(row.metrics or {})) for policy, row in rows.items()}
+    limits = Limits(final_thoughts=True)
+    of_scripts = {
+        policy: simulated(Asked(kind=policy, spec=spec_of(policy), write=model_of(policy), limits=limits))
+        for policy in policies
+    }
+    assert {policy: told(ended) for policy, ended in of_scripts.items()} == real
+
+    journals = {policy: Journal.read(await house.store.journal.read(row.id)) for policy, row in rows.items()}
+    of_journals = {
+        policy: simulated(
+            Asked(kind=policy, spec=read.spec, write=read.model(), limits=read.limits, tool=read.tool)
+        )
+        for policy, read in journals.items()
+    }
+    assert {policy: told(ended) for policy, ended in of_journals.items()} == real
+
+
+def told(ended: Ended) -> tuple[str, dict[str, Any]]:
+    return ended.status, measured(asdict(ended.metrics))
