@@ -130,8 +130,9 @@ def visit(chromium: Any, url: str) -> Iterator[Open]:
 
 
 def is_wrong(said: Any, may_miss: bool) -> bool:
-    """Whether a line of the browser's console tells of a fault; with `may_miss`, things that are not there are none."""
-    return said.type == "error" and not (may_miss and "404" in said.text)
+    """Whether a line of the browser's console tells of a fault; with `may_miss`, what is not there, or is refused, is
+    none."""
+    return said.type == "error" and not (may_miss and ("403" in said.text or "404" in said.text))
 
 
 @pytest.fixture(scope="session")

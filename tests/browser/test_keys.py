@@ -1,5 +1,6 @@
 """The dashboard of a service that has tenants: the browser itself asks for the key, and sends it with everything."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from playwright.sync_api import Error, expect
 from tests.browser.conftest import Open
 from tests.browser.house import house
 
+from anabranch.service.store.keys import NewKey
+from anabranch.service.store.store import Store
 from anabranch.service.tenants.file import add_key
 
 pytestmark = pytest.mark.browser
@@ -32,8 +35,17 @@ def keys(tenants: Path) -> dict[str, Any]:
 def url(
     tmp_path_factory: pytest.TempPathFactory, program: str, tenants: Path, keys: dict[str, Any]
 ) -> Iterator[str]:
-    with house(tmp_path_factory.mktemp("keys"), tenants=tenants) as address:
+    folder = tmp_path_factory.mktemp("keys")
+    with house(folder, tenants=tenants) as address:
+        made = asyncio.run(make_reader(f"sqlite:///{folder}/anabranch.db"))
+        keys["reader"] = {"http_credentials": {"username": "reader", "password": made}}
         yield address
+
+
+async def make_reader(database: str) -> str:
+    """A key of acme's that only looks."""
+    async with Store(database) as store:
+        return (await store.keys.make(NewKey(tenant="acme", roles=["read"]))).key
 
 
 def test_a_tenant_submits_follows_and_finds_its_own_jobs_and_no_other_tenant_does(
@@ -54,6 +66,16 @@ def test_a_tenant_submits_follows_and_finds_its_own_jobs_and_no_other_tenant_doe
     job = page.url.rpartition("/")[2]
     found = visit(f"/jobs/{job}", may_miss=True, **keys["other"])
     expect(found.locator("body")).to_contain_text(f"There is no job {job}")
+
+
+def test_a_key_that_only_reads_is_told_what_it_may_not_do(visit: Open, keys: dict[str, Any]) -> None:
+    page = visit("/submit?policy=self-consistency", may_miss=True, **keys["reader"])
+    page.get_by_label("Question").fill("May I?")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("body")).to_contain_text("takes a key with the role submit; this one is for: read")
+    listed = visit("/jobs", **keys["reader"])
+    expect(listed.locator(".connection")).to_contain_text("Live")
+    expect(listed.locator(".job-row").filter(has_text="May I?")).to_have_count(0)
 
 
 def test_without_a_key_there_is_not_even_the_page(chromium: Any, url: str) -> None:
