@@ -36,6 +36,7 @@ from anabranch.service.api.routes import (
     keys,
     policies,
     stream,
+    webhooks,
 )
 from anabranch.service.api.static import Dashboard
 from anabranch.service.policies import load_policies
@@ -56,6 +57,7 @@ ROUTES = (
     keys,
     batches,
     files,
+    webhooks,
     health,
     docs,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from anabranch.dag.vocabulary import Cause, Failure
 from anabranch.service.api.views.job import JobView
 
-OWN_PATHS = {"jobs", "approvals", "evaluations", "exports", "key", "policies", "stream"}
+OWN_PATHS = {"jobs", "approvals", "evaluations", "exports", "key", "policies", "stream", "webhooks"}
 """What below /v1 is Anabranch's own; all the rest there is OpenAI's, whether it is served here or not."""
 WITHOUT_V1 = {"chat", "completions", "embeddings", "models", "responses", "files", "batches"}
 """Where a client asks whose base URL lacks /v1."""

@@ -1,11 +1,12 @@
-"""Serves the REST surface from a thread of this process, and purges old jobs as long as it does."""
+"""Serves the REST surface from a thread of this process, and purges old jobs and sends webhooks as long as it does."""
 
 import asyncio
 import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -23,6 +24,8 @@ from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.file import Usual, read
 from anabranch.service.tenants.keyring import Keyring
+from anabranch.service.webhooks.deliverer import Deliverer
+from anabranch.service.webhooks.targets import read_networks
 
 LAST_SECONDS = 2.0
 """How long those who wait for a job, and streams, then have to come to an end."""
@@ -134,16 +137,12 @@ class _Server:
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=patience
                 )
                 self._uvicorn = _Uvicorn(config, feed, settings.stop_seconds)
-                keeping = asyncio.create_task(
-                    keep_purging(store.maintenance, settings.retention_days), name="retention"
-                )
-                living = asyncio.create_task(store.programs.keep(this_program(Role.API)), name="sign of life")
-                batches = asyncio.create_task(BatchRunner(deps).run(), name="batches")
+                beside = [asyncio.create_task(work) for work in _works(deps)]
                 self._started.set()  # the socket listens: whoever is early waits in its queue
                 await self._uvicorn.serve([listener])
-                for task in (keeping, living, batches):
-                    task.cancel()
-                await asyncio.gather(living, batches, return_exceptions=True)
+                for work in beside:
+                    work.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
         except Exception as error:
             self._failure = error
             raise
@@ -159,6 +158,16 @@ class _Server:
     def stop(self) -> None:
         if self._uvicorn is not None:
             self._uvicorn.should_exit = True
+
+
+def _works(deps: Dependencies) -> Iterator[Coroutine[Any, Any, None]]:
+    """What is done beside answering, as long as this process serves."""
+    settings, store = deps.settings, deps.store
+    yield BatchRunner(deps).run()
+    yield store.programs.keep(this_program(Role.API))
+    yield keep_purging(store.maintenance, settings.retention_days)
+    if settings.deliver_webhooks:
+        yield Deliverer(store.webhooks, read_networks(settings.webhook_networks)).run()
 
 
 def _keyring(settings: Settings, store: Store) -> Keyring:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,6 +159,12 @@ class Settings(BaseSettings):
     """Functions that branches may call, as JSON: `{"name": "package.module:function"}`; and tools of MCP servers, such
     as `"mcp+http://HOST/mcp#TOOL"` ([MCP](mcp.md))."""
 
+    # -- webhooks
+    deliver_webhooks: bool = True
+    """Whether this REST process sends webhooks ([webhooks](webhooks.md))."""
+    webhook_networks: tuple[str, ...] = ()
+    """Private networks to which webhooks may be sent, by http, too; as JSON, `["10.1.0.0/16"]`. Not set: none."""
+
     # -- limits
     width: int = Field(default=64, ge=1)
     """Decodes of one job that run at once; more wait in line."""
@@ -224,6 +230,13 @@ class Settings(BaseSettings):
                 f"{PREFIX}TENANTS names who may call, and {PREFIX}ASK_FOR_KEYS asks nobody: unset one"
             )
         return self
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, written: tuple[str, ...]) -> tuple[str, ...]:
+        for network in written:
+            ip_network(network)
+        return written
 
     @model_validator(mode="after")
     def _a_guarded_link(self) -> "Settings":

@@ -18,6 +18,7 @@ from anabranch.dag.text import say
 from anabranch.service.store.codec import spec_from_json
 from anabranch.service.store.identity import new_id
 from anabranch.service.store.jobs.quotas import NO_QUOTA, Quota
+from anabranch.service.store.webhooks.rows import NewWebhook
 
 Columns = RowMapping
 
@@ -54,6 +55,8 @@ class NewJob:
     """Of the request that carried the key: the same key with another digest is a conflict."""
     response: NewResponse | None = None
     """Set where the job is to be found again as a response."""
+    webhook: NewWebhook | None = None
+    """Who hears of this job alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from anabranch.service.store.spans import Spans
 from anabranch.service.store.sql.database import CONNECTIONS, Database
 from anabranch.service.store.sql.repository import utc_now
 from anabranch.service.store.sql.tables import jobs
+from anabranch.service.store.webhooks.webhooks import Webhooks
 
 
 class Store:
@@ -52,6 +53,7 @@ class Store:
         self.keys = Keys(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
         self.told_texts = ToldTexts(self.database, now)
+        self.webhooks = Webhooks(self.database, now)
         self.spans = Spans(self.database, now)
         self.maintenance = Maintenance(self.database, now)
 

@@ -1,11 +1,12 @@
 """Journals written by hand, each event judged by the transition table, as the organizer's are."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.databases import Databases
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Timing, Usage
@@ -129,6 +130,14 @@ def vote() -> Writing:
     """Two samples, both joined, one answer: the smallest journal with everything usual in it."""
     written = Writing().submit().claim().fork("0.1", "0.2")
     return written.decode("0.1").decode("0.2", tokens=30).join("0.1", "0.2").answer("42", "0.1", "0.2")
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes databases of both kinds; one server of PostgreSQL for all tests of the process."""
+    made = Databases(tmp_path_factory.mktemp("databases"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 from anabranch.dag.job import BATCH_PRIORITY, JobSpec
 from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.service.api.new_jobs import make_job
 from anabranch.service.api.problems import Fault, bad_input, faults_of
 from anabranch.service.api.responses.request import ResponseRequest
 from anabranch.service.api.responses.routes import make_response_spec, with_model
 from anabranch.service.api.responses.view import job_of
 from anabranch.service.api.routes.chat import make_chat_specs
-from anabranch.service.api.routes.jobs import make_job, make_spec
+from anabranch.service.api.routes.jobs import make_spec
 from anabranch.service.api.views.chat_request import ChatRequest
 from anabranch.service.api.views.requests import JobRequest
 from anabranch.service.store.rows import NewJob, NewResponse
@@ -68,7 +69,15 @@ async def _asked(deps: Dependencies, caller: Caller, endpoint: str, body: Json) 
             )
             return Asked([spec], response if sent.stored else None)
         case _:
-            return Asked([make_spec(_read(JobRequest, body), deps.settings)])
+            return Asked([make_spec(_read_job(body), deps.settings)])
+
+
+def _read_job(body: Json) -> JobRequest:
+    sent = _read(JobRequest, body)
+    if sent.webhook is not None:
+        message = "a batch's file can be read, its secrets too; name the tenant's endpoint: POST /v1/webhooks"
+        raise bad_input([Fault(path="webhook", message=message)])
+    return sent
 
 
 def response_request(deps: Dependencies, body: Json) -> Json:

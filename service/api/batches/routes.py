@@ -16,8 +16,9 @@ from anabranch.service.api.batches.uploads import check, end_of, keep, spooled
 from anabranch.service.api.batches.views import batch_json, list_json
 from anabranch.service.api.body import JsonRequest
 from anabranch.service.api.live.dependencies import Dependencies, Injected
+from anabranch.service.api.new_jobs import digest_of
 from anabranch.service.api.problems import Fault, bad_input, faults_of, problems
-from anabranch.service.api.routes.jobs import IdempotencyKey, digest_of
+from anabranch.service.api.routes.jobs import IdempotencyKey
 from anabranch.service.api.views.fields import Sent
 from anabranch.service.api.views.neutral import Taken
 from anabranch.service.store.batches.batches import BatchRow, NewBatch

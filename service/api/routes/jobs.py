@@ -1,6 +1,5 @@
 """Serves jobs: submit, list, look, cancel, and run again with an edit."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,6 @@ from anabranch.dag.decoding.tools import Tools
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import BATCH_PRIORITY, AnswerFormat, JobSpec, Lineage, Sampling
-from anabranch.dag.journal.chain import canonical
 from anabranch.dag.policy import catalogue, policy_named
 from anabranch.service.api import intake
 from anabranch.service.api.auth import CurrentCaller, forbidden
@@ -22,6 +20,7 @@ from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.live.queueing import waits_of_jobs
+from anabranch.service.api.new_jobs import digest_of, make_job, numbered
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.views.filters import read_filters
 from anabranch.service.api.views.job import JobPage, JobView, job_view
@@ -30,8 +29,8 @@ from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.listing import Wanted
-from anabranch.service.store.rows import NewJob, NewResponse, Submitted
-from anabranch.service.telemetry.ids import read_traceparent
+from anabranch.service.store.rows import NewResponse, Submitted
+from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.tenants.callers import Caller
 
 LONGEST_WAIT = 600.0
@@ -56,7 +55,8 @@ async def submit(
 ) -> JobView:
     """Submit a job. It is durable before this answers 202; the same key and body again answer 200 with the same job."""
     spec = make_spec(sent, deps.settings)
-    submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent)
+    webhook = sent.webhook.as_new(deps.settings) if sent.webhook is not None else None
+    submitted = await submit_spec(deps, caller, spec, idempotency_key, sent, traceparent, webhook=webhook)
     if not submitted.created:
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
@@ -220,6 +220,7 @@ async def submit_spec(
     traceparent: str | None,
     *,
     response: NewResponse | None = None,
+    webhook: NewWebhook | None = None,
     params_at: str = "policy.params",
 ) -> Submitted:
     """Make the caller's job durable, within its quota, and as a response where it is one.
@@ -228,7 +229,15 @@ async def submit_spec(
     where the policy's parameters stand in the body.
     """
     (submitted,) = await submit_specs(
-        deps, caller, [spec], key, sent, traceparent, response=response, params_at=params_at
+        deps,
+        caller,
+        [spec],
+        key,
+        sent,
+        traceparent,
+        response=response,
+        webhook=webhook,
+        params_at=params_at,
     )
     return submitted
 
@@ -242,6 +251,7 @@ async def submit_specs(
     traceparent: str | None,
     *,
     response: NewResponse | None = None,
+    webhook: NewWebhook | None = None,
     params_at: str = "policy.params",
 ) -> list[Submitted]:
     """The same for several jobs of one request: all of them are made, or none."""
@@ -252,46 +262,12 @@ async def submit_specs(
             if key is None or not await deps.store.jobs.has_key(caller.tenant, key):
                 raise
     digest = digest_of(sent) if key else None
-    make = partial(make_job, deps, caller, traceparent=traceparent, digest=digest, response=response)
-    news = [make(spec, key=_numbered(key, number)) for number, spec in enumerate(specs)]
+    make = partial(
+        make_job, deps, caller, traceparent=traceparent, digest=digest, response=response, webhook=webhook
+    )
+    news = [make(spec, key=numbered(key, number)) for number, spec in enumerate(specs)]
     submitted = await deps.store.jobs.submit_all(news)
     intake.submitted()
     for each in submitted:
         deps.organizers.nudge(each.job.id)
     return submitted
-
-
-def _numbered(key: str | None, number: int) -> str | None:
-    """The key of each of a request's jobs. No client's own key has a blank in it."""
-    return key if key is None or number == 0 else f"{key} {number}"
-
-
-def make_job(
-    deps: Dependencies,
-    caller: Caller,
-    spec: JobSpec,
-    *,
-    traceparent: str | None = None,
-    key: str | None = None,
-    digest: str | None = None,
-    response: NewResponse | None = None,
-) -> NewJob:
-    """The job that is to be submitted for the caller, within its budget."""
-    trace = read_traceparent(traceparent)
-    return NewJob(
-        spec=replace(spec, budget=caller.bound(spec.budget)),
-        tenant=caller.tenant,
-        quota=caller.quota,
-        policy_version=policy_named(spec.policy).version,
-        limits=deps.settings.limits(spec.model),
-        trace_id=trace.trace_id,
-        traceparent=traceparent if trace.span_id else None,
-        idempotency_key=key,
-        body_digest=digest,
-        response=response,
-    )
-
-
-def digest_of(sent: BaseModel) -> str:
-    """Equal bodies have equal digests, however their JSON was written."""
-    return hashlib.sha256(canonical(sent.model_dump(mode="json", exclude_unset=True)).encode()).hexdigest()

@@ -28,6 +28,7 @@ from anabranch.service.api.views.fields import (
     WrittenText,
 )
 from anabranch.service.api.views.tools import SentCall, SentTools, offer
+from anabranch.service.api.views.webhooks import SentWebhook
 
 
 class PolicyChoice(Sent):
@@ -208,6 +209,9 @@ class JobRequest(Sent):
     )
     parallel_tool_calls: bool = Field(default=True, description="Several tools may be called at once.")
     metadata: JsonObject = Field(default={})
+    webhook: SentWebhook | None = Field(
+        default=None, description="Who is called when something becomes of the job."
+    )
 
     @model_validator(mode="after")
     def _one_question(self) -> "JobRequest":

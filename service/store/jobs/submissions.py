@@ -16,6 +16,7 @@ from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
 from anabranch.service.store.sql.tables import events, jobs
+from anabranch.service.store.webhooks.endpoints import insert_endpoint
 
 PRIORITY_SECONDS = 60.0
 """What one step of priority is worth: a job goes before one a step more urgent that came so much later."""
@@ -86,3 +87,5 @@ def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
     write(connection, [(new.id, change) for change in changes.values()])
     if new.response is not None:
         insert_response(connection, new.id, new.response)
+    if new.webhook is not None:
+        insert_endpoint(connection, new.tenant, new.webhook, new.id)

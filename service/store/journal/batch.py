@@ -20,6 +20,7 @@ from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.sql.tables import checkpoints, events, jobs, told_texts
+from anabranch.service.store.webhooks.outbox import find_told, write_deliveries
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _INSERT = insert(events)
@@ -105,6 +106,7 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
         rows = [row_of_link(link) for draft in fresh for link in draft.links]
         connection.execute(_INSERT, rows)
         write(connection, [(draft.job, change) for draft in fresh for change in draft.changes()])
+        write_deliveries(connection, find_told(record for draft in fresh for record in draft.records))
         _forget_texts(connection, [draft.job for draft in fresh if draft.ends_job])
     return refused
 

@@ -1,18 +1,11 @@
 """Every test here runs on both databases: one contract, two stores."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.databases import BOTH, Databases
 
 from anabranch.service.store.store import Store
-
-
-@pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    made = Databases(tmp_path_factory.mktemp("databases"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(params=BOTH)

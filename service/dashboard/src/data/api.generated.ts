@@ -115,6 +115,16 @@ export interface AskedMessage {
   content: string;
 }
 
+export interface AttemptView {
+  /** From 1. One that is missing was cut off: its process ended. */
+  number: number;
+  at: string;
+  /** Of the answer. */
+  status: number | null;
+  error: string | null;
+  seconds: number;
+}
+
 /** Whether the hash chain holds, and the projections equal a rebuild from the journal. */
 export interface Audit {
   job: string;
@@ -285,6 +295,25 @@ export interface DecisionRequest {
   reason?: string;
 }
 
+export interface Deliveries {
+  items: DeliveryView[];
+}
+
+export interface DeliveryView {
+  id: string;
+  /** The header `webhook-id`: the same for every attempt and every endpoint. */
+  message: string;
+  type: string;
+  job: string;
+  endpoint: string;
+  /** Scheme and host that it is sent to. */
+  origin: string;
+  status: "waiting" | "delivered" | "given_up";
+  created_at: string;
+  next_attempt_at: string | null;
+  attempts: AttemptView[];
+}
+
 /** A value in a table that is not what the journal gives. */
 export interface Difference {
   table: string;
@@ -314,6 +343,31 @@ export interface DifferenceView {
 }
 
 export type EdgeKind = "next" | "fork" | "join" | "depends";
+
+/** An endpoint for all jobs of the tenant. */
+export interface EndpointRequest {
+  /** https, and public, unless the operator allows others. */
+  url: string;
+  /** Of what it hears. Left out: of all. */
+  events?: ("job.started" | "job.awaiting_approval" | "job.completed" | "job.failed" | "job.cancelled")[];
+}
+
+export interface EndpointView {
+  id: string;
+  tenant: string;
+  url: string;
+  /** Types; empty: all. */
+  events: string[];
+  status: "enabled" | "disabled";
+  created_at: string;
+  /** Since then every attempt has failed. */
+  failing_since: string | null;
+  disabled_because: string | null;
+}
+
+export interface Endpoints {
+  items: EndpointView[];
+}
 
 export interface ErrorView {
   type: string;
@@ -494,6 +548,8 @@ export interface JobRequest {
   /** Several tools may be called at once. */
   parallel_tool_calls?: boolean;
   metadata?: Record<string, unknown>;
+  /** Who is called when something becomes of the job. */
+  webhook?: SentWebhook | null;
 }
 
 export type JobStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
@@ -593,6 +649,21 @@ export interface NamedSchema {
 export interface NamedTool {
   type: "function";
   name: string;
+}
+
+export interface NewEndpointView {
+  id: string;
+  tenant: string;
+  url: string;
+  /** Types; empty: all. */
+  events: string[];
+  status: "enabled" | "disabled";
+  created_at: string;
+  /** Since then every attempt has failed. */
+  failing_since: string | null;
+  disabled_because: string | null;
+  /** What signatures are checked with. It is told this once. */
+  secret: string;
 }
 
 export type NodeKind = "start" | "segment" | "tool" | "join" | "answer";
@@ -876,6 +947,16 @@ export interface SentTool {
   parameters?: Record<string, unknown>;
   /** Arguments must keep to the schema, where the engine can see to it. */
   strict?: boolean;
+}
+
+/** An endpoint for one job. */
+export interface SentWebhook {
+  /** https, and public, unless the operator allows others. */
+  url: string;
+  /** What it is signed with: `whsec_` and 24 to 64 random bytes in Base64. It is never told again. */
+  secret: string;
+  /** Of what it hears. Left out: of all. */
+  events?: ("job.started" | "job.awaiting_approval" | "job.completed" | "job.failed" | "job.cancelled")[];
 }
 
 export interface Text {
