@@ -42,3 +42,17 @@ def test_lines_go_and_results_come_back(url: str, anabranch: Callable[..., Any],
     assert "1 of 2 lines is wrong. line 2: body.question: there is nothing in it" in refused.err
     assert anabranch("batch", str(tmp_path / "none.jsonl")).code == 2
     assert anabranch("batch", str(file), "--cancel").code == 2
+
+
+def test_what_the_page_shows_works(
+    url: str, anabranch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "batches.md").read_text(encoding="utf-8")
+    shown = page.partition("```console\n")[2].partition("```")[0].splitlines()
+    lines = [line for line in shown if line.startswith("{")]
+    monkeypatch.chdir(tmp_path)
+    Path("jobs.jsonl").write_text("\n".join(lines))
+    (command,) = (line for line in shown if line.startswith("$ anabranch"))
+    done = anabranch(*command.split()[2:])
+    assert done.code == 0 and shown[-1] in done.err
+    assert len(Path("results.jsonl").read_text().splitlines()) == len(lines)

@@ -37,7 +37,9 @@ export const EMPTY: Form = { question: "", params: {}, more: {}, metadata: "", a
 /** The form that would submit this job again. Its seed stays: the same is asked until something is edited. */
 export function formOf(job: Job): Form {
   const { sampling, budget } = job;
-  const more: Typed = { seed: String(job.seed), priority: String(job.priority), model: job.model ?? "" };
+  // A batch's job has 10 more than its line asked for, which nobody else may ask for.
+  const priority = String(job.priority % 10);
+  const more: Typed = { seed: String(job.seed), priority, model: job.model ?? "" };
   for (const [name] of LIMITS) more[name] = typed(budget[name as keyof typeof budget]);
   for (const [name] of SAMPLING) more[name] = typed(sampling[name as keyof typeof sampling]);
   more.thinking = sampling.thinking === "auto" ? "" : sampling.thinking;

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -110,6 +111,18 @@ def test_a_batch_of_responses(client: openai.OpenAI) -> None:
     told = [openai.types.responses.Response.model_validate(line["response"]["body"]) for line in results]
     assert [response.output_text for response in told] == [f"I read: user: Question {n}" for n in range(3)]
     assert client.responses.retrieve(told[0].id).output_text == told[0].output_text
+
+
+def test_what_the_page_shows_works(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "batches.md").read_text(encoding="utf-8")
+    shown = page.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requests.jsonl").write_bytes(written([chat(1), chat(2)]))
+    exec(shown.replace("http://127.0.0.1:8000", url), {})
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line]
+    assert [line["custom_id"] for line in told] == ["q-1", "q-2"]
 
 
 def test_wrong_lines_are_all_told_and_nothing_is_written(client: openai.OpenAI) -> None:
