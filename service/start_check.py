@@ -5,7 +5,10 @@ store that is away, or not migrated yet, is waited for.
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.policy import policy_named
@@ -52,13 +55,19 @@ def check_settings(settings: Settings) -> None:
 
 
 def _check_script(path: Path, where: str) -> None:
-    from anabranch.workers.engines.script import script_from
+    from anabranch.workers.engines.script import Rules, script_from
 
     try:
-        for rule in script_from(path).rules:
+        found = script_from(path)
+        for rule in found.rules:
             re.compile(rule.matches)
+        TypeAdapter(Rules).validate_python(asdict(found))
     except OSError as error:
         raise BadSettings(f"{where}: {path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        fault = error.errors()[0]
+        told = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        raise BadSettings(f"{where}: {path} holds no script ({told})") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, re.error) as error:
         told = f"{type(error).__name__}: {error}"
         raise BadSettings(f"{where}: {path} holds no script ({told})") from error

@@ -2,31 +2,64 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import api, batches, database, evaluations, jobs, journals, keys, mcp, people, up
+from anabranch.service.cli import (
+    api,
+    batches,
+    database,
+    evaluations,
+    jobs,
+    journals,
+    keys,
+    mcp,
+    people,
+    policies,
+    up,
+)
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.cli.output import tell
 from anabranch.service.cli.simulate import app as simulate
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
 from anabranch.service.simulation.reading import BadDescription
 from anabranch.service.store.errors import StoreError
+from anabranch.service.store.sql.revisions import release
 from anabranch.service.tenants.file import BadTenants
 
 BAD_USAGE = 2
 REFUSED_AS_WRONG = {400, 413, 415, 422}
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        tell(f"anabranch {release()}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="anabranch",
     help="Reasoning jobs as durable fork-join DAGs on a pool of vLLM replicas.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def anabranch(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Tell the release, and leave.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Reasoning jobs as durable fork-join DAGs on a pool of vLLM replicas."""
+
+
 app.command()(up.up)
 app.command()(api.api)
 app.command()(jobs.run)
@@ -35,7 +68,7 @@ app.command()(jobs.show)
 app.command()(jobs.watch)
 app.command()(jobs.cancel)
 app.command()(people.approve)
-app.command()(people.policies)
+app.command()(policies.policies)
 app.command()(journals.audit)
 app.command()(journals.replay)
 app.command()(journals.export)
@@ -54,7 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(args=asked, prog_name="anabranch", standalone_mode=False)
     except TyperException as error:
-        _leave(f"{error.format_message()} (anabranch {asked[0]} --help)", BAD_USAGE)
+        told = error.format_message().replace("Value error, ", "")
+        _leave(f"{told} (anabranch {asked[0]} --help)", BAD_USAGE)
     except (BadDescription, BadSettings, BadTenants, BadTasks) as error:
         _leave(str(error), BAD_USAGE)
     except BadJson as error:
@@ -65,7 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _leave(str(error), 1)
     except (KeyboardInterrupt, BrokenPipeError):
         _leave("stopped", 1)
+    except OSError as error:
+        _leave(_in_words(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system refused, and of which file."""
+    if error.filename is None:
+        return f"the system refused: {error.strerror or error}"
+    return f"{error.filename}: {error.strerror}; name a place that can be read and written"
 
 
 def _leave(message: str, code: int) -> None:

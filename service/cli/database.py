@@ -14,11 +14,15 @@ import typer
 from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
+from anabranch.service.cli.texts import read_text
 from anabranch.service.settings import read_settings
 from anabranch.service.start_check import check_settings
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.revisions import Revision, newest
 from anabranch.service.store.store import Store
+
+MAX_DAYS = 100_000
+"""Before the first year there is nothing to purge."""
 
 app = typer.Typer(
     help="The store: schema, projections, import, purge.", no_args_is_help=True, rich_markup_mode=None
@@ -76,58 +80,61 @@ def check(database: At = None, as_json: AsJson = False) -> None:
 
 @app.command(name="rebuild-projections")
 def rebuild_projections(
-    job: Annotated[str | None, typer.Option(help="Only this job's.")] = None, as_json: AsJson = False
+    job: Annotated[str | None, typer.Option(help="Only this job's.")] = None,
+    database: At = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fold every projection from the journal again."""
-    asyncio.run(_rebuild(job))
+    asyncio.run(_rebuild(job, database))
     _tell("rebuilt", as_json)
 
 
 @app.command(name="import")
 def import_journal(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="From `anabranch export`.")],
+    file: Annotated[Path, typer.Argument(help="From `anabranch export`.")],
     tenant: Annotated[str, typer.Option(help="Whose the job will be.")] = "default",
+    database: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring an exported job back (--format jsonl); its hash chain is verified first."""
-    with file.open(encoding="utf-8") as lines:
-        job = asyncio.run(_import(lines, tenant))
+    job = asyncio.run(_import(read_text(file).splitlines(), tenant, database))
     _tell(f"imported {job}", as_json)
 
 
 @app.command()
 def purge(
-    days: Annotated[float, typer.Option(min=0, help="Jobs that ended longer ago go.")],
+    days: Annotated[float, typer.Option(min=0, max=MAX_DAYS, help="Jobs that ended longer ago go.")],
     status: Annotated[
         list[Ended] | None, typer.Option(help="Only these; may be repeated.  [default: all that have ended]")
     ] = None,
+    database: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Delete old jobs. How their journals ended is kept: an export can still be verified, and imported again."""
-    gone = asyncio.run(_purge(days, [JobStatus(one.value) for one in status or Ended]))
+    gone = asyncio.run(_purge(days, [JobStatus(one.value) for one in status or Ended], database))
     _tell(f"purged {gone} jobs", as_json)
 
 
-async def _import(lines: Iterable[str], tenant: str) -> JobId:
-    async with _opened() as store:
+async def _import(lines: Iterable[str], tenant: str, database: str | None) -> JobId:
+    async with _opened(database) as store:
         return (await store.maintenance.import_journal(lines, tenant)).id
 
 
-async def _purge(days: float, statuses: Sequence[JobStatus]) -> int:
-    async with _opened() as store:
+async def _purge(days: float, statuses: Sequence[JobStatus], database: str | None) -> int:
+    async with _opened(database) as store:
         return await store.maintenance.purge(datetime.now(UTC) - timedelta(days=days), statuses)
 
 
 @asynccontextmanager
-async def _opened() -> AsyncIterator[Store]:
-    database = read_settings().database
+async def _opened(named: str | None) -> AsyncIterator[Store]:
+    database = read_settings(database=named).database
     await schema.check(database)
     async with Store(database) as store:
         yield store
 
 
-async def _rebuild(job: str | None) -> None:
-    async with _opened() as store:
+async def _rebuild(job: str | None, database: str | None) -> None:
+    async with _opened(database) as store:
         await store.maintenance.rebuild_projections(None if job is None else JobId(job))
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.extras import require_extras
 from anabranch.service.readiness import NotReady, RunningService
-from anabranch.service.settings import Settings
+from anabranch.service.settings import BadSettings, Settings, read_settings
 from anabranch.service.start_check import check_settings
 from anabranch.service.tenants import file as tenants
 from anabranch.workers.cluster.ray_private import LOGGERS
@@ -58,15 +58,30 @@ def _start(settings: Settings) -> AbstractContextManager[RunningService]:
 async def prepare_store(settings: Settings) -> None:
     """An embedded database is made and brought up to date; any other must be.
 
-    Raises SchemaBehind, which names the command, and StoreAway.
+    Raises CannotStart, which names the command, BadSettings, StoreRefuses and StoreAway.
     """
+    from anabranch.service.store.errors import SchemaBehind
     from anabranch.service.store.sql import schema
+    from anabranch.service.store.sql.database import sqlite_file
 
-    if settings.database.startswith("sqlite"):
-        settings.make_state_folder()
-        await schema.upgrade(settings.database)
-    else:
-        await schema.check(settings.database)
+    file = sqlite_file(settings.database)
+    if file is None:
+        try:
+            await schema.check(settings.database)
+        except SchemaBehind as error:
+            raise CannotStart(_with_command(str(error), settings)) from error
+        return
+    settings.make_state_folder()
+    if not file.parent.is_dir():
+        raise BadSettings(f"ANABRANCH_DATABASE: there is no folder {file.parent} for {file.name}: make it")
+    await schema.upgrade(settings.database)
+
+
+def _with_command(told: str, settings: Settings) -> str:
+    """The command that is told works on the database that was named on the command line, too."""
+    if settings.database == read_settings().database:
+        return told
+    return told.replace("`anabranch db upgrade`", "`anabranch db upgrade --database URL` with the same URL")
 
 
 def _report(words: str) -> None:

@@ -1,5 +1,7 @@
 """Implements the commands about jobs: run, jobs, show, watch, cancel."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,27 +10,41 @@ from rich.live import Live
 from anabranch.client import Client, Job, Text
 from anabranch.dag.status import JobStatus
 from anabranch.service.bounded_json import BadJson, read_json
+from anabranch.service.cli.choices import JobArgument, PolicyOption, complete_policy
 from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
+from anabranch.service.cli.texts import read_question
 from anabranch.service.cli.tree import Growth
-
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
 
 def run(
-    question: Annotated[str, typer.Argument(help="What is asked.")],
-    policy: Annotated[str | None, typer.Option(help="See `anabranch policies`.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(help="What is asked; - reads it from standard input.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the question from this file.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="What the model is told before the question.")] = None,
+    policy: PolicyOption = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A policy parameter.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A policy parameter; `anabranch policies NAME` lists them."
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A pool, a pool's model or an adapter.")] = None,
     seed: Annotated[int | None, typer.Option(help="Left out: drawn, and recorded.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(help="Decoded tokens over all branches.")] = None,
+    budget_cost: Annotated[float | None, typer.Option(help="Money, by the operator's prices.")] = None,
+    budget_branches: Annotated[int | None, typer.Option(help="Branches over the whole job.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds from claim to answer.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask one question, watch it branch, print the answer."""
-    request = job_request(question, policy, set_ or [], seed, budget_tokens, deadline, model)
+    """Ask one question, watch it branch, print the answer. The service that runs here is asked; without one, an engine
+    is started for this question."""
+    budget = {"tokens": budget_tokens, "cost": budget_cost, "branches": budget_branches, "seconds": deadline}
+    said = read_question(question, file)
+    request = job_request(said, policy, set_ or [], seed=seed, budget=budget, model=model, system=system)
     with running() as client:
         job = client.submit(**request).id
         try:
@@ -41,7 +57,9 @@ def run(
 
 def list_jobs(
     status: Annotated[JobStatus | None, typer.Option(help="Only jobs of this status.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Only jobs of this policy.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Only jobs of this policy.", autocompletion=complete_policy)
+    ] = None,
     q: Annotated[str | None, typer.Option("--q", help="Only jobs whose question contains this.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: AsJson = False,
@@ -94,14 +112,20 @@ def job_request(
     question: str,
     policy: str | None,
     given: list[str],
-    seed: int | None,
-    tokens: int | None,
-    seconds: float | None,
+    *,
+    seed: int | None = None,
+    budget: Mapping[str, float | None] | None = None,
     model: str | None = None,
+    system: str | None = None,
 ) -> dict[str, Any]:
     """What is asked of POST /v1/jobs. Raises typer.BadParameter for a --set that is not KEY=VALUE."""
-    budget = {name: value for name, value in (("tokens", tokens), ("seconds", seconds)) if value is not None}
-    request: dict[str, Any] = {"question": question, "budget": budget}
+    limited = {name: value for name, value in (budget or {}).items() if value is not None}
+    request: dict[str, Any] = {"budget": limited}
+    if system is None:
+        request["question"] = question
+    else:
+        turns = (("system", system), ("user", question))
+        request["messages"] = [{"role": role, "content": text} for role, text in turns]
     if given and policy is None:
         raise typer.BadParameter("--set needs --policy: parameters belong to a policy")
     if policy is not None:

@@ -8,10 +8,10 @@ import typer
 from anabranch.client import Audit, Client
 from anabranch.dag.errors import Diverged
 from anabranch.dag.journal.replay import replay as replayed
+from anabranch.service.cli.choices import FormatName, JobArgument
 from anabranch.service.cli.connect import job_link, reading
-from anabranch.service.cli.jobs import JobArgument
 from anabranch.service.cli.output import AsJson, results, tell, tell_json
-from anabranch.service.exports.registry import export_formats
+from anabranch.service.cli.texts import read_text
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings
 from anabranch.service.wire import record_of
@@ -31,7 +31,7 @@ def audit(job: JobArgument, as_json: AsJson = False) -> None:
 def replay(
     job: JobArgument,
     branch: Annotated[str | None, typer.Option(help="The branch whose output is edited.")] = None,
-    edit: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its new output.")] = None,
+    edit: Annotated[Path | None, typer.Option(help="File of its new output.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the policy against its journal, and tell where it would now act differently (exit 1).
@@ -42,30 +42,19 @@ def replay(
         raise typer.BadParameter("--branch and --edit go together")
     with reading() as client:
         if branch is not None and edit is not None:
-            _rerun(client, job, branch, edit.read_text(encoding="utf-8"), as_json)
+            _rerun(client, job, branch, read_text(edit), as_json)
         else:
             _compare(client, job, as_json)
 
 
-def _known(name: str) -> str:
-    if name not in export_formats():
-        raise typer.BadParameter(f"{name} is none of {', '.join(export_formats())}")
-    return name
-
-
 def export(
     job: JobArgument,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="|".join(export_formats()), callback=_known, help="What the file is for."
-        ),
-    ],
+    form: Annotated[FormatName, typer.Option("--format", help="What the file is for.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Left out: standard output.")] = None,
 ) -> None:
     """Write the journal for another tool: JSON lines, a Perfetto trace, OTLP spans."""
     with reading() as client:
-        pieces = client.export(job, form)
+        pieces = client.export(job, form.value)
         if output is None:
             for piece in pieces:
                 results().write(piece)

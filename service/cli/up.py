@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anabranch.client import Client
+from anabranch.service.cli.choices import EngineName
 from anabranch.service.cli.connect import key_of
 from anabranch.service.cli.instance import instance
 from anabranch.service.cli.jobs import follow
@@ -15,7 +16,6 @@ from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
 from anabranch.service.cli.service_file import announced, hold
 from anabranch.service.readiness import RunningService
 from anabranch.service.settings import read_settings
-from anabranch.workers.engines.factory import ENGINES
 
 LOOK_SECONDS = 1.0
 FIRST_QUESTION = "Name the largest planet, the longest river and the highest mountain."
@@ -25,7 +25,9 @@ FIRST_QUESTION = "Name the largest planet, the longest river and the highest mou
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.  [default: 8000]")] = None,
-    engine: Annotated[str | None, typer.Option(help=f"{', '.join(ENGINES)}.  [default: vllm]")] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="What decodes.  [default: vllm; openai with --upstream]")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +52,7 @@ def up(
     settings = read_settings(
         host=host,
         port=port,
-        engine=engine or ("openai" if upstream else None),
+        engine=engine.value if engine else ("openai" if upstream else None),
         model=model,
         upstream_url=upstream,
         database=database,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -190,7 +191,10 @@ class Settings(BaseSettings):
         try:
             self.engine_settings()
         except ValueError as error:
-            names = ", ".join(PREFIX + name for name in ("ENGINE", "ENGINE_OPTIONS", "GPUS_PER_REPLICA"))
+            involved = ["ENGINE", "ENGINE_OPTIONS", "GPUS_PER_REPLICA"]
+            if self.engine == "openai":
+                involved.insert(0, "UPSTREAM_URL")
+            names = ", ".join(PREFIX + name for name in involved)
             raise ValueError(f"{names}: {error}") from error
         return self
 
@@ -309,6 +313,30 @@ class Settings(BaseSettings):
     def _a_store(cls, url: str) -> str:
         if not _STORES.fullmatch(url) or url.endswith(":memory:"):
             raise ValueError("use sqlite:///FILE or postgresql://HOST/NAME")
+        if not url.startswith("sqlite"):
+            _check_port(url)
+        return url
+
+    @field_validator("host")
+    @classmethod
+    def _a_host(cls, host: str) -> str:
+        """An empty one would listen on all addresses."""
+        if not host.strip():
+            raise ValueError("name an address, such as 127.0.0.1")
+        return host
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError("use http://HOST:PORT, such as http://127.0.0.1:8000")
         return url
 
     def require_shared_database(self) -> None:
@@ -326,7 +354,21 @@ class Settings(BaseSettings):
         return PriceList(self.prices, of_pools, pools, self.model_names()).limits(model, self.width)
 
     def make_state_folder(self) -> None:
-        self.state.mkdir(parents=True, exist_ok=True)
+        """Raises BadSettings where that cannot be."""
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSettings(
+                f"{PREFIX}STATE: the folder {self.state} cannot be made ({error.strerror}): name one that can"
+            ) from error
+
+
+def _check_port(url: str) -> None:
+    """Raises ValueError for a URL whose port is none."""
+    try:
+        urlsplit(url).port  # noqa: B018 - reading it checks it
+    except ValueError as error:
+        raise ValueError(f"{error}; use postgresql://HOST:PORT/NAME") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -19,6 +19,8 @@ from anabranch.service.settings.fields import Settings
 from anabranch.service.settings.pools import PREFIX, PoolDeclaration, Price
 from anabranch.service.settings.service_links import LINK, LINK_HINT, find_service_links
 
+FOLLOWS = "default_factory_not_called"
+"""Pydantic's word for a default that hangs on a setting which is wrong: nothing of its own."""
 READ_BY_WORKERS = {"ANABRANCH_CACHE"}
 """Where models are kept: a worker reads it by itself, on its own machine."""
 UPSTREAM_KEY = "UPSTREAM_KEY"
@@ -47,7 +49,8 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**(dict(written) | over))
     except ValidationError as error:
         of_file = written.keys() - over.keys()
-        raise BadSettings("; ".join(_tell(fault, path, of_file) for fault in error.errors())) from error
+        faults = [fault for fault in error.errors() if fault["type"] != FOLLOWS]
+        raise BadSettings("; ".join(_tell(fault, path, of_file) for fault in faults)) from error
 
 
 def _from_environment() -> dict[str, Any]:

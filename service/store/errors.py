@@ -24,6 +24,16 @@ class DriverMissing(StoreError):
         super().__init__("PostgreSQL's driver is not installed: pip install 'anabranch[postgres]'")
 
 
+class StoreRefuses(StoreError):
+    """What is at the database's URL is no database, or lets this program not in: another try cures nothing."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"The database cannot be used ({cause}). Nothing was written; look what ANABRANCH_DATABASE, or --database, "
+            "names."
+        )
+
+
 class Fenced(StoreError):
     """Another organizer has claimed the job since; nothing of this append was written. Stop working on the job."""
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from anabranch.service.store.errors import DriverMissing, StoreAway
+from anabranch.service.store.errors import DriverMissing, StoreAway, StoreRefuses
 from anabranch.service.store.sql.storable import json_text
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -36,6 +36,9 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": 
 
 _AWAY_IN_POSTGRES = ("08", "40", "53", "55", "57", "58")
 """SQLSTATE classes that another try may cure: connection, rollback, resources, state, operator, system."""
+
+_REFUSED_IN_POSTGRES = ("28", "3D")
+"""SQLSTATE classes of who is not let in, or names no database."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -117,6 +120,14 @@ def is_away(error: BaseException) -> bool:
     return str(state).startswith(_AWAY_IN_POSTGRES) if state else error.connection_invalidated
 
 
+def _refuses(error: BaseException) -> bool:
+    """Whether what the URL names is no database, or one that does not let this program in."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB
+    return str(getattr(cause, "sqlstate", None)).startswith(_REFUSED_IN_POSTGRES)
+
+
 def waited_for_lock(error: StoreAway) -> bool:
     """Whether PostgreSQL gave up waiting for a lock."""
     cause = error.__cause__
@@ -125,12 +136,15 @@ def waited_for_lock(error: StoreAway) -> bool:
 
 @contextmanager
 def raise_store_away() -> Iterator[None]:
-    """Turns whatever a driver says when it cannot reach its database into StoreAway."""
+    """Turns whatever a driver says when it cannot reach its database into StoreAway; when that is none, or lets nobody
+    in, into StoreRefuses."""
     try:
         yield
     except Exception as error:
         if is_away(error):
             raise StoreAway(error) from error
+        if _refuses(error):
+            raise StoreRefuses(getattr(error, "orig", None) or error) from error
         raise
 
 
