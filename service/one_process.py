@@ -67,10 +67,22 @@ def run_in_one_process(settings: Settings) -> Iterator[OneProcess]:
     """
     with ExitStack() as stack:
         bound = stack.enter_context(bind((settings.host, settings.port)))
-        organizing = _Organizing(settings, _build_engines(settings))
-        stack.callback(organizing.stop)
-        organizing.start()
+        organizing = stack.enter_context(organize(settings))
         yield OneProcess(stack.enter_context(serve_on(bound, settings)), organizing)
+
+
+@contextmanager
+def organize(settings: Settings) -> Iterator["_Organizing"]:
+    """Runs an organizer and its pools, without REST, while the block runs.
+
+    Raises NotReady where an upstream is away.
+    """
+    organizing = _Organizing(settings, _build_engines(settings))
+    try:
+        organizing.start()
+        yield organizing
+    finally:
+        organizing.stop()
 
 
 def _build_engines(settings: Settings) -> Built:

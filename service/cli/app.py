@@ -22,6 +22,7 @@ from anabranch.service.cli import (
     policies,
     up,
 )
+from anabranch.service.cli.demo.command import demo
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.output import tell
 from anabranch.service.cli.simulate import app as simulate
@@ -61,6 +62,7 @@ def anabranch(
 
 
 app.command()(up.up)
+app.command()(demo)
 app.command()(api.api)
 app.command()(jobs.run)
 app.command(name="jobs")(jobs.list_jobs)

@@ -28,7 +28,7 @@ def instance(settings: Settings) -> Iterator[RunningService]:
 
     for name in LOGGERS:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_by_interrupt()
     require_extras(settings)
     check_settings(settings)  # better refused now than when Ray is up
     for pool in settings.pool_settings():
@@ -38,7 +38,7 @@ def instance(settings: Settings) -> Iterator[RunningService]:
     asyncio.run(prepare_store(settings))
     try:
         with redirect_stdout(sys.stderr), _start(settings) as service:
-            signal.signal(signal.SIGTERM, _interrupt)  # Ray has put its own in place
+            end_by_interrupt()  # Ray has put its own in place
             service.wait_until_ready(_report)
             yield service
     except (CannotListen, NotReady) as error:
@@ -86,6 +86,11 @@ def _with_command(told: str, settings: Settings) -> str:
 
 def _report(words: str) -> None:
     print(f"waiting: {words}", file=sys.stderr, flush=True)
+
+
+def end_by_interrupt() -> None:
+    """From now on SIGTERM ends this process as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,6 @@ def test_who_names_another_database_means_that(
 
 def test_a_command_waits_for_the_engine_of_another_command(books: Any, settings: Settings) -> None:
     """A private one ends with its command: nobody else's job is given to it."""
-    from contextlib import ExitStack
-
     first = ExitStack()
     first.enter_context(hold(settings))
     first.enter_context(announced(settings, first.enter_context(serve_api(settings)), private=True))
@@ -147,3 +146,23 @@ def test_a_command_waits_for_the_engine_of_another_command(books: Any, settings:
     first.close()
     assert got.wait(60)
     waiting.join()
+
+
+def test_a_command_waits_for_a_service_that_is_starting_and_then_asks_it(
+    books: Any, settings: Settings
+) -> None:
+    starting = ExitStack()
+    starting.enter_context(hold(settings))
+    found: list[str | None] = []
+
+    def ask() -> None:
+        with ExitStack() as stack:
+            found.append(connect._held_or_found(stack, settings))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    url = starting.enter_context(serve_api(settings))
+    starting.enter_context(announced(settings, url))
+    asking.join(60)
+    assert found == [url]
+    starting.close()
