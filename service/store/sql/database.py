@@ -8,19 +8,17 @@ transaction, not one per statement, is what makes commits quick), for PostgreSQL
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from anabranch.service.store.errors import DriverMissing, StoreAway, StoreRefuses
+from anabranch.service.store.errors import DriverMissing
+from anabranch.service.store.sql.faults import raise_store_away
 from anabranch.service.store.sql.storable import json_text
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -33,24 +31,6 @@ MIGRATING = 4_021_976_551
 ASK_AGAIN_SECONDS = 0.1
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-
-_AWAY_IN_POSTGRES = ("08", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that another try may cure: connection, rollback, resources, state, operator, system."""
-
-_REFUSED_IN_POSTGRES = ("28", "3D")
-"""SQLSTATE classes of who is not let in, or names no database."""
-
-_LOCK_NOT_AVAILABLE = "55P03"
-
-_AWAY_IN_SQLITE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-}
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -108,44 +88,6 @@ def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for any other."""
     parsed = with_driver(url)
     return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether the database, not the statement, is at fault, so that trying again may help."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, OSError | PoolTimeout)
-    if isinstance(error.orig, sqlite3.Error):
-        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY_IN_SQLITE
-    state = getattr(error.orig, "sqlstate", None)
-    return str(state).startswith(_AWAY_IN_POSTGRES) if state else error.connection_invalidated
-
-
-def _refuses(error: BaseException) -> bool:
-    """Whether what the URL names is no database, or one that does not let this program in."""
-    cause = getattr(error, "orig", None) or error
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOTADB
-    return str(getattr(cause, "sqlstate", None)).startswith(_REFUSED_IN_POSTGRES)
-
-
-def waited_for_lock(error: StoreAway) -> bool:
-    """Whether PostgreSQL gave up waiting for a lock."""
-    cause = error.__cause__
-    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
-
-
-@contextmanager
-def raise_store_away() -> Iterator[None]:
-    """Turns whatever a driver says when it cannot reach its database into StoreAway; when that is none, or lets nobody
-    in, into StoreRefuses."""
-    try:
-        yield
-    except Exception as error:
-        if is_away(error):
-            raise StoreAway(error) from error
-        if _refuses(error):
-            raise StoreRefuses(getattr(error, "orig", None) or error) from error
-        raise
 
 
 class _Sqlite:

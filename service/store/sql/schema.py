@@ -20,7 +20,8 @@ from anabranch.service.store.errors import (
     StoreAway,
 )
 from anabranch.service.store.programs import Program, list_alive
-from anabranch.service.store.sql.database import Database, sqlite_file, waited_for_lock
+from anabranch.service.store.sql.database import Database, sqlite_file
+from anabranch.service.store.sql.faults import waited_for_lock
 from anabranch.service.store.sql.revisions import Revision, config, knows, newest, revisions
 
 __all__ = ["Schema", "check", "config", "read", "upgrade"]
