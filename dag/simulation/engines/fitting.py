@@ -143,12 +143,12 @@ def observe(records: Iterable[e.Record]) -> tuple[list[Observed], list[tuple[flo
 
 
 def _observed(segments: list[Decoded]) -> Observed | None:
-    """None where the engine did not tell when it worked."""
+    """None where the engine did not tell when it worked, or another job had the segment decoded (an edited re-run)."""
     begun, last = segments[0].timing, segments[-1]
     first = next((part.timing.first_token for part in segments if part.timing.first_token), 0.0)
     tokens = sum(part.usage.completion_tokens + part.overshoot_tokens for part in segments)
     told = begun.scheduled and first and last.timing.finished and tokens
-    if not told or last.finish is Finish.ERROR:
+    if not told or last.finish is Finish.ERROR or last.recalled_from is not None:
         return None
     prompt = max(part.usage.prompt_tokens for part in segments)
     cached = max(part.usage.cached_tokens for part in segments)

@@ -95,7 +95,7 @@ async def test_t_and_l_of_every_policy_equal_the_runtimes(house: House) -> None:
     for policy in policies:
         asked[await house.submit_spec(spec_of(policy))] = policy
     async with house.organizer(recite):
-        rows = {policy: await house.ended(JobId(job)) for job, policy in asked.items()}
+        rows = {policy: await house.ended(JobId(job), seconds=200) for job, policy in asked.items()}
     real = {policy: (row.status, measured(row.metrics or {})) for policy, row in rows.items()}
     limits = Limits(final_thoughts=True)
     of_scripts = {

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
+from anabranch.dag.ids import JobId
 from anabranch.dag.simulation import job_run
 from anabranch.dag.simulation.cluster import ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Kind, Scenario
@@ -83,6 +85,18 @@ def test_known_step_times_are_found_again(
 def test_too_few_decodes_are_no_fit() -> None:
     with pytest.raises(CannotFit, match="0 decodes"):
         fit([])
+
+
+def test_what_another_job_had_decoded_tells_nothing_of_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recalled(record: e.Record) -> e.Record:
+        if not isinstance(record.event, e.SegmentFinished):
+            return record
+        decoded = replace(record.event.decoded, recalled_from=JobId("origin"))
+        return replace(record, event=replace(record.event, decoded=decoded))
+
+    journals = journals_of(StepTime(points=((1, 0.01),)), monkeypatch)
+    with pytest.raises(CannotFit, match="0 decodes"):
+        fit([[recalled(record) for record in records] for records in journals])
 
 
 @given(st.lists(st.floats(0.0, 10.0), min_size=3, max_size=3))
