@@ -63,7 +63,12 @@ class BatchRunner:
         """Takes each batch one step forward; says whether any of them moved."""
         moved = False
         for batch in await self._batches.list_live():
-            moved |= await self._advance(batch)
+            try:
+                moved |= await self._advance(batch)
+            except StoreAway:
+                raise
+            except Exception:
+                log.exception("batch %s stands still until it is tried again", batch.id)
         return moved
 
     async def _advance(self, batch: BatchRow) -> bool:

@@ -201,6 +201,26 @@ async def test_a_line_that_is_refused_by_now_fails_alone(
     assert (refused["custom_id"], refused["response"]["status_code"]) == ("2", 422)
 
 
+async def test_a_batch_that_breaks_here_keeps_no_other_from_going_on(
+    client: httpx.AsyncClient, store: Store, running: BatchRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, other = [await submit(client, [JOB]) for _ in range(2)]
+    count_open = store.batches.count_open
+
+    async def count(batch: str) -> int:
+        if batch == broken:
+            raise ZeroDivisionError
+        return await count_open(batch)
+
+    monkeypatch.setattr(store.batches, "count_open", count)
+    await drive(running)
+    (job,) = await open_jobs(store)
+    assert job.spec.metadata["batch"] == other
+    monkeypatch.undo()
+    await drive(running)
+    assert len(await open_jobs(store)) == 2
+
+
 async def test_what_runs_is_taken_up_by_another_process(
     client: httpx.AsyncClient, store: Store, deps: Dependencies, organizer: Organizer
 ) -> None:
