@@ -53,6 +53,7 @@ class JobFields(TypedDict, total=False):
     tool_choice: str
     parallel_tool_calls: bool
     approvals: Sequence[str]
+    webhook: Mapping[str, Any]
     metadata: Mapping[str, Any]
 
 
