@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from anabranch.client import Client
@@ -112,13 +112,19 @@ class _Organizing:
         """Returns when REST can be linked. Raises what kept it from that."""
         self._thread.start()
         self._begun.wait()
+        if isinstance(self._failure, OSError):
+            where = f"{self._settings.link_host}:{self._settings.link_port} ({self._failure.strerror})"
+            raise NotReady(
+                f"the organizer cannot listen on {where}; ANABRANCH_LINK_PORT=0 takes a free port"
+            ) from self._failure
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
         """Hands over, and returns when all is given back."""
         if self._loop is not None and self.lives:
-            self._loop.call_soon_threadsafe(self._asked_to_stop.set)
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._asked_to_stop.set)
         if self._begun.is_set():
             self._thread.join()
 

@@ -15,7 +15,7 @@ from anabranch.service.cli.jobs import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
 from anabranch.service.cli.service_file import announced, hold
 from anabranch.service.readiness import RunningService
-from anabranch.service.settings import read_settings
+from anabranch.service.settings import BadSettings, read_settings
 
 LOOK_SECONDS = 1.0
 FIRST_QUESTION = "Name the largest planet, the longest river and the highest mountain."
@@ -49,6 +49,8 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Serve until Ctrl-C: worker pool, organizers, REST and dashboard. Left-out options come from ANABRANCH_*."""
+    if upstream and engine not in {None, "openai"}:
+        raise BadSettings(f"--upstream decodes elsewhere, and engine {engine} here: leave one of them out")
     settings = read_settings(
         host=host,
         port=port,

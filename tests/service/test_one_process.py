@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -130,11 +131,11 @@ def test_what_keeps_it_from_starting_is_told_in_one_line(
 ) -> None:
     monkeypatch.setenv("ANABRANCH_STATE", str(tmp_path))
 
-    def refusal(*options: str) -> str:
+    def refusal(*options: str, code: int = 1) -> str:
         with pytest.raises(SystemExit) as left:
             main(["up", *options])
         out, err = capfd.readouterr()
-        assert (left.value.code, out, err.count("\n")) == (1, "", 1), err
+        assert (left.value.code, out, err.count("\n")) == (code, "", 1), err
         return err
 
     upstream = Upstream(models=("small", "large"), error=(404, {"message": "model 'huge' not found"}))
@@ -145,3 +146,10 @@ def test_what_keeps_it_from_starting_is_told_in_one_line(
         told = refusal("--upstream", upstream.url, "--port", port)
         assert f"cannot listen on 127.0.0.1:{port} (Address already in use)" in told
     assert f"{upstream.url} does not answer: " in refusal("--upstream", upstream.url, "--port", "0")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        link_port = str(taken.getsockname()[1])
+        monkeypatch.setenv("ANABRANCH_LINK_PORT", link_port)
+        told = refusal("--engine", "scripted", "--port", "0")
+        assert f"the organizer cannot listen on 127.0.0.1:{link_port} (" in told
+    both = refusal("--upstream", upstream.url, "--engine", "vllm", code=2)
+    assert "--upstream decodes elsewhere, and engine vllm here: leave one of them out" in both
