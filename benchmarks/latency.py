@@ -4,7 +4,7 @@
 
 Self-consistency of n samples over HTTP, upstream of 200 ms, which is a process of its own. Told is what each takes
 beyond these 200 ms, and how much processor time all of its processes spend on one request, which other work on the
-machine bends less. Rounds are interleaved: each asks every rival once for every n. Rivals: n bare calls by httpx from
+machine bends less. Rounds are interleaved: each asks every rival once for every n. Rivals: n bare calls from
 the client; its_hub (which stores nothing), from an interpreter that has `its-hub[iaas]`; Anabranch on SQLite, and on
 PostgreSQL where an empty database is named. With --load, closed loops of clients besides: requests a second, and how
 long a submission takes with 200 clients.
@@ -20,15 +20,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import aiohttp
 
 HERE = Path(__file__).parent
 DELAY = 0.2
 WARM_UP = 3
+BEGIN = 2.0
+ITS_HUB = """
+import os, sys
+sys.stdout = open(os.devnull, "w")  # it tells each request
+from its_hub.integration.iaas.app_server import serve
+serve(port=8109)
+"""
 QUESTION = [{"role": "user", "content": "What is six times seven?"}]
 
 
@@ -84,21 +91,26 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-async def _post(client: httpx.AsyncClient, body: Mapping[str, object]) -> None:
-    response = await client.post("/v1/chat/completions", json=body)
-    response.raise_for_status()
-    assert "42" in response.json()["choices"][0]["message"]["content"], response.text
+async def _post(client: aiohttp.ClientSession, body: Mapping[str, object]) -> None:
+    """Asks, and once more where it is told to come again, as OpenAI's own client does."""
+    while True:
+        async with client.post("/v1/chat/completions", json=body) as response:
+            if response.status != 429:
+                response.raise_for_status()
+                assert "42" in (await response.json())["choices"][0]["message"]["content"]
+                return
+        await asyncio.sleep(float(response.headers["retry-after"]))
 
 
-def bare(client: httpx.AsyncClient) -> Rival:
+def bare(client: aiohttp.ClientSession) -> Rival:
     async def ask(n: int) -> None:
         body = {"model": "stub", "messages": QUESTION}
         await asyncio.gather(*(_post(client, body) for _ in range(n)))
 
-    return Rival("bare httpx gather", ask)
+    return Rival("bare gather", ask)
 
 
-async def its_hub(client: httpx.AsyncClient, upstream: str, pid: int) -> Rival:
+async def its_hub(client: aiohttp.ClientSession, url: str, pid: int, upstream: str) -> Rival:
     told = {
         "endpoint": upstream,
         "api_key": "none",
@@ -106,22 +118,25 @@ async def its_hub(client: httpx.AsyncClient, upstream: str, pid: int) -> Rival:
         "alg": "self-consistency",
         "regex_patterns": [r"\\boxed\{(.+?)\}"],
     }
-    await _until(client, lambda: client.post("/configure", json=told))
+
+    async def configured() -> bool:
+        async with client.post("/configure", json=told) as response:
+            return response.status == 200
+
+    await _until(configured)
 
     async def ask(n: int) -> None:
         await _post(client, {"model": "stub", "messages": QUESTION, "budget": n})
 
-    return Rival("its_hub, nothing stored", ask, str(client.base_url), pid)
+    return Rival("its_hub, nothing stored", ask, url, pid)
 
 
-async def ours(name: str, client: httpx.AsyncClient, pid: int) -> Rival:
-    async def ready() -> httpx.Response:
-        told = await client.get("/readyz")
-        if not told.json().get("replicas"):
-            raise httpx.ConnectError("no replica yet")
-        return told
+async def ours(name: str, client: aiohttp.ClientSession, url: str, pid: int) -> Rival:
+    async def ready() -> bool:
+        async with client.get("/readyz") as response:
+            return bool((await response.json()).get("replicas"))
 
-    await _until(client, ready)
+    await _until(ready)
 
     async def ask(n: int) -> None:
         body = {
@@ -131,18 +146,16 @@ async def ours(name: str, client: httpx.AsyncClient, pid: int) -> Rival:
         }
         await _post(client, body)
 
-    return Rival(name, ask, str(client.base_url), pid)
+    return Rival(name, ask, url, pid)
 
 
-async def _until(client: httpx.AsyncClient, ask: Callable[[], Awaitable[httpx.Response]]) -> None:
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
     for _ in range(600):
-        try:
-            (await ask()).raise_for_status()
-        except httpx.TransportError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(str(client.base_url))
+        with suppress(aiohttp.ClientConnectionError):
+            if await is_so():
+                return
+        await asyncio.sleep(0.1)
+    raise TimeoutError
 
 
 async def measure(rivals: list[Rival], widths: list[int], rounds: int) -> None:
@@ -200,24 +213,25 @@ async def closed_loop(rival: Rival, n: int, clients: int, seconds: float) -> str
 
 
 async def submissions(rival: Rival, clients: int, seconds: float) -> str:
-    """So many clients, each of which submits again as soon as its job was accepted; refused, it waits as it is told."""
+    """So many clients, each of which submits again as soon as its job was accepted; refused, it waits as it is told.
+    Counted is what comes behind the first BEGIN seconds."""
     taken: list[float] = []
     refused: list[float] = []
-    until = time.perf_counter() + seconds
+    begin = time.perf_counter() + BEGIN
+    until = begin + seconds
     body = {"question": QUESTION[0]["content"], "policy": {"name": "sequential"}}
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=rival.url, timeout=120, limits=limits) as asking:
+    async with _client(rival.url) as asking:
 
         async def client() -> None:
             while (began := time.perf_counter()) < until:
-                response = await asking.post("/v1/jobs", json=body)
+                async with asking.post("/v1/jobs", json=body) as response:
+                    await response.read()
                 lasted = 1000 * (time.perf_counter() - began)
-                if response.status_code == 429:
-                    refused.append(lasted)
-                    await asyncio.sleep(float(response.headers["retry-after"]))
-                else:
+                if response.status != 429:
                     response.raise_for_status()
-                    taken.append(lasted)
+                if began > begin:
+                    (refused if response.status == 429 else taken).append(lasted)
+                await asyncio.sleep(float(response.headers.get("retry-after", 0)))
 
         await asyncio.gather(*(client() for _ in range(clients)))
     p50, p99 = _spread(taken)
@@ -228,32 +242,36 @@ async def submissions(rival: Rival, clients: int, seconds: float) -> str:
     )
 
 
+def _client(url: str) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        url, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+    )
+
+
 async def run(options: argparse.Namespace, starts: dict[str, tuple[str, int]], upstream: str) -> None:
     widths = [int(n) for n in options.widths.split(",")]
-    async with httpx.AsyncClient(base_url=upstream.removesuffix("/v1"), timeout=60) as direct:
-        clients, rivals = [], [bare(direct)]
+    async with AsyncExitStack() as stack:
+        rivals = [bare(await stack.enter_async_context(_client(upstream.removesuffix("/v1"))))]
         for name, (url, pid) in starts.items():
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-            client = httpx.AsyncClient(base_url=url, timeout=120, limits=limits)
-            clients.append(client)
+            client = await stack.enter_async_context(_client(url))
             is_ours = name.startswith("Anabranch")
-            rivals.append(await ours(name, client, pid) if is_ours else await its_hub(client, upstream, pid))
+            rivals.append(
+                await ours(name, client, url, pid) if is_ours else await its_hub(client, url, pid, upstream)
+            )
         await measure(rivals, widths, options.rounds)
         print(table(rivals, widths))
         if options.load:
             print(f"\n{'closed loops':34}{'n':>4}{'clients':>8}{'jobs/s':>10}{'cpu ms/job':>12}"
                   f"{'jobs/s of a core':>18}{'p50 ms':>10}{'p99':>8}")  # fmt: skip
-            for n in (1, 8, 32):
+            for n, crowd in ((1, 8), (1, 32), (1, 200), (8, 8), (32, 4)):
                 for rival in rivals[1:]:
-                    print(await closed_loop(rival, n, 32 if n == 1 else 8, options.seconds), flush=True)
+                    print(await closed_loop(rival, n, crowd, options.seconds), flush=True)
             print(f"\n{'submissions':34}{'clients':>8}{'taken/s':>10}{'refused/s':>10}{'p50 ms':>10}{'p99':>8}"
                   f"{'longest refusal':>16}")  # fmt: skip
             for rival in rivals[1:]:
                 if rival.name.startswith("Anabranch"):
                     for crowd in (8, 50, 200):
                         print(await submissions(rival, crowd, options.seconds), flush=True)
-        for client in clients:
-            await client.aclose()
 
 
 def main() -> int:
@@ -273,8 +291,7 @@ def main() -> int:
         upstream = f"http://127.0.0.1:{port}/v1"
         starts: dict[str, tuple[str, int]] = {}
         if options.its_hub:
-            server = "from its_hub.integration.iaas.app_server import serve; serve(port=8109)"
-            process = stack.enter_context(program(options.its_hub, "-c", server))
+            process = stack.enter_context(program(options.its_hub, "-c", ITS_HUB))
             starts["its_hub"] = "http://127.0.0.1:8109", process.pid
         databases = {"SQLite": f"sqlite:///{folder}/latency.db"}
         if options.postgres:

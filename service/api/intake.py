@@ -5,9 +5,9 @@ run wait, too. So a submission is refused, 429 with `Retry-After`, when those on
 for longer than WAIT_SECONDS. How long that is follows from Little's law: submissions under way over the rate at which
 they are being made durable, which is measured while there are any. A quicker machine lets in more.
 
-A burst is no overload: it is taken, and drained. Only where submissions have stood in line for BURST_SECONDS, as when
-clients come faster than jobs can be written, are they refused; and as long as some are, no further burst is taken. So
-does CoDel (Nichols and Jacobson, ACM Queue 2012), for packets.
+A burst is no overload: what can be made durable within BURST_SECONDS is taken, and drained. Only where submissions have
+stood in line for so long, as when clients come faster than jobs can be written, are they refused; and as long as some
+are, no further burst is taken. So does CoDel (Nichols and Jacobson, ACM Queue 2012), for packets.
 """
 
 import asyncio
@@ -53,12 +53,13 @@ class Intake:
     def enter(self) -> int | None:
         """Lets a submission in, which must `leave`; or tells after how many seconds to come again."""
         now = self._pass_time()
-        if self._under_way < FEW or self._expected_wait() <= WAIT_SECONDS:
+        wait = self._expected_wait()
+        if self._under_way < FEW or wait <= WAIT_SECONDS:
             self._standing_since = None
         else:
             self._standing_since = now if self._standing_since is None else self._standing_since
-            lasts = now - self._standing_since >= BURST_SECONDS
-            if lasts or now - self._refused_at < CALM_SECONDS:
+            too_long = now - self._standing_since >= BURST_SECONDS or wait > BURST_SECONDS
+            if too_long or now - self._refused_at < CALM_SECONDS:
                 self._refused_at = now
                 self._refused += 1
                 return 1 + self._refused % AWAY_SECONDS

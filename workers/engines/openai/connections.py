@@ -4,7 +4,6 @@ It is aiohttp's client, whose parser is compiled: a request costs a fraction of 
 many branches asks for all of them at once.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
@@ -27,6 +26,7 @@ class Connections:
         """`silence`: seconds without a byte after which an answer is given up."""
         self._headers = headers
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silence)
+        self._trusted = httpx.create_ssl_context()
         self._session: aiohttp.ClientSession | None = None
         self._proxy = cache(proxy_of)
 
@@ -35,7 +35,7 @@ class Connections:
         """The response to this JSON, whose body is still to be read. Left before its end, its connection is closed.
         Raises aiohttp.ClientError and TimeoutError."""
         if self._session is None:
-            self._session = await self._open()
+            self._session = self._open()
         async with self._session.post(url, json=body, proxy=self._proxy(url)) as response:
             yield response
 
@@ -43,10 +43,9 @@ class Connections:
         if self._session is not None:
             await self._session.close()
 
-    async def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> aiohttp.ClientSession:
         """On the event loop that asks. Certificates are those that httpx believes in, too."""
-        trusted = await asyncio.to_thread(httpx.create_ssl_context)
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS, ssl=trusted)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS, ssl=self._trusted)
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
