@@ -12,7 +12,6 @@ long a submission takes with 200 clients.
 
 import argparse
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -36,6 +35,7 @@ sys.stdout = open(os.devnull, "w")  # it tells each request
 from its_hub.integration.iaas.app_server import serve
 serve(port=8109)
 """
+UP = (str(Path(sys.executable).with_name("anabranch")), "up", "--port", "0", "--model", "stub")
 QUESTION = [{"role": "user", "content": "What is six times seven?"}]
 
 
@@ -244,7 +244,9 @@ async def submissions(rival: Rival, clients: int, seconds: float) -> str:
 
 def _client(url: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        url, connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+        url,
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
+        timeout=aiohttp.ClientTimeout(total=120),
     )
 
 
@@ -297,10 +299,8 @@ def main() -> int:
         if options.postgres:
             databases["PostgreSQL"] = options.postgres
         for kind, database in databases.items():
-            process = stack.enter_context(
-                program(sys.executable, str(HERE / "served.py"), database, upstream)
-            )
-            starts[f"Anabranch, {kind}"] = json.loads(_line(process))["url"], process.pid
+            process = stack.enter_context(program(*UP, "--upstream", upstream, "--database", database))
+            starts[f"Anabranch, {kind}"] = _line(process).split()[-1], process.pid
         load = os.getloadavg()
         asyncio.run(run(options, starts, upstream))
         print(

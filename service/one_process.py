@@ -24,6 +24,7 @@ from anabranch.service.organizer.traces import Traces
 from anabranch.service.policies import load_policies
 from anabranch.service.readiness import NotReady, Report, wait_for_rest
 from anabranch.service.settings import Settings
+from anabranch.service.store.sql.database import Database
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.local import LocalChecks
 from anabranch.workers.engines.factory import build_engine
@@ -68,7 +69,8 @@ def run_in_one_process(settings: Settings) -> Iterator[OneProcess]:
     with ExitStack() as stack:
         bound = stack.enter_context(bind((settings.host, settings.port)))
         organizing = stack.enter_context(organize(settings))
-        yield OneProcess(stack.enter_context(serve_on(bound, settings)), organizing)
+        url = stack.enter_context(serve_on(bound, settings, organizing.database))
+        yield OneProcess(url, organizing)
 
 
 @contextmanager
@@ -103,6 +105,8 @@ class _Organizing:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asked_to_stop = asyncio.Event()
+        self.database: Database | None = None
+        """The organizer's, once it has begun."""
 
     @property
     def lives(self) -> bool:
@@ -140,7 +144,8 @@ class _Organizing:
 
     async def _organize(self) -> None:
         self._loop = asyncio.get_running_loop()
-        async with _organizer(self._settings, self._engines) as (organizer, guardian):
+        async with _organizer(self._settings, self._engines) as (store, organizer, guardian):
+            self.database = store.database
             working = asyncio.create_task(organizer.run(), name="organizer")
             stopping = asyncio.create_task(self._asked_to_stop.wait())
             self._begun.set()
@@ -154,7 +159,7 @@ class _Organizing:
 
 
 @asynccontextmanager
-async def _organizer(settings: Settings, engines: Built) -> AsyncIterator[tuple[Organizer, Guardian]]:
+async def _organizer(settings: Settings, engines: Built) -> AsyncIterator[tuple[Store, Organizer, Guardian]]:
     """An organizer that listens for REST, and is ready to run."""
     load_policies(settings.policy_modules)
     store = Store(settings.database, connections=settings.connections)
@@ -177,7 +182,7 @@ async def _organizer(settings: Settings, engines: Built) -> AsyncIterator[tuple[
     )
     try:
         await organizer.live.listen(settings.link_host, settings.link_port, settings.link_address)
-        yield organizer, guardian
+        yield store, organizer, guardian
     finally:
         await organizer.live.close()
         await traces.close()

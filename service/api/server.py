@@ -21,6 +21,7 @@ from anabranch.service.retention import keep_purging
 from anabranch.service.settings import Settings
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.sql import schema
+from anabranch.service.store.sql.database import Database
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.file import Usual, read
 from anabranch.service.tenants.keyring import Keyring
@@ -63,9 +64,9 @@ def serve_api(settings: Settings, address: tuple[str, int] = FREE_LOOPBACK_PORT)
 
 
 @contextmanager
-def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
+def serve_on(bound: socket.socket, settings: Settings, beside: Database | None = None) -> Iterator[str]:
     """Serves on a bound socket while the block runs; gives the URL. Organizers are reached by the link, wherever they
-    are.
+    are; where one is in this process, REST's store is opened `beside` its own.
 
     Raises BadTenants, SchemaBehind and StoreAway.
     """
@@ -76,7 +77,7 @@ def serve_on(bound: socket.socket, settings: Settings) -> Iterator[str]:
     bound.listen()
     server = _Server()
     thread = threading.Thread(
-        target=lambda: loops.run(server.run(settings, bound)),
+        target=lambda: loops.run(server.run(settings, bound, beside)),
         name="api",
         daemon=True,
     )
@@ -115,11 +116,12 @@ class _Server:
         self,
         settings: Settings,
         listener: socket.socket,
+        beside: Database | None,
     ) -> None:
         try:
             secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
             async with (
-                Store(settings.database, connections=settings.connections) as store,
+                Store(settings.database, connections=settings.connections, beside=beside) as store,
                 Links(store.organizers, secret) as links,
             ):
                 feed = Feed(store.journal, links)

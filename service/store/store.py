@@ -34,11 +34,16 @@ class Store:
     """
 
     def __init__(
-        self, url: str, now: Callable[[], datetime] = utc_now, *, connections: int = CONNECTIONS
+        self,
+        url: str,
+        now: Callable[[], datetime] = utc_now,
+        *,
+        connections: int = CONNECTIONS,
+        beside: Database | None = None,
     ) -> None:
         """`url` is sqlite:///FILE or postgresql://…; connections are made when they are needed, and to PostgreSQL at
-        most so many."""
-        self.database = Database(url, connections)
+        most so many. `beside`: see Database."""
+        self.database = Database(url, connections, beside)
         self.jobs = Jobs(self.database, now)
         self.evaluations = Evaluations(self.database, now)
         self.feedback = Feedback(self.database, now)

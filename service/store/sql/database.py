@@ -39,13 +39,17 @@ Work = Callable[[Connection], T]
 class Database:
     """Connections to one store; made when they are needed. All methods raise StoreAway."""
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
-        """`connections` are those that PostgreSQL is asked for at most. Raises DriverMissing."""
+    def __init__(self, url: str, connections: int = CONNECTIONS, beside: "Database | None" = None) -> None:
+        """`connections` are those that PostgreSQL is asked for at most. `beside` is another of this process, which is
+        open for longer: both write SQLite's file by its connection, in turn. Raises DriverMissing."""
         self.url = with_driver(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self._doors: _Sqlite | _Postgres = (
-            _Sqlite(self.url) if self.sqlite else _Postgres(self.url, connections)
-        )
+        self._doors: _Sqlite | _Postgres
+        if self.sqlite:
+            other = beside._doors if beside is not None else None  # noqa: SLF001 - of the same class
+            self._doors = _Sqlite(self.url, other.writer if isinstance(other, _Sqlite) else None)
+        else:
+            self._doors = _Postgres(self.url, connections)
 
     async def write(self, work: Work[T]) -> T:
         """Does the work in a transaction that may write, and commits it."""
@@ -90,25 +94,33 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database) if parsed.drivername.startswith("sqlite") and parsed.database else None
 
 
-class _Sqlite:
-    """One connection that writes, and one thread for it: waiting for a thread is fair and quick, waiting for SQLite's
-    own write lock is neither. A few that only read.
+class _SqliteWriter:
+    """One connection that writes a file, and one thread for it: waiting for a thread is fair and quick, waiting for
+    SQLite's own write lock is neither.
     """
+
+    def __init__(self, url: URL) -> None:
+        self.engine = _sqlite_writer(url)
+        self.threads = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+
+
+class _Sqlite:
+    """The connection that writes, and a few that only read."""
 
     READERS = 4
 
-    def __init__(self, url: URL) -> None:
-        self._writer = _sqlite_writer(url)
+    def __init__(self, url: URL, writer: "_SqliteWriter | None" = None) -> None:
+        self._is_own = writer is None
+        self.writer = writer or _SqliteWriter(url)
         self._reader = _sqlite_reader(url, self.READERS)
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-write")
         self._reading = ThreadPoolExecutor(self.READERS, thread_name_prefix="store-read")
 
     async def write(self, work: Work[T]) -> T:
         def transaction() -> T:
-            with self._writer.begin() as connection:
+            with self.writer.engine.begin() as connection:
                 return work(connection)
 
-        return await self._in(self._writing, transaction)
+        return await self._in(self.writer.threads, transaction)
 
     async def read(self, work: Work[T]) -> T:
         def reading() -> T:
@@ -132,7 +144,8 @@ class _Sqlite:
         return await self.write(work)  # the file has one writer
 
     async def close(self) -> None:
-        for threads, engine in ((self._writing, self._writer), (self._reading, self._reader)):
+        writing = [(self.writer.threads, self.writer.engine)] if self._is_own else []
+        for threads, engine in (*writing, (self._reading, self._reader)):
             await self._in(threads, engine.dispose)
             threads.shutdown(wait=False)
 

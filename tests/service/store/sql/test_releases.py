@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from alembic import command
@@ -181,7 +181,7 @@ async def test_a_migration_waits_for_a_table_and_holds_up_nobody_else_for_long(
             await released.wait()
 
     with program_with(folder):
-        holding = asyncio.create_task(hold(holder._doors._writer))
+        holding = asyncio.create_task(hold(cast("Any", holder._doors)._writer))
         upgrading = asyncio.create_task(schema.upgrade(url))
         for _ in range(20):
             await other.read(lambda connection: connection.execute(text("SELECT count(*) FROM jobs")).all())
