@@ -24,6 +24,9 @@ BEHIND_ALL = timedelta(days=36_500)
 """How much later the turn of a batch's job comes: no waiting makes up for it."""
 
 
+_INSERT = insert(jobs).returning(*jobs.c)
+
+
 def submit_all(
     connection: Connection, news: Sequence[NewJob], now: Callable[[], datetime]
 ) -> list[Submitted]:
@@ -42,9 +45,7 @@ def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> 
         return Submitted(job=earlier, created=False)
     at = now()
     reserve(connection, new.tenant, new.quota, new.spec.budget, at)
-    _insert(connection, new, at)
-    made = connection.execute(select(jobs).where(jobs.c.id == new.id)).mappings().one()
-    return Submitted(job=job_row(made), created=True)
+    return Submitted(job=_insert(connection, new, at), created=True)
 
 
 def turn_of(priority: int, at: datetime) -> datetime:
@@ -65,7 +66,7 @@ def _made_before(connection: Connection, new: NewJob) -> JobRow | None:
     return job_row(found)
 
 
-def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
+def _insert(connection: Connection, new: NewJob, at: datetime) -> JobRow:
     submitted = encode(JobSubmitted(spec=new.spec, policy_version=new.policy_version, limits=new.limits))
     links, records = chain_events(new.id, 0, JournalHead(at=at), [submitted], at)
     changes = {change.table: change for change in fold(records)}
@@ -82,10 +83,11 @@ def _insert(connection: Connection, new: NewJob, at: datetime) -> None:
         "head_hash": links[-1].hash,
         "head_at": at,
     }
-    connection.execute(insert(jobs), job)
+    made = connection.execute(_INSERT, job).mappings().one()
     connection.execute(insert(events), [row_of_link(link) for link in links])
     write(connection, [(new.id, change) for change in changes.values()])
     if new.response is not None:
         insert_response(connection, new.id, new.response)
     if new.webhook is not None:
         insert_endpoint(connection, new.tenant, new.webhook, new.id)
+    return job_row(made)
