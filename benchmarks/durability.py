@@ -29,6 +29,7 @@ from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec, Sampling
 from anabranch.dag.policy import policy_named
 from anabranch.dag.text import say
+from anabranch.service import loops
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.rows import NewJob
@@ -211,11 +212,12 @@ def main() -> int:
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with dbos and langgraph installed")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    loops.switch_quickly()  # as the service does
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(ours(f"sqlite:///{folder}/bench.db", "SQLite", options.rounds, figures))
+        loops.run(ours(f"sqlite:///{folder}/bench.db", "SQLite", options.rounds, figures))
     if options.postgres:
-        asyncio.run(ours(options.postgres, "PostgreSQL", options.rounds, figures))
+        loops.run(ours(options.postgres, "PostgreSQL", options.rounds, figures))
     if options.ray:
         serve_gather(options.rounds, figures)
     if options.peers:
