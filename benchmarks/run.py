@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("journal.py", "serve_settings.py", "durability.py", "dashboard.py", "memory.py")
+SCRIPTS = ("journal.py", "serve_settings.py", "durability.py", "latency.py", "dashboard.py", "memory.py")
 
 
 def main() -> int:
