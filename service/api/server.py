@@ -116,12 +116,12 @@ class _Server:
         self,
         settings: Settings,
         listener: socket.socket,
-        beside: Database | None,
+        database: Database | None,
     ) -> None:
         try:
             secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
             async with (
-                Store(settings.database, connections=settings.connections, beside=beside) as store,
+                Store(settings.database, connections=settings.connections, beside=database) as store,
                 Links(store.organizers, secret) as links,
             ):
                 feed = Feed(store.journal, links)

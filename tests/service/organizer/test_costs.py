@@ -72,7 +72,7 @@ async def test_a_job_of_one_sample_is_five_transactions(house: House, written: W
     submitted, started, ended = written.of("events")
     assert any(one.startswith("INSERT INTO jobs ") for one in submitted)
     assert (len(written.claims), len(written.of("spans"))) == (1, 1)
-    assert [len(each) for each in (submitted, started, ended)] == [4, 8, 10]  # BEGIN included
+    assert [len(each) for each in (submitted, started, ended)] == [4, 9, 11]  # BEGIN included
     assert not [
         each for each in written.all if "lease_owner=NULL" in "".join(each)
     ]  # the last commit gave it back
@@ -82,8 +82,8 @@ async def test_statements_do_not_grow_with_the_width_of_a_job(house: House, writ
     async with house.organizer(forty_two):
         await answer(house, 32)
     submitted, started, *ended = written.of("events")
-    assert [len(submitted), len(started)] == [4, 8]
-    assert all(len(each) <= 11 for each in ended)
+    assert [len(submitted), len(started)] == [4, 9]
+    assert all(len(each) <= 12 for each in ended)
     assert (len(written.claims), len(written.of("spans"))) == (1, 1)
 
 
