@@ -14,6 +14,7 @@ from anabranch.service.cli import (
     batches,
     database,
     evaluations,
+    exporting,
     jobs,
     journals,
     keys,
@@ -73,7 +74,7 @@ app.command()(people.approve)
 app.command()(policies.policies)
 app.command()(journals.audit)
 app.command()(journals.replay)
-app.command()(journals.export)
+app.command()(exporting.export)
 app.command()(batches.batch)
 app.command(name="eval")(evaluations.evaluate)
 app.command()(evaluations.evaluations)

@@ -1,4 +1,4 @@
-"""Implements the commands about a job's journal: audit, replay, export."""
+"""Implements the commands about a job's journal: audit, replay."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,9 +8,9 @@ import typer
 from anabranch.client import Audit, Client
 from anabranch.dag.errors import Diverged
 from anabranch.dag.journal.replay import replay as replayed
-from anabranch.service.cli.choices import FormatName, JobArgument
+from anabranch.service.cli.choices import JobArgument
 from anabranch.service.cli.connect import job_link, reading
-from anabranch.service.cli.output import AsJson, results, tell, tell_json
+from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.cli.texts import read_text
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings
@@ -45,22 +45,6 @@ def replay(
             _rerun(client, job, branch, read_text(edit), as_json)
         else:
             _compare(client, job, as_json)
-
-
-def export(
-    job: JobArgument,
-    form: Annotated[FormatName, typer.Option("--format", help="What the file is for.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Left out: standard output.")] = None,
-) -> None:
-    """Write the journal for another tool: JSON lines, a Perfetto trace, OTLP spans."""
-    with reading() as client:
-        pieces = client.export(job, form.value)
-        if output is None:
-            for piece in pieces:
-                results().write(piece)
-        else:
-            with output.open("w", encoding="utf-8") as file:
-                file.writelines(pieces)
 
 
 def _verdict(found: Audit) -> str:

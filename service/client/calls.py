@@ -57,6 +57,26 @@ class JobFields(TypedDict, total=False):
     metadata: Mapping[str, Any]
 
 
+class JobFilters(TypedDict, total=False):
+    """What listed jobs have in common; the service's `/docs` says more of each."""
+
+    status: str | None
+    policy: str | None
+    q: str | None
+    """A part of the question."""
+    said: str | None
+    """A part of the question, the answer, the error, or of what a branch gave."""
+    model: str | None
+    seed: int | None
+    error: str | None
+    """The type of the error that it failed with."""
+    metadata: Mapping[str, str | float] | None
+    """Values that the job's metadata have; the same of its parameters and its budget."""
+    param: Mapping[str, str | float] | None
+    budget: Mapping[str, str | float] | None
+    tenant: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     method: str
@@ -107,10 +127,17 @@ def get(job: str, held: float = 0.0) -> Call[Job]:
     return _call(Job, "GET", _of(job), params={"wait": held} if held else {}, held=held)
 
 
-def jobs(filters: Mapping[str, str | None], limit: int, cursor: str | None) -> Call[JobPage]:
+def jobs(filters: JobFilters, limit: int, cursor: str | None) -> Call[JobPage]:
     asked = {**filters, "limit": limit, "cursor": cursor}
-    params = {name: value for name, value in asked.items() if value is not None}
+    params = {name: _facts(value) for name, value in asked.items() if value is not None}
     return _call(JobPage, "GET", "/v1/jobs", params=params)
+
+
+def _facts(value: Any) -> Any:
+    """KEY=VALUE of each entry; anything else as it is."""
+    if not isinstance(value, Mapping):
+        return value
+    return [f"{key}={told if isinstance(told, str) else json.dumps(told)}" for key, told in value.items()]
 
 
 def cancel(job: str) -> Call[Job]:

@@ -9,7 +9,7 @@ import httpx
 
 from anabranch.service.client import calls
 from anabranch.service.client.batches import Batch
-from anabranch.service.client.calls import JobFields, WhichText
+from anabranch.service.client.calls import JobFields, JobFilters, WhichText
 from anabranch.service.client.evaluations import Evaluation, EvaluationSummary, Trial
 from anabranch.service.client.http import away, client_options, head_of, request_options
 from anabranch.service.client.journals import Audit, Branch, Graph
@@ -77,17 +77,8 @@ class Client:
         """The job when it has ended, however long that takes, or JobNotEnded after `timeout` seconds."""
         return self._run(self._wire.wait(job, timeout))
 
-    def list(
-        self,
-        *,
-        status: str | None = None,
-        policy: str | None = None,
-        q: str | None = None,
-        tenant: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Job]:
-        """Jobs, newest first, page by page: all of them, or the first `limit`. `q` is a part of the question."""
-        filters = {"status": status, "policy": policy, "q": q, "tenant": tenant}
+    def list(self, *, limit: int | None = None, **filters: Unpack[JobFilters]) -> Iterator[Job]:
+        """Jobs, newest first, page by page: all of them that the filters leave, or the first `limit`."""
         return self._give(self._wire.jobs(filters, limit))
 
     def cancel(self, job: str) -> Job:

@@ -5,7 +5,7 @@ but the one it is given: `Client` and `AsyncClient` carry the same steps out, ea
 """
 
 import codecs
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -98,7 +98,7 @@ class Wire:
             if deadline is not None and self._clock() >= deadline:
                 raise JobNotEnded(job, seconds or 0.0)
 
-    def jobs(self, filters: Mapping[str, str | None], limit: int | None) -> Steps[None]:
+    def jobs(self, filters: calls.JobFilters, limit: int | None) -> Steps[None]:
         """Gives jobs, newest first, page by page: all of them, or the first `limit`."""
         left, cursor = limit, None
         while left is None or left > 0:

