@@ -98,6 +98,15 @@ def test_an_evaluation_is_a_plot_a_table_and_a_matrix_that_leads_to_its_jobs(vis
     expect(page).to_have_url(re.compile(f"/jobs/{job_of('vote')}"))
 
 
+def test_an_answer_is_rated_by_a_thumb(visit: Open) -> None:
+    page = visit(f"/jobs/{job_of('sequential')}")
+    page.get_by_role("button", name="A good answer").click()
+    expect(page.locator(".rating")).to_contain_text("client: 1")
+    page.get_by_role("button", name="A bad answer").click()
+    expect(page.locator(".rating")).to_contain_text("client: 0")
+    expect(page.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
+
+
 def test_a_selection_is_the_same_everywhere_and_has_an_address(visit: Open) -> None:
     page = visit(f"/jobs/{job_of('straggler')}")
     on_canvas(page, "0.7/1")

@@ -3,6 +3,7 @@ import { Prose } from "../parts/LongText";
 import { Citations } from "./Citations";
 import { Failure } from "./Failure";
 import { useJob } from "./JobContext";
+import { Rating } from "./Rating";
 import { Sources } from "./Sources";
 import { LastTally } from "./Tally";
 
@@ -26,6 +27,7 @@ export function Answer() {
       <Citations />
       <Sources />
       <LastTally />
+      <Rating />
     </section>
   );
 }
