@@ -75,9 +75,9 @@ def _draw_panel(
         _draw_point(axes, report, axis, colour, link(report.arm), best=report.arm in on, place=place)
     axes.set_xlabel(title)
     axes.set_ylabel("accuracy")
-    axes.set_ylim(-0.05, 1.05)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.25)
+    axes.set_ylim(-0.08, 1.05)
+    dearest = max((_at(report, axis) for report in told), default=0.0)
+    axes.set_xlim(0, 1.5 * dearest or 1.0)  # names stand to the right of their points
     axes.grid(visible=True, linewidth=0.3)
 
 
