@@ -27,7 +27,7 @@ from anabranch.service.readiness import NotReady, wait_for_rest
 from anabranch.service.settings import Settings, read_settings
 
 READY_SECONDS = 120.0
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 3.0
 REFUSING_BUDGET = 3
 """Branches that the second job may have; it wants more."""
 SAMPLES = 5

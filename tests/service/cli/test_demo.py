@@ -62,6 +62,11 @@ def where(lines: list[str], pattern: str) -> tuple[int, str]:
     return place, match.group(1) if match.groups() else ""
 
 
+def owners(lines: list[str]) -> list[str]:
+    """Processes of the organizers that took the job, one after the other."""
+    return re.findall(r"organizer \S+/(\d+) takes (?:the job|it over)", "\n".join(lines))
+
+
 @pytest.mark.timeout(240)
 def test_the_demonstration_shows_what_it_says(told: tuple[list[str], str]) -> None:
     lines, shown = told
@@ -71,14 +76,12 @@ def test_the_demonstration_shows_what_it_says(told: tuple[list[str], str]) -> No
     )
 
     assert f"   {shown}" in first, "the browser shows the first job"
-    _, owner = where(first, r"organizer \S+/(\d+) takes the job")
     at, killed = where(first, r"organizer process (\d+) is killed")
-    assert owner == killed
+    assert owners(first[:at])[-1] == killed  # one that a busy machine stood still for may have lost it before
     with pytest.raises(ProcessLookupError):
         os.kill(int(killed), 0)
-    over, heir = where(first, r"organizer \S+/(\d+) takes it over")
-    assert over > at
-    assert heir != killed
+    assert owners(first[at:])
+    assert killed not in owners(first[at:])
     grown = [place for place, line in enumerate(first) if "is forked" in line]
     assert len(grown) == 6
     assert where(first, r"the answer: (.*)")[1] == "It costs 380 euros: enough, and 120 are left."
