@@ -35,13 +35,13 @@ class Reader:
         for was, here in self._meant.items():
             text = text.replace(was, here)
         for kind, name, block in BLOCK.findall(text):
-            if kind == "sh":
+            if name:
+                (self._folder / name).write_text(block, encoding="utf-8")
+            elif kind == "sh":
                 for command in lines_of(block):
                     self._type(command)
             elif kind == "python":
                 exec(compile(block, page.name, "exec"), self._names)
-            elif name:
-                (self._folder / name).write_text(block, encoding="utf-8")
 
     def close(self) -> None:
         """As Ctrl-C does, in each terminal."""
@@ -54,7 +54,7 @@ class Reader:
             self._serve(command)
             return
         after = self._folder / "environment"
-        script = f"{command}\nenv -0 >{shlex.quote(str(after))}"
+        script = f"set -a  # a shell keeps all variables\n{command}\nenv -0 >{shlex.quote(str(after))}"
         ran = subprocess.run(
             ["bash", "-euc", script],
             env=self._environment,

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from tests.databases import Databases, free_port
+from tests.service.telemetry.test_export import Collector, collector
 from tests.tutorials.reader import Reader, plain_environment
 from tests.workers.engines.upstream import Answer, Upstream, chunk, serving, spent
+
+__all__ = ["collector"]  # a fixture
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "tutorials"
@@ -66,6 +69,55 @@ def test_a_drop_in_for_openai_clients(
     assert "The answer is 4.4" in told  # the stream, and the parsed sum
     assert "anabranch/self-consistency@llama3:latest" in told
     assert "What is 2 + 2?" in reader.said[-1]
+
+
+def test_a_first_policy(tmp_path: Path, environment: dict[str, str], upstream: Upstream) -> None:
+    reader = reader_of(tmp_path, environment, upstream)
+    try:
+        reader.read(PAGES / "first_policy.md")
+    finally:
+        reader.close()
+    policies, ran, shown, replayed, compared = reader.said
+    assert "Two drafts" in policies
+    assert "The answer is 4." in ran
+    assert "verdict" in shown
+    assert "diverge" not in replayed
+    assert "two-drafts" in compared
+    assert "2/2" in compared
+
+
+def test_budgets_approvals_tenants(
+    tmp_path: Path, environment: dict[str, str], upstream: Upstream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = reader_of(tmp_path, environment, upstream)
+    try:
+        reader.read(PAGES / "budgets_tenants_approvals.md")
+    finally:
+        reader.close()
+    assert capsys.readouterr().out.splitlines() == ["Four"]
+    bounded, _, own, everybodys, keys, refused = reader.said
+    assert bounded.count(" sample ") == 3
+    assert own.count("What is 2 + 2?") == 1
+    assert everybodys.count("What is 2 + 2?") == 3
+    assert "acme" in keys
+    assert refused.count("The answer is 4.") == 1, "the second would pass the day's limit"
+
+
+def test_traces(
+    tmp_path: Path, environment: dict[str, str], upstream: Upstream, collector: Collector
+) -> None:
+    reader = reader_of(
+        tmp_path, environment, upstream, **{"http://localhost:6006": f"http://127.0.0.1:{collector.port}"}
+    )
+    try:
+        reader.read(PAGES / "traces.md")
+        told = collector.told("Name           : invoke_workflow anabranch")
+    finally:
+        reader.close()
+    assert told.count("Name           : chat ") == 3
+    assert "The answer is 4." in told
+    assert json.loads((tmp_path / "trace.json").read_text())["resourceSpans"]
+    assert json.loads((tmp_path / "timeline.json").read_text())["traceEvents"]
 
 
 @pytest.mark.postgres
