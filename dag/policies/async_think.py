@@ -7,13 +7,7 @@ from anabranch.dag.decoding import Decoding
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.few_shot.async_think import ORGANIZER, next_actions
-from anabranch.dag.policies.trained.async_think import (
-    answer_unasked,
-    mistake,
-    readable,
-    render_result,
-    worker,
-)
+from anabranch.dag.policies.trained import async_think as work
 from anabranch.dag.policy import Param, WorkerModel, policy
 from anabranch.dag.text import say
 
@@ -63,7 +57,7 @@ def async_think(
             Decoding(grammar="async-think", structure=structure, temperature=temperature)
         )
         tag = segment.tag
-        said = readable(tag.body) if tag is not None and not tag.problem and tag.kind == "answer" else ""
+        said = work.readable(tag.body) if tag is not None and not tag.problem and tag.kind == "answer" else ""
         if said:
             return a.Answer(text=said, sources=tuple(workers[ident] for ident in joined))
         if tag is None or tag.problem == "unclosed" or (tag.kind == "answer" and not tag.problem):
@@ -73,11 +67,11 @@ def async_think(
                 else "no-answer",
                 span=segment.text[-200:],
             )
-            return (yield from answer_unasked(segment, workers, joined))
-        problem_found = tag.problem or mistake(tag, workers)
+            return (yield from work.answer_unasked(segment, workers, joined))
+        problem_found = tag.problem or work.mistake(tag, workers)
         if not problem_found and tag.kind == "fork":
             forked: a.Forked = yield a.Fork(
-                children=(worker(tag, worker_tokens, assist, worker_model),),
+                children=(work.worker(tag, worker_tokens, assist, worker_model),),
                 capacity=c - 1,
                 overflow=a.Overflow.REJECT,
             )
@@ -89,11 +83,11 @@ def async_think(
             mistakes += 1
             yield a.Malformed(problem=problem_found, span=segment.text[-200:])
             if mistakes > MALFORMED_LIMIT:
-                return (yield from answer_unasked(segment, workers, joined))
+                return (yield from work.answer_unasked(segment, workers, joined))
         if tag.kind == "join":
             result = "there is no such fork"
             if not problem_found:
                 outcome: a.Joined = yield a.Join(targets=(workers[tag.ident],))
-                result = render_result(outcome.results[0])
+                result = work.render_result(outcome.results[0])
                 joined += [tag.ident] if tag.ident not in joined else []
             yield a.Splice(text=result + (f"</JOIN-{tag.ident}>\n" if join_closer else "\n"))

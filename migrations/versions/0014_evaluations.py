@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("at", UtcTime, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "run", "task", "arm", name="trials_pkey"),
     )
+    op.create_index("trials_job", "trials", ["job"])
 
 
 def downgrade() -> None:

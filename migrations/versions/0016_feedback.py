@@ -1,4 +1,4 @@
-"""What people think of answers; and the verdicts on a job are found by it."""
+"""What people think of answers."""
 
 from collections.abc import Sequence
 
@@ -24,9 +24,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "author", name="feedback_pkey"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="feedback_job_id_fkey", ondelete="CASCADE"),
     )
-    op.create_index("trials_job", "trials", ["job"])
 
 
 def downgrade() -> None:
-    op.drop_index("trials_job", "trials")
     op.drop_table("feedback")

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Table, Update, bindparam, delete, func, insert, update
+from sqlalchemy.dialects import postgresql
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.projections.changes import Change
@@ -41,11 +42,24 @@ def write(connection: Connection, changes: Iterable[tuple[JobId, Change]]) -> No
 
 
 def replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes whole rows, over those of the same primary key. Two plain statements: SQLAlchemy compiles an upsert anew
-    each time, which takes longer than to run it."""
+    """Writes whole rows, over those of the same primary key.
+
+    SQLite has one writer at a time, so two plain statements do: SQLAlchemy compiles an upsert anew each time, which
+    takes longer than to run it. On PostgreSQL two organizers may write the same row at once: there it is an upsert.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_upsert(table), rows)
+        return
     named = [{f"key_{column.name}": row[column.name] for column in table.primary_key} for row in rows]
     connection.execute(_deletion(table), named)
     connection.execute(insert(table), rows)
+
+
+@cache
+def _upsert(table: Table) -> postgresql.Insert:
+    statement = postgresql.insert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
 
 
 @cache

@@ -194,7 +194,7 @@ def answering(url: str) -> Iterator[Callable[[], tuple[int, ...]]]:
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("state")
     databases = Databases(folder)
-    chosen = Settings(state=folder, database=databases.new(request.param), max_request_bytes=100_000)
+    chosen = Settings(state=folder, database=databases.new(request.param), max_request_bytes=4_000_000)
     with answering(chosen.database) as count, serve_api(chosen) as address:
         yield Served(address, count)
     databases.close()

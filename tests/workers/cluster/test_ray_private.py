@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_release_that_is_allowed_is_the_one_that_is_tested() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    [bounds] = [line for line in project["dependencies"] if line.startswith("ray[")]
+    [bounds] = project["optional-dependencies"]["ray"]
     major, minor = map(int, version("ray").split(".")[:2])
     assert bounds == f"ray[serve]>={major}.{minor},<{major}.{minor + 1}"
 

@@ -62,8 +62,10 @@ async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_
 ) -> None:
     chunks = await decoded(engine, asking(request_for))
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
-    assert [chunk.text for chunk in chunks[:3]] == ["<Goal>", "a", "b"]
-    assert [chunk.tokens for chunk in chunks[:3]] == [1, 2, 3]
+    assert chunks[0].text == "<Goal>"
+    assert [chunk.tokens for chunk in chunks] == sorted({chunk.tokens for chunk in chunks}), (
+        "vLLM may give two at once"
+    )
     usage = usage_of(chunks[-1])
     assert (usage.prompt_tokens, usage.completion_tokens) == (PROMPT_TOKENS, 9)
     assert usage_of(chunks[0]).prompt_tokens == PROMPT_TOKENS

@@ -28,7 +28,12 @@ def service(database: str, folder: Path, name: str) -> Iterator[tuple[str, Calla
     """A process of its own; gives its address, and what kills it."""
     process = subprocess.Popen(
         [sys.executable, scripted_program.__file__, name],
-        env={**os.environ, "ANABRANCH_DATABASE": database, "ANABRANCH_STATE": str(folder)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[4]),
+            "ANABRANCH_DATABASE": database,
+            "ANABRANCH_STATE": str(folder),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
