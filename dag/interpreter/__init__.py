@@ -4,8 +4,7 @@ The same class runs live jobs, replays, the simulator and tests. Its consequence
 alone. All it knows is in the journal: fed the journal's facts after a crash, it is what it was.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,12 +58,10 @@ class Interpreter:
         run.events, run.commands = [], []
         return step
 
-    def foresee(self, votes: Iterable[e.BranchesVoted] | None) -> None:
-        """In a replay: tell the votes that the journal records next. None: the replay is over."""
-        self._run.verdicts = None if votes is None else {}
-        for event in votes or ():
-            assert self._run.verdicts is not None  # there are votes
-            self._run.verdicts.setdefault(event.branch, deque()).append(event)
+    def foresee(self, votes: Mapping[int, e.BranchesVoted] | None) -> None:
+        """In a replay: tell the votes that the journal records behind the fact which is fed next, by how many events
+        behind it. None: the replay is over."""
+        self._run.verdicts = votes
 
     def judged(self, branch: BranchId, groups: tuple[tuple[int, ...], ...]) -> Step:
         """The answer to a Compare: which of its answers mean the same, as a partition of their indices."""

@@ -1,7 +1,7 @@
 """Asks others than engines for a policy: votes on equality, verifiers, people."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from anabranch.dag import events as e
@@ -34,7 +34,9 @@ from anabranch.dag.job import GATES
 def vote(run: Run, routine: Routine, action: Vote) -> Voted | None:
     """Count at once what needs no algebra; otherwise let a worker say which answers mean the same."""
     groups = (
-        _plain_groups(action) if run.verdicts is None else _recorded_groups(run.verdicts, routine, action)
+        _plain_groups(action)
+        if run.verdicts is None
+        else _recorded_groups(run, run.verdicts, routine, action)
     )
     if groups is None:
         command = Compare(branch=routine.branch, answers=voting.select_compared(action))
@@ -53,14 +55,15 @@ def _plain_groups(action: Vote) -> Groups | None:
 
 
 def _recorded_groups(
-    verdicts: dict[BranchId, deque[e.BranchesVoted]], routine: Routine, action: Vote
+    run: Run, verdicts: Mapping[int, e.BranchesVoted], routine: Routine, action: Vote
 ) -> Groups | None:
-    """Which answers were equal when this vote was recorded; None where its record comes later, as a fact."""
-    recorded = verdicts.get(routine.branch)
-    if not recorded:
+    """Which answers were equal when this vote was recorded. None where it is not the next record: it comes later, as a
+    fact, because a worker was asked."""
+    recorded = verdicts.get(len(run.events))
+    if recorded is None or recorded.branch != routine.branch:
         return None
     places = {ballot.branch: i for i, ballot in enumerate(b for b in action.ballots if b.answer is not None)}
-    classes = [each.branches for each in recorded.popleft().classes]
+    classes = [each.branches for each in recorded.classes]
     if sorted(branch for each in classes for branch in each) != sorted(places):
         return _plain_groups(action)  # of other ballots: the replay will diverge, and say where
     return tuple(tuple(places[branch] for branch in each) for each in classes)

@@ -1,6 +1,7 @@
 """Holds all that an interpreter knows while a job runs. The journal can rebuild every bit of it."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +34,9 @@ class Run:
     """The job's terminal event, due when the last open segment is closed."""
     events: list[e.Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
-    verdicts: dict[BranchId, deque[e.BranchesVoted]] | None = None
-    """In a replay: the votes that the journal tells next, by branch. Which answers were equal is a fact then: how they
-    are compared may have changed since."""
+    verdicts: Mapping[int, e.BranchesVoted] | None = None
+    """In a replay: the votes that the journal tells next, by their places among the events of this step. Which answers
+    were equal is a fact then: how they are compared may have changed since."""
 
     @property
     def spec(self) -> JobSpec:

@@ -36,18 +36,19 @@ def replay(records: Iterable[e.Record]) -> Interpreter:
     seq = 0
     for step in _steps(records):
         seq = step[-1].seq
-        votes = [record.event for record in step if isinstance(record.event, e.BranchesVoted)]
-        for record in step:
+        votes = {
+            at: record.event for at, record in enumerate(step) if isinstance(record.event, e.BranchesVoted)
+        }
+        for at, record in enumerate(step):
             event = record.event
             if not computed:
                 if not isinstance(event, FACTS):
                     raise Diverged(record.seq, event, None)
-                interpreter.foresee(each for each in votes if each is not event)
+                interpreter.foresee({place - at: vote for place, vote in votes.items() if place > at})
                 computed.extend(interpreter.feed(event).events)
             if not computed or _compared(computed[0]) != _compared(event):
                 raise Diverged(record.seq, event, computed[0] if computed else None)
             computed.popleft()
-            votes = [each for each in votes if each is not event]
     if computed:
         raise Diverged(seq + 1, None, computed[0])
     interpreter.foresee(None)

@@ -90,6 +90,7 @@ def compare(address: str) -> None:
 def chromium(program: str, url: str) -> Iterator[Any]:
     """Behind the house, and closed with each module: while it runs, this thread can run no other event loop."""
     with playwright.sync_playwright() as started:
+        playwright.expect.set_options(timeout=20_000)  # two busy cores draw a graph of a thousand in seconds
         browser = started.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.dag.journals import check
 
@@ -167,6 +167,7 @@ def test_whatever_a_model_writes_the_job_ends_and_replays(
     ("info", "preset"), [(info, name) for info in catalogue().values() for name in info.presets]
 )
 @settings(max_examples=5)
+@example(seed=17)  # a vote that a worker was asked about, and decodes began before it was counted
 @given(seed=st.integers(0, 2**32))
 def test_whatever_a_model_writes_a_presets_job_ends_and_replays(
     info: PolicyInfo, preset: str, seed: int
