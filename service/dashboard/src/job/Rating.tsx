@@ -7,11 +7,11 @@ import { ProblemNote } from "../parts/small";
 import { useJob } from "./JobContext";
 
 const THUMBS = [
-  { score: 1, sign: "👍", does: "A good answer" },
-  { score: 0, sign: "👎", does: "A bad answer" },
+  { score: 1, sign: "good", does: "A good answer" },
+  { score: 0, sign: "bad", does: "A bad answer" },
 ];
 
-/** Thumbs for the answer of a job that has ended: rewards of its samples for training. */
+/** Words, not signs, which some machines cannot draw, for the answer of a job that has ended: rewards of its samples for training. */
 export function Rating() {
   const { id, graph } = useJob();
   const over = isOver(graph.status);
