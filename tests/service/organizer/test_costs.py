@@ -22,16 +22,19 @@ class Written:
 
     def __init__(self) -> None:
         self.all: list[Transaction] = []
-        self._open: Transaction = []
+        self._open: dict[object, Transaction] = {}
+        """By connection: an organizer looks for work meanwhile, and finds none."""
 
-    def execute(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+    def execute(self, connection: object, _cursor: object, statement: str, *_: object) -> None:
         if threading.current_thread().name.startswith("store-write"):
-            self._open.append(" ".join(statement.split()))
+            self._open.setdefault(connection, []).append(" ".join(statement.split()))
 
-    def commit(self, _connection: object) -> None:
-        if self._open:
-            self.all.append(self._open)
-            self._open = []
+    def commit(self, connection: object) -> None:
+        if statements := self._open.pop(connection, []):
+            self.all.append(statements)
+
+    def rollback(self, connection: object) -> None:
+        self._open.pop(connection, None)
 
     def of(self, table: str) -> list[Transaction]:
         """The transactions that insert into this table."""
@@ -48,9 +51,11 @@ def written() -> Iterator[Written]:
     listener = Written()
     event.listen(Engine, "before_cursor_execute", listener.execute)
     event.listen(Engine, "commit", listener.commit)
+    event.listen(Engine, "rollback", listener.rollback)
     yield listener
     event.remove(Engine, "before_cursor_execute", listener.execute)
     event.remove(Engine, "commit", listener.commit)
+    event.remove(Engine, "rollback", listener.rollback)
 
 
 def forty_two(_request: DecodeRequest) -> Line:
