@@ -4,6 +4,7 @@ The model recites `<Goal>abc</Goal>def` and ends its turn; `<Goal>` and `</Goal>
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -62,10 +63,9 @@ async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_
 ) -> None:
     chunks = await decoded(engine, asking(request_for))
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
-    assert chunks[0].text == "<Goal>"
-    assert [chunk.tokens for chunk in chunks] == sorted({chunk.tokens for chunk in chunks}), (
-        "vLLM may give two at once"
-    )
+    assert chunks[0].text.startswith("<Goal>")
+    for nth, chunk in enumerate(chunks[:-1]):  # vLLM gives two tokens at once to who reads late
+        assert chunk.tokens == len(re.findall("<[^>]+>|.", text_in(chunks[: nth + 1])))
     usage = usage_of(chunks[-1])
     assert (usage.prompt_tokens, usage.completion_tokens) == (PROMPT_TOKENS, 9)
     assert usage_of(chunks[0]).prompt_tokens == PROMPT_TOKENS
