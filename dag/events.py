@@ -99,6 +99,17 @@ class JobCancelled(_Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRated(_Event):
+    """Fact. What somebody thinks of the answer: the only event that may follow the terminal one. Of an author's ratings
+    the last one holds."""
+
+    author: str
+    score: float
+    """0.0 (bad) to 1.0 (good)."""
+    comment: str = ""
+
+
 # -- branches ----------------------------------------------
 
 
@@ -350,38 +361,18 @@ class BudgetExceeded(_Event):
 
 
 Event = (
-    JobSubmitted
-    | JobClaimed
-    | AnswerCommitted
-    | JobSucceeded
-    | JobFailed
-    | JobCancelled
-    | BranchForked
-    | ForkRejected
-    | SegmentStarted
-    | SegmentFinished
-    | BranchReturned
-    | BranchFailed
-    | BranchRetried
-    | BranchCancelled
-    | JoinRequested
-    | BranchesJoined
-    | BranchScored
-    | BranchesVoted
-    | BranchesPruned
-    | BranchesMerged
-    | TextPosted
-    | ApprovalRequested
-    | ApprovalDecided
-    | ActionMalformed
-    | ReasonGiven
-    | WindUpRequested
-    | BudgetExceeded
-)
+    JobSubmitted | JobClaimed | AnswerCommitted | JobSucceeded | JobFailed | JobCancelled | JobRated
+    | BranchForked | ForkRejected | SegmentStarted | SegmentFinished | BranchReturned | BranchFailed
+    | BranchRetried | BranchCancelled | JoinRequested | BranchesJoined | BranchScored | BranchesVoted
+    | BranchesPruned | BranchesMerged | TextPosted | ApprovalRequested | ApprovalDecided | ActionMalformed
+    | ReasonGiven | WindUpRequested | BudgetExceeded
+)  # fmt: skip
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 TERMINAL_OF_BRANCH = (BranchReturned, BranchFailed, BranchCancelled)
 TERMINAL_OF_JOB = (JobSucceeded, JobFailed, JobCancelled)
+AT_THE_END = (*TERMINAL_OF_JOB, JobRated)
+"""A journal whose last event is one of these is that of a job that has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 **The transition table.** Everything that decides whether an event may happen is here, and nothing that decides whether
 a policy wants it. The same table judges live runs, replays and tests. Its rules:
 
-* a job begins with JobSubmitted, and nothing follows its JobSucceeded, JobFailed or JobCancelled;
+* a job begins with JobSubmitted, and nothing follows its JobSucceeded, JobFailed or JobCancelled but JobRated;
 * a branch is forked once, by its parent, and ends once, after its children (a cancelled one: before them);
 * a branch has at most one open segment; segments, attempts, joins and approvals are numbered without gaps;
 * a job ends when no branch lives and no segment is open; once it has its answer, nothing is forked.
@@ -125,6 +125,8 @@ class JobState:
     """Tokens that open segments may still decode."""
     posts: list[tuple[BranchId, str]] = field(default_factory=list)
     winding_down: bool = False
+    ratings: dict[str, e.JobRated] = field(default_factory=dict)
+    """By author, the last one behind all others."""
 
     @property
     def status(self) -> JobStatus:
@@ -152,7 +154,8 @@ def apply(state: JobState, event: e.Event) -> JobState:
         state.live.add(TRUNK)
     else:
         _demand(state.spec is not None, "the job was never submitted", event, state)
-        _demand(state.phase not in TERMINAL, f"the job has {state.phase}", event, state)
+        over = state.phase in TERMINAL and not isinstance(event, e.JobRated)
+        _demand(not over, f"the job has {state.phase}", event, state)
         _demand(event.branch in state.branches, f"there is no branch {event.branch}", event, state)
         _TABLE[type(event)](state, state.branches[event.branch], event)
     state.branches[event.branch].story.append(type(event).__name__)
@@ -202,6 +205,14 @@ def _cancelled(state: JobState, branch: BranchState, event: e.JobCancelled) -> N
     _demand(state.answer is None, "the job has its answer", event, state)
     _demand_over(state, event)
     state.phase = JobStatus.CANCELLED
+
+
+def _rated(state: JobState, branch: BranchState, event: e.JobRated) -> None:
+    _demand(state.phase in TERMINAL, "the job has not ended", event, state)
+    _demand(branch.id == TRUNK, "a job is rated as a whole", event, state)
+    _demand(0.0 <= event.score <= 1.0, "a score is from 0.0 to 1.0", event, state)
+    state.ratings.pop(event.author, None)
+    state.ratings[event.author] = event
 
 
 # -- branches ----------------------------------------------
@@ -371,30 +382,15 @@ def _noted(state: JobState, branch: BranchState, event: e.Event) -> None:
 
 
 _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
-    e.JobClaimed: _claimed,
-    e.AnswerCommitted: _answered,
-    e.JobSucceeded: _succeeded,
-    e.JobFailed: _failed,
-    e.JobCancelled: _cancelled,
-    e.BranchForked: _forked,
-    e.SegmentStarted: _segment_started,
-    e.SegmentFinished: _segment_finished,
-    e.BranchReturned: _returned,
-    e.BranchFailed: _branch_failed,
-    e.BranchCancelled: _branch_cancelled,
+    e.JobClaimed: _claimed, e.AnswerCommitted: _answered,
+    e.JobSucceeded: _succeeded, e.JobFailed: _failed, e.JobCancelled: _cancelled, e.JobRated: _rated,
+    e.BranchForked: _forked, e.ForkRejected: _fork_rejected,
+    e.SegmentStarted: _segment_started, e.SegmentFinished: _segment_finished,
+    e.BranchReturned: _returned, e.BranchFailed: _branch_failed, e.BranchCancelled: _branch_cancelled,
     e.BranchRetried: _retried,
-    e.JoinRequested: _join_requested,
-    e.BranchesJoined: _joined,
-    e.TextPosted: _posted,
-    e.ApprovalRequested: _approval_requested,
-    e.ApprovalDecided: _approval_decided,
-    e.WindUpRequested: _winding_down,
-    e.BudgetExceeded: _winding_down,
-    e.BranchesPruned: _named,
-    e.BranchesMerged: _named,
-    e.BranchScored: _scored,
-    e.ForkRejected: _fork_rejected,
-    e.BranchesVoted: _noted,
-    e.ActionMalformed: _noted,
-    e.ReasonGiven: _noted,
-}
+    e.JoinRequested: _join_requested, e.BranchesJoined: _joined, e.TextPosted: _posted,
+    e.ApprovalRequested: _approval_requested, e.ApprovalDecided: _approval_decided,
+    e.WindUpRequested: _winding_down, e.BudgetExceeded: _winding_down,
+    e.BranchesPruned: _named, e.BranchesMerged: _named, e.BranchScored: _scored,
+    e.BranchesVoted: _noted, e.ActionMalformed: _noted, e.ReasonGiven: _noted,
+}  # fmt: skip

@@ -110,6 +110,8 @@ class ReasoningGraph:
 
     def add(self, record: e.Record) -> None:
         """Fold one record."""
+        if isinstance(record.event, e.JobRated):  # long after the job, perhaps
+            return
         at = self.last_at = record.at.timestamp()
         match record.event:
             case e.JobSubmitted():

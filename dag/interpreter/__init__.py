@@ -50,7 +50,7 @@ class Interpreter:
 
     def feed(self, fact: e.Event) -> Step:
         """Take one fact. Raises InvalidTransition for one that could never have happened."""
-        if self.over or not self._take(fact):
+        if (self.over and not isinstance(fact, e.JobRated)) or not self._take(fact):
             return Step()
         self._settle()
         run = self._run
@@ -96,7 +96,7 @@ class Interpreter:
     def _take(self, fact: e.Event) -> bool:
         """Record the fact and note what it makes ready; False when it comes too late."""
         match fact:
-            case e.JobSubmitted():
+            case e.JobSubmitted() | e.JobRated():
                 self._run.emit(fact)
             case e.JobClaimed():
                 self._run.emit(fact)

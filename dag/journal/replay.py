@@ -19,10 +19,11 @@ FACTS = (
     e.BranchesVoted,
     e.BranchesJoined,
     e.ApprovalDecided,
+    e.JobRated,
 )
 """Kinds that may be facts. Some are consequences at other times: a record that was computed is never fed."""
 
-ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished)
+ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished, e.JobRated)
 """Kinds that are nothing else."""
 
 

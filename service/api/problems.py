@@ -28,6 +28,7 @@ from anabranch.service.store.errors import (
     FileInUse,
     IdempotencyConflict,
     JobEnded,
+    JobNotEnded,
     NotFound,
     QuotaSpent,
     StoreAway,
@@ -140,6 +141,19 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
     return refusal.response(request.url.path)
 
 
+CONFLICTS: Mapping[type[StoreError], tuple[str, str]] = {
+    IdempotencyConflict: ("idempotency-conflict", "The key was used before"),
+    BatchConflict: ("idempotency-conflict", "The key was used before"),
+    EvaluationConflict: ("evaluation-conflict", "The name was used before"),
+    FileInUse: ("file-in-use", "The file is in use"),
+    AlreadyDecided: ("already-decided", "Decided before"),
+    ApprovalWithdrawn: ("approval-withdrawn", "Nobody waits for this"),
+    JobEnded: ("job-ended", "The job has ended"),
+    JobNotEnded: ("not-ended", "The job has not ended"),
+}
+"""What the store refuses because of what it holds, by name and title: 409."""
+
+
 def refusal_of(error: Exception) -> Refusal:
     """The one table from error to answer."""
     match error:
@@ -149,31 +163,16 @@ def refusal_of(error: Exception) -> Refusal:
             return bad_request("bad-cursor", str(error)).refusal
         case NotFound():
             return Refusal(status=404, name="not-found", title="No such thing", detail=str(error))
-        case IdempotencyConflict() | BatchConflict():
-            return Refusal(
-                status=409, name="idempotency-conflict", title="The key was used before", detail=str(error)
-            )
-        case EvaluationConflict():
-            return Refusal(
-                status=409, name="evaluation-conflict", title="The name was used before", detail=str(error)
-            )
+        case StoreError() if type(error) in CONFLICTS:
+            name, title = CONFLICTS[type(error)]
+            return Refusal(status=409, name=name, title=title, detail=str(error))
         case QuotaSpent():
             return Refusal(
                 status=429, name="quota-spent", title="The quota is spent", detail=str(error),
                 headers={"Retry-After": str(ceil(error.retry_after))},
             )  # fmt: skip
-        case FileInUse():
-            return Refusal(status=409, name="file-in-use", title="The file is in use", detail=str(error))
-        case AlreadyDecided():
-            return Refusal(status=409, name="already-decided", title="Decided before", detail=str(error))
-        case ApprovalWithdrawn():
-            return Refusal(
-                status=409, name="approval-withdrawn", title="Nobody waits for this", detail=str(error)
-            )
         case UnknownPolicy():
             return _bad_input([Fault(path="policy.name", message=str(error))])
-        case JobEnded():
-            return Refusal(status=409, name="job-ended", title="The job has ended", detail=str(error))
         case UnreadableFormat():
             return Refusal(
                 status=501, name="newer-journal", title="A newer release wrote it", detail=str(error)

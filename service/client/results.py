@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from anabranch.dag.events import TERMINAL_OF_JOB
+from anabranch.dag.events import AT_THE_END
 from anabranch.dag.status import TERMINAL, JobStatus
 
 Json = dict[str, Any]
-LAST_KINDS = frozenset(kind.__name__ for kind in TERMINAL_OF_JOB)
+LAST_KINDS = frozenset(kind.__name__ for kind in AT_THE_END)
 
 
 class Told(BaseModel):
@@ -219,7 +219,7 @@ class Event(Told):
 
     @property
     def last(self) -> bool:
-        """Nothing follows it: the job has ended."""
+        """Nothing but ratings follows it: the job has ended."""
         return self.kind in LAST_KINDS
 
 

@@ -45,10 +45,20 @@ class Fenced(StoreError):
 
 
 class JobEnded(StoreError):
-    """The journal of this job has its terminal event; nothing can follow it."""
+    """The journal of this job has its terminal event; nothing but ratings can follow it."""
 
     def __init__(self, job: str) -> None:
         super().__init__(f"Job {job} has ended; its journal takes no more events, and nothing was written.")
+
+
+class JobNotEnded(StoreError):
+    """This job has no terminal event yet; only an ended job is rated."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(
+            f"Job {job} has not ended, and nothing was written. Wait for its end: "
+            "there is no answer yet that could be rated."
+        )
 
 
 class NotFound(StoreError):

@@ -53,6 +53,9 @@ def cancelled(branch: str = "0") -> e.BranchCancelled:
 ASKED = e.JoinRequested(join=1, targets=(), mode=e.Mode.ALL)
 SATISFIED = e.BranchesJoined(join=1, joined=())
 
+OVER = (e.AnswerCommitted(text="x"), returned(), e.JobSucceeded())
+RATED = e.JobRated(author="Eve", score=1.0)
+
 ILLEGAL = {
     "a second submission": ((), SUBMITTED),
     "a branch that was never forked": ((), started("0.1")),
@@ -96,6 +99,12 @@ ILLEGAL = {
         e.BranchRetried(branch=BranchId("0.1"), attempt=2, cause="c"),
     ),
     "anything after the end": ((e.AnswerCommitted(text="x"), returned(), e.JobSucceeded()), CLAIMED),
+    "anything after a rating": ((*OVER, RATED), CLAIMED),
+    "a second end after a rating": ((*OVER, RATED), e.JobSucceeded()),
+    "a rating before the end": ((e.AnswerCommitted(text="x"), returned()), RATED),
+    "a rating of a branch": ((forked("0.1"), returned("0.1"), *OVER), replace(RATED, branch=BranchId("0.1"))),
+    "a rating above 1.0": (OVER, replace(RATED, score=1.5)),
+    "a rating that is no number": (OVER, replace(RATED, score=float("nan"))),
 }
 
 
@@ -152,6 +161,23 @@ def test_an_illegal_event_raises_with_the_story_and_changes_nothing(
     story = state.branches[event.branch].story if event.branch in state.branches else []
     assert raised.value.story == tuple(story)
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)  # Ray ships exceptions
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        OVER,
+        (e.BranchFailed(cause="c"), e.JobFailed(type="no-answer", title="t")),
+        (cancelled("0"), e.JobCancelled(reason="r")),
+    ],
+    ids=["succeeded", "failed", "cancelled"],
+)
+def test_ratings_follow_any_end_and_of_an_author_the_last_one_holds(end: tuple[e.Event, ...]) -> None:
+    before = after(*end)
+    again, ida = e.JobRated(author="Eve", score=0.0, comment="no"), e.JobRated(author="Ida", score=0.5)
+    state = after(*end, RATED, ida, again)
+    assert list(state.ratings.values()) == [ida, again]
+    assert (state.status, state.answer, state.usage) == (before.status, before.answer, before.usage)
 
 
 def test_nothing_happens_to_a_job_that_was_never_submitted() -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from anabranch.dag.events import TERMINAL_OF_JOB, Record, SegmentFinished
+from anabranch.dag.events import AT_THE_END, Record, SegmentFinished
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.api.live.follower import Follower, Journals
 from anabranch.service.api.live.tail import Tail
@@ -176,7 +176,7 @@ class Feed:
         """A follower has read the table to its end: from here on the poller reads for it."""
         followed = self._followed[job]
         if followed.tail is None:
-            ended = bool(page) and isinstance(page[-1].event, TERMINAL_OF_JOB)
+            ended = bool(page) and isinstance(page[-1].event, AT_THE_END)
             followed.tail = Tail(seq, TAIL, ended=ended)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="feed")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, Self
 
-from anabranch.dag.events import TERMINAL_OF_JOB, Record, SegmentFinished, SegmentStarted
+from anabranch.dag.events import AT_THE_END, Record, SegmentFinished, SegmentStarted
 from anabranch.dag.ids import JobId
 from anabranch.service.api.live.tail import Tail
 from anabranch.service.api.live.text import LiveText, OpenTexts, TextPlaces
@@ -104,7 +104,7 @@ class Follower:
     async def read(self) -> Sequence[Record]:
         """What is new, at most a page; empty when nothing is. Raises StoreAway."""
         tail = self._feed.tail(self.job)
-        if tail is not None and self.seq >= tail.floor:
+        if tail is not None and self.seq >= tail.floor and not tail.over_at(self.seq):
             records: Sequence[Record] = tail.after(self.seq)
         else:
             records = await self._feed.journals.read_page(self.job, self.seq, PAGE)
@@ -114,7 +114,7 @@ class Follower:
                 self._live = True
         if records:
             self.seq = records[-1].seq
-            self.ended = isinstance(records[-1].event, TERMINAL_OF_JOB)
+            self.ended = isinstance(records[-1].event, AT_THE_END)
             self._note(records)
         return records
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anabranch.dag.events import TERMINAL_OF_JOB, Record
+from anabranch.dag.events import AT_THE_END, Record
 
 
 class Tail:
@@ -24,11 +24,15 @@ class Tail:
         if record.seq != self.head + 1:
             return False
         self._records.append(record)
-        self.ended = isinstance(record.event, TERMINAL_OF_JOB)
+        self.ended = isinstance(record.event, AT_THE_END)
         if len(self._records) > 2 * self._size:  # not one by one: a list is moved as a whole
             del self._records[: -self._size]
             self.floor = record.seq - self._size
         return True
+
+    def over_at(self, seq: int) -> bool:
+        """Whether the job has ended, and all that is held was read by then: ratings that follow are in the table."""
+        return self.ended and seq >= self.head
 
     def after(self, seq: int) -> Sequence[Record]:
         return self._records[max(0, seq - self.floor) :]

@@ -9,7 +9,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Injected
-from anabranch.service.api.problems import Refusal, Refused, problems
+from anabranch.service.api.problems import problems
 from anabranch.service.api.views.fields import Sent, WrittenText
 from anabranch.service.api.views.job import Moment
 from anabranch.service.store.evaluations.feedback import FeedbackRow
@@ -41,11 +41,7 @@ class FeedbackList(BaseModel):
 
 @router.post("/{job}/feedback", responses=problems(400, 404, 409, 413, 415))
 async def rate(job: JobId, sent: FeedbackRequest, deps: Injected, caller: CurrentCaller) -> FeedbackView:
-    """Rate the answer of a job that has ended."""
-    row = await deps.store.jobs.get(job)
-    if row.finished_at is None:
-        detail = f"Job {job} is {row.status}. Wait for its end: there is no answer yet that could be rated."
-        raise Refused(Refusal(status=409, name="not-ended", title="The job has not ended", detail=detail))
+    """Rate the answer of a job that has ended: an event of its journal."""
     author = sent.author or ("client" if caller.sees_all else caller.tenant)
     return _view(await deps.store.feedback.rate(job, author, sent.score, sent.comment))
 

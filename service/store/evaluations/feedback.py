@@ -1,19 +1,29 @@
-"""Stores what people think of answers, and tells what an answer was found to be worth, by people and by graders.
+"""Keeps what people think of answers, and tells what an answer was found to be worth, by people and by graders.
 
-It is no part of a job's journal, which ends with the job: who rates an answer does so later, and may change their mind.
+A rating is an event of the job's journal, the only kind that may follow the job's end; of an author's ratings the last
+one holds. The table `feedback` has those of a release that did not journal them: they hold until their author rates
+again.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, insert, select
 
+from anabranch.dag.events import JobRated, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.training.samples import Reward
+from anabranch.service.store.codec import encode
+from anabranch.service.store.errors import JobNotEnded, NotFound
 from anabranch.service.store.evaluations.tables import feedback, trials
+from anabranch.service.store.journal.batch import read_heads
+from anabranch.service.store.journal.records import chain_events, record_of_row, row_of_link
+from anabranch.service.store.projections.apply import write
+from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.sql.repository import Repository
+from anabranch.service.store.sql.tables import events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,28 +38,14 @@ class Feedback(Repository):
     """Ratings of jobs. All methods raise StoreAway."""
 
     async def rate(self, job: JobId, author: str, score: float, comment: str) -> FeedbackRow:
-        """Keeps an author's rating; a later one takes its place."""
-        row = FeedbackRow(author=author, score=score, comment=comment, at=self._now())
-        values = {"job_id": job, "author": author, "score": score, "comment": comment, "at": row.at}
-
-        def write(connection: Connection) -> None:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-            same = [feedback.c.job_id, feedback.c.author]
-            connection.execute(
-                insert(feedback).values(values).on_conflict_do_update(index_elements=same, set_=values)
-            )
-
-        await self._database.write(write)
-        return row
+        """Appends a rating to the journal of a job that has ended; what its author said last is not said twice. Raises
+        NotFound and JobNotEnded."""
+        rated = JobRated(author=author, score=score, comment=comment)
+        return await self._database.write(partial(_rate, job=job, rated=rated, at=self._now()))
 
     async def list(self, job: JobId) -> Sequence[FeedbackRow]:
-        """All ratings of a job, by author."""
-        wanted = select(feedback).where(feedback.c.job_id == job).order_by(feedback.c.author)
-        rows = await self._database.read(lambda connection: connection.execute(wanted).mappings().all())
-        return [
-            FeedbackRow(author=row["author"], score=row["score"], comment=row["comment"], at=row["at"])
-            for row in rows
-        ]
+        """All ratings of a job that hold, by author."""
+        return await self._database.read(partial(_list, job=job))
 
     async def list_rewards(self, job: JobId) -> Sequence[Reward]:
         """What the job's answer was found to be worth: by graders of evaluations, then by people."""
@@ -61,3 +57,50 @@ class Feedback(Repository):
         verdicts = await self._database.read(lambda connection: connection.execute(judged).all())
         by_graders = [Reward(by=f"evaluation {run}", score=score) for run, _, score in verdicts]
         return by_graders + [Reward(by=row.author, score=row.score) for row in await self.list(job)]
+
+
+def _rate(connection: Connection, *, job: JobId, rated: JobRated, at: datetime) -> FeedbackRow:
+    head = read_heads(connection, {job}).get(job)
+    if head is None:
+        raise NotFound("job", job)
+    if not head.over:
+        raise JobNotEnded(job)
+    encoded = encode(rated)
+    for record in reversed(_read_rated(connection, job)):
+        if isinstance(record.event, JobRated) and record.event.author == rated.author:
+            if record.event == encoded.event:
+                return _row(record)
+            break
+    (link,), (record,) = chain_events(job, head.epoch, head, [encoded], max(at, head.at))
+    connection.execute(insert(events), row_of_link(link))
+    moved = {"head_seq": link.seq, "head_hash": link.hash, "head_at": link.at}
+    write(connection, [(job, Change("jobs", set=moved))])
+    return _row(record)
+
+
+def _list(connection: Connection, *, job: JobId) -> Sequence[FeedbackRow]:
+    earlier = connection.execute(select(feedback).where(feedback.c.job_id == job)).mappings()
+    held = {
+        row["author"]: FeedbackRow(
+            author=row["author"], score=row["score"], comment=row["comment"], at=row["at"]
+        )
+        for row in earlier
+    }
+    journaled = [_row(record) for record in _read_rated(connection, job)]
+    held |= {row.author: row for row in journaled}
+    return [held[author] for author in sorted(held)]
+
+
+def _read_rated(connection: Connection, job: JobId) -> list[Record]:
+    found = (
+        select(events)
+        .where(events.c.job_id == job, events.c.kind == JobRated.__name__)
+        .order_by(events.c.seq)
+    )
+    return [record_of_row(row) for row in connection.execute(found).mappings()]
+
+
+def _row(record: Record) -> FeedbackRow:
+    rated = record.event
+    assert isinstance(rated, JobRated)
+    return FeedbackRow(author=rated.author, score=rated.score, comment=rated.comment, at=record.at)

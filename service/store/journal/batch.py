@@ -89,7 +89,7 @@ class Draft:
 
 def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection) -> dict[Draft, StoreError]:
     """Writes what may be written, and tells why the rest may not."""
-    heads = _read_heads(connection, {draft.job for draft in drafts})
+    heads = read_heads(connection, {draft.job for draft in drafts})
     written = _find_written(connection, drafts)
     refused: dict[Draft, StoreError] = {}
     fresh = []
@@ -124,7 +124,7 @@ def _refusal(draft: Draft, head: JournalHead | None) -> StoreError:
     return JobEnded(draft.job) if head.over else Fenced(draft.job, draft.epoch, head.epoch)
 
 
-def _read_heads(connection: Connection, ids: set[JobId]) -> dict[JobId, JournalHead]:
+def read_heads(connection: Connection, ids: set[JobId]) -> dict[JobId, JournalHead]:
     """Where these journals stand. The rows stay locked: nobody claims or appends until this transaction ends."""
     return {
         row.id: JournalHead(

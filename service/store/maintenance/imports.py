@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, delete, insert, select
 
 from anabranch.dag.analysis.metrics import measure
-from anabranch.dag.events import TERMINAL_OF_JOB, JobClaimed, Record
+from anabranch.dag.events import AT_THE_END, JobClaimed, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link, verify
 from anabranch.service.bounded_json import MAX_DEPTH, BadJson, read_json
@@ -67,7 +67,7 @@ def _verified(links: Sequence[Link]) -> list[Record]:
     if broken is not None:
         raise BadJournal(f"record {broken.seq} is {broken.reason}")
     records = [record_of_link(link) for link in links]
-    if not isinstance(records[-1].event, TERMINAL_OF_JOB):
+    if not isinstance(records[-1].event, AT_THE_END):
         raise BadJournal("the job had not ended when it was exported, or the end was cut off")
     return records
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.dag.conftest import Simulate
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import Ballot, Vote
+from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.answers.voting import count
 from anabranch.dag.errors import Diverged
 from anabranch.dag.ids import TRUNK, BranchId
@@ -84,3 +88,34 @@ def test_a_failure_that_was_told_in_other_words_is_the_same_failure(simulate: Si
 def test_a_failure_of_another_type_diverges(simulate: Simulate) -> None:
     with pytest.raises(Diverged):
         replay(failed_as(simulate, e.JobFailed(branch=TRUNK, type="deadline", title="No answer was found")))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    ratings=st.lists(
+        st.builds(
+            e.JobRated,
+            author=st.sampled_from(["Eve", "Ida", "client"]),
+            score=st.floats(0, 1),
+            comment=st.text(max_size=20),
+        ),
+        max_size=6,
+    )
+)
+def test_ratings_behind_the_end_are_replayed_and_change_nothing_else(
+    simulate: Simulate, ratings: list[e.JobRated]
+) -> None:
+    records = simulate("self-consistency", ANSWERS, params={"n": 3}).records
+    last = records[-1]
+    rated = [
+        replace(last, seq=last.seq + place, at=last.at + timedelta(days=place), event=rating)
+        for place, rating in enumerate(ratings, start=1)
+    ]
+    whole = [*records, *rated]
+    interpreter = replay(whole)
+    assert interpreter.over
+    assert interpreter.state.ratings == {rating.author: rating for rating in ratings}
+    assert measure(whole) == measure(records)
+    for wrong in (records[1].event, last.event):
+        with pytest.raises(Diverged):
+            replay([*whole, replace(last, seq=len(whole) + 1, event=wrong)])

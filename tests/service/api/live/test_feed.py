@@ -179,6 +179,19 @@ async def test_an_ended_journal_is_not_looked_at_again(feed: Feed, organizer: An
         await asyncio.wait_for(feed._poller, 5)
 
 
+async def test_who_resumes_behind_the_end_reads_ratings_though_others_still_follow(
+    feed: Feed, organizer: Any, store: Store, job: str
+) -> None:
+    with feed.follow(JobId(job)) as follower:
+        await read_until(feed, follower, 1)
+        await organizer.answer(job)
+        await read_until(feed, follower, 15)
+        await store.feedback.rate(JobId(job), "Eve", 1.0, "")
+        with feed.follow(JobId(job), after=15) as resumed:
+            assert [record.event for record in await resumed.read()] == [e.JobRated(author="Eve", score=1.0)]
+            assert resumed.ended
+
+
 async def test_what_stops_the_poller_is_told_to_its_readers(
     feed: Feed, watched: Watched, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from anabranch.dag.events import (
     JobCancelled,
     JobClaimed,
     JobFailed,
+    JobRated,
     JobSubmitted,
     JobSucceeded,
     JoinRequested,
@@ -122,4 +123,5 @@ EVENTS: tuple[Event, ...] = (
     JobSucceeded(),
     JobFailed(type="no-answer", title="No answer", detail="all abstained"),
     JobCancelled(reason="changed my mind"),
+    JobRated(author="Zoë", score=0.5, comment="half of it"),
 )

@@ -262,6 +262,14 @@ export interface JobFailed {
   detail?: string;
 }
 
+/** Fact. What somebody thinks of the answer: the only event that may follow the terminal one. Of an author's ratings the last one holds. */
+export interface JobRated {
+  branch?: string;
+  author: string;
+  score: number;
+  comment?: string;
+}
+
 /** One reasoning request, as recorded in JobSubmitted. */
 export interface JobSpec {
   messages: Message[];
@@ -509,6 +517,7 @@ export interface Payloads {
   JobSucceeded: JobSucceeded;
   JobFailed: JobFailed;
   JobCancelled: JobCancelled;
+  JobRated: JobRated;
   BranchForked: BranchForked;
   ForkRejected: ForkRejected;
   SegmentStarted: SegmentStarted;

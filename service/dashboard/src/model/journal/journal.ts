@@ -42,6 +42,7 @@ export function graphOf(events: readonly JournalEvent[]): ReasoningGraph {
 function apply(graph: ReasoningGraph, event: JournalEvent): void {
   const at = secondsOf(event);
   graph.seq = event.seq;
+  if (event.kind === "JobRated") return; // long after the job, perhaps
   graph.lastAt = at;
   if (event.kind === "JobSubmitted") submitted(graph, event.payload, at, event.seq);
   const branch = graph.branches.get(event.branch);
