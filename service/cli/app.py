@@ -9,24 +9,15 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import (
-    api,
-    batches,
-    database,
-    evaluations,
-    exporting,
-    jobs,
-    journals,
-    keys,
-    mcp,
-    people,
-    policies,
-    up,
-)
+from anabranch.service.cli import database, keys, policies
 from anabranch.service.cli.demo.command import demo
 from anabranch.service.cli.errors import CannotStart
+from anabranch.service.cli.evaluation import commands as evaluations
+from anabranch.service.cli.jobs import approving, batches, exporting, journals
+from anabranch.service.cli.jobs import commands as jobs
 from anabranch.service.cli.output import tell
-from anabranch.service.cli.simulate import app as simulate
+from anabranch.service.cli.running import api, mcp, up
+from anabranch.service.cli.simulation.commands import app as simulate
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
 from anabranch.service.simulation.reading import BadDescription
@@ -70,7 +61,7 @@ app.command(name="jobs")(jobs.list_jobs)
 app.command()(jobs.show)
 app.command()(jobs.watch)
 app.command()(jobs.cancel)
-app.command()(people.approve)
+app.command()(approving.approve)
 app.command()(policies.policies)
 app.command()(journals.audit)
 app.command()(journals.replay)

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 from anabranch.client import Client
 from anabranch.service.cli.errors import AnotherServes
-from anabranch.service.cli.instance import instance, prepare_store
-from anabranch.service.cli.service_file import announced, find_service, hold
+from anabranch.service.cli.running.instance import instance, prepare_store
+from anabranch.service.cli.running.service_file import announced, find_service, hold
 from anabranch.service.settings import Settings, read_settings
 
 LOOK_SECONDS = 0.5

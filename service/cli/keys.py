@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from anabranch.service.cli.instance import prepare_store
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_table
+from anabranch.service.cli.running.instance import prepare_store
 from anabranch.service.settings import BadSettings, Settings, read_settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.keys import KeyRow, Keys, MadeKey, NewKey

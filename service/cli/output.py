@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from anabranch.client import Answer, Citation, Job, Metrics
-from anabranch.service.cli.tree import printable
 
 CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
 AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
@@ -83,3 +82,8 @@ def _cited(citation: Citation) -> str:
 
 def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines())
+
+
+def printable(text: str) -> str:
+    """One line without control characters: what a model writes moves no cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

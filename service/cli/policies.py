@@ -12,8 +12,7 @@ from anabranch.client import PolicyInfo
 from anabranch.service.cli.choices import complete_policy
 from anabranch.service.cli.choosing import ADVICE, KINDS, Kind
 from anabranch.service.cli.connect import reading
-from anabranch.service.cli.output import AsJson, console, tell, tell_json
-from anabranch.service.cli.tree import printable
+from anabranch.service.cli.output import AsJson, console, printable, tell, tell_json
 
 DEFAULT_WIDTH = 40
 """Characters that are shown of a parameter's default; prompts are longer."""

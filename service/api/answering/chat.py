@@ -28,7 +28,7 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.news import read_news
 from anabranch.service.api.openai_errors import failure_json, refusal_json, replaced_json
 from anabranch.service.api.problems import stopping
-from anabranch.service.api.views.chat import (
+from anabranch.service.api.views.chat.answer import (
     Beside,
     Envelope,
     Json,
@@ -41,7 +41,7 @@ from anabranch.service.api.views.chat import (
     logprobs_chunk_json,
     usage_chunk_json,
 )
-from anabranch.service.api.views.chat_request import StreamOptions
+from anabranch.service.api.views.chat.request import StreamOptions
 from anabranch.service.api.views.job import JobView
 from anabranch.service.link.frames import Texts
 from anabranch.service.store.rows import BranchRow, JobRow

@@ -15,7 +15,7 @@ from anabranch.service.api.responses.routes import make_response_spec, with_mode
 from anabranch.service.api.responses.view import job_of
 from anabranch.service.api.routes.chat import make_chat_specs
 from anabranch.service.api.routes.jobs import make_spec
-from anabranch.service.api.views.chat_request import ChatRequest
+from anabranch.service.api.views.chat.request import ChatRequest
 from anabranch.service.api.views.requests import JobRequest
 from anabranch.service.store.rows import NewJob, NewResponse
 from anabranch.service.tenants.callers import Caller

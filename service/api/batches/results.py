@@ -12,7 +12,7 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.openai_errors import failure_json, refusal_json
 from anabranch.service.api.problems import Refusal
 from anabranch.service.api.responses.serving import ResponseReader
-from anabranch.service.api.views.chat_request import StreamOptions
+from anabranch.service.api.views.chat.request import StreamOptions
 from anabranch.service.api.views.job import job_view
 from anabranch.service.api.views.model_name import write_model
 from anabranch.service.store.batches.batches import PREFIX, BatchRow

@@ -8,7 +8,7 @@ from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.problems import Fault, Refusal, Refused
 from anabranch.service.api.responses.items import chat_messages, read_items
 from anabranch.service.api.responses.view import job_of, response_id
-from anabranch.service.api.views.chat_messages import Call, ChatMessage, Function
+from anabranch.service.api.views.chat.messages import Call, ChatMessage, Function
 from anabranch.service.api.views.tools import call_views
 from anabranch.service.store.jobs.responses import Turn
 from anabranch.service.tenants.callers import Caller

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from anabranch.service.api.views.chat_messages import Call, ChatMessage, Function
+from anabranch.service.api.views.chat.messages import Call, ChatMessage, Function
 
 Json = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """Lists what a client may send to POST /v1/responses: each field of the protocol is one line of `ResponseRequest`.
 
-The three kinds of fields are those of chat completions (`views/chat_request.py`): what a response *does*, what is
+The three kinds of fields are those of chat completions (`views/chat/request.py`): what a response *does*, what is
 *taken* and changes nothing, and what is *neutral*. What it does, it does as the same chat completion would: so a
 request is turned into one, and whatever chat completions learn, responses can do.
 """
@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from anabranch.service.api.responses.items import Item, MessageItem, chat_messages
-from anabranch.service.api.views.chat_messages import ChatMessage
-from anabranch.service.api.views.chat_request import SAMPLE, ChatRequest, Extra
+from anabranch.service.api.views.chat.messages import ChatMessage
+from anabranch.service.api.views.chat.request import SAMPLE, ChatRequest, Extra
 from anabranch.service.api.views.fields import JsonObject, JsonSchema, Temperature, Tokens, TopP
 from anabranch.service.api.views.neutral import Only, Taken
 from anabranch.service.api.views.tools import MOST_TOOLS, Parameters, ToolName

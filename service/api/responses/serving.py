@@ -17,7 +17,7 @@ from anabranch.service.api.openai_errors import failure_json
 from anabranch.service.api.problems import Refusal, bad_request, stopping
 from anabranch.service.api.responses.events import ResponseEvents
 from anabranch.service.api.responses.view import Json, ResponseView
-from anabranch.service.api.views.chat import answer_tokens
+from anabranch.service.api.views.chat.answer import answer_tokens
 from anabranch.service.api.views.job import job_view
 from anabranch.service.link.frames import Texts
 from anabranch.service.store.rows import JobRow

@@ -21,8 +21,8 @@ from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.served import MOST_TOLD
 from anabranch.service.api.problems import Refusal, Refused, bad_input, faults_of, problems
 from anabranch.service.api.routes.jobs import IdempotencyKey, Traceparent, make_spec, submit_specs
-from anabranch.service.api.views.chat import jobs_of, model_json
-from anabranch.service.api.views.chat_request import ChatRequest, StreamOptions
+from anabranch.service.api.views.chat.answer import jobs_of, model_json
+from anabranch.service.api.views.chat.request import ChatRequest, StreamOptions
 from anabranch.service.api.views.fields import MAX_SEED
 from anabranch.service.api.views.model_name import read_model, write_model
 from anabranch.service.store.rows import JobRow

@@ -21,8 +21,8 @@ from anabranch.service.cli.demo.organizers import Organizers, organizers
 from anabranch.service.cli.demo.script import EDIT, EDITED_BRANCH, QUESTION, script
 from anabranch.service.cli.demo.story import tell as line_of
 from anabranch.service.cli.errors import CannotStart
-from anabranch.service.cli.instance import end_by_interrupt, prepare_store
 from anabranch.service.cli.output import tell
+from anabranch.service.cli.running.instance import end_by_interrupt, prepare_store
 from anabranch.service.readiness import NotReady, wait_for_rest
 from anabranch.service.settings import Settings, read_settings
 

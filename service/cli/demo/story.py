@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from anabranch.client import Event
-from anabranch.service.cli.tree import printable
+from anabranch.service.cli.output import printable
 
 LONGEST = 60
 """Characters that are shown of a text that somebody wrote."""

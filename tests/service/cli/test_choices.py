@@ -13,7 +13,7 @@ from anabranch.service.api.server import serve_api
 from anabranch.service.cli import choices
 from anabranch.service.cli.choosing import ADVICE, KINDS, Kind
 from anabranch.service.cli.policies import table
-from anabranch.service.cli.service_file import announced
+from anabranch.service.cli.running.service_file import announced
 
 
 def test_the_release_is_told(anabranch: Any) -> None:

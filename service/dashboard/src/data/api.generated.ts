@@ -3,7 +3,7 @@
 /** Only these of the functions may be called. */
 export interface AllowedChoice {
   type: "allowed_tools";
-  allowed_tools: anabranch__service__api__views__chat_tools__AllowedTools;
+  allowed_tools: anabranch__service__api__views__chat__tools__AllowedTools;
 }
 
 export interface AnswerFormatView {
@@ -201,7 +201,7 @@ export interface ChatRequest {
   model: string;
   messages: ChatMessage[];
   stream?: boolean | null;
-  stream_options?: anabranch__service__api__views__chat_request__StreamOptions | null;
+  stream_options?: anabranch__service__api__views__chat__request__StreamOptions | null;
   temperature?: number | null;
   top_p?: number | null;
   top_k?: number | null;
@@ -220,7 +220,7 @@ export interface ChatRequest {
   /** The answer ends before the first of these. */
   stop?: string | string[] | null;
   /** Of the answer, by structured decoding. */
-  response_format?: anabranch__service__api__views__chat_format__TextFormat | anabranch__service__api__views__chat_format__JsonObjectFormat | anabranch__service__api__views__chat_format__JsonSchemaFormat | null;
+  response_format?: anabranch__service__api__views__chat__format__TextFormat | anabranch__service__api__views__chat__format__JsonObjectFormat | anabranch__service__api__views__chat__format__JsonSchemaFormat | null;
   /** The answer may call them; a policy that cannot is refused, and says which can. */
   tools?: ChatTool[] | null;
   tool_choice?: "none" | "auto" | "required" | NamedChoice | AllowedChoice | null;
@@ -1046,20 +1046,20 @@ export interface anabranch__service__api__responses__request__TextFormat {
   type: "text";
 }
 
-export interface anabranch__service__api__views__chat_format__JsonObjectFormat {
+export interface anabranch__service__api__views__chat__format__JsonObjectFormat {
   type: "json_object";
 }
 
-export interface anabranch__service__api__views__chat_format__JsonSchemaFormat {
+export interface anabranch__service__api__views__chat__format__JsonSchemaFormat {
   type: "json_schema";
   json_schema: NamedSchema;
 }
 
-export interface anabranch__service__api__views__chat_format__TextFormat {
+export interface anabranch__service__api__views__chat__format__TextFormat {
   type: "text";
 }
 
-export interface anabranch__service__api__views__chat_request__StreamOptions {
+export interface anabranch__service__api__views__chat__request__StreamOptions {
   include_usage?: boolean | null;
   /** Taken, and changes nothing. */
   include_obfuscation?: unknown;
@@ -1067,7 +1067,7 @@ export interface anabranch__service__api__views__chat_request__StreamOptions {
   continuous_usage_stats?: boolean | null;
 }
 
-export interface anabranch__service__api__views__chat_tools__AllowedTools {
+export interface anabranch__service__api__views__chat__tools__AllowedTools {
   mode: "auto" | "required";
   tools: Record<string, unknown>[];
 }

@@ -10,7 +10,7 @@ from anabranch.dag.decoding import Draw, Structure
 from anabranch.dag.decoding.tools import Tool, Tools
 from anabranch.dag.job import AnswerFormat, Sampling
 from anabranch.dag.policy import PolicyInfo, catalogue
-from anabranch.service.api.views.chat_request import ChatRequest
+from anabranch.service.api.views.chat.request import ChatRequest
 from anabranch.service.api.views.requests import JobRequest, SentAnswerFormat, SentSampling
 from anabranch.service.api.views.tools import SentCall, SentTool
 from anabranch.service.policies import check_params

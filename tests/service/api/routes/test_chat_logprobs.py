@@ -15,7 +15,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.decoding.logprobs import Likelihood, TokenLogprob
 from anabranch.dag.events import Event
 from anabranch.dag.ids import TRUNK, BranchId
-from anabranch.service.api.views.chat_logprobs import answer_logprobs
+from anabranch.service.api.views.chat.logprobs import answer_logprobs
 from anabranch.service.store.store import Store
 
 BODY: dict[str, Any] = {

@@ -10,10 +10,10 @@ import typer
 from anabranch.client import Client
 from anabranch.service.cli.choices import EngineName
 from anabranch.service.cli.connect import key_of
-from anabranch.service.cli.instance import instance
-from anabranch.service.cli.jobs import follow
+from anabranch.service.cli.jobs.commands import follow
 from anabranch.service.cli.output import AsJson, tell, tell_json, tell_outcome
-from anabranch.service.cli.service_file import announced, hold
+from anabranch.service.cli.running.instance import instance
+from anabranch.service.cli.running.service_file import announced, hold
 from anabranch.service.readiness import RunningService
 from anabranch.service.settings import BadSettings, read_settings
 

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId
-from anabranch.service.cli.tree import Growth, printable
+from anabranch.service.cli.jobs.tree import Growth
+from anabranch.service.cli.output import printable
 from anabranch.service.wire import record_json
 
 

@@ -12,9 +12,9 @@ from anabranch.dag.status import JobStatus
 from anabranch.service.bounded_json import BadJson, read_json
 from anabranch.service.cli.choices import JobArgument, PolicyOption, complete_policy
 from anabranch.service.cli.connect import job_link, reading, running
+from anabranch.service.cli.jobs.tree import Growth
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.texts import read_question
-from anabranch.service.cli.tree import Growth
 
 
 def run(

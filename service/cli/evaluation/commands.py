@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from anabranch.dag.evaluation.design import Design, Task, TrialLimits
 from anabranch.service.cli.connect import page_link, reading, running
-from anabranch.service.cli.evaluation_table import tell_evaluation
+from anabranch.service.cli.evaluation.table import tell_evaluation
 from anabranch.service.cli.output import AsJson, tell_json, tell_table
 from anabranch.service.client.evaluations import Evaluation
 from anabranch.service.evaluation.arms import read_arms

@@ -18,6 +18,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.state import JobState, apply
 from anabranch.dag.status import BranchStatus
+from anabranch.service.cli.output import printable
 from anabranch.service.store.codec import UnknownEvent
 from anabranch.service.wire import known_record_of
 
@@ -157,11 +158,6 @@ def _note(event: e.Event) -> str:
             return f"a fork was rejected: {reason}"
         case _:
             return ""
-
-
-def printable(text: str) -> str:
-    """One line without control characters: what a model writes moves no cursor."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _last_words(text: str) -> str:

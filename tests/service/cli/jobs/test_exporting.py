@@ -12,7 +12,7 @@ import pytest
 from tests.service.cli.conftest import Books, Ran
 
 Run = Callable[..., Ran]
-PAGE = (Path(__file__).parents[3] / "docs" / "training-data.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "training-data.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.dag.decoding.tools import Call, in_words
 from anabranch.dag.events import Record
 from anabranch.dag.ids import TRUNK, JobId
-from anabranch.service.api.views.chat_logprobs import answer_logprobs, logprobs_json
-from anabranch.service.api.views.chat_request import MOST_CHOICES
+from anabranch.service.api.views.chat.logprobs import answer_logprobs, logprobs_json
+from anabranch.service.api.views.chat.request import MOST_CHOICES
 from anabranch.service.api.views.job import JobView, UsageView
 from anabranch.service.api.views.tools import CallView
 from anabranch.service.store.rows import BranchRow

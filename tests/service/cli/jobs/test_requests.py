@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from anabranch.service.cli.jobs import job_request
+from anabranch.service.cli.jobs.commands import job_request
 from anabranch.service.cli.texts import read_question
 
 

@@ -47,7 +47,7 @@ def test_lines_go_and_results_come_back(url: str, anabranch: Callable[..., Any],
 def test_what_the_page_shows_works(
     url: str, anabranch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "batches.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "batches.md").read_text(encoding="utf-8")
     shown = page.partition("```console\n")[2].partition("```")[0].splitlines()
     lines = [line for line in shown if line.startswith("{")]
     monkeypatch.chdir(tmp_path)

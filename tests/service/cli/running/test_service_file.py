@@ -13,7 +13,7 @@ import pytest
 from anabranch.service.api.server import serve_api
 from anabranch.service.cli import connect
 from anabranch.service.cli.errors import AnotherServes, CannotStart
-from anabranch.service.cli.service_file import STATE_FILE, announced, find_service, hold
+from anabranch.service.cli.running.service_file import STATE_FILE, announced, find_service, hold
 from anabranch.service.settings import Settings
 
 

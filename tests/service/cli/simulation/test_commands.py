@@ -11,7 +11,7 @@ from tests.service.cli.conftest import Books, Ran
 
 from anabranch.dag.simulation.engines.step_time import StepTime
 
-PAGE = Path(__file__).parents[3] / "docs" / "simulation.md"
+PAGE = Path(__file__).parents[4] / "docs" / "simulation.md"
 
 SMALL = """\
 cluster: {decode_rates: {1: 100, 8: 500}, replicas: 2, gpu_hour: 1}

@@ -18,9 +18,9 @@ from pydantic import (
 )
 
 from anabranch.dag.policy import PRESET, PolicyInfo, policy_named
-from anabranch.service.api.views.chat_format import ResponseFormat, schema_of
-from anabranch.service.api.views.chat_messages import ChatMessage, read_conversation
-from anabranch.service.api.views.chat_tools import (
+from anabranch.service.api.views.chat.format import ResponseFormat, schema_of
+from anabranch.service.api.views.chat.messages import ChatMessage, read_conversation
+from anabranch.service.api.views.chat.tools import (
     ChatChoice,
     ChatFunctions,
     ChatTool,

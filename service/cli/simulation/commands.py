@@ -15,7 +15,7 @@ from anabranch.dag.simulation.models.recorded import Journal
 from anabranch.dag.simulation.workload import Recorded, Sweep
 from anabranch.service.cli.connect import reading
 from anabranch.service.cli.output import AsJson, tell, tell_json
-from anabranch.service.cli.simulation_table import tell_simulated
+from anabranch.service.cli.simulation.table import tell_simulated
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings
 from anabranch.service.simulation import plots

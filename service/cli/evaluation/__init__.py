@@ -1,0 +1,1 @@
+"""Implements the commands about evaluations: which policy helps, at what cost."""

@@ -1,0 +1,1 @@
+"""Implements the commands about simulations: a described cluster in virtual time."""
