@@ -1,20 +1,27 @@
-"""Orders the suite, and shares it between two processes.
+"""Orders the suite, and shares it between several processes.
 
-What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has two processes. They
-take file after file: first those that start Ray or a real engine, which mostly wait, then the suite's order.
+What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has several processes,
+each of which takes file after file: the first one from the end, the others from the beginning. So clusters and real
+engines, which mostly wait, run beside what is quick, and not beside each other.
 """
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 pytest_plugins = ["tests.ray_cluster"]
 collect_ignore = ["matrix"]
 """Other people's clients, in environments of their own: `make test-clients`."""
 
-# How long an example takes says how busy the machine is, nothing about the code.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says how busy the machine is, nothing about the code. CI, whose verdict is on a
+# change, tries the same examples each time; every other run tries new ones.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("untimed")
 
 BED = "tests/cluster/"
@@ -25,16 +32,8 @@ def cost(item: pytest.Item) -> int:
     return max((COSTS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in COSTS), default=0)
 
 
-def shares_an_engine(item: pytest.Item) -> bool:
-    """Chaos has none that it shares."""
-    marks = {mark.name for mark in item.iter_markers()}
-    return "chaos" not in marks and bool(marks & {"ray", "real"})
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=cost)  # stable: files keep their own order within one cost
-    if hasattr(config, "workerinput"):  # one of several processes
-        items.sort(key=lambda item: not shares_an_engine(item))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -50,6 +49,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 class Lanes(LoadScopeScheduling):
     """Gives a process a whole file; all of the cluster's, which hand one bed on, to one process."""
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node is self.nodes[0]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
