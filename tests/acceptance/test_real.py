@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import networkx as nx
 import pytest
-from tests.acceptance.conftest import Service, Up
+from tests.acceptance.conftest import Service, up
 from tests.acceptance.test_scripted import replica_pids
 
 pytestmark = [pytest.mark.real, pytest.mark.ray, pytest.mark.timeout(900)]
@@ -40,45 +41,18 @@ def check_tokens(service: Service, row: dict[str, Any]) -> None:
     assert row["metrics"]["total_tokens"] == row["usage"]["completion_tokens"] > 0
 
 
-def test_two_replicas_answer_eight_jobs_at_once_and_one_is_killed(start: Up) -> None:
-    with start("--engine", "vllm", "--model", "smollm2-135m", "--replicas", "2") as service:
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One of two replicas, for the whole file: to start it takes longer than most of what is asked of it."""
+    with up(
+        tmp_path_factory.mktemp("state"), "--engine", "vllm", "--model", "smollm2-135m", "--replicas", "2"
+    ) as served:
         deadline = time.monotonic() + 240
-        while len(replica_pids(service)) < 2:
+        while len(replica_pids(served)) < 2:
             assert time.monotonic() < deadline
             time.sleep(1)
-        policies = ["sequential", "self-consistency", "async-think", "sequential"] * 2
-        jobs = [
-            service.submit(name, QUESTION, sampling=SHORT, params={"n": 3} if name.startswith("self") else {})
-            for name in policies
-        ]
-        rows = [service.ended(job) for job in jobs]
-        assert [row["status"] for row in rows] == ["succeeded"] * 8, [row["error"] for row in rows]
-        for row in rows:
-            check_graph(service, row["id"])
-            check_tokens(service, row)
-        structured = [
-            event["payload"].get("structured", False)
-            for event in service.events(jobs[2])
-            if event["kind"] == "SegmentStarted" and event["branch"] == "0"
-        ]
-        assert all(structured)  # the trace says that the organizer was helped
-
-        long = [
-            service.submit(
-                "self-consistency", QUESTION, sampling={"max_tokens": 200}, params={"n": 4, "stop": "all"}
-            )
-            for _ in range(2)
-        ]
-        while not any(event["kind"] == "SegmentStarted" for event in service.events(long[1])):
-            time.sleep(0.1)
-        time.sleep(1)
-        os.kill(replica_pids(service)[0], signal.SIGKILL)
-        killed = [service.ended(job) for job in long]
-        assert [row["status"] for row in killed] == ["succeeded"] * 2, [row["error"] for row in killed]
-        kinds = Counter(event["kind"] for job in long for event in service.events(job))
-        assert kinds["BranchRetried"] >= 1
-        assert kinds["BranchFailed"] == 0
-        assert service.stop() == 0
+        yield served
+        assert served.stop() == 0
 
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -99,23 +73,57 @@ SMALL: dict[str, dict[str, Any]] = {
 """Parameters that make a policy quick; the rest are quick by default."""
 
 
-def test_every_policy_answers_with_its_graph_right(start: Up) -> None:
+def test_every_policy_answers_with_its_graph_right(service: Service) -> None:
     """All of the catalogue through REST, on a model that was trained for none of it."""
-    with start("--engine", "vllm", "--model", "smollm2-135m") as service:
-        names = [info["name"] for info in service.http.get("/v1/policies").json()["items"]]
-        jobs = {
-            name: service.submit(
-                name,
-                QUESTION,
-                params=SMALL.get(name, {}),
-                sampling={"max_tokens": 64},
-                budget={"tokens": 3000, "seconds": 240},
-            )
-            for name in names
-        }
-        rows = {name: service.ended(job) for name, job in jobs.items()}
-        failed = {name: row["error"] for name, row in rows.items() if row["status"] != "succeeded"}
-        assert not failed
-        for row in rows.values():
-            check_graph(service, row["id"])
-            check_tokens(service, row)
+    names = [info["name"] for info in service.http.get("/v1/policies").json()["items"]]
+    jobs = {
+        name: service.submit(
+            name,
+            QUESTION,
+            params=SMALL.get(name, {}),
+            sampling={"max_tokens": 64},
+            budget={"tokens": 3000, "seconds": 240},
+        )
+        for name in names
+    }
+    rows = {name: service.ended(job) for name, job in jobs.items()}
+    failed = {name: row["error"] for name, row in rows.items() if row["status"] != "succeeded"}
+    assert not failed
+    for row in rows.values():
+        check_graph(service, row["id"])
+        check_tokens(service, row)
+
+
+def test_two_replicas_answer_eight_jobs_at_once_and_one_is_killed(service: Service) -> None:
+    policies = ["sequential", "self-consistency", "async-think", "sequential"] * 2
+    jobs = [
+        service.submit(name, QUESTION, sampling=SHORT, params={"n": 3} if name.startswith("self") else {})
+        for name in policies
+    ]
+    rows = [service.ended(job) for job in jobs]
+    assert [row["status"] for row in rows] == ["succeeded"] * 8, [row["error"] for row in rows]
+    for row in rows:
+        check_graph(service, row["id"])
+        check_tokens(service, row)
+    structured = [
+        event["payload"].get("structured", False)
+        for event in service.events(jobs[2])
+        if event["kind"] == "SegmentStarted" and event["branch"] == "0"
+    ]
+    assert all(structured)  # the trace says that the organizer was helped
+
+    long = [
+        service.submit(
+            "self-consistency", QUESTION, sampling={"max_tokens": 200}, params={"n": 4, "stop": "all"}
+        )
+        for _ in range(2)
+    ]
+    while not any(event["kind"] == "SegmentStarted" for event in service.events(long[1])):
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(replica_pids(service)[0], signal.SIGKILL)
+    killed = [service.ended(job) for job in long]
+    assert [row["status"] for row in killed] == ["succeeded"] * 2, [row["error"] for row in killed]
+    kinds = Counter(event["kind"] for job in long for event in service.events(job))
+    assert kinds["BranchRetried"] >= 1
+    assert kinds["BranchFailed"] == 0
