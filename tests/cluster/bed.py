@@ -9,7 +9,7 @@ import json
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.cluster.manifest import Manifest, environment_of, flags_of
 from tests.cluster.network import Network
 from tests.cluster.pod import Pod
 from tests.cluster.ray_pods import GCS, RayPods, Storage
-from tests.cluster.stores import POSTGRES, REDIS, postgres_pod, redis_pod
+from tests.cluster.stores import POSTGRES, REDIS, Certificates, postgres_pod, redis_pod
 from tests.cluster.waiting import answers, await_true, listens
 from tests.deploy.manifests import Pod as PodOfManifest
 from tests.deploy.manifests import image_environment
@@ -41,7 +41,13 @@ class Secrets:
     database: str = field(default_factory=lambda: secrets.token_hex(16))
     link: str = field(default_factory=lambda: secrets.token_hex(16))
     ray: str = field(default_factory=lambda: secrets.token_hex(16))
-    redis: str = field(default_factory=lambda: secrets.token_hex(16))
+    redis: Certificates = field(default_factory=Certificates.make)
+
+    @property
+    def lines(self) -> Mapping[str, Sequence[str]]:
+        """By their names. A key has several lines, and any of them is one too many."""
+        of_keys = [line for line in self.redis.keys.splitlines() if not line.startswith("-----")]
+        return {"database": [self.database], "link": [self.link], "ray": [self.ray], "redis": of_keys}
 
 
 @dataclass(slots=True)
@@ -53,7 +59,7 @@ class Bed:
     manifest: Manifest
     secrets: Secrets
     files: Mapping[str, str]
-    """Of /etc/anabranch in every pod, in place of the ConfigMap's."""
+    """Of /etc in every pod, in place of the ConfigMap's."""
     room: Mapping[str, int]
     """What a worker has places for, as its group says in the overlays."""
     postgres: Pod
@@ -113,11 +119,11 @@ class Bed:
                 folder = self.folder / head / "gcs"
                 keep = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder)}
             case "redis":
-                at = f"{self.redis.address}:{REDIS}"
+                at = f"rediss://{self.redis.address}:{REDIS}"
                 keep = {"RAY_REDIS_ADDRESS": at, "RAY_external_storage_namespace": head}
-                join = (*join, f"--redis-password={self.secrets.redis}")
+        kind = self.manifest.head_with_redis if storage == "redis" else self.manifest.head
         workers = [self.make_worker(f"worker-{n}{generation}", head) for n in (1, 2)]
-        return RayPods(self.secrets.ray, self._ray_pod(head, self.manifest.head, keep, *join), workers)
+        return RayPods(self.secrets.ray, self._ray_pod(head, kind, keep, *join), workers)
 
     def make_worker(self, name: str, head: str = "head") -> Pod:
         joins = (f"--address={self.network.join(head)}:{GCS}", f"--num-cpus={CPUS}")
@@ -139,7 +145,8 @@ class Bed:
         }
         own = environment_of(kind, values, self.network.join(name))
         environment = {**_image(), **told, **own}
-        pod = Pod(name, self.network, self.folder / name, environment, command, self.files)
+        files = {**self.files, **(self.secrets.redis.client if kind is self.manifest.head_with_redis else {})}
+        pod = Pod(name, self.network, self.folder / name, environment, command, files)
         self._made.append(pod)
         return pod
 
@@ -158,11 +165,15 @@ def laid_bed(settings: Mapping[str, Any], script: Mapping[str, Any]) -> Iterator
     folder.chmod(0o755)  # PostgreSQL is another user's
     try:
         postgres, database = postgres_pod(network, folder / "postgres", keys.database)
-        redis = redis_pod(network, folder / "redis", keys.redis)
+        manifest = Manifest.read()
+        redis = redis_pod(network, folder / "redis", manifest.redis, keys.redis.server)
         own = {**settings, "places": True}
-        files = {"anabranch.yaml": yaml.safe_dump(own), "script.json": json.dumps(script)}
+        files = {
+            "anabranch/anabranch.yaml": yaml.safe_dump(own),
+            "anabranch/script.json": json.dumps(script),
+        }
         room = {"organizers": 1} | {f"pool-{name}": 1 for name in settings["pools"]}
-        bed = Bed(network, folder, Manifest.read(), keys, files, room, postgres, database, redis)
+        bed = Bed(network, folder, manifest, keys, files, room, postgres, database, redis)
         try:
             yield bed
         finally:

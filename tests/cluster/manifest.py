@@ -15,15 +15,26 @@ class Manifest:
     """What is started, and what Serve is told."""
 
     head: Pod
+    head_with_redis: Pod
+    redis: Pod
     organizers: Pod
     api: Pod
     serve_config: Any
 
     @classmethod
-    def read(cls, overlay: str = "demo-cpu") -> "Manifest":
-        documents = render(overlay)
+    def read(cls) -> "Manifest":
+        """The demonstration's, and those of the overlay `gpu` that keep in Redis what Ray must know again."""
+        documents = render("demo-cpu")
         found = {pod.name: pod for pod in pods(documents)}
-        return cls(found["headgroup"], found["organizers"], found["anabranch-api"], serve_config(documents))
+        keeping = {pod.name: pod for pod in pods(render("gpu"))}
+        return cls(
+            head=found["headgroup"],
+            head_with_redis=keeping["headgroup"],
+            redis=keeping["redis"],
+            organizers=found["organizers"],
+            api=found["anabranch-api"],
+            serve_config=serve_config(documents),
+        )
 
 
 def environment_of(pod: Pod, secrets: SecretValues, address: str) -> dict[str, str]:

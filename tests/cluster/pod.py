@@ -1,5 +1,4 @@
-"""Runs a program as a pod does, with a network, processes, a host name, /tmp/ray, /dev/shm and /etc/anabranch of its
-own.
+"""Runs a program as a pod does, with a network, processes, a host name, /tmp/ray, /dev/shm and files in /etc its own.
 
 Real are the namespaces, and what they hide; not so the user (root's), the limits, and the image: it is this machine.
 """
@@ -20,13 +19,13 @@ from tests.cluster.network import Network, namespace_of
 ENTER = """
 set -e
 hostname "$1"
-mkdir -p /tmp/ray "$2/ray" "$2/etc" "$2/home" "$2/config"
+mkdir -p /tmp/ray "$2/ray" "$2/etc" "$2/home" "$2/files"
 mount --bind "$2/ray" /tmp/ray
 mount -t tmpfs shm /dev/shm
 mount -t tmpfs etc "$2/etc"
 cp -a /etc/. "$2/etc/"
-mkdir -p "$2/etc/anabranch"
-cp -r "$2/config/." "$2/etc/anabranch/"
+cp -r "$2/files/." "$2/etc/"
+rm -r "$2/files"
 mount --bind "$2/etc" /etc
 shift 2
 exec "$@"
@@ -50,7 +49,7 @@ class Pod:
     environment: Mapping[str, str]
     command: Sequence[str]
     files: Mapping[str, str] = field(default_factory=dict)
-    """In /etc/anabranch, by their names."""
+    """In /etc, by their paths there. Nobody outside the pod finds them, for some are of Secrets."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -65,10 +64,11 @@ class Pod:
     def start(self) -> None:
         assert self._process is None or self._process.poll() is not None, f"{self.name} runs"
         self.network.join(self.name)
-        config = self.folder / "config"
-        config.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         for name, text in self.files.items():
-            (config / name).write_text(text)
+            file = self.folder / "files" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
         kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"  # where ray and anabranch are
         own = {"HOME": str(self.folder / "home"), **kept, **self.environment}

@@ -68,10 +68,7 @@ AUTOSCALER: Schema = closed(
     version={"enum": ["v1", "v2"]},
     volumeMounts=MOUNTS,
 )
-REDIS: Schema = closed(
-    {"redisAddress": TEXT, "redisPassword": closed({"valueFrom": closed({"secretKeyRef": SECRET_KEY})})},
-    backend={"const": "redis"},
-)
+REDIS: Schema = closed({"redisAddress": TEXT}, backend={"const": "redis"})
 ROCKSDB: Schema = closed(
     {"backend": {"const": "rocksdb"}, "storage": closed({"size": QUANTITY}, storageClassName=TEXT)}
 )

@@ -28,12 +28,29 @@ def test_a_head_may_die_with_rocksdb(tmp_path: Path) -> None:
 
 
 def test_a_head_may_die_with_redis() -> None:
-    said = cluster(render("gpu"))["gcsFaultToleranceOptions"]
-    assert said["redisAddress"] == "redis:6379"
-    assert said["redisPassword"]["valueFrom"]["secretKeyRef"] == {
-        "name": "anabranch-redis",
-        "key": "password",
+    """Without a password: Ray would hand it on in command lines, which its dashboard shows."""
+    documents = render("gpu")
+    assert cluster(documents)["gcsFaultToleranceOptions"] == {"redisAddress": "rediss://redis:6379"}
+    found = {pod.name: pod for pod in pods(documents)}
+    told = found["redis"].container["args"]
+    assert {"--port 0", "--tls-port 6379", "--tls-auth-clients yes"} <= set(told)
+    files = {line.split()[1] for line in told if line.startswith("--tls-") and "-file " in line}
+    asked = {
+        each["value"]
+        for name, each in found["headgroup"].environment.items()
+        if name.startswith("RAY_REDIS_")
     }
+    assert files == asked == {f"/etc/anabranch-redis/{name}" for name in ("ca.crt", "tls.crt", "tls.key")}
+
+
+def test_only_heads_hold_what_redis_wants_to_see() -> None:
+    holders = {
+        pod.name: volume["secret"]["secretName"]
+        for pod in pods(render("gpu"))
+        for volume in pod.spec["volumes"]
+        if volume.get("secret", {}).get("secretName", "").startswith("anabranch-redis")
+    }
+    assert holders == {"headgroup": "anabranch-redis-client", "redis": "anabranch-redis-server"}
 
 
 def test_a_changed_cluster_starts_beside_the_old_one_or_not(tmp_path: Path) -> None:
