@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+from tests.cluster.clients import LATER
 
 ENDS = {"JobSucceeded", "JobFailed", "JobCancelled"}
 Place = tuple[str, int]
@@ -80,6 +81,84 @@ class Reader:
         told = self._told.pop(place, "")
         if not text.startswith(told):
             self.broken.append(f"{self._job}: {place} was told as {told!r} and ended as {text!r}")
+
+
+class ChatReader:
+    """One who asks for a streamed chat completion and takes it up elsewhere when the stream breaks.
+
+    What was told stays: taken up, it is told again from its beginning, the same.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, number: int, question: str, urls: Sequence[str]) -> None:
+        self._http = http
+        self._nth = number
+        self._urls = urls
+        self._key = {"Idempotency-Key": f"chat-{number}"}
+        self._asked = {
+            "model": "anabranch/sequential",
+            "messages": [{"role": "user", "content": question}],
+            "stream": True,
+            "seed": number,
+        }
+        self._id = ""
+        self._told = ""
+        self.job = ""
+        self.pieces = 0
+        self.broken: list[str] = []
+
+    async def read(self) -> None:
+        """Until it has been told whole."""
+        while True:
+            with suppress(httpx.TransportError):
+                if await self._stream():
+                    return
+            self._nth += 1
+            await asyncio.sleep(0.5)
+
+    async def _stream(self) -> bool:
+        """Whether its end was read. Before its id is known, it is asked for again, with the same key."""
+        path = f"{self._urls[self._nth % len(self._urls)]}/v1/chat/completions"
+        ask = (
+            self._http.stream("GET", f"{path}/{self._id}", params={"stream": True})
+            if self._id
+            else self._http.stream("POST", path, json=self._asked, headers=self._key)
+        )
+        here = ""
+        async with ask as response:
+            if response.status_code in LATER:
+                return False
+            response.raise_for_status()
+            self._know("job", response.headers["X-Anabranch-Job"])
+            async for line in response.aiter_lines():
+                if line == "data: [DONE]":
+                    return self._finish(here)
+                if line.startswith("data: "):
+                    here += self._read(json.loads(line.removeprefix("data: ")), here)
+        return False
+
+    def _read(self, chunk: dict[str, Any], here: str) -> str:
+        """The piece of the answer that a chunk brings."""
+        if "error" in chunk:
+            self.broken.append(f"{self.job}: its completion ended with {chunk['error']}")
+            return ""
+        self._know("_id", chunk["id"])
+        piece = "".join(choice["delta"].get("content") or "" for choice in chunk["choices"])
+        self.pieces += bool(piece)
+        longer, shorter = sorted((self._told, here + piece), key=len, reverse=True)
+        if not longer.startswith(shorter):
+            self.broken.append(f"{self.job}: was told as {self._told!r} and then as {here + piece!r}")
+        self._told = longer
+        return piece
+
+    def _know(self, name: str, value: str) -> None:
+        if getattr(self, name) not in {"", value}:
+            self.broken.append(f"{getattr(self, name)}: taken up, it is {value}")
+        setattr(self, name, value)
+
+    def _finish(self, text: str) -> bool:
+        if text != self._told:
+            self.broken.append(f"{self.job}: ended as {text!r} and was told as {self._told!r}")
+        return True
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -1,7 +1,7 @@
 """Kills real processes of a real service with SIGKILL, at random, while jobs come in by REST, and looks at every
 journal after.
 
-    python benchmarks/chaos_real.py --jobs 200 --seconds 600 --seed 1 [--postgres | --cluster]
+    python benchmarks/chaos_real.py --jobs 200 --seconds 600 --seed 1 [--each] [--postgres | --cluster]
 
 The service is `anabranch up`, with two organizers and two scripted replicas on Ray Serve. Killed are organizers and
 replicas by their pid, the process of `up` itself, Ray's head, or everything at once; with --postgres, a server of the
@@ -11,7 +11,8 @@ With --cluster it is the cluster of tests/cluster: a head, two workers and two R
 PostgreSQL, the head's memory in Redis. Killed are organizers, replicas, workers, the head, REST processes and
 PostgreSQL; workers are cut off from the network, or told to end; the same config is put again.
 
-A client that gets no answer asks again with the same key, and reads the answer as it is written. Told at the end:
+A client that gets no answer asks again with the same key, and reads the answer as it is written, by the job's events or
+as a streamed chat completion. Told at the end:
 broken promises, and how long after each kill the jobs that it hit had their next event.
 """
 
@@ -47,7 +48,7 @@ async def run(options: argparse.Namespace, world: World) -> int:
     async with Store(world.database) as store, httpx.AsyncClient(timeout=10) as http:
         dice, fate = random.Random(options.seed), random.Random(options.seed)
         run = Run(world, store, Database(world.database), http, dice, fate)
-        killing = asyncio.create_task(run.kill(options.pause, options.first))
+        killing = asyncio.create_task(run.kill(options.pause, options.first, each=options.each))
         await run.submit(options.jobs, options.seconds)
         run.over.set()
         await killing  # it may be starting the service again
@@ -122,6 +123,9 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=12.0, help="seconds between two kills, on average")
     parser.add_argument(
         "--first", nargs="*", default=(), help="what dies first, in this order: organizer head …"
+    )
+    parser.add_argument(
+        "--each", action="store_true", help="everything dies once before what dies next is left to chance"
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any, Protocol
 
 import httpx
-from benchmarks.chaos_reader import Reader
+from benchmarks.chaos_reader import ChatReader, Reader
 from sqlalchemy import func, select
 from tests.chaos.invariants import violations
 from tests.cluster.clients import LATER
@@ -32,6 +32,8 @@ WISHES = (
     {"policy": {"name": "self-consistency", "params": {"n": 3, "stop": "all"}}},
     {"policy": {"name": "plan"}, "budget": {"tokens": 2000}},
 )
+CHATS = 5
+"""One client in so many asks for a streamed chat completion."""
 CANCELLED = 0.05
 """Of the jobs, by their client, somewhere in between."""
 
@@ -90,7 +92,7 @@ class Run:
     """The killer's: what he draws does not depend on when clients draw."""
     jobs: list[JobId] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
-    readers: list[Reader] = field(default_factory=list)
+    readers: list[Reader | ChatReader] = field(default_factory=list)
     reading: list[asyncio.Task[None]] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -104,7 +106,11 @@ class Run:
                 await asyncio.sleep(seconds / many * 2 * self.dice.random())
 
     async def _client(self, number: int, changes_mind: bool) -> None:
-        body = {"question": f"What is {number} times seven?", "seed": number, **WISHES[number % len(WISHES)]}
+        question = f"What is {number} times seven?"
+        if number % CHATS == CHATS - 1:
+            await self._chat(number, question)
+            return
+        body = {"question": question, "seed": number, **WISHES[number % len(WISHES)]}
         job = JobId((await self._insisting(number, "/v1/jobs", body, f"key-{number}"))["id"])
         self.jobs.append(job)
         reader = Reader(self.http, job, self.world.urls, first=number)
@@ -113,6 +119,12 @@ class Run:
         if changes_mind:
             await asyncio.sleep(3)
             await self._insisting(number, f"/v1/jobs/{job}/cancel", {}, None)
+
+    async def _chat(self, number: int, question: str) -> None:
+        reader = ChatReader(self.http, number, question, self.world.urls)
+        self.readers.append(reader)
+        await reader.read()
+        self.jobs.append(JobId(reader.job))
 
     async def _insisting(
         self, number: int, path: str, body: dict[str, Any], key: str | None
@@ -132,9 +144,11 @@ class Run:
 
     # -- the killer ---------------------------------------------------------------------------------------
 
-    async def kill(self, pause: float, listed: Sequence[str] = ()) -> None:
-        """Until it is over: something dies, one after the other. What is listed dies first, however long that takes."""
-        for what in listed:
+    async def kill(self, pause: float, listed: Sequence[str] = (), *, each: bool = False) -> None:
+        """Until it is over: something dies, one after the other. What is listed dies first, however long that takes;
+        then, with `each`, all that has not died yet."""
+        rest = [what for what in self.world.weights if each and what not in listed]
+        for what in [*listed, *self.fate.sample(rest, len(rest))]:
             done = len(self.kills)
             while len(self.kills) == done:  # an organizer, say, may just not be there
                 await asyncio.sleep(self._pause(pause))

@@ -1,4 +1,4 @@
-"""Runs a program as a pod does, with a network, processes, a host name, /tmp/ray, /dev/shm and files in /etc its own.
+"""Runs a program as a pod does, with its own network, processes, host name, /tmp/ray, /dev/shm and files in /etc.
 
 Real are the namespaces, and what they hide; not so the user (root's), the limits, and the image: it is this machine.
 """
