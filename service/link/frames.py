@@ -152,5 +152,5 @@ def _keys(frame: str | bytes) -> dict[str, Any]:
     return told
 
 
-_LOAD = ("replicas", "decoding", "capacity", "waiting", "state")
+_LOAD = ("replicas", "decoding", "capacity", "waiting", "state", "cluster")
 _TEXT = tuple(TextNews.__dataclass_fields__)

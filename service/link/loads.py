@@ -10,15 +10,15 @@ from anabranch.workers.pool.protocol import PoolLoad
 def add_up(told: Iterable[tuple[int | None, PoolLoad]]) -> PoolLoad | None:
     """The load of all pools, from what each organizer tells, with its generation; None when none tells anything.
 
-    Each organizer counts its own decodes, and knows all replicas of its generation; generations have replicas of their
-    own.
+    Each organizer counts its own decodes, and knows all replicas of its cluster; each cluster has replicas of its own.
+    A generation may be several clusters. Those of an earlier release tell no cluster: there it is one.
     """
-    generations: dict[int | None, list[PoolLoad]] = defaultdict(list)
+    clusters: dict[tuple[int | None, str], list[PoolLoad]] = defaultdict(list)
     for generation, load in told:
-        generations[generation].append(load)
-    if not generations:
+        clusters[generation, load.cluster].append(load)
+    if not clusters:
         return None
-    each = [_of_one(loads) for loads in generations.values()]
+    each = [_of_one(loads) for loads in clusters.values()]
     return replace(_sum(each), pools={name: _sum(pools) for name, pools in _by_pool(each).items()})
 
 

@@ -62,7 +62,7 @@ class OrganizerDeployment:
         self._declared = declared = settings.pool_settings()
         silence = settings.silence_seconds
         of_names = {pool.name: ServePool(APP, pool=pool.name, silence_seconds=silence) for pool in declared}
-        self._pool = Pools(of_names, settings.model_names())
+        self._pool = Pools(of_names, settings.model_names(), cluster_id())
         engine = declared[0].engine
         self._traces = Traces(self._store, engine.model or engine.name)
         name = f"{socket.gethostname()}/{os.getpid()}/{replica.replica_id.unique_id}"

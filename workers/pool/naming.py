@@ -28,7 +28,7 @@ class ModelNames:
     def __init__(self, pools: Sequence[PoolSettings], default: str) -> None:
         """`default` is one of the pools. Raises ValueError where one name means two things."""
         self.default = default
-        self.open_pool = next((pool.name for pool in pools if pool.takes_any), None)
+        self.open_pool = _find_open(pools)
         """The pool that takes names that none has."""
         self._pools = {pool.name for pool in pools}
         self._known: dict[str, Serving] = {}
@@ -72,3 +72,13 @@ class ModelNames:
                 f"pool {pool} serves a model called {name!r}, as another pool is: rename that pool"
             )
         self._known.setdefault(name, Serving(pool, asked_as))
+
+
+def _find_open(pools: Sequence[PoolSettings]) -> str | None:
+    open_pools = [pool.name for pool in pools if pool.takes_any]
+    if len(open_pools) > 1:
+        raise ValueError(
+            f"{' and '.join(open_pools)} would both take any model that their upstreams list: "
+            "say the model of all but one"
+        )
+    return next(iter(open_pools), None)

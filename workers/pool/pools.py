@@ -18,10 +18,11 @@ from anabranch.workers.pool.protocol import Deliver, Pool, PoolLoad
 class Pools:
     """A `Pool` over several, which it owns from then on. Made on the event loop that uses it."""
 
-    def __init__(self, pools: Mapping[str, Pool], names: ModelNames) -> None:
-        """`names` finds each of these pools, and no other."""
+    def __init__(self, pools: Mapping[str, Pool], names: ModelNames, cluster: str = "") -> None:
+        """`names` finds each of these pools, and no other; their replicas are of this cluster."""
         self._pools = pools
         self._names = names
+        self._cluster = cluster
         self._loop = asyncio.get_running_loop()
 
     def start(self, requests: Sequence[DecodeRequest], deliver: Deliver) -> None:
@@ -47,6 +48,7 @@ class Pools:
             capacity=sum(load.capacity for load in loads.values()),
             waiting=sum(load.waiting for load in loads.values()),
             pools=loads,
+            cluster=self._cluster,
         )
 
     async def close(self) -> None:

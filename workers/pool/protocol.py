@@ -31,6 +31,8 @@ class PoolLoad:
     """What they wait for, in words, where that is known."""
     pools: Mapping[str, "PoolLoad"] = field(default_factory=dict)
     """The same of each named pool, where this is the load of several."""
+    cluster: str = ""
+    """The Ray cluster that has the replicas, where there may be several."""
 
 
 class Pool(Protocol):

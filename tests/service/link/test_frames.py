@@ -32,6 +32,7 @@ UP = Up(
         decoding=2,
         capacity=3,
         waiting=1,
+        cluster="c0ffee",
         pools={
             "small": PoolLoad(replicas=1, decoding=1, capacity=3),
             "big": PoolLoad(replicas=0, decoding=1, capacity=0, waiting=1, state="starting a replica"),

@@ -20,6 +20,15 @@ def test_generations_have_replicas_of_their_own() -> None:
     assert add_up(told) == PoolLoad(replicas=3, decoding=3, capacity=96)
 
 
+def test_clusters_of_one_generation_have_replicas_of_their_own() -> None:
+    told = [
+        (1, PoolLoad(replicas=2, decoding=3, capacity=64, cluster="a")),
+        (1, PoolLoad(replicas=2, decoding=1, capacity=64, cluster="a")),
+        (1, PoolLoad(replicas=1, decoding=4, capacity=32, cluster="b")),
+    ]
+    assert add_up(told) == PoolLoad(replicas=3, decoding=8, capacity=96)
+
+
 def test_pools_are_added_up_by_name() -> None:
     def of(replicas: int, waiting: int) -> PoolLoad:
         return PoolLoad(replicas=replicas, decoding=waiting, capacity=8 * replicas, waiting=waiting)

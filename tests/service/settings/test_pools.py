@@ -121,6 +121,7 @@ def test_a_key_is_read_where_it_is_needed_and_missed_by_its_name(
 
 
 POOL = "pools: {a: {engine: scripted, %s}}"
+ANY = "{engine: openai, upstream_url: 'http://u'}"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,10 @@ POOL = "pools: {a: {engine: scripted, %s}}"
         ("pools: {a: {engine: scripted, adapters: ['']}}", "is no name of a model"),
         ("pools: {a: {engine: scripted, adapters: ['*']}}", "is no name of a model"),
         ("pools: {a: {engine: openai, upstream_url: 'http://u', model: ' '}}", "is no name of a model"),
+        (
+            f"pools: {{a: {ANY}, b: {{engine: scripted}}, c: {ANY}}}",
+            "a and c would both take any model that their upstreams list: say the model of all but one",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(config: Path, written: str, why: str) -> None:
