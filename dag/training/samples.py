@@ -1,9 +1,9 @@
-"""Words model calls as samples: for imitation (`sft`), a line for each call; for reinforcement (`rl`), a line for each
-job, with all its calls and one reward.
+"""Words model calls as samples: for imitation a line for each call (`sft`) or for each trajectory (`trajectory`); for
+reinforcement (`rl`), a line for each job, with all its calls and one reward.
 
 A prompt is what was sent; if the assistant's turn was begun, it is the prompt's last message. A completion is what the
 model decoded and nothing else, so no mask is needed within it. Both are lists of messages, as TRL calls conversational,
-and plain strings where the job is raw.
+and plain strings where the job is raw. A trajectory is a whole conversation, with the places at which the model wrote.
 """
 
 import hashlib
@@ -19,8 +19,11 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.chain import canonical
 from anabranch.dag.text import Context
 from anabranch.dag.training.model_calls import ModelCall, model_calls
+from anabranch.dag.training.trajectories import trajectories
 
 Json = dict[str, Any]
+DATA_SOURCE = "anabranch"
+"""By which verl finds the function that scores new rollouts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Reward:
     by: str
     score: float
     """0.0 to 1.0."""
+    truth: str | None = None
+    """What the grader takes for right, where it compares."""
 
 
 def sft_samples(records: Sequence[e.Record], rewards: Sequence[Reward]) -> Iterator[Json]:
@@ -37,6 +42,24 @@ def sft_samples(records: Sequence[e.Record], rewards: Sequence[Reward]) -> Itera
     spec = _spec(records)
     for call in model_calls(records):
         yield {**_head(records, spec, rewards), **_sample(call)}
+
+
+def trajectory_samples(records: Sequence[e.Record], rewards: Sequence[Reward]) -> Iterator[Json]:
+    """A sample for each trajectory of each branch: `messages`, or of a raw job `text`, and in `spans` what the model
+    wrote of it; all else is to be masked."""
+    spec = _spec(records)
+    for trajectory in trajectories(model_calls(records)):
+        told = [{"role": role, "content": content} for role, content in trajectory.messages]
+        yield {
+            **_head(records, spec, rewards),
+            "branch": trajectory.branch,
+            "used": any(call.used for call in trajectory.calls),
+            **({"text": told[0]["content"]} if trajectory.raw else {"messages": told}),
+            "spans": [
+                {"message": place.message, "start": place.start, "end": place.end, **_decoded(call)}
+                for call, place in zip(trajectory.calls, trajectory.places(), strict=True)
+            ],
+        }
 
 
 def rl_sample(records: Sequence[e.Record], rewards: Sequence[Reward]) -> Json:
@@ -49,6 +72,10 @@ def rl_sample(records: Sequence[e.Record], rewards: Sequence[Reward]) -> Json:
     asked = [[message.role, list(map(str, message.parts))] for message in spec.messages]
     return {
         **_head(records, spec, rewards),
+        "data_source": DATA_SOURCE,
+        "prompt": _asked(spec),
+        "reward_model": {"style": "rule", "ground_truth": _ground_truth(rewards)},
+        "extra_info": {"index": records[0].job},
         "group": hashlib.sha256(canonical(asked).encode()).hexdigest()[:16],
         "answer": answer,
         "critical_path_tokens": measured.critical_path_tokens,
@@ -78,11 +105,17 @@ def _head(records: Sequence[e.Record], spec: JobSpec, rewards: Sequence[Reward])
 def _sample(call: ModelCall) -> Json:
     return {
         "branch": call.branch,
+        "prompt": _prompt(call.context),
+        "completion": call.text if call.context.raw else [{"role": "assistant", "content": call.text}],
+        **_decoded(call),
+    }
+
+
+def _decoded(call: ModelCall) -> Json:
+    return {
         "segment": call.segment,
         "attempt": call.attempt,
         "model": call.model or None,
-        "prompt": _prompt(call.context),
-        "completion": call.text if call.context.raw else [{"role": "assistant", "content": call.text}],
         "thought": call.thought,
         "finish": call.finish.value,
         "structured": call.structured,
@@ -90,6 +123,21 @@ def _sample(call: ModelCall) -> Json:
         "token_ids": None if call.token_ids is None else list(call.token_ids),
         "logprobs": None if call.logprobs is None else list(call.logprobs),
     }
+
+
+def _asked(spec: JobSpec) -> str | list[Json]:
+    """The job's own prompt, as its owner sent it."""
+    if spec.raw:
+        return spec.question
+    return [
+        {"role": message.role, "content": "".join(part for part in message.parts if isinstance(part, str))}
+        for message in spec.messages
+    ]
+
+
+def _ground_truth(rewards: Sequence[Reward]) -> str:
+    """What is right, where a grader knew it; of several, the first one's."""
+    return next((reward.truth for reward in rewards if reward.truth is not None), "")
 
 
 def _prompt(context: Context) -> str | list[Json]:

@@ -1,6 +1,5 @@
 """Implements the command export: of one job, or of all jobs that filters leave."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from anabranch.service.cli.connect import reading
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.output import results
 from anabranch.service.client.calls import JobFilters
+from anabranch.service.exports.parquet import NoParquet, write_parquet
 from anabranch.service.exports.registry import export_formats
 
 LINES = "application/x-ndjson"
@@ -57,7 +57,10 @@ def export(
         ids = iter([job]) if job is not None else _ids(client, filters, begin, limit)
         pieces = (piece for each in ids for piece in client.export(each, form.value))
         if output is not None and parquet:
-            _write_parquet(pieces, output)
+            try:
+                write_parquet(pieces, output)
+            except NoParquet as error:
+                raise CannotStart(str(error)) from error
             return
         opened = nullcontext(results()) if output is None else output.open("w", encoding="utf-8")
         with opened as file:
@@ -101,19 +104,3 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise typer.BadParameter(f"--since {text}: give a date or a time, as in 2026-03-14T09:00Z") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _write_parquet(pieces: Iterator[str], file: Path) -> None:
-    """One row for each line. Raises CannotStart where the extra is missing, or where the lines have no common form."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ModuleNotFoundError as missing:
-        raise CannotStart("Parquet needs pyarrow: pip install 'anabranch[train]'") from missing
-    rows = [json.loads(line) for line in "".join(pieces).split("\n") if line]
-    try:
-        pq.write_table(pa.Table.from_pylist(rows), file)
-    except pa.ArrowInvalid as error:
-        raise CannotStart(
-            f"these lines have no common form ({error}); export raw jobs, whose prompts are texts, apart"
-        ) from error

@@ -5,10 +5,11 @@ one holds. The table `feedback` has those of a release that did not journal them
 again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -17,7 +18,7 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.training.samples import Reward
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import JobNotEnded, NotFound
-from anabranch.service.store.evaluations.tables import feedback, trials
+from anabranch.service.store.evaluations.tables import evaluations, feedback, trials
 from anabranch.service.store.journal.batch import read_heads
 from anabranch.service.store.journal.records import chain_events, record_of_row, row_of_link
 from anabranch.service.store.projections.apply import write
@@ -49,14 +50,25 @@ class Feedback(Repository):
 
     async def list_rewards(self, job: JobId) -> Sequence[Reward]:
         """What the job's answer was found to be worth: by graders of evaluations, then by people."""
-        judged = (
-            select(trials.c.run, trials.c.arm, trials.c.score)
-            .where(trials.c.job == job)
-            .order_by(trials.c.run, trials.c.arm)
-        )
-        verdicts = await self._database.read(lambda connection: connection.execute(judged).all())
-        by_graders = [Reward(by=f"evaluation {run}", score=score) for run, _, score in verdicts]
-        return by_graders + [Reward(by=row.author, score=row.score) for row in await self.list(job)]
+        return await self._database.read(partial(_list_rewards, job=job))
+
+
+def _list_rewards(connection: Connection, *, job: JobId) -> Sequence[Reward]:
+    judged = (
+        select(trials.c.run, trials.c.task, trials.c.score, evaluations.c.design)
+        .join(evaluations, (evaluations.c.tenant == trials.c.tenant) & (evaluations.c.run == trials.c.run))
+        .where(trials.c.job == job)
+        .order_by(trials.c.run, trials.c.arm)
+    )
+    by_graders = [
+        Reward(by=f"evaluation {row.run}", score=row.score, truth=_right_answer(row.design, row.task))
+        for row in connection.execute(judged)
+    ]
+    return by_graders + [Reward(by=row.author, score=row.score) for row in _list(connection, job=job)]
+
+
+def _right_answer(design: Mapping[str, Any], task: str) -> str | None:
+    return next((told["answer"] for told in design["tasks"] if told["id"] == task), None)
 
 
 def _rate(connection: Connection, *, job: JobId, rated: JobRated, at: datetime) -> FeedbackRow:

@@ -126,7 +126,7 @@ def test_a_new_form_is_one_new_file(voted: Any, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(exports, "__path__", [*exports.__path__, str(tmp_path)])
     export_formats.cache_clear()
     try:
-        assert list(export_formats()) == ["jsonl", "kinds", "otlp", "perfetto", "rl", "sft"]
+        assert list(export_formats()) == ["jsonl", "kinds", "otlp", "perfetto", "rl", "sft", "trajectory"]
         assert written(voted, "kinds").startswith("JobSubmitted")
     finally:
         export_formats.cache_clear()

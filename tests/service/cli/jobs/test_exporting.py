@@ -83,5 +83,6 @@ def test_the_pages_commands_run(
 
 def test_the_page_names_every_field(anabranch: Run, jobs: list[str]) -> None:
     (rollout,) = lines(anabranch("export", jobs[0], "--format", "rl").out)
-    for field in {*rollout, *rollout["calls"][0]}:
+    trajectory = lines(anabranch("export", jobs[0], "--format", "trajectory").out)[0]
+    for field in {*rollout, *rollout["calls"][0], *trajectory, *trajectory["spans"][0]}:
         assert f"`{field}`" in PAGE, field
