@@ -17,11 +17,13 @@ trap 'cat "$scratch/log" >&2' ERR
 openssl req -x509 "${curve[@]}" -days $days -subj /CN=anabranch-redis -keyout "$scratch/ca.key" -out "$scratch/ca.crt" \
     -addext basicConstraints=critical,CA:true,pathlen:0 -addext keyUsage=critical,keyCertSign 2>"$scratch/log"
 
+usage=serverAuth,clientAuth # its probes ask it as a client does
 for side in server client; do
     mkdir $side
-    printf 'subjectAltName=DNS:redis\nextendedKeyUsage=%sAuth\n' $side >"$scratch/extensions"
+    printf 'subjectAltName=DNS:redis\nextendedKeyUsage=%s\n' $usage >"$scratch/extensions"
     openssl req "${curve[@]}" -subj "/CN=redis-$side" -keyout $side/tls.key -out "$scratch/request" 2>"$scratch/log"
     openssl x509 -req -in "$scratch/request" -CA "$scratch/ca.crt" -CAkey "$scratch/ca.key" -days $days \
         -extfile "$scratch/extensions" -out $side/tls.crt 2>"$scratch/log"
     cp "$scratch/ca.crt" $side/
+    usage=clientAuth
 done
