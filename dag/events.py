@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from anabranch.dag.answers.citations import Citation
+from anabranch.dag.answers.classes import AnswerClass as AnswerClass  # noqa: PLC0414
 from anabranch.dag.decoding import Decoded
 from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import TRUNK, BranchId, JobId
@@ -251,16 +252,6 @@ class BranchScored(_Event):
     scores: Mapping[BranchId, float]
     by: str
     details: Mapping[BranchId, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerClass:
-    """Answers that mean the same."""
-
-    answer: str
-    """As first written."""
-    branches: tuple[BranchId, ...]
-    weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

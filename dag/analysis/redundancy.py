@@ -12,8 +12,9 @@ from itertools import combinations
 from statistics import fmean
 
 from anabranch.dag import events as e
+from anabranch.dag.branch_state import BranchState
 from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
-from anabranch.dag.state import BranchState, JobState, apply
+from anabranch.dag.state import JobState, apply
 
 _WORD = re.compile(r"\w+")
 

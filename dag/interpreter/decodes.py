@@ -1,23 +1,20 @@
 """Starts decodes within width and token budget, lets the others wait in line, and takes finished segments."""
 
-import hashlib
 from dataclasses import replace
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import Segment, Splice, Think, ToolCall
-from anabranch.dag.commands import Abort, Decode, RunTool
-from anabranch.dag.decoding import Decoded, Decoding, Fault, Finish, Purpose
+from anabranch.dag.commands import Abort, RunTool
+from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
-from anabranch.dag.ids import TRUNK, BranchId, by_path, parent_of
-from anabranch.dag.interpreter import reads
+from anabranch.dag.ids import TRUNK, BranchId, by_path
+from anabranch.dag.interpreter import asking, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
-from anabranch.dag.interpreter.organizing import model_of, organizer_of, reads_thoughts
+from anabranch.dag.interpreter.organizing import model_of
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.job import AnswerFormat
-from anabranch.dag.text import Base, outputs_in
-from anabranch.dag.text.context import render
+from anabranch.dag.text import outputs_in
 from anabranch.dag.vocabulary import Cause
 
 DENIALS = 8
@@ -112,8 +109,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
     branch = run.state.branches[routine.branch]
-    decoding, held_to = waiting.action.decoding, _answer_format(run, routine.branch, waiting.action.decoding)
-    decoding = run.spec.sampling.complete(held_to.complete(decoding) if held_to else decoding)
+    decoding, held_to = asking.decoding_of(run, routine.branch, waiting.action)
     delay, spliced = routine.decodes.delay, routine.decodes.spliced
     started = e.SegmentStarted(
         branch=branch.id,
@@ -125,52 +121,17 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         reads=spliced.reads,
         max_tokens=allowance(run, decoding, routine.decodes.partial_tokens, room),
         temperature=decoding.temperature,
-        seed=_seed(run.spec.seed, branch.id),
+        seed=asking.seed_of(run.spec.seed, branch.id),
         grammar=decoding.grammar,
         structured=decoding.structure is not None,
-        final=_is_final(run, decoding, held_to),
+        final=asking.is_final(run, decoding, held_to),
         top_p=decoding.top_p,
-        output_type=_output_type(decoding),
+        output_type=asking.output_type(decoding),
         model=model_of(run, routine),
     )
     run.emit(started)
     routine.decodes.begin(started, held_to)
-    run.commands.append(
-        Decode(
-            branch=branch.id,
-            segment=started.segment,
-            attempt=started.attempt,
-            context=render(run.state, branch.id),
-            decoding=replace(
-                decoding,
-                max_tokens=started.max_tokens,
-                thinking_tokens=routine.decodes.thinking_left(decoding.thinking_tokens),
-                raw_thoughts=reads_thoughts(run, branch.id),
-            ),
-            seed=started.seed,
-            model=started.model,
-            affinity=_affinity(run, branch.id),
-            delay=delay,
-        )
-    )
-
-
-def _output_type(decoding: Decoding) -> str:
-    """As OpenTelemetry words it."""
-    if decoding.structure is None:
-        return ""
-    return "text" if decoding.structure.json_schema is None else "json"
-
-
-def _answer_format(run: Run, branch: BranchId, decoding: Decoding) -> AnswerFormat | None:
-    """What this decode is held to, if its text is the job's answer; the answer of a nested job is not."""
-    if decoding.purpose is Purpose.WORK or organizer_of(run, branch) != TRUNK:
-        return None
-    return run.spec.answer_format
-
-
-def _is_final(run: Run, decoding: Decoding, held_to: AnswerFormat | None) -> bool:
-    return run.state.limits.final_thoughts and decoding.purpose is Purpose.ANSWER and held_to is not None
+    run.commands.append(asking.command_of(run, routine, started, decoding, delay))
 
 
 def final_thought(run: Run) -> BranchId | None:
@@ -183,25 +144,6 @@ def final_thought(run: Run) -> BranchId | None:
         if run.state.branches[branch].open is not None or routine.decodes.partial:
             return branch
     return None
-
-
-def _seed(job_seed: int, branch: BranchId) -> int:
-    """The same for a retry, different for each branch: 31 bits of a digest."""
-    return int.from_bytes(hashlib.sha256(f"{job_seed}/{branch}".encode()).digest()[:4]) >> 1
-
-
-def _affinity(run: Run, branch: BranchId) -> str:
-    """Names the prefix this branch shares: its parent's text, the problem's, or its own."""
-    reading = run.state.branches[branch].reading
-    if reading is None or branch == TRUNK:
-        return branch
-    match reading.base:
-        case Base.PARENT:
-            return _affinity(run, parent_of(branch) or TRUNK)
-        case Base.PROBLEM:
-            return TRUNK
-        case Base.NOTHING:
-            return branch
 
 
 def go_on_with_streams(run: Run) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import ASIDE, Answer, Join, Think
+from anabranch.dag.branch_state import BranchState
 from anabranch.dag.errors import DecodeFailed, NoAnswer
 from anabranch.dag.grammars import GRAMMARS
 from anabranch.dag.grammars.escape import strip_marks
@@ -12,7 +13,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.state import BranchState, JobState
+from anabranch.dag.state import JobState
 from anabranch.dag.vocabulary import WHY_REFUSED, Cause, Failure
 
 TAIL = 200

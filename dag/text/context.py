@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from anabranch.dag.branch_state import BranchState
 from anabranch.dag.decoding.tools import Call, in_words, result_in_words
 from anabranch.dag.grammars.escape import escape
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
-from anabranch.dag.state import BranchState, JobState
+from anabranch.dag.state import JobState
 from anabranch.dag.status import BranchStatus
 from anabranch.dag.text import Base, Context, Message, Output, Parts, Reading, Role, Turn
 
