@@ -37,6 +37,8 @@ class BranchState:
     open: e.SegmentStarted | None = None
     grammar: str | None = None
     """The last tag grammar that has read what it writes: a reader is told its text without the marks of that."""
+    hedged: int = 0
+    """The last of its segments that was started once more."""
     attempt: int = 1
     children: int = 0
     refused: str = ""

@@ -27,13 +27,15 @@ class Decode:
     model: str | None
     affinity: str
     """Branches with the same affinity share a prefix."""
+    copy: int = 0
+    """1: beside a decode of the same segment that is late; to be started elsewhere."""
     delay: float = 0.0
     """Seconds to wait before it is started (a retry's back-off)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
-    """Stop the decode that began with `segment`; its last SegmentFinished still comes."""
+    """Stop the decode, or both, that began with `segment`; the last SegmentFinished still comes, and a HedgeLost."""
 
     branch: BranchId
     segment: int

@@ -8,8 +8,7 @@ the consequences, and must find the same as were recorded. If it finds others, t
 that is told as a divergence, and the job does not go on.
 
 Each class says whether it is a fact; one that does not is a consequence. Whatever decides consequences is part of a
-fact: the operator's limits are in `JobSubmitted`. A field with `compare=False` is told to readers only, and a replay
-does not compare it.
+fact (the operator's limits: `JobSubmitted`). A replay does not compare fields with `compare=False`: readers have them.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ from anabranch.dag.answers.citations import Citation
 from anabranch.dag.answers.classes import AnswerClass as AnswerClass  # noqa: PLC0414
 from anabranch.dag.decoding import Decoded
 from anabranch.dag.decoding.tools import Call
-from anabranch.dag.ids import TRUNK, BranchId, JobId
+from anabranch.dag.event_base import BranchEnd, OfBranch, OfResource
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
 from anabranch.dag.text import Message, Reading
@@ -30,25 +30,11 @@ from anabranch.dag.vocabulary import Choice as Choice  # noqa: PLC0414
 from anabranch.dag.vocabulary import Mode as Mode  # noqa: PLC0414
 from anabranch.dag.vocabulary import Resource as Resource  # noqa: PLC0414
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
-    branch: BranchId = TRUNK
-    """Whose event it is: for a fork or a join, the parent's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _BranchEnd(_Event):
-    withdrawn: tuple[int, ...] = field(default=(), compare=False)
-    """Approvals that it waited for: nobody needs to decide them any more. Told to readers only: a journal from before
-    it was told replays the same."""
-
-
 # -- the job ----------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSubmitted(_Event):
+class JobSubmitted(OfBranch):
     """Fact. The first event of every journal; the trunk exists from here on."""
 
     spec: JobSpec
@@ -59,7 +45,7 @@ class JobSubmitted(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobClaimed(_Event):
+class JobClaimed(OfBranch):
     """Fact. An organizer took the job; all its appends carry this epoch."""
 
     owner: str
@@ -67,7 +53,7 @@ class JobClaimed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerCommitted(_Event):
+class AnswerCommitted(OfBranch):
     text: str
     sources: tuple[BranchId, ...] = ()
     forced: bool = False
@@ -80,12 +66,12 @@ class AnswerCommitted(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSucceeded(_Event):
+class JobSucceeded(OfBranch):
     """Terminal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobFailed(_Event):
+class JobFailed(OfBranch):
     """Terminal. `type` is a `vocabulary.Failure`, or the `Cause` for which the trunk could not be decoded."""
 
     type: str
@@ -94,14 +80,14 @@ class JobFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobCancelled(_Event):
+class JobCancelled(OfBranch):
     """Terminal."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRated(_Event):
+class JobRated(OfBranch):
     """Fact. What somebody thinks of the answer: the only event that may follow the terminal one. Of an author's ratings
     the last one holds."""
 
@@ -115,7 +101,7 @@ class JobRated(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchForked(_Event):
+class BranchForked(OfBranch):
     """A child was created. `branch` is the parent."""
 
     child: BranchId
@@ -135,16 +121,16 @@ class BranchForked(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForkRejected(_Event):
+class ForkRejected(OfBranch):
     """A fork was refused; nothing was started for it."""
 
     reason: str
-    """A `vocabulary.ForkRefusal`; of a journal of another release, perhaps a word that this one does not know."""
+    """A `vocabulary.ForkRefusal`; in a journal of another release, perhaps a word of its own."""
     labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentStarted(_Event):
+class SegmentStarted(OfBranch):
     """A stretch of decoding was asked for (or, with `continues`, an open stream went on into its next segment)."""
 
     segment: int
@@ -175,7 +161,7 @@ class SegmentStarted(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentFinished(_Event):
+class SegmentFinished(OfBranch):
     """Fact. A segment ended, well or not; also closes the open segment of a branch that was cancelled meanwhile."""
 
     segment: int
@@ -184,7 +170,30 @@ class SegmentFinished(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchReturned(_BranchEnd):
+class SegmentHedged(OfBranch):
+    """Fact. The open segment is late beside its siblings: it is decoded once more elsewhere; the first end counts."""
+
+    segment: int
+    attempt: int
+    seconds: float
+    """For how long it was awaited."""
+    usual: float
+    """Within so many seconds 95 % of its siblings had ended or, of a silent one, had their first token."""
+    silent: bool = False
+    """It had no first token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeLost(OfBranch):
+    """Fact. Of a segment's two decodes the one that does not count has ended; its tokens are waste."""
+
+    segment: int
+    attempt: int
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchReturned(BranchEnd):
     """Terminal. What this branch gives to whoever joins it."""
 
     value: str
@@ -194,7 +203,7 @@ class BranchReturned(_BranchEnd):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchFailed(_BranchEnd):
+class BranchFailed(BranchEnd):
     """Terminal. Its retries are used up, or retrying cannot help."""
 
     cause: str
@@ -203,7 +212,7 @@ class BranchFailed(_BranchEnd):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchRetried(_Event):
+class BranchRetried(OfBranch):
     attempt: int
     """The attempt that begins now, from 2."""
     cause: str
@@ -212,7 +221,7 @@ class BranchRetried(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchCancelled(_BranchEnd):
+class BranchCancelled(BranchEnd):
     """Terminal. Its open segment, if any, is closed by a later SegmentFinished with its exact tokens."""
 
     reason: str
@@ -223,7 +232,7 @@ class BranchCancelled(_BranchEnd):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinRequested(_Event):
+class JoinRequested(OfBranch):
     join: int
     """Ordinal of this join on its branch, from 1."""
     targets: tuple[BranchId, ...]
@@ -233,7 +242,7 @@ class JoinRequested(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchesJoined(_Event):
+class BranchesJoined(OfBranch):
     join: int
     joined: tuple[BranchId, ...]
     """In the order in which the results are rendered."""
@@ -246,7 +255,7 @@ class BranchesJoined(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchScored(_Event):
+class BranchScored(OfBranch):
     """Fact where a verifier ran (`by` names it), consequence where the policy computed the numbers itself."""
 
     scores: Mapping[BranchId, float]
@@ -255,7 +264,7 @@ class BranchScored(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchesVoted(_Event):
+class BranchesVoted(OfBranch):
     """Equal answers form a class; the heaviest leads. Fact where equality had to be judged outside (a worker task)."""
 
     classes: tuple[AnswerClass, ...]
@@ -269,13 +278,13 @@ class BranchesVoted(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchesPruned(_Event):
+class BranchesPruned(OfBranch):
     pruned: tuple[BranchId, ...]
     rule: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BranchesMerged(_Event):
+class BranchesMerged(OfBranch):
     """`into` was forked to read what `merged` returned and to make one of it."""
 
     into: BranchId
@@ -283,7 +292,7 @@ class BranchesMerged(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextPosted(_Event):
+class TextPosted(OfBranch):
     """A branch wrote on the shared board; readers see it at their next segment."""
 
     text: str
@@ -293,7 +302,7 @@ class TextPosted(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequested(_Event):
+class ApprovalRequested(OfBranch):
     approval: int
     """Ordinal within the job, from 1."""
     gate: str
@@ -306,7 +315,7 @@ class ApprovalRequested(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalDecided(_Event):
+class ApprovalDecided(OfBranch):
     """Fact."""
 
     approval: int
@@ -317,7 +326,7 @@ class ApprovalDecided(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionMalformed(_Event):
+class ActionMalformed(OfBranch):
     problem: str
     """duplicate-id, unknown-id, unclosed-tag, no-answer, over-capacity, bad-plan, …"""
     span: str = ""
@@ -325,7 +334,7 @@ class ActionMalformed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReasonGiven(_Event):
+class ReasonGiven(OfBranch):
     """A policy says why it goes on as it does: about what, in words, and with the numbers that it looked at."""
 
     about: str
@@ -334,26 +343,19 @@ class ReasonGiven(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindUpRequested(_Event):
+class WindUpRequested(OfResource):
     """Fact. A budget is nearly spent, none is exceeded: children are stopped, and the policy must answer soon."""
-
-    resource: Resource
-    limit: float
-    spent: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetExceeded(_Event):
+class BudgetExceeded(OfResource):
     """Fact for seconds, which only a clock can tell; a consequence for the rest. What there is becomes the answer."""
-
-    resource: Resource
-    limit: float
-    spent: float
 
 
 Event = (
     JobSubmitted | JobClaimed | AnswerCommitted | JobSucceeded | JobFailed | JobCancelled | JobRated
-    | BranchForked | ForkRejected | SegmentStarted | SegmentFinished | BranchReturned | BranchFailed
+    | BranchForked | ForkRejected | SegmentStarted | SegmentFinished | SegmentHedged | HedgeLost
+    | BranchReturned | BranchFailed
     | BranchRetried | BranchCancelled | JoinRequested | BranchesJoined | BranchScored | BranchesVoted
     | BranchesPruned | BranchesMerged | TextPosted | ApprovalRequested | ApprovalDecided | ActionMalformed
     | ReasonGiven | WindUpRequested | BudgetExceeded

@@ -31,6 +31,9 @@ class Limits:
     prices: Mapping[str, Price] = field(default_factory=dict)
     """Of the models that a branch may name, where not all cost the same; `OTHERS` is those that it does not name.
     Empty: all cost what the job's model does."""
+    hedge: float = 0.0
+    """Of a job's decodes, the share that may be started once more where they are late beside their siblings, rounded up
+    to whole ones. 0: none is."""
     final_thoughts: bool = False
     """Policies' final thoughts are marked, and what one has written stands when time is up. Not so in journals of the
     first release, which leave it out."""

@@ -6,6 +6,7 @@ a policy wants it. The same table judges live runs, replays and tests. Its rules
 * a job begins with JobSubmitted, and nothing follows its JobSucceeded, JobFailed or JobCancelled but JobRated;
 * a branch is forked once, by its parent, and ends once, after its children (a cancelled one: before them);
 * a branch has at most one open segment; segments, attempts, joins and approvals are numbered without gaps;
+* an open segment may be decoded twice at once, and both decodes end: one as the segment, the other as a loss;
 * a job ends when no branch lives and no segment is open; once it has its answer, nothing is forked.
 
 An illegal event raises InvalidTransition with the story of its branch, and changes nothing: all checks come first. Then
@@ -48,6 +49,12 @@ class JobState:
     """Money that finished segments have cost."""
     reserved: Reserved = field(default_factory=Reserved)
     """Tokens that open segments may still decode."""
+    hedges: dict[BranchId, e.SegmentStarted] = field(default_factory=dict)
+    """Segments that are decoded twice, until the decode that does not count has ended."""
+    begun: int = 0
+    """Decodes of models that were asked for, retries included."""
+    hedged: int = 0
+    """Of these, those that were started once more."""
     posts: list[tuple[BranchId, str]] = field(default_factory=list)
     winding_down: bool = False
     ratings: dict[str, e.JobRated] = field(default_factory=dict)
@@ -111,7 +118,7 @@ def _answered(state: JobState, branch: BranchState, event: e.AnswerCommitted) ->
 
 def _demand_over(state: JobState, event: e.Event) -> None:
     _demand(not state.live, f"branches still live: {', '.join(sorted(state.live)[:5])}", event, state)
-    _demand(not state.open_segments, "segments still open", event, state)
+    _demand(not state.open_segments and not state.hedges, "segments still open", event, state)
 
 
 def _succeeded(state: JobState, branch: BranchState, event: e.JobSucceeded) -> None:
@@ -183,6 +190,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
     branch.grammar = event.grammar or branch.grammar
     state.reserved.add(state.limits.price_of(event.model), event.max_tokens or 0)
     state.open_segments.add(branch.id)
+    state.begun += not event.continues and branch.tool is None
 
 
 def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFinished) -> None:
@@ -201,6 +209,33 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     if event.decoded.finish is not Finish.ERROR:
         branch.own += event.decoded.text
         branch.thought += event.decoded.thought
+
+
+def _hedged(state: JobState, branch: BranchState, event: e.SegmentHedged) -> None:
+    started = branch.open
+    _demand(branch.live and started is not None, "only an open segment is decoded once more", event, state)
+    assert started is not None
+    same = (event.segment, event.attempt) == (started.segment, started.attempt)
+    _demand(same, f"its open segment is {started.segment}, attempt {started.attempt}", event, state)
+    fresh = branch.id not in state.hedges and branch.hedged != event.segment
+    _demand(
+        fresh, "it was started once more already, or another of its segments is decoded twice", event, state
+    )
+    state.hedges[branch.id], branch.hedged = started, event.segment
+    state.hedged += 1
+    state.reserved.add(state.limits.price_of(started.model), started.max_tokens or 0)
+
+
+def _hedge_lost(state: JobState, branch: BranchState, event: e.HedgeLost) -> None:
+    hedged = state.hedges.get(branch.id)
+    _demand(hedged is not None, "none of its segments is decoded twice", event, state)
+    assert hedged is not None
+    same = (event.segment, event.attempt) == (hedged.segment, hedged.attempt)
+    _demand(same, f"its segment {hedged.segment} is decoded twice", event, state)
+    del state.hedges[branch.id]
+    state.usage += event.decoded.usage
+    state.cost += event.decoded.in_fields().cost
+    state.reserved.add(state.limits.price_of(hedged.model), -(hedged.max_tokens or 0))
 
 
 def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Event) -> None:
@@ -311,6 +346,7 @@ _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
     e.JobSucceeded: _succeeded, e.JobFailed: _failed, e.JobCancelled: _cancelled, e.JobRated: _rated,
     e.BranchForked: _forked, e.ForkRejected: _fork_rejected,
     e.SegmentStarted: _segment_started, e.SegmentFinished: _segment_finished,
+    e.SegmentHedged: _hedged, e.HedgeLost: _hedge_lost,
     e.BranchReturned: _returned, e.BranchFailed: _branch_failed, e.BranchCancelled: _branch_cancelled,
     e.BranchRetried: _retried,
     e.JoinRequested: _join_requested, e.BranchesJoined: _joined, e.TextPosted: _posted,

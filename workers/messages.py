@@ -15,6 +15,8 @@ class Key:
     branch: BranchId
     segment: int
     """Index of the first segment that this decode produces."""
+    copy: int = 0
+    """1: beside a late decode of the same; it belongs on another replica."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

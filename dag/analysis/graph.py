@@ -12,7 +12,7 @@ from enum import StrEnum
 import networkx as nx
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Finish
+from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.status import NodeStatus
 
@@ -134,6 +134,8 @@ class ReasoningGraph:
                 self._started(event, at)
             case e.SegmentFinished() as event:
                 self._finished(event, at)
+            case e.HedgeLost() as event:
+                self._lost(event, at)
             case e.BranchesJoined() as event:
                 tips = (source for branch in event.joined for source, _ in self._frontier(branch))
                 sources = [*self._frontier(event.branch), *((name, EdgeKind.JOIN) for name in tips)]
@@ -179,21 +181,31 @@ class ReasoningGraph:
         self._put(node, [*self._frontier(event.branch), *posted])
 
     def _finished(self, event: e.SegmentFinished, at: float) -> None:
-        name, decoded, timing = f"{event.branch}/{event.segment}", event.decoded, event.decoded.timing
-        status = _STATUS.get(decoded.finish, NodeStatus.FINISHED)
-        begun = self.node(name).started_at
-        started = timing.submitted or begun
-        self.graph.nodes[name]["node"] = replace(
-            self.node(name),
-            status=status,
+        name = f"{event.branch}/{event.segment}"
+        node = self.graph.nodes[name]["node"] = self._ended(self.node(name), event.decoded, at)
+        if node.status is not NodeStatus.FAILED:
+            self._tip[event.branch] = name
+
+    @staticmethod
+    def _ended(node: Node, decoded: Decoded, at: float) -> Node:
+        timing = decoded.timing
+        started = timing.submitted or node.started_at
+        return replace(
+            node,
+            status=_STATUS.get(decoded.finish, NodeStatus.FINISHED),
             tokens=decoded.usage.completion_tokens,
             started_at=started,
             first_token_at=timing.first_token,
             finished_at=timing.finished or at,
             queued=max(0.0, timing.scheduled - started) if timing.scheduled else 0.0,
         )
-        if status is not NodeStatus.FAILED:
-            self._tip[event.branch] = name
+
+    def _lost(self, event: e.HedgeLost, at: float) -> None:
+        """The decode beside the one that counts: it leads nowhere."""
+        beside, decoded = f"{event.branch}/{event.segment}", event.decoded
+        node = Node(id=f"{beside}h", branch=event.branch, kind=NodeKind.SEGMENT)
+        before = [(name, self.graph.edges[name, beside]["kind"]) for name in self.predecessors(beside)]
+        self._put(self._ended(replace(node, started_at=at), decoded, at), before)
 
 
 def build(records: Iterable[e.Record]) -> ReasoningGraph:

@@ -14,7 +14,7 @@ from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import decodes, endings, forks, joins, outside, reads
+from anabranch.dag.interpreter import decodes, endings, forks, hedges, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.journal.wording import in_current_words
@@ -108,6 +108,10 @@ class Interpreter:
                     endings.wake(self._run, fact.branch)
                     endings.stop_with(self._run, fact)
                 return taken
+            case e.SegmentHedged():
+                return hedges.hedge(self._run, fact)
+            case e.HedgeLost():
+                return hedges.lost(self._run, fact)
             case e.BranchCancelled():
                 return endings.cancel_from_outside(self._run, fact)
             case e.WindUpRequested() | e.BudgetExceeded():
@@ -216,7 +220,7 @@ class Interpreter:
             decodes.go_on_with_streams(run)
             if not decodes.start_decodes(run):
                 break
-        if run.ending is not None and not self.state.open_segments and not self.over:
+        if run.ending is not None and not decodes.decoding_now(run) and not self.over:
             run.emit(run.ending)
 
     def _waiting(self, branch: BranchId) -> Waiting | None:

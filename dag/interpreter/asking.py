@@ -17,9 +17,9 @@ from anabranch.dag.text.context import render
 
 
 def command_of(
-    run: Run, routine: Routine, started: e.SegmentStarted, decoding: Decoding, delay: float
+    run: Run, routine: Routine, started: e.SegmentStarted, decoding: Decoding, *, copy: int = 0
 ) -> Decode:
-    """Asks for the decode that begins with this segment."""
+    """Asks for the decode that begins with this segment, or (`copy` 1) for a second one of the same."""
     branch = started.branch
     return Decode(
         branch=branch,
@@ -35,7 +35,7 @@ def command_of(
         seed=started.seed,
         model=started.model,
         affinity=affinity_of(run, branch),
-        delay=delay,
+        copy=copy,
     )
 
 

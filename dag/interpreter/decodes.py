@@ -8,7 +8,7 @@ from anabranch.dag.commands import Abort, RunTool
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import asking, reads
+from anabranch.dag.interpreter import asking, hedges, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
 from anabranch.dag.interpreter.organizing import model_of
@@ -68,16 +68,21 @@ def queue(run: Run, routine: Routine) -> None:
         run.line.append(routine)
 
 
+def decoding_now(run: Run) -> int:
+    """Decodes that run."""
+    return len(run.state.open_segments) + len(run.state.hedges)
+
+
 def start_decodes(run: Run) -> bool:
     """Start what is in line while there is room. True when a routine became ready instead (its budget is spent)."""
-    while run.line and len(run.state.open_segments) < run.state.limits.width:
+    while run.line and decoding_now(run) < run.state.limits.width:
         routine = run.line[0]
         if not run.state.branches[routine.branch].live or routine.waiting is None:
             run.line.popleft()
             continue
         room = tokens_left(run, model_of(run, routine))
         if room is not None and room <= 0:
-            if run.state.open_segments:
+            if decoding_now(run):
                 return False  # what they leave over of their reservation may be enough
             run.line.popleft()
             _spent(run, routine)
@@ -131,7 +136,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
     )
     run.emit(started)
     routine.decodes.begin(started, held_to)
-    run.commands.append(asking.command_of(run, routine, started, decoding, delay))
+    run.commands.append(replace(asking.command_of(run, routine, started, decoding), delay=delay))
 
 
 def final_thought(run: Run) -> BranchId | None:
@@ -185,6 +190,7 @@ def segment_finished(run: Run, fact: e.SegmentFinished) -> bool:
         return False
     run.emit(fact)
     decoded, routine = fact.decoded, run.routines[fact.branch]
+    hedges.abort_loser(run, fact)
     routine.decodes.spend(decoded.usage.completion_tokens)
     if decoded.open:
         run.streams.add(fact.branch)

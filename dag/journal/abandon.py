@@ -14,10 +14,14 @@ def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.E
     keeps it, and succeeds."""
     state = fold(record.event for record in records)
     events: list[e.Event] = []
+    lost = Decoded(text="", finish=Finish.ERROR, fault=Fault(cause=Cause.ORGANIZER_LOST, retryable=False))
+    for branch, hedged in state.hedges.items():
+        events.append(
+            e.HedgeLost(branch=branch, segment=hedged.segment, attempt=hedged.attempt, decoded=lost)
+        )
     for branch in sorted(state.open_segments, key=by_path):
         opened = state.branches[branch].open
         assert opened is not None
-        lost = Decoded(text="", finish=Finish.ERROR, fault=Fault(cause=Cause.ORGANIZER_LOST, retryable=False))
         events.append(
             e.SegmentFinished(branch=branch, segment=opened.segment, attempt=opened.attempt, decoded=lost)
         )

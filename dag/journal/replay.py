@@ -12,6 +12,8 @@ FACTS = (
     e.JobSubmitted,
     e.JobClaimed,
     e.SegmentFinished,
+    e.SegmentHedged,
+    e.HedgeLost,
     e.BranchCancelled,
     e.WindUpRequested,
     e.BudgetExceeded,
@@ -23,7 +25,7 @@ FACTS = (
 )
 """Kinds that may be facts. Some are consequences at other times: a record that was computed is never fed."""
 
-ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished, e.JobRated)
+ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished, e.SegmentHedged, e.HedgeLost, e.JobRated)
 """Kinds that are nothing else."""
 
 

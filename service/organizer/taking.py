@@ -13,7 +13,13 @@ from anabranch.dag.journal.abandon import close_journal
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_cancel, tell_decisions
 from anabranch.service.organizer.job.rerun import recall_of
-from anabranch.service.organizer.job.resume import CannotGoOn, end_lost_segment, find_saved, resume
+from anabranch.service.organizer.job.resume import (
+    CannotGoOn,
+    end_lost_hedge,
+    end_lost_segment,
+    find_saved,
+    resume,
+)
 from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.organizer.left_jobs import LeftJobs
 from anabranch.service.organizer.live import Live
@@ -97,6 +103,8 @@ class Taking:
         """What an organizer that was lost was decoding ends with the text that was kept of it."""
         checkpoints = await self._store.checkpoints.read(run.job)
         told = await self._store.told_texts.read(run.job)
+        for hedged in tuple(interpreter.state.hedges.values()):
+            run.tell(end_lost_hedge(hedged))
         for started in interpreter.open_decodes():
             saved = find_saved(started, checkpoints, told)
             run.tell(end_lost_segment(started, saved, interpreter.state.limits))

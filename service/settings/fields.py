@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
@@ -169,6 +170,9 @@ class Settings(BaseSettings):
     # -- limits
     width: int = Field(default=64, ge=1)
     """Decodes of one job that run at once; more wait in line."""
+    hedge: float = Field(default=0.0, ge=0, le=1)
+    """Share of a job's decodes that may be started once more on another replica when they are late beside their
+    siblings; what is decoded twice is paid twice. 0: none is ([performance](performance.md))."""
     tenant_max_running: int | None = Field(default=None, ge=1)
     """Jobs of one tenant that are worked on at once; tenants then take turns. Not set: no limit."""
     tenant_requests_per_minute: int | None = Field(default=None, ge=1)
@@ -351,7 +355,8 @@ class Settings(BaseSettings):
         """What holds for a job of this model. None is the pool's own."""
         pools = self.pool_settings()
         of_pools = {name: pool.price for name, pool in self.pools.items() if pool.price is not None}
-        return PriceList(self.prices, of_pools, pools, self.model_names()).limits(model, self.width)
+        limits = PriceList(self.prices, of_pools, pools, self.model_names()).limits(model, self.width)
+        return replace(limits, hedge=self.hedge)
 
     def make_state_folder(self) -> None:
         """Raises BadSettings where that cannot be."""

@@ -197,6 +197,9 @@ class Wire:
         if self._process.alive:
             self._pool.abort(keys)
 
+    def elsewhere(self, key: Key) -> bool:
+        return self._pool.elsewhere(key)
+
     def load(self) -> PoolLoad:
         return self._pool.load()
 

@@ -48,6 +48,10 @@ class LocalPool:
     def abort(self, keys: Sequence[Key]) -> None:
         self.replica.abort(keys)
 
+    def elsewhere(self, key: Key) -> bool:
+        """An upstream's next call may reach another of its machines; an engine in this process is the only one."""
+        return self.replica.describe().capabilities.name != "vllm" and key in self.replica
+
     def load(self) -> PoolLoad:
         state = self.replica.describe()
         return PoolLoad(replicas=1, decoding=state.decoding, capacity=state.max_decodes)

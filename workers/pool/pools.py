@@ -40,6 +40,9 @@ class Pools:
         for pool in self._pools.values():
             pool.abort(keys)
 
+    def elsewhere(self, key: Key) -> bool:
+        return any(pool.elsewhere(key) for pool in self._pools.values())
+
     def load(self) -> PoolLoad:
         loads = {name: pool.load() for name, pool in self._pools.items()}
         return PoolLoad(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 from ray.exceptions import RayActorError, RayError
@@ -83,6 +84,10 @@ class ServePool:
             if call.accepted:
                 self._pass_aborts_on(call)
 
+    def elsewhere(self, key: Key) -> bool:
+        call = self._call_of.get(key)
+        return call is not None and bool(self._loads().keys() - {call.replica})
+
     def load(self) -> PoolLoad:
         calls = sum(len(call.flight) for call in self._calls)
         waiting = sum(len(flight) for flight in self._waiting)
@@ -118,6 +123,9 @@ class ServePool:
 
     def _send(self, flight: InFlightCall) -> None:
         loads = self._loads()
+        for request in flight.open:
+            if request.key.copy and (beside := self._call_of.get(replace(request.key, copy=0))):
+                loads.pop(beside.replica, None)
         if not loads:
             self._waiting.append(flight)
             return

@@ -72,6 +72,9 @@ class Replica:
             if decode := self._decodes.get(key):
                 decode.abort()
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._decodes
+
     def describe(self) -> ReplicaState:
         return ReplicaState(
             replica=self._name,

@@ -11,7 +11,7 @@ def request_of(command: c.Decode, job: JobId, spec: JobSpec, trace_id: str, now:
     """The request, with its trace and, for placement, the prefix that it shares."""
     span = trace.span_id_of(job, trace.decode_node(command.branch, command.segment))
     return DecodeRequest(
-        key=Key(job=job, branch=command.branch, segment=command.segment),
+        key=Key(job=job, branch=command.branch, segment=command.segment, copy=command.copy),
         context=command.context,
         decoding=command.decoding,
         seed=command.seed,

@@ -186,6 +186,15 @@ def end_lost_segment(
     )
 
 
+def end_lost_hedge(started: e.SegmentStarted) -> e.HedgeLost:
+    """The end of the decode beside the one that counts, or would have: nobody kept what it had written."""
+    fault = Fault(cause=Cause.ORGANIZER_LOST, detail="it was decoded beside another, and not checkpointed")
+    decoded = Decoded(text="", finish=Finish.ERROR, fault=fault)
+    return e.HedgeLost(
+        branch=started.branch, segment=started.segment, attempt=started.attempt, decoded=decoded
+    )
+
+
 def _can_go_on(saved: Checkpoint, started: e.SegmentStarted) -> bool:
     """Whether a decode can go on from here. No form holds for a thought."""
     if saved.text:

@@ -12,9 +12,11 @@ from anabranch.dag.analysis.metrics import metrics_of
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
+from anabranch.dag.interpreter.hedges import fact_of_end
 from anabranch.dag.job import Budget
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.deadlines import BranchDeadlines, time_limits
+from anabranch.service.organizer.job.hedging import Hedging
 from anabranch.service.organizer.job.requests import request_of
 from anabranch.service.organizer.job.resume import keep_final_text
 from anabranch.service.organizer.job.timers import Timers
@@ -55,10 +57,9 @@ class JobRun:
         self._branch_deadlines = BranchDeadlines(budget.branch_seconds)
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
         self._texts = context.texts
-        self._keys: dict[BranchId, Key] = {}
-        """The decode that each branch began last."""
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
         self._tools: dict[Key, asyncio.Task[None]] = {}
+        self._hedging = Hedging(interpreter.state, context.pool, context.now, self.tell)
         self._timers = Timers()
         self._alarms = Timers()
         """Deadlines: they follow from the journal, so a parked job need not be kept in memory for them."""
@@ -76,13 +77,15 @@ class JobRun:
         self._inbox.put_nowait(lambda interpreter: interpreter.feed(fact))
 
     def _deliver(self, message: Message) -> None:
-        if self._keys.get(message.key.branch) != message.key:
-            return  # of a decode that was given up
+        if not self._hedging.counts(message):
+            return
         match message:
             case TextPiece():
+                self._hedging.heard(message)
                 self._texts.add(message)
             case SegmentDone(key=key, segment=segment, decoded=decoded):
-                self._texts.ended(key.branch, segment)
+                if not self._hedging.is_double(key):
+                    self._texts.ended(key.branch, segment)
                 started = self._interpreter.state.branches[key.branch].open
                 self._finish(key.branch, segment, keep_final_text(started, decoded))
 
@@ -106,6 +109,7 @@ class JobRun:
                 if self._broken is not None:
                     raise self._broken
                 await self._record([event for step in steps for event in step.events])
+                self._hedging.watch()
                 self._carry_out([command for step in steps for command in step.commands])
         finally:
             self._let_go()
@@ -121,7 +125,7 @@ class JobRun:
     def _parked(self) -> bool:
         """Only people are waited for: no process is needed until one has decided."""
         state = self._interpreter.state
-        waits_for_people = bool(state.approvals) and not state.open_segments
+        waits_for_people = bool(state.approvals) and not state.open_segments and not state.hedges
         return waits_for_people and not self._tasks and not self._timers and self._inbox.empty()
 
     async def _record(self, events: Sequence[e.Event]) -> None:
@@ -141,6 +145,7 @@ class JobRun:
     def _note(self, record: e.Record) -> None:
         self._graph.add(record)
         self._texts.note(record)
+        self._hedging.note(record)
         for due, fact in self._branch_deadlines.begun(record):
             self._at(due, fact)
 
@@ -203,7 +208,7 @@ class JobRun:
         if tool is not None:
             tool.cancel()
         if delayed is None and tool is None:
-            self._context.pool.abort([key])
+            self._context.pool.abort(self._hedging.copies(key))
         else:
             self._finish(command.branch, command.segment, Decoded(text="", finish=Finish.ABORT))
 
@@ -214,7 +219,7 @@ class JobRun:
         spec = self._interpreter.state.spec
         assert spec is not None
         request = request_of(command, self.job, spec, self._trace_id, self._context.now())
-        self._keys[command.branch] = request.key
+        self._hedging.began(request.key)
         return request
 
     async def _compare(self, command: c.Compare) -> None:
@@ -279,16 +284,11 @@ class JobRun:
         self._alarms.cancel_all()
         for task in self._tasks:
             task.cancel()
-        still_open = [self._keys[b] for b in self._interpreter.state.open_segments if b in self._keys]
+        self._hedging.stop()
+        still_open = self._hedging.open_keys()
         if still_open:
             self._context.pool.abort(still_open)
 
 
 def _finished(interpreter: Interpreter, branch: BranchId, segment: int, decoded: Decoded) -> Step:
-    """The fact, with what it cost at the prices that the job was submitted under."""
-    state = interpreter.state
-    attempt, opened = state.branches[branch].attempt, state.branches[branch].open
-    priced = state.limits.priced(decoded, opened.model if opened is not None else None)
-    return interpreter.feed(
-        e.SegmentFinished(branch=branch, segment=segment, attempt=attempt, decoded=priced)
-    )
+    return interpreter.feed(fact_of_end(interpreter.state, branch, segment, decoded))

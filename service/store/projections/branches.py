@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Timing
+from anabranch.dag.decoding import Decoded, Timing
 from anabranch.dag.decoding.tools import in_words
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.status import BranchStatus
@@ -78,13 +78,7 @@ def start_segment(record: e.Record, event: e.SegmentStarted) -> tuple[Change, ..
 def finish_segment(record: e.Record, event: e.SegmentFinished) -> tuple[Change, ...]:
     decoded = event.decoded
     replica = decoded.replica or None
-    spent = {
-        "prompt_tokens": decoded.usage.prompt_tokens,
-        "cached_tokens": decoded.usage.cached_tokens,
-        "completion_tokens": decoded.usage.completion_tokens,
-        "reasoning_tokens": decoded.usage.reasoning_tokens,
-        "cost": decoded.in_fields().cost,
-    }
+    spent = _spent(decoded)
     stages = _tell_stages(decoded.timing)
     row = {
         "finish": str(decoded.finish),
@@ -107,6 +101,22 @@ def finish_segment(record: e.Record, event: e.SegmentFinished) -> tuple[Change, 
         ),
         Change("jobs", add=spent),
     )
+
+
+def lose_hedge(_record: e.Record, event: e.HedgeLost) -> tuple[Change, ...]:
+    """What the decode cost that does not count; the segment's row tells of the other."""
+    spent = _spent(event.decoded)
+    return Change("branches", (event.branch,), add=spent), Change("jobs", add=spent)
+
+
+def _spent(decoded: Decoded) -> dict[str, float]:
+    return {
+        "prompt_tokens": decoded.usage.prompt_tokens,
+        "cached_tokens": decoded.usage.cached_tokens,
+        "completion_tokens": decoded.usage.completion_tokens,
+        "reasoning_tokens": decoded.usage.reasoning_tokens,
+        "cost": decoded.in_fields().cost,
+    }
 
 
 def _tell_stages(timing: Timing) -> dict[str, datetime | None]:

@@ -172,6 +172,7 @@ _PROJECTORS: Mapping[type, Callable[[e.Record, Any], tuple[Change, ...]]] = {
     e.BranchForked: branches.fork,
     e.SegmentStarted: branches.start_segment,
     e.SegmentFinished: branches.finish_segment,
+    e.HedgeLost: branches.lose_hedge,
     e.BranchReturned: branches.return_value,
     e.BranchFailed: branches.fail,
     e.BranchCancelled: branches.cancel,

@@ -1,7 +1,7 @@
 """A house in one process: the real store on SQLite, the real organizer, one scripted engine."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,19 @@ class NoChecks:
 
 
 class GatedEngine(ScriptedEngine):
-    """Decodes nothing before its gate is open."""
+    """Decodes nothing before its gate is open, and never what is stuck."""
 
-    def __init__(self, script: Script, speed: float, gate: asyncio.Event) -> None:
+    def __init__(
+        self, script: Script, speed: float, gate: asyncio.Event, stuck: Callable[[DecodeRequest], bool]
+    ) -> None:
         super().__init__(script, tokens_per_second=speed)
         self._gate = gate
+        self._stuck = stuck
 
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
         await self._gate.wait()
+        if self._stuck(request):
+            await asyncio.Event().wait()
         async for chunk in super().decode(request):
             yield chunk
 
@@ -59,7 +64,13 @@ class House(Client):
 
     @asynccontextmanager
     async def organizer(
-        self, script: Script, *, speed: float = 0.0, name: str = "first", gate: asyncio.Event | None = None
+        self,
+        script: Script,
+        *,
+        speed: float = 0.0,
+        name: str = "first",
+        gate: asyncio.Event | None = None,
+        stuck: Callable[[DecodeRequest], bool] = lambda _request: False,
     ) -> AsyncIterator[Organizer]:
         if gate is None:
             gate = asyncio.Event()
@@ -69,7 +80,7 @@ class House(Client):
             self.asked.append(request)
             return script(request)
 
-        pool = LocalPool(GatedEngine(listening, speed, gate))
+        pool = LocalPool(GatedEngine(listening, speed, gate, stuck))
         organizer = Organizer(
             self.store, pool, NoChecks(), Traces(self.store, "scripted"), name=name, lease_seconds=1.0
         )

@@ -34,6 +34,9 @@ class AwayPool:
         for flight in self.waiting:
             flight.end([key for key in keys if key in flight], Finish.ABORT, replica="")
 
+    def elsewhere(self, key: Key) -> bool:
+        return False
+
     def load(self) -> PoolLoad:
         waiting = sum(map(len, self.waiting))
         return PoolLoad(replicas=0, decoding=waiting, capacity=0, waiting=waiting)

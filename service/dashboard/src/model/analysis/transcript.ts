@@ -76,6 +76,13 @@ function tell(event: JournalEvent, graph: ReasoningGraph): Partial<Entry> | null
       return returned(event, graph);
     case "BranchFailed":
       return { tone: "wrong", title: `failed: ${event.payload.cause}`, text: event.payload.detail ?? "" };
+    case "SegmentHedged": {
+      const { silent = false, seconds: awaited } = event.payload;
+      const why = silent ? "had written nothing" : "was slower than its siblings";
+      return { title: `started once more elsewhere: after ${seconds(awaited)} it ${why}` };
+    }
+    case "HedgeLost":
+      return { title: `the other decode of segment ${event.payload.segment} does not count` };
     case "BranchRetried":
       return { tone: "wrong", title: `attempt ${event.payload.attempt}, after ${event.payload.cause}` };
     case "BranchCancelled":

@@ -241,6 +241,14 @@ export interface ForkRejected {
   labels?: string[];
 }
 
+/** Fact. Of a segment's two decodes the one that does not count has ended; its tokens are waste. */
+export interface HedgeLost {
+  branch?: string;
+  segment: number;
+  attempt: number;
+  decoded: Decoded;
+}
+
 /** Terminal. */
 export interface JobCancelled {
   branch?: string;
@@ -328,6 +336,7 @@ export interface Limits {
   prompt_price?: number;
   completion_price?: number;
   prices?: Record<string, Price>;
+  hedge?: number;
   final_thoughts?: boolean;
 }
 
@@ -396,6 +405,16 @@ export interface SegmentFinished {
   segment: number;
   attempt: number;
   decoded: Decoded;
+}
+
+/** Fact. The open segment is late beside its siblings: it is decoded once more elsewhere; the first end counts. */
+export interface SegmentHedged {
+  branch?: string;
+  segment: number;
+  attempt: number;
+  seconds: number;
+  usual: number;
+  silent?: boolean;
 }
 
 /** A stretch of decoding was asked for (or, with `continues`, an open stream went on into its next segment). */
@@ -522,6 +541,8 @@ export interface Payloads {
   ForkRejected: ForkRejected;
   SegmentStarted: SegmentStarted;
   SegmentFinished: SegmentFinished;
+  SegmentHedged: SegmentHedged;
+  HedgeLost: HedgeLost;
   BranchReturned: BranchReturned;
   BranchFailed: BranchFailed;
   BranchRetried: BranchRetried;

@@ -143,6 +143,29 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
     settle(branch);
   },
 
+  HedgeLost(graph, branch, payload, at, seq) {
+    const beside = graph.nodes.get(`${branch.id}/${payload.segment}`);
+    if (!beside) return;
+    const { decoded } = payload;
+    const node = makeNode(graph, `${beside.id}h`, "segment", branch, payload.segment, at, seq);
+    node.ready = beside.ready;
+    node.asked = decoded.timing?.submitted || at;
+    node.attempt = payload.attempt;
+    node.tokens = decoded.usage?.completion_tokens ?? 0;
+    node.timing = decoded.timing ?? {};
+    node.ended = decoded.timing?.finished || at;
+    node.finish = decoded.finish;
+    node.fault = decoded.fault ? [decoded.fault.cause, decoded.fault.detail].filter(Boolean).join(": ") : "";
+    node.replica = decoded.replica ?? "";
+    node.text = decoded.text;
+    node.cost = decoded.cost ?? 0;
+    node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
+    node.seconds = workSeconds(node.asked, node.ended, node.timing);
+    attach(graph, branch, node, [...graph.incoming.get(beside.id)!]);
+    branch.tokens += node.tokens;
+    branch.cost += node.cost;
+  },
+
   BranchReturned(graph, branch, payload, at) {
     branch.value = payload.value;
     branch.flags = payload.flags ?? [];
