@@ -158,7 +158,7 @@ def open_stream(request: Request) -> None:
         call.open_stream()
 
 
-def find_caller(request: Request) -> Caller:
+async def find_caller(request: Request) -> Caller:  # async: FastAPI runs any other dependency in a thread
     call: Call | None = getattr(request.state, "call", None)
     return ANYBODY if call is None else call.caller
 
@@ -173,7 +173,7 @@ async def require_own_job(request: Request, deps: Injected, caller: CurrentCalle
         await deps.store.jobs.get(JobId(job), caller.scope)
 
 
-def require_operator(caller: CurrentCaller) -> None:
+async def require_operator(caller: CurrentCaller) -> None:
     """403 for tenants: what is told here is about all of them."""
     if caller.scope is not None:
         raise forbidden("This is for operators: it tells of all tenants.")

@@ -75,7 +75,7 @@ ROLES: Mapping[tuple[str, str], Iterable[Role]] = {
 """By method and path: any one of the roles will do."""
 
 
-def require_role(request: Request, caller: CurrentCaller) -> None:
+async def require_role(request: Request, caller: CurrentCaller) -> None:
     """For every route: 403 for a key that is for something else."""
     route: APIRoute = request.scope["route"]
     wanted = ROLES[request.method, route.path]

@@ -87,6 +87,7 @@ class OrganizerDeployment:
         named = {pool.name: pool for pool in declared}
         self._watching = asyncio.create_task(watch_starts(APP, of_names, named), name="starts")
         self._working = asyncio.create_task(self._organizer.run(), name="organizer")
+        loops.spare_what_is_loaded()
 
     def _is_ready(self) -> bool:
         """Whether each pool answers that is not one to sleep while nobody asks."""

@@ -46,7 +46,7 @@ class Dependencies:
     """None lets anybody in."""
 
 
-def inject(request: Request) -> Dependencies:
+async def inject(request: Request) -> Dependencies:
     deps: Dependencies = request.app.state.deps
     return deps
 

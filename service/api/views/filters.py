@@ -15,7 +15,7 @@ Text = Annotated[str, Query(max_length=LONGEST)]
 Facts = Annotated[list[Text], Query(max_length=8, description="KEY=VALUE; several must all hold.")]
 
 
-def read_filters(
+async def read_filters(
     status: JobStatus | None = None,
     policy: str | None = None,
     q: Annotated[str | None, Query(description="A part of the question.")] = None,

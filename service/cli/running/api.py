@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from anabranch.service import loops
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.settings import read_settings
@@ -40,6 +41,7 @@ def api(
                 tell_json({"url": url, "status": "ready"})
             else:
                 tell(f"Anabranch's REST is ready: {url}")
+            loops.spare_what_is_loaded()
             while True:
                 signal.pause()
     except CannotListen as error:

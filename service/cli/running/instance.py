@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from types import FrameType
 
+from anabranch.service import loops
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.extras import require_extras
 from anabranch.service.readiness import NotReady, RunningService
@@ -40,6 +41,7 @@ def instance(settings: Settings) -> Iterator[RunningService]:
         with redirect_stdout(sys.stderr), _start(settings) as service:
             end_by_interrupt()  # Ray has put its own in place
             service.wait_until_ready(_report)
+            loops.spare_what_is_loaded()
             yield service
     except (CannotListen, NotReady) as error:
         raise CannotStart(str(error)) from error

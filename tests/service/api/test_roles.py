@@ -1,5 +1,6 @@
 """Each route takes a role, and a key that is for something else gets 403 from all the others."""
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +56,18 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 def test_every_route_has_a_role_and_nothing_else_has(app: FastAPI) -> None:
     assert {*routes(app)} == {*ROLES}
     assert len(ROLES) > 30
+
+
+def test_no_request_waits_for_a_thread_before_its_route_runs(app: FastAPI) -> None:
+    """FastAPI runs what is no coroutine function in one: on every request, a fifth of its processor time."""
+    found = [route.dependant for route in app.routes if isinstance(route, APIRoute)]
+    asked: set[Any] = set()
+    while found:
+        dependant = found.pop()
+        found += dependant.dependencies
+        asked |= {one.call for one in dependant.dependencies}
+    assert len(asked) > 4
+    assert [call for call in asked if not inspect.iscoroutinefunction(call)] == []
 
 
 def test_a_route_without_a_role_keeps_the_service_from_starting(app: FastAPI) -> None:
