@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from anabranch.dag.events import TERMINAL_OF_JOB, Record
 from anabranch.dag.ids import JobId
@@ -20,6 +20,7 @@ from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.sql.tables import checkpoints, events, jobs, told_texts
+from anabranch.service.store.sql.webhook_tables import webhook_endpoints
 from anabranch.service.store.webhooks.outbox import find_told, write_deliveries
 
 # Statements that every commit runs are built once: building them costs as much as running them.
@@ -29,7 +30,15 @@ _FORGET = tuple(
     for table in (checkpoints, told_texts)
 )
 _HEADS = (
-    select(jobs.c.id, jobs.c.epoch, jobs.c.head_seq, jobs.c.head_hash, jobs.c.head_at, jobs.c.finished_at)
+    select(
+        jobs.c.id,
+        jobs.c.epoch,
+        jobs.c.head_seq,
+        jobs.c.head_hash,
+        jobs.c.head_at,
+        jobs.c.finished_at,
+        exists(select(webhook_endpoints.c.id)).label("somebody_listens"),
+    )
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(jobs.c.id)
     .with_for_update(key_share=True)
@@ -103,10 +112,10 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
             draft.follow(head, at)
             fresh.append(draft)
     if fresh:
-        rows = [row_of_link(link) for draft in fresh for link in draft.links]
-        connection.execute(_INSERT, rows)
+        connection.execute(_INSERT, [row_of_link(link) for draft in fresh for link in draft.links])
         write(connection, [(draft.job, change) for draft in fresh for change in draft.changes()])
-        write_deliveries(connection, find_told(record for draft in fresh for record in draft.records))
+        if any(head.somebody_listens for head in heads.values()):
+            write_deliveries(connection, find_told(record for draft in fresh for record in draft.records))
         _forget_texts(connection, [draft.job for draft in fresh if draft.ends_job])
     return refused
 
@@ -133,6 +142,7 @@ def read_heads(connection: Connection, ids: set[JobId]) -> dict[JobId, JournalHe
             hash=row.head_hash,
             at=row.head_at,
             over=row.finished_at is not None,
+            somebody_listens=row.somebody_listens,
         )
         for row in connection.execute(_HEADS, {"ids": list(ids)})
     }

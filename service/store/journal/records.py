@@ -24,6 +24,8 @@ class JournalHead:
     hash: str = GENESIS
     over: bool = False
     """The terminal event is written."""
+    somebody_listens: bool = False
+    """There are webhooks: this job's, or any other's."""
 
 
 def chain_events(

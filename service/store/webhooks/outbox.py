@@ -8,12 +8,23 @@ became of it, and the answer is asked for by who may read it.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, insert, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    insert,
+    select,
+    union_all,
+)
 
 from anabranch.dag import events as e
-from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.identity import approval_id, new_id
 from anabranch.service.store.sql.clock import now
@@ -63,7 +74,9 @@ def write_deliveries(connection: Connection, told: Sequence[Told]) -> None:
     """Writes a delivery for each endpoint that listens."""
     if not told:
         return
-    listening = _listening(connection, {one.record.job for one in told})
+    listening = (
+        connection.execute(_listening(), {"told": list({one.record.job for one in told})}).mappings().all()
+    )
     rows = [
         {
             "id": new_id(),
@@ -99,15 +112,16 @@ def _type_of(record: e.Record) -> str | None:
             return None
 
 
-def _listening(connection: Connection, told: set[JobId]) -> Sequence[RowMapping]:
-    """Each of these jobs with each endpoint that hears of it."""
+@cache
+def _listening() -> CompoundSelect[Any]:
+    """Each of the jobs that are `told` of, with each endpoint that hears of it. Built once: that takes ten times as
+    long as to run it."""
     of_tenant = and_(webhook_endpoints.c.job_id.is_(None), webhook_endpoints.c.tenant == jobs.c.tenant)
     # Two queries in one, each with an index of its own: jobs may have named very many endpoints.
-    ways = [_heard(told, hears) for hears in (webhook_endpoints.c.job_id == jobs.c.id, of_tenant)]
-    return connection.execute(union_all(*ways)).mappings().all()
+    return union_all(*(_heard(hears) for hears in (webhook_endpoints.c.job_id == jobs.c.id, of_tenant)))
 
 
-def _heard(told: set[JobId], hears: ColumnElement[bool]) -> Select[Any]:
+def _heard(hears: ColumnElement[bool]) -> Select[Any]:
     return (
         select(
             webhook_endpoints.c.id.label("endpoint"),
@@ -124,7 +138,7 @@ def _heard(told: set[JobId], hears: ColumnElement[bool]) -> Select[Any]:
         )
         .select_from(jobs)
         .join(webhook_endpoints, hears)
-        .where(jobs.c.id.in_(told), webhook_endpoints.c.disabled_at.is_(None))
+        .where(jobs.c.id.in_(bindparam("told", expanding=True)), webhook_endpoints.c.disabled_at.is_(None))
     )
 
 
