@@ -93,6 +93,7 @@ class Organizer:
             checks,
             self.live,
             self._left,
+            traces,
             name=name,
             now=now,
             mark=self._mark,
@@ -262,6 +263,7 @@ class Organizer:
         except StoreAway as error:
             logger.warning("job %s is given back later, or when its lease ends: %s", claim.job, error)
         finally:
+            self._traces.forget(claim.job)
             self._drop(held)
             self._bells[1].set()
 

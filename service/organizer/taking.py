@@ -24,6 +24,7 @@ from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.organizer.left_jobs import LeftJobs
 from anabranch.service.organizer.live import Live
 from anabranch.service.organizer.mark import Mark, Place
+from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
@@ -40,6 +41,7 @@ class Taking:
         checks: Checks,
         live: Live,
         left: LeftJobs,
+        traces: Traces,
         *,
         name: str,
         now: Callable[[], float],
@@ -50,6 +52,7 @@ class Taking:
         self._checks = checks
         self._live = live
         self._left = left
+        self._traces = traces
         self._name = name
         self._now = now
         self._mark = mark
@@ -57,6 +60,7 @@ class Taking:
 
     async def take_up(self, claim: Claim) -> JobRun:
         """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
+        self._traces.begin(claim)
         records = claim.journal or await self._store.journal.read(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
         computing = partial(self._mark.computing, claim.job, claim.epoch)
@@ -112,6 +116,7 @@ class Taking:
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None
         records = await self._store.journal.append(claim.job, claim.epoch, events, told)
+        self._traces.note(claim.job, records)
         last = records[-1]
         self._live.reached(claim.job, last.seq, over=isinstance(last.event, e.TERMINAL_OF_JOB))
 

@@ -109,6 +109,7 @@ class Claim:
     head_hash: str
     cancel_requested: str | None
     trace_id: str = ""
+    traceparent: str | None = None
     journal: tuple[Record, ...] = ()
     """Of a job that nobody has claimed before: all that there is of it. Empty otherwise."""
 

@@ -204,7 +204,9 @@ def _claiming(most_of_tenant: int | None, *, batches: bool, left: bool) -> Retur
             wake=false(),
             not_before=null(),
         )
-        .returning(jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, jobs.c.trace_id, *_HEAD)
+        .returning(
+            jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, jobs.c.trace_id, jobs.c.traceparent, *_HEAD
+        )
     )
 
 
@@ -234,6 +236,7 @@ def _claim(row: Row[Any], journal: tuple[Record, ...]) -> Claim:
         head_hash=row.head_hash,
         cancel_requested=row.cancel_requested,
         trace_id=row.trace_id,
+        traceparent=row.traceparent,
         journal=journal,
     )
 

@@ -11,6 +11,9 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.service.organizer.conftest import House
 
+from anabranch.service.telemetry.ids import TraceOrigin
+from anabranch.service.telemetry.span import Span
+from anabranch.service.telemetry.spans import spans_of
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -22,12 +25,16 @@ class Written:
 
     def __init__(self) -> None:
         self.all: list[Transaction] = []
+        self.read: list[str] = []
+        """What was only read, meanwhile."""
         self._open: dict[object, Transaction] = {}
         """By connection: an organizer looks for work meanwhile, and finds none."""
 
     def execute(self, connection: object, _cursor: object, statement: str, *_: object) -> None:
         if threading.current_thread().name.startswith("store-write"):
             self._open.setdefault(connection, []).append(" ".join(statement.split()))
+        else:
+            self.read.append(" ".join(statement.split()))
 
     def commit(self, connection: object) -> None:
         if statements := self._open.pop(connection, []):
@@ -77,7 +84,7 @@ async def test_a_job_of_one_sample_is_five_transactions(house: House, written: W
     submitted, started, ended = written.of("events")
     assert any(one.startswith("INSERT INTO jobs ") for one in submitted)
     assert (len(written.claims), len(written.of("spans"))) == (1, 1)
-    assert [len(each) for each in (submitted, started, ended)] == [4, 9, 11]  # BEGIN included
+    assert [len(each) for each in (submitted, started, ended)] == [4, 8, 10]  # BEGIN included
     assert not [
         each for each in written.all if "lease_owner=NULL" in "".join(each)
     ]  # the last commit gave it back
@@ -87,7 +94,7 @@ async def test_statements_do_not_grow_with_the_width_of_a_job(house: House, writ
     async with house.organizer(forty_two):
         await answer(house, 32)
     submitted, started, *ended = written.of("events")
-    assert [len(submitted), len(started)] == [4, 9]
+    assert [len(submitted), len(started)] == [4, 8]
     assert all(len(each) <= 12 for each in ended)
     assert (len(written.claims), len(written.of("spans"))) == (1, 1)
 
@@ -98,3 +105,18 @@ async def test_traces_of_many_jobs_are_kept_together(house: House, written: Writ
         for job in jobs:
             await house.ended(job)
     assert len(written.of("spans")) < len(jobs)
+
+
+async def test_a_fresh_jobs_trace_is_drawn_without_reading_its_journal(
+    house: House, written: Written
+) -> None:
+    async with house.organizer(forty_two):
+        await answer(house, 4)
+    assert not [one for one in written.read if "FROM events" in one]
+    (job,) = (await house.store.jobs.list_page(limit=1)).items
+    drawn = spans_of(await house.store.journal.read(job.id), TraceOrigin(job.trace_id), "scripted")
+    assert by_id(await house.store.spans.read(job.id)) == by_id(drawn)
+
+
+def by_id(spans: list[Span]) -> dict[str, Span]:
+    return {span.span_id: span for span in spans}
