@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from anabranch.client import Client
 from anabranch.service import loops
 from anabranch.service.api.server import bind, serve_on
+from anabranch.service.organizer.first_hand import FirstHand
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
@@ -69,7 +70,7 @@ def run_in_one_process(settings: Settings) -> Iterator[OneProcess]:
     with ExitStack() as stack:
         bound = stack.enter_context(bind((settings.host, settings.port)))
         organizing = stack.enter_context(organize(settings))
-        url = stack.enter_context(serve_on(bound, settings, organizing.database))
+        url = stack.enter_context(serve_on(bound, settings, organizing.database, organizing.first_hand))
         yield OneProcess(url, organizing)
 
 
@@ -107,6 +108,7 @@ class _Organizing:
         self._asked_to_stop = asyncio.Event()
         self.database: Database | None = None
         """The organizer's, once it has begun."""
+        self.first_hand: FirstHand | None = None
 
     @property
     def lives(self) -> bool:
@@ -146,6 +148,7 @@ class _Organizing:
         self._loop = asyncio.get_running_loop()
         async with _organizer(self._settings, self._engines) as (store, organizer, guardian):
             self.database = store.database
+            self.first_hand = FirstHand(organizer)
             working = asyncio.create_task(organizer.run(), name="organizer")
             stopping = asyncio.create_task(self._asked_to_stop.wait())
             self._begun.set()

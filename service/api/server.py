@@ -13,7 +13,7 @@ import uvicorn
 from anabranch.service import loops
 from anabranch.service.api.app import create_app
 from anabranch.service.api.batches.runner import BatchRunner
-from anabranch.service.api.live.dependencies import Dependencies
+from anabranch.service.api.live.dependencies import Dependencies, FirstHand
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.link.links import Links
@@ -64,9 +64,15 @@ def serve_api(settings: Settings, address: tuple[str, int] = FREE_LOOPBACK_PORT)
 
 
 @contextmanager
-def serve_on(bound: socket.socket, settings: Settings, beside: Database | None = None) -> Iterator[str]:
+def serve_on(
+    bound: socket.socket,
+    settings: Settings,
+    beside: Database | None = None,
+    first_hand: FirstHand | None = None,
+) -> Iterator[str]:
     """Serves on a bound socket while the block runs; gives the URL. Organizers are reached by the link, wherever they
-    are; where one is in this process, REST's store is opened `beside` its own.
+    are; where one is in this process, REST's store is opened `beside` its own, and fresh jobs are given to it at
+    `first_hand`.
 
     Raises BadTenants, SchemaBehind and StoreAway.
     """
@@ -77,7 +83,7 @@ def serve_on(bound: socket.socket, settings: Settings, beside: Database | None =
     bound.listen()
     server = _Server()
     thread = threading.Thread(
-        target=lambda: loops.run(server.run(settings, bound, beside)),
+        target=lambda: loops.run(server.run(settings, bound, beside, first_hand)),
         name="api",
         daemon=True,
     )
@@ -117,6 +123,7 @@ class _Server:
         settings: Settings,
         listener: socket.socket,
         database: Database | None,
+        first_hand: FirstHand | None,
     ) -> None:
         try:
             secret = settings.link_secret.get_secret_value() if settings.link_secret is not None else None
@@ -133,6 +140,7 @@ class _Server:
                     organizers=links,
                     served=ServedModels(settings),
                     keyring=_keyring(settings, store),
+                    first_hand=first_hand,
                 )
                 patience = math.ceil(settings.stop_seconds + LAST_SECONDS)
                 config = uvicorn.Config(

@@ -39,6 +39,7 @@ from anabranch.service.organizer.traces import Traces
 from anabranch.service.organizer.turn import Turn
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
 from anabranch.service.store.jobs.suspicions import Loss
+from anabranch.service.store.rows import Claim, Taker
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool, PoolLoad
@@ -84,6 +85,8 @@ class Organizer:
         self._held: dict[JobId, HeldJob] = {}
         self._strays = Strays()
         self._kept_at = float("-inf")
+        self._queue_is_empty = False
+        """At the last look, and no word of more has come since."""
         self._turn = turn or Turn()
         self._left = LeftJobs(store.programs)
         self.live = Live(store.told_texts, self, link_secret)
@@ -109,10 +112,28 @@ class Organizer:
         if job is None or job in self._held:
             keep.set()
         if job is None or job not in self._held:
+            self._queue_is_empty = False
             claim.set()
 
     def load(self) -> PoolLoad:
         return self._pool.load()
+
+    @property
+    def as_taker(self) -> Taker:
+        """In whose name a submission may claim its job, and for how long."""
+        return Taker(owner=self._name, lease_seconds=self._lease)
+
+    @property
+    def room_for_fresh(self) -> int:
+        """Jobs that may be claimed here as they are submitted: none while others wait, whose turn is first, nor where
+        tenants take turns."""
+        idle = self._queue_is_empty and not (self._fair or self._turn.aside or self._draining)
+        return Room(self._max_jobs, len(self._held)).at_once if idle and self._is_sure else 0
+
+    @property
+    def _is_sure(self) -> bool:
+        """The last heartbeat is no older than a lease."""
+        return asyncio.get_running_loop().time() - self._kept_at < self._lease
 
     async def run(self) -> None:
         """Until `drain`. Leases are kept beside the rest, so that no long look elsewhere lets them end."""
@@ -177,17 +198,24 @@ class Organizer:
     async def _claim(self) -> None:
         """Take what there is room for. Who cannot keep what it has takes nothing more."""
         room = Room(self._max_jobs, len(self._held))
-        sure = asyncio.get_running_loop().time() - self._kept_at < self._lease
-        if self._turn.aside or room.at_once <= 0 or (self._held and not sure):
+        if self._turn.aside or room.at_once <= 0 or (self._held and not self._is_sure):
+            self._queue_is_empty = False
             return
         claims = await self._claim_jobs(room.at_once, left=self._left.current(), batches=room.for_batches)
-        if len(claims) == room.at_once:
+        self._queue_is_empty = len(claims) < room.at_once
+        if not self._queue_is_empty:
             self._bells[1].set()  # there may be more
         for claim in claims:
-            if (earlier := self._held.get(claim.job)) is not None:
-                earlier.drop()
-            held = self._held[claim.job] = HeldJob(claim)
-            held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
+            self.take(claim)
+
+    def take(self, claim: Claim) -> None:
+        """Works on a job that was claimed for this organizer. Who hands over takes none: its lease ends by itself."""
+        if self._draining:
+            return
+        if (earlier := self._held.get(claim.job)) is not None:
+            earlier.drop()
+        held = self._held[claim.job] = HeldJob(claim)
+        held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
 
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""

@@ -95,6 +95,16 @@ class Submitted:
     job: JobRow
     created: bool
     """False where the same key and body had made the job before."""
+    claim: "Claim | None" = None
+    """The taker's, where the job was made for one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """An organizer for which a job is claimed as it is submitted."""
+
+    owner: str
+    lease_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Holds what the routes stand on, and how they reach it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
@@ -9,6 +10,7 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.settings import Settings
+from anabranch.service.store.rows import Claim, Taker
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.keyring import Keyring
 from anabranch.workers.pool.protocol import PoolLoad
@@ -34,6 +36,18 @@ class Organizers(Protocol):
         ...
 
 
+class FirstHand(Protocol):
+    """An organizer of this process, to which jobs are given in the transaction that submits them."""
+
+    def promise(self, jobs: int) -> Taker | None:
+        """Who takes so many jobs; they must be given, or given up. None: they are to be queued."""
+        ...
+
+    def give(self, promised: int, claims: Sequence[Claim]) -> None:
+        """Of the jobs that were promised for, these are durable and claimed; there may be none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
     settings: Settings
@@ -44,6 +58,8 @@ class Dependencies:
     """None: nobody can tell, and any model is taken."""
     keyring: Keyring | None = None
     """None lets anybody in."""
+    first_hand: FirstHand | None = None
+    """None: all organizers are elsewhere."""
 
 
 async def inject(request: Request) -> Dependencies:

@@ -29,7 +29,7 @@ from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.listing import Wanted
-from anabranch.service.store.rows import NewResponse, Submitted
+from anabranch.service.store.rows import NewJob, NewResponse, Submitted
 from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.tenants.callers import Caller
 
@@ -266,8 +266,21 @@ async def submit_specs(
         make_job, deps, caller, traceparent=traceparent, digest=digest, response=response, webhook=webhook
     )
     news = [make(spec, key=numbered(key, number)) for number, spec in enumerate(specs)]
-    submitted = await deps.store.jobs.submit_all(news)
+    submitted = await _submit(deps, news)
     intake.submitted()
     for each in submitted:
-        deps.organizers.nudge(each.job.id)
+        if each.claim is None:
+            deps.organizers.nudge(each.job.id)
+    return submitted
+
+
+async def _submit(deps: Dependencies, news: Sequence[NewJob]) -> list[Submitted]:
+    """Makes them durable; where an organizer of this process has room for them, claimed for it."""
+    taker = deps.first_hand.promise(len(news)) if deps.first_hand is not None else None
+    submitted: list[Submitted] = []
+    try:
+        submitted = await deps.store.jobs.submit_all(news, taker)
+    finally:
+        if deps.first_hand is not None and taker is not None:
+            deps.first_hand.give(len(news), [each.claim for each in submitted if each.claim is not None])
     return submitted

@@ -28,6 +28,7 @@ from anabranch.service.store.rows import (
     NewJob,
     Page,
     Submitted,
+    Taker,
     approval_row,
     branch_row,
     job_row,
@@ -54,9 +55,10 @@ class Jobs(Repository):
         (submitted,) = await self.submit_all([new])
         return submitted
 
-    async def submit_all(self, news: Sequence[NewJob]) -> list[Submitted]:
-        """The same for several jobs: all of them are made, or none."""
-        work = partial(submit_all, news=news, now=self._now)
+    async def submit_all(self, news: Sequence[NewJob], taker: Taker | None = None) -> list[Submitted]:
+        """The same for several jobs: all of them are made, or none; those that are made are claimed for the `taker`,
+        where there is one."""
+        work = partial(submit_all, news=news, now=self._now, taker=taker)
         try:
             return await self._database.write(work)
         except IntegrityError:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Double, RowMapping, bindparam, insert, select
 
-from anabranch.dag.events import JobSubmitted
+from anabranch.dag.events import JobSubmitted, Record
 from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
@@ -14,7 +14,8 @@ from anabranch.service.store.jobs.responses import insert_response
 from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
-from anabranch.service.store.rows import JobRow, NewJob, Submitted, job_row
+from anabranch.service.store.rows import Claim, JobRow, NewJob, Submitted, Taker, job_row
+from anabranch.service.store.sql.clock import later
 from anabranch.service.store.sql.tables import events, jobs
 from anabranch.service.store.webhooks.endpoints import insert_endpoint
 
@@ -25,17 +26,21 @@ BEHIND_ALL = timedelta(days=36_500)
 
 
 _INSERT = insert(jobs).returning(*jobs.c)
+_INSERT_CLAIMED = _INSERT.values(lease_expires=later(bindparam("lease_seconds", type_=Double())))
 
 
 def submit_all(
-    connection: Connection, news: Sequence[NewJob], now: Callable[[], datetime]
+    connection: Connection, news: Sequence[NewJob], now: Callable[[], datetime], taker: Taker | None = None
 ) -> list[Submitted]:
     """All of them, or none. Raises as `submit`."""
-    return [submit(connection, new, now) for new in news]
+    return [submit(connection, new, now, taker) for new in news]
 
 
-def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> Submitted:
-    """Inserts the job with its first event, or finds the one that the same key and body made.
+def submit(
+    connection: Connection, new: NewJob, now: Callable[[], datetime], taker: Taker | None = None
+) -> Submitted:
+    """Inserts the job with its first event, or finds the one that the same key and body made. A job that is made is
+    claimed for the `taker` at once, where there is one.
 
     Raises IdempotencyConflict if the key was used with another body, QuotaSpent, and IntegrityError if the same key
     comes in twice at once: the other one's job is there then.
@@ -45,7 +50,7 @@ def submit(connection: Connection, new: NewJob, now: Callable[[], datetime]) -> 
         return Submitted(job=earlier, created=False)
     at = now()
     reserve(connection, new.tenant, new.quota, new.spec.budget, at)
-    return Submitted(job=_insert(connection, new, at), created=True)
+    return _insert(connection, new, at, taker)
 
 
 def turn_of(priority: int, at: datetime) -> datetime:
@@ -66,7 +71,7 @@ def _made_before(connection: Connection, new: NewJob) -> JobRow | None:
     return job_row(found)
 
 
-def _insert(connection: Connection, new: NewJob, at: datetime) -> JobRow:
+def _insert(connection: Connection, new: NewJob, at: datetime, taker: Taker | None) -> Submitted:
     submitted = encode(JobSubmitted(spec=new.spec, policy_version=new.policy_version, limits=new.limits))
     links, records = chain_events(new.id, 0, JournalHead(at=at), [submitted], at)
     changes = {change.table: change for change in fold(records)}
@@ -83,11 +88,31 @@ def _insert(connection: Connection, new: NewJob, at: datetime) -> JobRow:
         "head_hash": links[-1].hash,
         "head_at": at,
     }
-    made = connection.execute(_INSERT, job).mappings().one()
+    if taker is None:
+        made = connection.execute(_INSERT, job).mappings().one()
+    else:
+        lease = {"lease_seconds": taker.lease_seconds, "lease_owner": taker.owner}
+        claimed = {**job, **lease, "epoch": 1, "wake": False}
+        made = connection.execute(_INSERT_CLAIMED, claimed).mappings().one()
     connection.execute(insert(events), [row_of_link(link) for link in links])
     write(connection, [(new.id, change) for change in changes.values()])
     if new.response is not None:
         insert_response(connection, new.id, new.response)
     if new.webhook is not None:
         insert_endpoint(connection, new.tenant, new.webhook, new.id)
-    return job_row(made)
+    claim = None if taker is None else _claim_of(made, tuple(records))
+    return Submitted(job=job_row(made), created=True, claim=claim)
+
+
+def _claim_of(made: RowMapping, journal: tuple[Record, ...]) -> Claim:
+    return Claim(
+        job=made["id"],
+        epoch=made["epoch"],
+        attempt=made["attempt"],
+        head_seq=made["head_seq"],
+        head_hash=made["head_hash"],
+        cancel_requested=None,
+        trace_id=made["trace_id"],
+        traceparent=made["traceparent"],
+        journal=journal,
+    )
