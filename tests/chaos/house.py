@@ -198,8 +198,23 @@ class House:
                 idempotency_key=f"job {number}",
                 body_digest=f"{number}",
             )
-            self.tally.jobs.append((await self._stubbornly(partial(store.jobs.submit, new))).job.id)
+            await self._submit_one(store, new)
             await asyncio.sleep(self._dice.random())
+
+    async def _submit_one(self, store: Store, new: NewJob) -> None:
+        """Half of the jobs are claimed as they are submitted, as in one process; some of these claims get lost."""
+        taker = next((one for one in self._living.values() if one.organizer.room_for_fresh), None)
+        if taker is None or self._dice.random() < 0.5:
+            self.tally.jobs.append((await self._stubbornly(partial(store.jobs.submit, new))).job.id)
+            return
+        submit = partial(store.jobs.submit_all, [new], taker.organizer.as_taker)
+        (submitted,) = await self._stubbornly(submit)
+        self.tally.jobs.append(submitted.job.id)
+        if submitted.claim is not None and self._dice.random() < 0.9 and self._lives(taker):
+            taker.organizer.take(submitted.claim)
+
+    def _lives(self, living: Living) -> bool:
+        return self._living.get(living.process.name) is living
 
     async def _stubbornly(self, ask: Callable[[], Any]) -> Any:
         while True:

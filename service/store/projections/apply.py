@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, Update, bindparam, delete, func, insert, update
+from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, delete, func, insert, update
 from sqlalchemy.dialects import postgresql
 
 from anabranch.dag.ids import JobId
@@ -36,7 +36,7 @@ def write(connection: Connection, changes: Iterable[tuple[JobId, Change]]) -> No
             shape = (change.table, tuple(change.set), tuple(change.add), tuple(change.first))
             changed[shape].append(_parameters(job, change))
     for table, rows in inserted.items():
-        connection.execute(insert(tables.metadata.tables[table]), rows)
+        connection.execute(_insertion(table), rows)
     for shape, parameters in changed.items():
         connection.execute(_update(shape), parameters)
 
@@ -66,6 +66,11 @@ def _upsert(table: Table) -> postgresql.Insert:
 def _deletion(table: Table) -> Delete:
     keys = (column == bindparam(f"key_{column.name}", type_=column.type) for column in table.primary_key)
     return delete(table).where(*keys)
+
+
+@cache
+def _insertion(table: str) -> Insert:
+    return insert(tables.metadata.tables[table])
 
 
 def row_of(job: JobId, change: Change) -> dict[str, Any]:

@@ -100,8 +100,28 @@ class _SqliteWriter:
     """
 
     def __init__(self, url: URL) -> None:
-        self.engine = _sqlite_writer(url)
+        self._engine = _sqlite_writer(url)
         self.threads = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._kept: Connection | None = None
+
+    def transact(self, work: Work[T]) -> T:
+        """In this thread. The connection is kept for the next one: to take it from a pool, and to give it back, costs
+        as much as a statement. One on which anything went wrong is not kept."""
+        connection = self._kept or self._engine.connect()
+        self._kept = None
+        try:
+            with connection.begin():
+                done = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._kept = connection
+        return done
+
+    def dispose(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._engine.dispose()
 
 
 class _Sqlite:
@@ -116,11 +136,7 @@ class _Sqlite:
         self._reading = ThreadPoolExecutor(self.READERS, thread_name_prefix="store-read")
 
     async def write(self, work: Work[T]) -> T:
-        def transaction() -> T:
-            with self.writer.engine.begin() as connection:
-                return work(connection)
-
-        return await self._in(self.writer.threads, transaction)
+        return await self._in(self.writer.threads, lambda: self.writer.transact(work))
 
     async def read(self, work: Work[T]) -> T:
         def reading() -> T:
@@ -144,9 +160,9 @@ class _Sqlite:
         return await self.write(work)  # the file has one writer
 
     async def close(self) -> None:
-        writing = [(self.writer.threads, self.writer.engine)] if self._is_own else []
-        for threads, engine in (*writing, (self._reading, self._reader)):
-            await self._in(threads, engine.dispose)
+        writing = [(self.writer.threads, self.writer.dispose)] if self._is_own else []
+        for threads, dispose in (*writing, (self._reading, self._reader.dispose)):
+            await self._in(threads, dispose)
             threads.shutdown(wait=False)
 
     async def _in(self, threads: ThreadPoolExecutor, do: Callable[[], T]) -> T:
