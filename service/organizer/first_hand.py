@@ -11,7 +11,8 @@ import threading
 from collections.abc import Sequence
 
 from anabranch.service.organizer.loop import Organizer
-from anabranch.service.store.rows import Claim, Taker
+from anabranch.service.store.jobs.submissions import Taker
+from anabranch.service.store.rows import Claim
 
 
 class FirstHand:

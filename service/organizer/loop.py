@@ -38,8 +38,9 @@ from anabranch.service.organizer.taking import Taking
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.organizer.turn import Turn
 from anabranch.service.store.errors import Fenced, JobEnded, StoreAway
+from anabranch.service.store.jobs.submissions import Taker
 from anabranch.service.store.jobs.suspicions import Loss
-from anabranch.service.store.rows import Claim, Taker
+from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool, PoolLoad
@@ -77,6 +78,7 @@ class Organizer:
         self._traces = traces
         self._name = name
         self._lease = lease_seconds
+        self.as_taker = Taker(owner=name, lease_seconds=lease_seconds)
         self._max_jobs = max_jobs
         self._fair = tenant_max_running is not None
         self._claim_jobs = partial(store.queue.claim, name, lease_seconds, most_of_tenant=tenant_max_running)
@@ -117,11 +119,6 @@ class Organizer:
 
     def load(self) -> PoolLoad:
         return self._pool.load()
-
-    @property
-    def as_taker(self) -> Taker:
-        """In whose name a submission may claim its job, and for how long."""
-        return Taker(owner=self._name, lease_seconds=self._lease)
 
     @property
     def room_for_fresh(self) -> int:

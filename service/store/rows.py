@@ -100,14 +100,6 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taker:
-    """An organizer for which a job is claimed as it is submitted."""
-
-    owner: str
-    lease_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A job in this organizer's hands until the lease ends or another one claims it."""
 

@@ -10,7 +10,8 @@ from anabranch.dag.ids import JobId
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.settings import Settings
-from anabranch.service.store.rows import Claim, Taker
+from anabranch.service.store.jobs.submissions import Taker
+from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.keyring import Keyring
 from anabranch.workers.pool.protocol import PoolLoad

@@ -82,6 +82,9 @@ class Feed:
         self.is_linked = False
         """Each organizer that lives tells what happens to followed jobs."""
         self._followed: dict[JobId, _FollowedJob] = {}
+        self._behind: set[JobId] = set()
+        """Followed jobs whose journals are further than what is held of them: a word of one job costs no look at the
+        thousand others."""
         self._look_at = 0.0
         """When all followed jobs are looked at again, by the loop's clock."""
         self._nudged = asyncio.Event()
@@ -128,6 +131,7 @@ class Feed:
         followed = self._followed.get(job)
         if followed is not None and seq > followed.reached:
             followed.reached = seq
+            self._behind.add(job)
             self._nudged.set()
 
     def over(self, job: JobId) -> None:
@@ -181,6 +185,7 @@ class Feed:
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="feed")
         if followed.behind:
+            self._behind.add(job)
             self._nudged.set()
         return followed.tail
 
@@ -189,6 +194,7 @@ class Feed:
         followed.followers.discard(follower)
         if not followed.followers:
             del self._followed[follower.job]
+            self._behind.discard(follower.job)
             self._link.unfollow(follower.job)
 
     def raise_fault(self) -> None:
@@ -200,10 +206,12 @@ class Feed:
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
-        while heads := self._heads():
+        while self._followed:
             self._nudged.clear()
             whole = loop.time() >= self._look_at
-            due = heads if whole else {job: head for job, head in heads.items() if self._followed[job].behind}
+            due = self._heads(self._followed if whole else self._behind)
+            if whole and not due:
+                return
             try:
                 records = await self.journals.read_many(due) if due else ()
                 self._push(records)
@@ -215,11 +223,13 @@ class Feed:
                 continue
             if whole:
                 self._look_at = loop.time() + (LINKED_POLL_SECONDS if self.is_linked else POLL_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), max(0.0, self._look_at - loop.time()))
+            with suppress(TimeoutError):  # not `wait_for`, which may swallow that the feed is closed
+                async with asyncio.timeout_at(self._look_at):
+                    await self._nudged.wait()
 
-    def _heads(self) -> dict[JobId, int]:
-        tails = ((job, followed.tail) for job, followed in self._followed.items())
+    def _heads(self, among: Iterable[JobId]) -> dict[JobId, int]:
+        """Where those of these journals stand of which more may come."""
+        tails = ((job, self._followed[job].tail) for job in among)
         return {job: tail.head for job, tail in tails if tail is not None and not tail.ended}
 
     def _push(self, records: Iterable[Record]) -> None:
@@ -230,5 +240,7 @@ class Feed:
                 new[record.job] = followed
                 if isinstance(record.event, SegmentFinished):
                     followed.texts.finish(record.event.branch, record.event.segment)
-        for followed in new.values():
+        for job, followed in new.items():
             followed.wake()
+            if not followed.behind:
+                self._behind.discard(job)

@@ -20,7 +20,7 @@ from anabranch.service.store.jobs.requests import (
     request_cancel,
     who_asks,
 )
-from anabranch.service.store.jobs.submissions import submit_all
+from anabranch.service.store.jobs.submissions import Taker, submit_all
 from anabranch.service.store.rows import (
     ApprovalRow,
     BranchRow,
@@ -28,7 +28,6 @@ from anabranch.service.store.rows import (
     NewJob,
     Page,
     Submitted,
-    Taker,
     approval_row,
     branch_row,
     job_row,

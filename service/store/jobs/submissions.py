@@ -1,6 +1,7 @@
 """Writes a submitted job: the row, its first event and what is folded from it, in one transaction."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Double, RowMapping, bindparam, insert, select
@@ -14,7 +15,7 @@ from anabranch.service.store.jobs.responses import insert_response
 from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
-from anabranch.service.store.rows import Claim, JobRow, NewJob, Submitted, Taker, job_row
+from anabranch.service.store.rows import Claim, JobRow, NewJob, Submitted, job_row
 from anabranch.service.store.sql.clock import later
 from anabranch.service.store.sql.tables import events, jobs
 from anabranch.service.store.webhooks.endpoints import insert_endpoint
@@ -27,6 +28,14 @@ BEHIND_ALL = timedelta(days=36_500)
 
 _INSERT = insert(jobs).returning(*jobs.c)
 _INSERT_CLAIMED = _INSERT.values(lease_expires=later(bindparam("lease_seconds", type_=Double())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """An organizer for which a job is claimed as it is submitted."""
+
+    owner: str
+    lease_seconds: float
 
 
 def submit_all(

@@ -11,7 +11,8 @@ from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
 from anabranch.service.organizer.first_hand import FirstHand
 from anabranch.service.organizer.loop import Organizer
-from anabranch.service.store.rows import NewJob, Submitted, Taker
+from anabranch.service.store.jobs.submissions import Taker
+from anabranch.service.store.rows import NewJob, Submitted
 
 __all__ = ["written"]
 SPEC = JobSpec(messages=(say("user", "What is six times seven?"),), policy="sequential", params={}, seed=7)

@@ -1,7 +1,7 @@
 """The feed: one query for all readers, no gap, no repeat, and no reader that others wait for."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -99,6 +99,33 @@ async def test_many_readers_of_many_jobs_cost_one_query_a_look(
     assert got == [[2, 3, 4]] * 20
     assert len(watched.pages) == pages, "nobody read a page of its own"
     assert all(set(look) <= set(jobs) for look in watched.looks)
+
+
+async def test_a_word_of_one_job_costs_no_look_at_the_others(
+    feed: Feed, organizer: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "LINKED_POLL_SECONDS", 600.0)
+    feed.linked(all_of_them=True)
+    jobs = [JobId(await submit(store)) for _ in range(30)]
+    followers = {job: feed.follow(job) for job in jobs}
+    for follower in followers.values():
+        await read_until(feed, follower, 1)
+        assert not await follower.read()
+    first, *_ = jobs
+    await fork(organizer, first, *range(1, 9))
+    looked_at: list[int] = []
+    heads = feed._heads
+
+    def counted(among: Collection[JobId]) -> dict[JobId, int]:
+        looked_at.append(len(among))
+        return heads(among)
+
+    monkeypatch.setattr(feed, "_heads", counted)
+    for seq in range(2, 10):
+        feed.reached(first, seq)
+        await read_until(feed, followers[first], seq)
+    assert looked_at
+    assert max(looked_at) == 1
 
 
 async def test_who_comes_later_catches_up_from_the_table(feed: Feed, organizer: Any, job: str) -> None:

@@ -2,7 +2,8 @@
 
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
-from anabranch.service.store.rows import NewJob, Taker
+from anabranch.service.store.jobs.submissions import Taker
+from anabranch.service.store.rows import NewJob
 from anabranch.service.store.store import Store
 
 SPEC = JobSpec(messages=(say("user", "What is six times seven?"),), policy="sequential", params={}, seed=7)

@@ -118,6 +118,12 @@ async def ask_all(store: Store) -> None:
     await store.journal.read(job.id)
     await store.journal.read_many({job.id: 0})
     await store.spans.read(job.id)
+    await store.maintenance.purge(datetime(2020, 1, 1, tzinfo=UTC))
+    await store.jobs.has_key("default", "k")
+    await store.jobs.get_answered(job.id)
+    await store.suspicions.list_against(job.id)
+    await store.told_texts.read(job.id)
+    await store.queue.hand_over("somebody", 1.0)
     await store.checkpoints.read(job.id)
 
 
