@@ -1,13 +1,14 @@
 """Says what an evaluation compares, and on what.
 
 The design is paired: every arm (a policy with its parameters) answers the same tasks with the same seeds under the same
-limits, so what differs between two arms on one task is the policy. One job answers one task by one arm: a trial. Its
-seed and its idempotency key follow from the design alone; so whoever runs the same design again asks for the same jobs.
+limits, so what differs between two arms on one task is the policy. One job answers one task by one arm: a trial. A task
+that is asked several times is several tasks, each with a seed of its own, which name the one that they repeat. Seeds
+and idempotency keys follow from the design alone; so whoever runs the same design again asks for the same jobs.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from anabranch.dag.journal.chain import canonical
@@ -32,6 +33,17 @@ class Task:
     answer: str | None = None
     """What is right, where the grader compares."""
     grader: Grader
+    repeats: str = ""
+    """The id of the task that it asks once more, with another seed; empty of one that is asked first."""
+
+
+def repeat_tasks(tasks: Sequence[Task], times: int) -> tuple[Task, ...]:
+    """Each task so many times, one behind the other."""
+    return tuple(
+        task if number == 1 else replace(task, id=f"{task.id}#{number}", repeats=task.id)
+        for task in tasks
+        for number in range(1, times + 1)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +88,11 @@ class Design:
     @property
     def digest(self) -> str:
         """SHA-256 of all of it, in hexadecimal: equal designs have equal digests."""
-        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
+        told = asdict(self)
+        for task in told["tasks"]:
+            if not task["repeats"]:  # so that designs of releases that did not know it go on
+                del task["repeats"]
+        return hashlib.sha256(canonical(told).encode()).hexdigest()
 
     def seed_of(self, task: Task) -> int:
         """The seed of this task's jobs: the same for all arms."""

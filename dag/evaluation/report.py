@@ -1,17 +1,20 @@
 """Computes what an evaluation says of each arm, and of each arm against the first.
 
 An arm's accuracy counts every trial of it that has been judged: a job that failed or went beyond its critical path is a
-wrong answer. Differences count the tasks that both arms have been judged on. T, L and waste are as
+wrong answer. Trials of one task that is asked several times depend on each other: intervals and tests count tasks, not
+trials, for what is independent. Differences count the tasks that both arms have been judged on. T, L and waste are as
 `analysis/metrics.py` defines them; an arm's P is its whole L over its whole T.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import TypeVar
 
 from anabranch.dag.analysis.metrics import parallelism
-from anabranch.dag.evaluation.statistics import Interval, interval_of_mean, mcnemar, wilson
+from anabranch.dag.evaluation.statistics import Interval, clustered_wilson, interval_of_mean, sign_flips
 
+Value = TypeVar("Value")
 RIGHT = 1.0
 """The score from which an answer is right."""
 
@@ -76,7 +79,7 @@ class Difference:
     interval: Interval
     """Of the difference in accuracy, 95 %."""
     p_value: float
-    """McNemar's exact test."""
+    """McNemar's exact test; where tasks are repeated, its form for them: each task's difference as a whole."""
     critical_path_tokens: float
     critical_path_interval: Interval
     """Of the mean difference in T, 95 %."""
@@ -106,12 +109,23 @@ def is_right(trial: Trial, longest: int | None) -> bool:
     return trial.score >= RIGHT and (longest is None or trial.critical_path_tokens <= longest)
 
 
-def report(arms: Sequence[str], trials: Sequence[Trial], *, seed: int, longest: int | None = None) -> Report:
-    """The report over the trials that have been judged. `seed` is the bootstrap's, `longest` the limit of T."""
+NO_REPEATS: Mapping[str, str] = {}
+
+
+def report(
+    arms: Sequence[str],
+    trials: Sequence[Trial],
+    *,
+    seed: int,
+    longest: int | None = None,
+    repeats: Mapping[str, str] = NO_REPEATS,
+) -> Report:
+    """The report over the trials that have been judged. `seed` is the bootstrap's, `longest` the limit of T; `repeats`
+    names of each task that asks another once more that other one."""
     by_arm = {arm: {trial.task: trial for trial in trials if trial.arm == arm} for arm in arms}
-    told = tuple(_report_arm(arm, list(by_arm[arm].values()), longest) for arm in arms)
+    told = tuple(_report_arm(arm, by_arm[arm], longest, repeats) for arm in arms)
     differences = tuple(
-        _compare(arms[0], arm, by_arm[arms[0]], by_arm[arm], seed, longest) for arm in arms[1:]
+        _compare(arms[0], arm, by_arm[arms[0]], by_arm[arm], seed, longest, repeats) for arm in arms[1:]
     )
     frontiers = {axis: frontier([arm for arm in told if arm.trials], cost) for axis, cost in AXES.items()}
     return Report(arms=told, differences=differences, frontiers=frontiers)
@@ -127,7 +141,11 @@ def frontier(arms: Sequence[ArmReport], cost: Callable[[ArmReport], float]) -> t
     return tuple(found)
 
 
-def _report_arm(arm: str, trials: Sequence[Trial], longest: int | None) -> ArmReport:
+def _report_arm(
+    arm: str, by_task: Mapping[str, Trial], longest: int | None, repeats: Mapping[str, str]
+) -> ArmReport:
+    trials = list(by_task.values())
+    rights = [(trial.task, is_right(trial, longest)) for trial in trials]
     right = sum(is_right(trial, longest) for trial in trials)
     path, total = (
         sum(trial.critical_path_tokens for trial in trials),
@@ -139,7 +157,7 @@ def _report_arm(arm: str, trials: Sequence[Trial], longest: int | None) -> ArmRe
         trials=len(trials),
         right=right,
         accuracy=right / n,
-        interval=wilson(right, len(trials)),
+        interval=clustered_wilson(_cluster(rights, repeats)),
         mean_score=_mean([trial.score for trial in trials]),
         critical_path_tokens=path / n,
         total_tokens=total / n,
@@ -159,12 +177,13 @@ def _compare(
     after: Mapping[str, Trial],
     seed: int,
     longest: int | None,
+    repeats: Mapping[str, str],
 ) -> Difference:
     tasks = sorted(before.keys() & after.keys())
     pairs = [(before[task], after[task]) for task in tasks]
     rights = [(is_right(old, longest), is_right(new, longest)) for old, new in pairs]
-    steps = [float(new) - float(old) for old, new in rights]
-    paths = [float(new.critical_path_tokens - old.critical_path_tokens) for old, new in pairs]
+    steps = [(task, int(new) - int(old)) for task, (old, new) in zip(tasks, rights, strict=True)]
+    paths = [(task, after[task].critical_path_tokens - before[task].critical_path_tokens) for task in tasks]
     gained, lost = rights.count((False, True)), rights.count((True, False))
     spent = sum(new.critical_path_tokens for _, new in pairs)
     return Difference(
@@ -173,13 +192,23 @@ def _compare(
         pairs=len(pairs),
         gained=gained,
         lost=lost,
-        accuracy=_mean(steps),
-        interval=interval_of_mean(steps, seed),
-        p_value=mcnemar(gained, lost),
-        critical_path_tokens=_mean(paths),
-        critical_path_interval=interval_of_mean(paths, seed),
+        accuracy=_mean([step for _, step in steps]),
+        interval=interval_of_mean([_mean(cluster) for cluster in _cluster(steps, repeats)], seed),
+        p_value=sign_flips([sum(cluster) for cluster in _cluster(steps, repeats)]),
+        critical_path_tokens=_mean([path for _, path in paths]),
+        critical_path_interval=interval_of_mean(
+            [_mean(cluster) for cluster in _cluster(paths, repeats)], seed
+        ),
         speedup=sum(old.critical_path_tokens for old, _ in pairs) / spent if spent else None,
     )
+
+
+def _cluster(told: Iterable[tuple[str, Value]], repeats: Mapping[str, str]) -> list[list[Value]]:
+    """What is told of tasks, those together that ask the same."""
+    found = dict[str, list[Value]]()
+    for task, value in told:
+        found.setdefault(repeats.get(task) or task, []).append(value)
+    return list(found.values())
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -134,7 +134,13 @@ def _request_of(design: Design) -> dict[str, Any]:
         "title": design.title,
         "digest": design.digest,
         "tasks": [
-            {"id": task.id, "question": task.question, "answer": task.answer, "grader": task.grader.kind}
+            {
+                "id": task.id,
+                "question": task.question,
+                "answer": task.answer,
+                "grader": task.grader.kind,
+                **({"repeats": task.repeats} if task.repeats else {}),
+            }
             for task in design.tasks
         ],
         "arms": [asdict(arm) for arm in design.arms],

@@ -103,4 +103,5 @@ def _check_place(row: EvaluationRow, sent: TrialRequest) -> None:
 def _report(row: EvaluationRow, trials: list[Trial]) -> Report:
     arms = [arm["label"] for arm in row.design["arms"]]
     longest = row.design["limits"]["critical_path_tokens"]
-    return report(arms, trials, seed=row.design["seed"], longest=longest)
+    repeats = {task["id"]: task.get("repeats", "") for task in row.design["tasks"]}
+    return report(arms, trials, seed=row.design["seed"], longest=longest, repeats=repeats)

@@ -21,6 +21,9 @@ class SentTask(Sent):
     question: WrittenText
     answer: str | None = None
     grader: Label = Field(examples=["math"])
+    repeats: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="The id of the task that it asks once more, with another seed."
+    )
 
 
 class SentArm(Sent):
@@ -123,7 +126,7 @@ class DifferenceView(BaseModel):
     lost: int = Field(description="Tasks that the baseline alone has right.")
     accuracy: float
     interval: IntervalView
-    p_value: float = Field(description="McNemar's exact test.")
+    p_value: float = Field(description="McNemar's exact test; of repeated tasks, its form for them.")
     critical_path_tokens: float
     critical_path_interval: IntervalView
     speedup: float | None = Field(description="Mean T of the baseline over the arm's.")

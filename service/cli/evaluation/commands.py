@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from anabranch.dag.evaluation.design import Design, Task, TrialLimits
+from anabranch.dag.evaluation.design import Design, Task, TrialLimits, repeat_tasks
 from anabranch.service.cli.connect import page_link, reading, running
 from anabranch.service.cli.evaluation.table import tell_evaluation
 from anabranch.service.cli.output import AsJson, tell_json, tell_table
@@ -42,6 +42,9 @@ def evaluate(
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="20 questions that come along.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many tasks.")] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100, help="How often each task is asked, with other seeds.")
+    ] = 1,
     model: Annotated[str | None, typer.Option(help="For policies that name none.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the tasks of a set, and of all jobs.")] = 0,
     budget_tokens: Annotated[int | None, typer.Option(min=1, help="Decoded tokens of a job.")] = None,
@@ -65,7 +68,7 @@ def evaluate(
     sampling = {"temperature": temperature, "max_tokens": max_tokens or (DEMO_TOKENS if demo else None)}
     design = Design(
         title="demo" if tasks is None else Path(tasks).stem,
-        tasks=_tasks(tasks, limit, seed),
+        tasks=repeat_tasks(_tasks(tasks, limit, seed), repeats),
         arms=read_arms(policies or (DEMO_POLICIES if demo else ""), model),
         seed=seed,
         limits=TrialLimits(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from anabranch.dag.evaluation.design import Arm, Design, Grader, Task, TrialLimits
+from anabranch.dag.evaluation.design import Arm, Design, Grader, Task, TrialLimits, repeat_tasks
 
 TASKS = tuple(
     Task(id=str(number), question=f"{number} + 1?", answer="…", grader=Grader("math")) for number in range(3)
@@ -36,3 +36,21 @@ def test_only_what_a_job_can_keep_to_is_given_to_it() -> None:
     limits = TrialLimits(tokens=100, seconds=2.5, critical_path_tokens=40)
     assert limits.of_job() == {"tokens": 100, "seconds": 2.5}
     assert TrialLimits().of_job() == {}
+
+
+def test_a_repeat_is_a_task_with_a_seed_and_a_key_of_its_own() -> None:
+    design = replace(DESIGN, tasks=repeat_tasks(TASKS, 3))
+    assert [(task.id, task.repeats) for task in design.tasks[:4]] == [
+        ("0", ""),
+        ("0#2", "0"),
+        ("0#3", "0"),
+        ("1", ""),
+    ]
+    assert len({design.seed_of(task) for task in design.tasks}) == 9
+    assert [design.seed_of(task) for task in design.tasks[::3]] == [DESIGN.seed_of(task) for task in TASKS]
+
+
+def test_designs_of_a_release_without_repeats_go_on() -> None:
+    """Their digest, and with it their keys, is what it was then."""
+    assert repeat_tasks(TASKS, 1) == TASKS
+    assert DESIGN.digest == "c49cb8f0b726fafab93def82625f8eac9ce754748f0ca6c8245010dbb4f00400"

@@ -104,3 +104,24 @@ def test_the_order_in_which_trials_end_changes_nothing(shuffled: list[Trial]) ->
     assert found.differences == before.differences
     assert found.frontiers == before.frontiers
     assert [arm.accuracy for arm in found.arms] == [pytest.approx(arm.accuracy) for arm in before.arms]
+
+
+def test_repeats_of_a_task_count_as_one_task_for_what_is_sure() -> None:
+    """Three tasks, each asked four times, on which an arm is always the same: no surer than three tasks asked once."""
+    tasks = (1, 2, 3)
+    once = [
+        *(trial("one", task, right=task == 1) for task in tasks),
+        *(trial("vote", task) for task in tasks),
+    ]
+    again = [replace(each, task=f"{each.task}#{number}") for each in once for number in (2, 3, 4)]
+    repeats = {each.task: each.task.partition("#")[0] for each in again}
+    few = report(["one", "vote"], once, seed=3)
+    many = report(["one", "vote"], [*once, *again], seed=3, repeats=repeats)
+    assert [arm.trials for arm in many.arms] == [12, 12]
+    for before, after in zip(few.arms, many.arms, strict=True):
+        assert (after.accuracy, after.interval.low) == pytest.approx((before.accuracy, before.interval.low))
+    (by_few,), (by_many,) = few.differences, many.differences
+    assert (by_many.pairs, by_many.gained, by_many.p_value) == (12, 8, by_few.p_value)
+    assert by_many.interval == by_few.interval
+    surer = report(["one", "vote"], [*once, *again], seed=3)
+    assert surer.differences[0].p_value < by_few.p_value

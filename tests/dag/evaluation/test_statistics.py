@@ -1,10 +1,21 @@
 """Intervals and tests, against published values and against SciPy's (computed once, with scipy 1.17.1)."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anabranch.dag.evaluation.statistics import FEW, Interval, interval_of_mean, mcnemar, wilson
+from anabranch.dag.evaluation import statistics
+from anabranch.dag.evaluation.statistics import (
+    FEW,
+    Interval,
+    clustered_wilson,
+    interval_of_mean,
+    mcnemar,
+    sign_flips,
+    wilson,
+)
 
 # scipy.stats.binomtest(k, n).proportion_ci(method="wilson"), to eight places
 WILSON = [
@@ -72,3 +83,53 @@ def test_the_bootstrap_and_the_normal_interval_meet() -> None:
     few, many = interval_of_mean(steps, 3), interval_of_mean([*steps, 0.0], 3)
     assert few.low == pytest.approx(many.low, abs=0.02)
     assert few.high == pytest.approx(many.high, abs=0.02)
+
+
+CLUSTERS = st.integers(1, 4).flatmap(
+    lambda size: st.lists(st.lists(st.booleans(), min_size=size, max_size=size), min_size=1, max_size=12)
+)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_observations_that_are_alone_have_wilsons_interval(told: list[bool]) -> None:
+    found, plain = clustered_wilson([[one] for one in told]), wilson(sum(told), len(told))
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
+
+
+@given(CLUSTERS)
+def test_repeats_are_worth_something_between_nothing_and_new_tasks(clusters: list[list[bool]]) -> None:
+    """The interval of the clusters lies between that of so many independent trials and that of so many tasks."""
+    found = clustered_wilson(clusters)
+    trials, right, size = sum(map(len, clusters)), sum(map(sum, clusters)), len(clusters[0])
+    narrow = wilson(right, trials)
+    assert found.low <= narrow.low + 1e-9
+    assert narrow.high <= found.high + 1e-9
+    assert found.high - found.low <= (narrow.high - narrow.low) * size**0.5 + 1e-9 or right in (0, trials)
+
+
+def test_repeats_that_are_all_alike_tell_no_more_than_one() -> None:
+    found = clustered_wilson([[True] * 5, [False] * 5, [True] * 5, [True] * 5])
+    assert (found.low, found.high) == pytest.approx((wilson(3, 4).low, wilson(3, 4).high))
+    assert clustered_wilson([[True, True], [True, True]]) == wilson(2, 2)
+    assert clustered_wilson([]) == wilson(0, 0)
+
+
+@given(st.lists(st.integers(-3, 3), max_size=9))
+def test_sign_flips_count_all_signs(differences: list[int]) -> None:
+    flips = list(itertools.product((-1, 1), repeat=len(differences)))
+    sums = [abs(sum(sign * each for sign, each in zip(signs, differences, strict=True))) for signs in flips]
+    p = sum(found >= abs(sum(differences)) for found in sums) / len(flips)
+    assert sign_flips(differences) == pytest.approx(p)
+
+
+@given(st.lists(st.integers(-1, 1), max_size=60))
+def test_sign_flips_of_single_trials_are_mcnemars_test(differences: list[int]) -> None:
+    assert sign_flips(differences) == mcnemar(differences.count(1), differences.count(-1))
+
+
+def test_the_exact_test_and_the_normal_curve_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences = [1, 2, -1, -2] * 30 + [2, 1, 2, 1, 2, 1]
+    exact = sign_flips(differences)
+    monkeypatch.setattr(statistics, "MOST_STEPS", 0)
+    assert 0.0 < sign_flips(differences) < 1.0
+    assert exact == pytest.approx(sign_flips(differences), abs=0.06)  # sums of a few values: steps

@@ -16,7 +16,7 @@ import pytest
 from tests.scripted_service import serve_scripted
 
 from anabranch.client import BadInput, Client, Conflict
-from anabranch.dag.evaluation.design import Arm, Design, Grader, Task, TrialLimits
+from anabranch.dag.evaluation.design import Arm, Design, Grader, Task, TrialLimits, repeat_tasks
 from anabranch.service.cli import main
 from anabranch.service.client.evaluations import Evaluation
 from anabranch.service.evaluation.arms import read_arms
@@ -185,3 +185,15 @@ def test_the_page_names_every_set_and_every_grader() -> None:
     assert named == {name.replace("_", "-") for name in SETS}
     graders = PAGE[PAGE.index("## Graders") : PAGE.index("## Over REST")]
     assert set(re.findall(r"^\| `([a-z-]+)`", graders, re.MULTILINE)) == set(GRADERS)
+
+
+def test_each_task_is_asked_again_with_another_seed(client: Client) -> None:
+    asked = design(title="again", tasks=repeat_tasks(design().tasks[:2], 3))
+    found = run_evaluation(client, "again", asked, at_once=4, tell=lambda _: None)
+    assert [arm.trials for arm in found.reports] == [6, 6]
+    seeds = {client.get(trial.job).seed for trial in found.trials}
+    assert len(seeds) == 6
+    right = found.reports[0].right
+    assert found.reports[0].interval.high - found.reports[0].interval.low > 0.5  # two tasks, however often
+    assert [task["repeats"] for task in found.design["tasks"][:3]] == ["", "0", "0"]
+    assert 0 <= right <= 6

@@ -334,7 +334,7 @@ export interface DifferenceView {
   lost: number;
   accuracy: number;
   interval: IntervalView;
-  /** McNemar's exact test. */
+  /** McNemar's exact test; of repeated tasks, its form for them. */
   p_value: number;
   critical_path_tokens: number;
   critical_path_interval: IntervalView;
@@ -937,6 +937,8 @@ export interface SentTask {
   question: string;
   answer?: string | null;
   grader: string;
+  /** The id of the task that it asks once more, with another seed. */
+  repeats?: string;
 }
 
 /** A function of the client's: the answer may call it, the client runs it. */
