@@ -9,13 +9,13 @@ from anabranch.dag import commands as c
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.analysis.metrics import metrics_of
+from anabranch.dag.deadlines import BranchDeadlines, time_limits
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.interpreter.hedges import fact_of_end
 from anabranch.dag.job import Budget
 from anabranch.service.organizer.job.context import JobContext
-from anabranch.service.organizer.job.deadlines import BranchDeadlines, time_limits
 from anabranch.service.organizer.job.hedging import Hedging
 from anabranch.service.organizer.job.requests import request_of
 from anabranch.service.organizer.job.resume import keep_final_text
