@@ -10,6 +10,7 @@ from anabranch.dag import commands as c
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.answers.equality import groups
+from anabranch.dag.deadlines import WIND_UP, BranchDeadlines
 from anabranch.dag.decoding import Decoded, Fault, Finish, Timing
 from anabranch.dag.ids import JobId
 from anabranch.dag.interpreter import Interpreter, Step
@@ -22,8 +23,6 @@ from anabranch.dag.vocabulary import Cause
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BEGAN = EPOCH.timestamp()
-WIND_UP = 0.8
-"""As `service.organizer.job.deadlines.WIND_UP`."""
 
 Tool = Callable[[c.RunTool], str | Fault]
 
@@ -54,6 +53,10 @@ class JobRun:
     waited: float = 0.0
     """Seconds that its decodes waited for a place."""
     _seq: int = 0
+    _branch_deadlines: BranchDeadlines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._branch_deadlines = BranchDeadlines(self.spec.budget.branch_seconds)
 
     def claim(self, now: float) -> None:
         """An organizer takes the job up."""
@@ -84,9 +87,10 @@ class JobRun:
         for event in step.events:
             self._seq += 1
             stamp = EPOCH + timedelta(seconds=now)
-            self.graph.add(
-                e.Record(job=_JOB, seq=self._seq, epoch=1, at=stamp, event=event, prev_hash="", hash="")
-            )
+            record = e.Record(job=_JOB, seq=self._seq, epoch=1, at=stamp, event=event, prev_hash="", hash="")
+            self.graph.add(record)
+            for due, fact in self._branch_deadlines.begun(record):
+                self._at(due - BEGAN, partial(self.interpreter.feed, fact))
         for command in step.commands:
             self._carry_out(command, now)
         if over and step.events:

@@ -165,6 +165,7 @@ class ArrivalsFields(PartFields):
 class BudgetFields(PartFields):
     tokens: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, gt=0)
+    branch_seconds: float | None = Field(default=None, gt=0)
     branches: int | None = Field(default=None, ge=0)
     depth: int | None = Field(default=None, ge=0)
 

@@ -113,3 +113,22 @@ def test_a_sweep_is_all_combinations_each_named_by_what_it_differs_in() -> None:
     assert [point.scenario.kinds[0].params for point in points[:4:2]] == [{"n": 2}, {"n": 4}]
     assert points[-1].scenario.kinds[0].forks == 4
     assert points[-1].scenario.cluster.replicas == 2
+
+
+def test_a_branch_whose_time_is_up_is_cut_off_and_the_others_go_on() -> None:
+    """As an organizer does: so long after it, or a branch below it, first decoded; the trunk is never cut."""
+    long = replace(SAMPLES, output_tokens=Lengths(kind="values", numbers=(20.0, 2000.0)), params={"n": 6})
+    arrivals = Arrivals(process="trace", jobs=1, times=(0.0,))
+    free = run(kinds=(long,), arrivals=arrivals).jobs[0]
+    cut = run(
+        kinds=(replace(long, budget=replace(long.budget, branch_seconds=3.0)),), arrivals=arrivals
+    ).jobs[0]
+    assert cut.status == "succeeded"
+    assert cut.latency == pytest.approx(3.0, abs=0.1)
+    assert free.latency > 10
+    assert cut.metrics.total_tokens < free.metrics.total_tokens
+    alone = replace(ALONE, output_tokens=Lengths(kind="constant", numbers=(1000.0,)))
+    trunk = run(
+        kinds=(replace(alone, budget=replace(alone.budget, branch_seconds=1.0)),), arrivals=arrivals
+    ).jobs[0]
+    assert trunk.metrics.total_tokens >= 1000
