@@ -86,7 +86,7 @@ async def test_verdicts_make_the_table(
     assert vote["jobs"] == [job]
     assert shown["differences"][0]["pairs"] == 0
     assert shown["frontiers"]["total_tokens"] == ["vote"]
-    assert shown["design"]["tasks"] == DESIGN["tasks"]
+    assert shown["design"]["tasks"] == [{**task, "repeats": ""} for task in DESIGN["tasks"]]
 
 
 async def test_a_verdict_needs_its_place_and_an_ended_job(
