@@ -72,6 +72,8 @@ class Bed:
     build: Mapping[str, str] = field(default_factory=dict)
     """What pods that are made from now on are told to run another build than this checkout."""
     ray: RayPods = field(init=False)
+    leaving: Sequence[Pod] = ()
+    """They were told to end, and nobody has waited for that yet."""
     apis: tuple[Pod, ...] = field(init=False)
     _made: list[Pod] = field(default_factory=list)
 

@@ -37,10 +37,9 @@ async def test_the_next_release_takes_over_under_load(
     finally:
         enough.set()
         await coming
-    for pod in old.pods:  # as the operator deletes a cluster
+    bed.leaving = old.pods
+    for pod in bed.leaving:  # as the operator deletes a cluster
         pod.terminate()
-    for pod in old.pods:
-        pod.await_end(180)
     await clients.await_ended(given)
     journals = await clients.check(given)
     assert attempts(journals.values()) == 1
@@ -54,6 +53,11 @@ async def test_no_job_notices_a_head_that_kept_its_memory_in_redis(
     bed: Bed, clients: Clients, measured: Callable[[str], None]
 ) -> None:
     await lose_the_head(bed, clients, measured)
+
+
+def test_the_older_cluster_has_ended_by_itself(bed: Bed) -> None:
+    for pod in bed.leaving:
+        pod.await_end(180)
 
 
 async def test_no_secret_is_told_kept_or_logged_in_all_of_that(bed: Bed) -> None:
