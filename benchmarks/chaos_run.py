@@ -3,6 +3,7 @@
 import asyncio
 import random
 import statistics
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -173,6 +174,7 @@ class Run:
             jobs.c.finished_at.is_(None), jobs.c.lease_owner.like(owner)
         )
         rows = await self._read(lambda connection: connection.execute(held).all())
+        sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {self.world.words[what]}\n")
         self.kills.append(Kill(what, datetime.now(UTC), {JobId(row.id): row.epoch for row in rows}))
 
     async def _read(self, work: Work[Any]) -> Any:

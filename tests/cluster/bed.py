@@ -30,7 +30,7 @@ from anabranch.service.store.sql import schema
 REST = 8000
 CPUS = 2
 """Of each worker, by Ray's count; KubeRay takes it from the pod's limits."""
-PATIENCE = {"RAY_raylet_start_wait_time_s": "200", "RAY_agent_register_timeout_ms": "200000"}
+PATIENCE = {"RAY_raylet_start_wait_time_s": "60", "RAY_agent_register_timeout_ms": "60000"}
 """Of Ray with its own start, which this machine may be too busy for."""
 PLACES = {"PATH", "HOME"}
 """What an image says of itself, which is not here."""
