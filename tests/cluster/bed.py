@@ -30,8 +30,6 @@ from anabranch.service.store.sql import schema
 REST = 8000
 CPUS = 2
 """Of each worker, by Ray's count; KubeRay takes it from the pod's limits."""
-PATIENCE = {"RAY_raylet_start_wait_time_s": "60", "RAY_agent_register_timeout_ms": "60000"}
-"""Of Ray with its own start, which this machine may be too busy for."""
 PLACES = {"PATH", "HOME"}
 """What an image says of itself, which is not here."""
 
@@ -148,7 +146,7 @@ class Bed:
             ("anabranch-secrets", "link-secret"): self.secrets.link,
         }
         own = environment_of(kind, values, self.network.join(name))
-        environment = {**_image(), **PATIENCE, **told, **own}
+        environment = {**_image(), **told, **own}
         files = {**self.files, **(self.secrets.redis.client if kind is self.manifest.head_with_redis else {})}
         pod = Pod(name, self.network, self.folder / name, environment, command, files)
         self._made.append(pod)
