@@ -190,6 +190,8 @@ class Problem:
     """The job's owner gave the answer a form: what is decoded as an answer has it, and stands as it is."""
     budget: Budget = Budget()
     """What the job may spend, as its owner said; a nested job is told no limits."""
+    token_price: float = 0.0
+    """Money that a decoded token of the job's model costs, as the operator says; 0.0 where nobody does."""
 
     @classmethod
     def of(

@@ -229,7 +229,8 @@ class Interpreter:
 
     def _start_trunk(self) -> None:
         spec = self._run.spec
-        generator = policy_named(spec.policy).start(spec.problem, spec.params)
+        problem = replace(spec.problem, token_price=self.state.limits.price_of(spec.model).completion)
+        generator = policy_named(spec.policy).start(problem, spec.params)
         routine = self._run.routines[TRUNK] = Routine(branch=TRUNK, generator=generator)
         self._run.ready.append((routine, None))
 

@@ -42,15 +42,15 @@ def auto(
 
     One answer to compare: self-consistency, as wide as the question is difficult. Parts: a plan with so many subtasks.
     Any other text: best of n, or for an easy one a single line of thought. The width is cut to what the budget of
-    tokens and branches allows; where that is less than two paths nobody looks, and a single line answers. What was
-    seen, chosen and why is in the journal. T is the look and what the chosen policy takes. Where that finds no answer
-    (nothing to compare after all), a single line of thought gives one.
+    tokens, money (of decoded tokens) and branches allows; where that is less than two paths nobody looks, and a single
+    line answers. What was seen, chosen and why is in the journal. T is the look and what the chosen policy takes. Where
+    that finds no answer (nothing to compare after all), a single line of thought gives one.
     """
     if simple > hard:
         raise BadParameters(
             f"a simple question gets {simple} paths and a hard one {hard}: simple is at most hard"
         )
-    allowed = paths_within(problem.budget, path_tokens)
+    allowed = paths_within(problem.budget, path_tokens, problem.token_price)
     if allowed is not None and allowed < 2:
         yield Explain("route", "sequential: the budget allows no second path", {"allowed": allowed})
         return (yield from sequential(problem))

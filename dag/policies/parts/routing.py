@@ -21,6 +21,8 @@ SHAPES = {
     "parts": "several things that need little of each other, or a task that falls into parts",
     "text": "anything else: one text, an explanation, code",
 }
+ROUNDING = 1e-9
+"""Money is no whole number: three paths of 0.1 fit in 0.3."""
 LOOK = "\n".join(
     (
         "Do not answer this question yet. Say how difficult it is (easy, medium or hard), and what it asks for:",
@@ -79,11 +81,14 @@ def read_look(said: str) -> Look | None:
     return Look(difficulty, shape) if difficulty and shape else None
 
 
-def paths_within(budget: Budget, path_tokens: int) -> int | None:
-    """How many paths of so many tokens the job's budget allows, one branch being the router's. None: any number."""
+def paths_within(budget: Budget, path_tokens: int, token_price: float = 0.0) -> int | None:
+    """How many paths of so many tokens, each at this price, the job's budget allows, one branch being the router's.
+    None: any number."""
     limits = []
     if budget.tokens is not None:
         limits.append(budget.tokens // path_tokens)
+    if budget.cost is not None and token_price > 0:
+        limits.append(int(budget.cost / (path_tokens * token_price) + ROUNDING))
     if budget.branches is not None:
         limits.append(budget.branches - 1)
     if budget.depth == 0:

@@ -13,6 +13,7 @@ from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import Budget
+from anabranch.dag.limits import Limits, Price
 from anabranch.dag.policies.parts.routing import CHOICES, Look, choose, paths_within, read_look, width_of
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
@@ -149,6 +150,27 @@ def test_a_look_is_read_leniently(said: str, look: Look | None) -> None:
 )
 def test_paths_are_counted_by_tokens_and_branches(budget: Budget, allowed: int | None) -> None:
     assert paths_within(budget, 512) == allowed
+
+
+@pytest.mark.parametrize(("cost", "price", "allowed"), [(0.3, 1e-4, 3), (0.29, 1e-4, 2), (0.3, 0.0, None)])
+def test_paths_are_counted_by_money_where_tokens_cost_any(
+    cost: float, price: float, allowed: int | None
+) -> None:
+    assert paths_within(Budget(cost=cost), 1000, price) == allowed
+    assert paths_within(Budget(cost=cost, tokens=1999), 1000, price) == 1
+
+
+def test_money_cuts_the_width_and_the_journal_says_so(simulate: Simulate) -> None:
+    """By the price of the job's own model."""
+    dear = Limits(prices={"dear": Price(completion=1e-3)}, completion_price=1e-6)
+    asked = {"params": {"path_tokens": 100}, "budget": Budget(cost=0.3), "limits": dear}
+    cut = simulate("auto", {"0.1": "hard answer", **paths(3)}, model="dear", **asked)
+    text, numbers = routed(cut)
+    assert text.endswith("3 of 16 paths within the budget")
+    assert numbers == {"width": 16, "allowed": 3, "n": 3}
+    whole = simulate("auto", {"0.1": "hard answer", **paths(16)}, **asked)
+    assert routed(whole)[1]["n"] == 16
+    check(cut)
 
 
 @pytest.mark.parametrize("look", ["hard answer", "hard text", "hard parts"])
