@@ -44,8 +44,8 @@ lint: install ## ruff, mypy, import rules, biome
 mutants: install ## do the tests notice? one room: make mutants ROOM=dag/state.py (slow; not in CI)
 	@$(BIN)/python .ci/mutants.py $(ROOM)
 
-bench: install ## side by side: Anabranch, its peers and the floor
-	@$(BIN)/python benchmarks/run.py
+bench: install ## one table, beside peers and floors; make bench OPTIONS="--postgres URL --peers PYTHON --all"
+	@$(BIN)/python benchmarks/run.py $(OPTIONS)
 
 ui: $(DASHBOARD)/static/index.html ## build the dashboard
 

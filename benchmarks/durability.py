@@ -22,6 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks import rows
 from sqlalchemy import text
 from tests.chaos.world import PlainChecks
 
@@ -209,6 +210,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--postgres", help="URL of an empty database")
     parser.add_argument("--ray", action="store_true", help="also the bare gather of Serve calls; starts Ray")
+    parser.add_argument(
+        "--rows", help="a file to which the figures are added, for one table of several scripts"
+    )
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with dbos and langgraph installed")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -223,6 +227,10 @@ def main() -> int:
     if options.peers:
         peers(options.peers, options.rounds, figures)
     print(table(figures))
+    for name, values in figures.items():
+        what, _, who = name.partition(", ")
+        whose = who if who.startswith(("LangGraph", "DBOS", "nothing")) else f"Anabranch, {who}"
+        rows.append(options.rows, f"{what}, p50, ms", {whose: statistics.median(values)})
     return 0
 
 

@@ -25,6 +25,10 @@ from pathlib import Path
 
 import aiohttp
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import rows
+
 HERE = Path(__file__).parent
 DELAY = 0.2
 WARM_UP = 3
@@ -262,12 +266,19 @@ async def run(options: argparse.Namespace, starts: dict[str, tuple[str, int]], u
             )
         await measure(rivals, widths, options.rounds)
         print(table(rivals, widths))
+        for n in widths:
+            for what, kept in (("p50 beyond the upstream", "over"), ("processor time", "spent")):
+                told = {rival.name: statistics.median(getattr(rival, kept)[n]) for rival in rivals}
+                rows.append(options.rows, f"one request of n = {n}, {what}, ms", told)
         if options.load:
             print(f"\n{'closed loops':34}{'n':>4}{'clients':>8}{'jobs/s':>10}{'cpu ms/job':>12}"
                   f"{'jobs/s of a core':>18}{'p50 ms':>10}{'p99':>8}")  # fmt: skip
             for n, crowd in ((1, 8), (1, 32), (1, 200), (8, 8), (32, 4)):
+                told = {}
                 for rival in rivals[1:]:
-                    print(await closed_loop(rival, n, crowd, options.seconds), flush=True)
+                    print(line := await closed_loop(rival, n, crowd, options.seconds), flush=True)
+                    told[rival.name] = float(line[46:56])
+                rows.append(options.rows, f"{crowd} clients of n = {n}, jobs a second", told)
             print(f"\n{'submissions':34}{'clients':>8}{'taken/s':>10}{'refused/s':>10}{'p50 ms':>10}{'p99':>8}"
                   f"{'longest refusal':>16}")  # fmt: skip
             for rival in rivals[1:]:
@@ -284,6 +295,9 @@ def main() -> int:
     parser.add_argument("--widths", default="1,16,32")
     parser.add_argument("--postgres", help="URL of an empty database")
     parser.add_argument("--its-hub", metavar="PYTHON", help="an interpreter with its-hub[iaas] installed")
+    parser.add_argument(
+        "--rows", help="a file to which the figures are added, for one table of several scripts"
+    )
     parser.add_argument("--load", action="store_true", help="also closed loops of many clients")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each closed loop")
     options = parser.parse_args()
