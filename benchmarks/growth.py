@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -43,8 +43,10 @@ from anabranch.service.store.rows import Claim, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.tables import jobs
 from anabranch.service.store.store import Store
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line
 from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
 from anabranch.workers.pool.protocol import PoolLoad
 
@@ -137,7 +139,7 @@ async def grow_branches(store: Store, widths: Sequence[int]) -> None:
 async def weigh_branches(store: Store, widths: Sequence[int]) -> None:
     """What an organizer keeps of a branch that decodes."""
     print(f"{'live branches':>14}{'kB each':>10}")
-    for n in widths:
+    for number, n in enumerate([64, *widths]):  # the first one loads what all need
         pool = SilentPool()
         async with organizing(store, pool) as organizer:
             tracemalloc.start()
@@ -150,7 +152,8 @@ async def weigh_branches(store: Store, widths: Sequence[int]) -> None:
             await until(taken)
             after, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-        print(f"{n:14,}{(after - before) / n / 1000:10.2f}", flush=True)
+        if number:
+            print(f"{n:14,}{(after - before) / n / 1000:10.2f}", flush=True)
 
 
 async def fill(store: Store, count: int) -> None:
@@ -221,18 +224,33 @@ async def take_turns(store: Store, queued: int) -> None:
           f"{statements[0]} statements and {spent:.0f} ms of processor time", flush=True)  # fmt: skip
 
 
+class StoppingEngine(ScriptedEngine):
+    """Answers so many decodes, and no more."""
+
+    def __init__(self, answers: int) -> None:
+        super().__init__(lambda _: Line(text="\\boxed{42}"))
+        self.left = answers
+
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        self.left -= 1
+        if self.left < 0:
+            await asyncio.Event().wait()
+        async for chunk in super().decode(request):
+            yield chunk
+
+
 async def resume(store: Store, events: int) -> None:
-    """A long journal taken up by another organizer."""
-    job = await submit(store, max(1, events // 6))
-    pool = LocalPool(ScriptedEngine(lambda _: Line(text="\\boxed{42}")), max_decodes=256)
+    """A long journal, whose last sample was not answered yet, taken up by another organizer."""
+    n = max(2, events // 5)
+    job, engine = await submit(store, n), StoppingEngine(n - 1)
+    pool = LocalPool(engine)
     async with organizing(store, pool) as organizer:
         organizer.nudge(job)
 
-        async def long_enough() -> bool:
-            row = await store.jobs.get(job)
-            return row.head_seq >= events or row.finished_at is not None
+        async def only_one_is_missing() -> bool:
+            return engine.left < 0 and (await store.jobs.get(job)).head_seq >= 4 * n
 
-        await until(long_enough)
+        await until(only_one_is_missing)
     await pool.close()
     row = await store.jobs.get(job)
     silent = SilentPool()
