@@ -25,8 +25,9 @@ TOGETHER = 16
 PAGE = 500
 """Records that are read at once."""
 MOST_KEPT = 4000
-"""Records of fresh jobs that are kept at once until these end: a narrow job's trace is drawn without reading back what
-was just written. Journals of wider ones are read again, page by page."""
+MOST_OF_JOB = 250
+"""Records of fresh jobs, and of one of them, that are kept until these end: a narrow job's trace is drawn without
+reading back what was just written. Journals of wider ones are read again, page by page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Traces:
         if (whole := self._whole.get(job)) is not None:
             whole.records.extend(records)
             self._kept += len(records)
-            if self._kept > MOST_KEPT:
+            if self._kept > MOST_KEPT or len(whole.records) > MOST_OF_JOB:
                 self.forget(job)
 
     def forget(self, job: JobId) -> None:

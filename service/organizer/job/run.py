@@ -111,6 +111,7 @@ class JobRun:
                 await self._record([event for step in steps for event in step.events])
                 self._hedging.watch()
                 self._carry_out([command for step in steps for command in step.commands])
+                del steps  # while the next fact is waited for, nothing of it is kept
         finally:
             self._let_go()
 
