@@ -179,6 +179,7 @@ class Join:
     mode: Mode = Mode.ALL
     count: int = 0
     seconds: float | None = None
+    """So long after the first of the targets was first waited for (with `seconds`), what is there is the result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,8 @@ class Joined:
     results: tuple[Result, ...]
     pending: tuple[BranchId, ...] = ()
     """Targets not among the results; for another Join, or to be cancelled."""
+    expired: bool = False
+    """Its seconds have passed."""
     winding_down: bool = False
 
 

@@ -71,11 +71,13 @@ class Verify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expire:
-    """Call `Interpreter.expired` for this join after so many seconds, unless it was satisfied."""
+    """Call `Interpreter.expired` for this join so many seconds after the join `since` of the same branch was requested,
+    unless it was satisfied."""
 
     branch: BranchId
     join: int
     seconds: float
+    since: int
 
 
 Command = Decode | Abort | RunTool | Compare | Verify | Expire

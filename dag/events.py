@@ -239,6 +239,8 @@ class JoinRequested(OfBranch):
     mode: Mode
     count: int = 0
     """How many results satisfy it."""
+    seconds: float | None = field(default=None, compare=False)
+    """It is over then, however many results there are. Told to readers only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,8 @@ class Simulation:
     _agenda: list[tuple[float, int, Callable[[], Step]]] = field(default_factory=list)
     _streams: dict[tuple[BranchId, int], _Stream] = field(default_factory=dict)
     _ticket: int = 0
+    _joins: dict[tuple[BranchId, int], float] = field(default_factory=dict)
+    """When each join was requested."""
 
     def __post_init__(self) -> None:
         self.interpreter = Interpreter()
@@ -103,6 +105,8 @@ class Simulation:
             record = e.Record(
                 job=JobId("simulated"), seq=seq, epoch=1, at=at, event=event, prev_hash="", hash=""
             )
+            if isinstance(event, e.JoinRequested):
+                self._joins[event.branch, event.join] = self.now
             self.records.append(record)  # unchained: nobody stores it
             if isinstance(event, e.ApprovalRequested) and self.decide is not None:
                 self._at(self.now, partial(self.interpreter.feed, self.decide(event)))
@@ -119,9 +123,8 @@ class Simulation:
                 same = groups(command.answers, lambda _left, _right: False)  # no algebra here
                 self._at(self.now, lambda: self.interpreter.judged(command.branch, same))
             case c.Expire():
-                self._at(
-                    self.now + command.seconds, lambda: self.interpreter.expired(command.branch, command.join)
-                )
+                due = self._joins[command.branch, command.since] + command.seconds
+                self._at(max(self.now, due), lambda: self.interpreter.expired(command.branch, command.join))
             case c.Verify() if self.verify is not None:
                 self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
             case c.Verify():

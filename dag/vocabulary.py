@@ -30,7 +30,7 @@ class Mode(StrEnum):
     FIRST_K = "first-k"
     """`count` targets have returned a value (or all have ended)."""
     DEADLINE = "deadline"
-    """All have ended, or `seconds` have passed since the join was asked for."""
+    """As ALL; the name of a join with `seconds`, which any mode may have, in journals of the first release."""
 
 
 class Choice(StrEnum):

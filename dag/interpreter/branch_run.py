@@ -33,6 +33,8 @@ class Routine:
     waiting: Waiting | None = None
     decodes: DecodeRun = field(default_factory=DecodeRun)
     places: Places = field(default_factory=Places)
+    awaited_since: dict[BranchId, int] = field(default_factory=dict)
+    """Children with the join, by its ordinal, at which it first waited for them with a time limit."""
     posts_seen: int = 0
     """Posts on the board that it has been shown, its own and its elders' included."""
 

@@ -16,7 +16,12 @@ def join(run: Run, routine: Routine, action: Join) -> Joined | None:
     ordinal = run.state.branches[routine.branch].joins + 1
     run.emit(
         e.JoinRequested(
-            branch=routine.branch, join=ordinal, targets=action.targets, mode=action.mode, count=action.count
+            branch=routine.branch,
+            join=ordinal,
+            targets=action.targets,
+            mode=action.mode,
+            count=action.count,
+            seconds=action.seconds,
         )
     )
     routine.waiting = Waiting(
@@ -24,8 +29,11 @@ def join(run: Run, routine: Routine, action: Join) -> Joined | None:
     )
     if satisfied(run, routine):
         return complete(run, routine)
-    if action.mode is Mode.DEADLINE and action.seconds is not None:
-        routine.waiting.command = Expire(branch=routine.branch, join=ordinal, seconds=action.seconds)
+    if action.seconds is not None:
+        since = min(routine.awaited_since.setdefault(target, ordinal) for target in action.targets)
+        routine.waiting.command = Expire(
+            branch=routine.branch, join=ordinal, seconds=action.seconds, since=since
+        )
         run.commands.append(routine.waiting.command)
     return None
 
@@ -83,5 +91,6 @@ def outcome(run: Run, event: e.BranchesJoined) -> Joined:
     return Joined(
         results=tuple(run.state.branches[branch].result() for branch in event.joined),
         pending=event.pending,
+        expired=event.expired,
         winding_down=run.state.winding_down,
     )

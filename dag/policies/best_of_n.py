@@ -10,6 +10,7 @@ from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.judge import JUDGE, PROPOSED, judge, record_mark
+from anabranch.dag.policies.parts.waiting import Enough, Within
 from anabranch.dag.policy import JudgeModel, Param, policy
 from anabranch.dag.text import Base, Output
 
@@ -45,13 +46,15 @@ def best_of_n(
     stop: Annotated[
         Literal["full-marks", "all"], Param("full-marks: once a sample has them; all: never early")
     ] = ("full-marks"),
+    enough: Enough = 0,
+    within: Within = None,
     temperature: Annotated[float, Param("of the samples", ge=0.0, le=2.0)] = 0.8,
 ) -> a.Policy:
     """Draw n samples, score each as soon as it is there, answer with the best; what still runs then is cancelled.
 
     T is the longest sample that was waited for, with its judge. Of equals the first by position wins. If none has a
-    score (no judge gave a mark), the first that returned anything is the answer; it is flagged as unverified, and so is
-    a best one with the score 0.
+    score (no judge gave a mark, or none in time), the first that returned anything is the answer; it is flagged as
+    unverified, and so is a best one with the score 0.
     """
     decoding = Decoding(temperature=temperature, purpose=Purpose.CANDIDATE)
     sample = a.Thought(base=Base.PROBLEM, role="sample", decoding=decoding)
@@ -68,7 +71,11 @@ def best_of_n(
     found: dict[BranchId, a.Result] = {}
     scores: dict[BranchId, float] = {}
     while pending and (stop == "all" or max(scores.values(), default=0.0) < 1.0):
-        joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST)
+        if enough and len(scores) >= enough:
+            break
+        joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST, seconds=within)
+        if joined.expired:
+            break
         pending, result = joined.pending, joined.results[0]
         if result.branch in judged:
             scores |= yield from record_mark(result, judged[result.branch])

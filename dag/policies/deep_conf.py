@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Annotated
 
-from anabranch.dag.actions import Explain, Join, Joined, Mode, Policy
+from anabranch.dag.actions import Explain, Join, Mode, Policy
 from anabranch.dag.decoding.confidence import ConfidenceRule
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.samples import sample_of
 from anabranch.dag.policies.parts.traces import Traces, threshold
+from anabranch.dag.policies.parts.waiting import Within, join_within
 from anabranch.dag.policies.presets.deep_conf import HIGH, LOW
 from anabranch.dag.policy import Param, policy
 
@@ -40,22 +41,25 @@ def deep_conf(
     consensus: Annotated[
         float, Param("share of the votes with which an answer ends it", ge=0.5, le=1.0)
     ] = 0.95,
+    within: Within = None,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the traces", ge=0.0, le=2.0)] = 0.8,
 ) -> Policy:
     """Warm up with whole traces; stop later ones in the engine once a group of tokens is less sure than the threshold.
 
-    Votes weigh as much as a trace's mean confidence. A trace that was stopped, or of the warm-up would have been, does
-    not vote: it is pruned. Once an answer has the consensus, what still runs is cancelled. T is the longest trace of
-    the warm-up and the longest waited for behind it. The paper draws the later traces one after the other; here they
-    run at once. Where the engine tells no likelihoods nothing is stopped and each trace counts the same.
+    Votes weigh as much as a trace's mean confidence. A trace that was stopped, or of the warm-up would have been,
+    does not vote: it is pruned. Once an answer has the consensus, what still runs is cancelled. T is the longest
+    trace of the warm-up and the longest waited for behind it. The paper draws the later traces one after the other;
+    here they run at once. When the time of the warm-up is up, those that have ended set the threshold; when that of
+    the later traces is, those that have ended decide. Where the engine tells no likelihoods nothing is stopped and
+    each trace counts the same.
     """
     if warmup > n:
         raise BadParameters(f"{warmup} of {n} traces cannot warm up: warmup is at most n")
     traces = Traces(sample_of(problem, ask=ask, temperature=temperature), structured=problem.structured)
     rule = ConfidenceRule(likeliest=likeliest, group=group)
     first = yield from traces.draw(warmup, rule)
-    joined: Joined = yield Join(targets=first)
+    joined = yield from join_within(first, 0, within)
     least = threshold(traces.measured(), keep)
     yield _explain(least, keep)
     pending: tuple[BranchId, ...] = ()
@@ -67,7 +71,9 @@ def deep_conf(
             break
         if left:
             pending, left = (yield from traces.draw(left, replace(rule, least=least))), 0
-        joined = yield Join(targets=pending, mode=Mode.FIRST)
+        joined = yield Join(targets=pending, mode=Mode.FIRST, seconds=within)
+        if joined.expired:
+            break
         pending = joined.pending
     if pending or left:
         yield traces.explain(f"the leading answer has {share:.0%} of the votes", len(pending), left)

@@ -7,6 +7,7 @@ from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.probing import PROBE, Probing, check_probe
 from anabranch.dag.policies.parts.samples import Samples
+from anabranch.dag.policies.parts.waiting import Within
 from anabranch.dag.policy import Param, policy
 
 
@@ -30,6 +31,7 @@ def dynasor(
         str, Param("written behind the chain so far; it ends within an open \\boxed{", check=check_probe)
     ] = PROBE,
     probe_tokens: Annotated[int, Param("tokens one probe may take", ge=1, le=512)] = 20,
+    within: Within = None,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the chains", ge=0.0, le=2.0)] = 0.6,
 ) -> Policy:
@@ -58,7 +60,9 @@ def dynasor(
     pending = forked.branches
     samples, tally = Samples(structured=False), None
     while pending and not (tally and tally.decided):
-        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
+        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST, seconds=within)
+        if joined.expired:
+            break
         pending = joined.pending
         for result in joined.results:
             samples.take(result)

@@ -9,6 +9,7 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.angles import ANGLES, REDUNDANT, Lines, check_angles
 from anabranch.dag.policies.parts.samples import Samples
+from anabranch.dag.policies.parts.waiting import Within
 from anabranch.dag.policy import Param, policy
 
 
@@ -33,6 +34,7 @@ def new_angles(
         float, Param("share of its phrases with which a line repeats an elder one", ge=0.1, le=1.0)
     ] = 0.5,
     tokens: Annotated[int, Param("tokens one line may write", ge=8, le=1_048_576)] = 1024,
+    within: Within = None,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the lines", ge=0.0, le=2.0)] = 0.8,
 ) -> Policy:
@@ -53,7 +55,9 @@ def new_angles(
     allowed = dict.fromkeys(forked.branches, tokens)
     pending, samples, tally = forked.branches, Samples(structured=False), None
     while pending and not (tally and tally.decided):
-        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
+        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST, seconds=within)
+        if joined.expired:
+            break
         pending, [ended] = joined.pending, joined.results
         left = allowed[ended.branch] - ended.tokens
         if REDUNDANT not in ended.flags:

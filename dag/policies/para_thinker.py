@@ -6,6 +6,7 @@ from anabranch.dag.actions import Answer, Cancel, Fork, Forked, Join, Joined, Me
 from anabranch.dag.answers.extraction import extract_answer
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.job import Problem
+from anabranch.dag.policies.parts.waiting import Within
 from anabranch.dag.policies.trained.para_thinker import (
     UNCLOSED,
     prompted_path,
@@ -39,6 +40,7 @@ def para_thinker(
         Literal["first", "all"],
         Param("first: all stop when one has finished (the paper's rule); all: wait for all"),
     ] = "first",
+    within: Within = None,
     assist: Annotated[
         Literal["prompt", "none"],
         Param("prompt: instructions in place of tokens; none: published tokens only", trained="none"),
@@ -47,18 +49,21 @@ def para_thinker(
     """Think along P paths; when the first has finished stop the others; a summary reads what all had written.
 
     T = min over i of len_i, plus the summary (with stop="all": max). What the losers wrote is kept and used, so it is
-    no waste. A path that fails stops nobody. Paths that are too long for the summary's context are cut in the middle,
-    with a mark. Without a summary, the finished path's own text is the answer. Where the answer must have a form, the
-    summary is asked for in words, and nothing takes its place.
+    no waste. A path that fails stops nobody; one whose time is up is stopped with the text it has. Paths that are too
+    long for the summary's context are cut in the middle, with a mark. Without a summary, the finished path's own text
+    is the answer. Where the answer must have a form, the summary is asked for in words, and nothing takes its place.
     """
     trained = assist == "none"
     numbers = range(1, paths + 1)
     children = [trained_path(problem, number) if trained else prompted_path(number) for number in numbers]
     forked: Forked = yield Fork(children=tuple(children))
     mode = Mode.FIRST_K if stop == "first" else Mode.ALL
-    joined: Joined = yield Join(targets=forked.branches, mode=mode, count=1)
+    joined: Joined = yield Join(targets=forked.branches, mode=mode, count=1, seconds=within)
     if joined.pending:
-        yield Cancel(branches=joined.pending, reason="another path has finished")
+        yield Cancel(
+            branches=joined.pending,
+            reason="the time is up" if joined.expired else "another path has finished",
+        )
         joined = yield Join(targets=forked.branches)
     finished_first = sorted(joined.results, key=lambda result: not result.ok)
     written = [text for result in finished_first if (text := readable(result.value or result.text))]

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from anabranch.dag.actions import Answer, Explain, Fork, Forked, Join, Joined, Policy, Result
+from anabranch.dag.actions import Answer, Explain, Fork, Forked, Policy, Result
 from anabranch.dag.errors import BadParameters, NoAnswer
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.population import AGGREGATE, Aggregation, check_prompt, check_widths
 from anabranch.dag.policies.parts.samples import Samples
+from anabranch.dag.policies.parts.waiting import Enough, Within, join_within
 from anabranch.dag.policies.presets.aggregation import PACORE, RSA
 from anabranch.dag.policy import Param, policy
 
@@ -39,6 +40,8 @@ def recursive_aggregation(
             "solutions of each step, where they differ; stands over population and steps", check=check_widths
         ),
     ] = None,
+    enough: Enough = 0,
+    within: Within = None,
     read: Annotated[
         Literal["all", "conclusion"],
         Param("what of a solution the next step reads; conclusion: its last paragraph"),
@@ -74,7 +77,7 @@ def recursive_aggregation(
         last = step == len(plan)
         thoughts = aggregation.draw(step, width, [each.branch for each in members], last=last)
         forked: Forked = yield Fork(children=thoughts)
-        joined: Joined = yield Join(targets=forked.branches)
+        joined = yield from join_within(forked.branches, enough, within)
         grown = tuple(result for result in joined.results if result.ok)
         members = grown or members
         if not last and (not grown or forked.rejected or joined.winding_down):

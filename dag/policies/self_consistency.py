@@ -10,6 +10,7 @@ from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.samples import Samples, agree, lead_probability, sample_of, spared_tokens
+from anabranch.dag.policies.parts.waiting import Within
 from anabranch.dag.policies.presets.windows import ADAPTIVE_CONSISTENCY, ESC
 from anabranch.dag.policy import Param, policy
 
@@ -42,17 +43,19 @@ def self_consistency(
     confidence: Annotated[
         float, Param("stop='posterior': how likely the leader must lead", ge=0.5, le=1.0)
     ] = 0.95,
+    within: Within = None,
     ask: Annotated[bool, Param("tell the model how to mark its answer, so that it can be found")] = True,
     temperature: Annotated[float, Param("of the samples", ge=0.0, le=2.0)] = 0.8,
 ) -> Policy:
     """Sample independent branches and answer with the majority; what still runs then is cancelled.
 
     Answers that mean the same count as one. A sample without an answer abstains. Ties go to the answer that was found
-    first. T is the longest sample that was waited for; of windows, the sum of these. Where the answer must have a form,
-    each sample is an answer as it stands: those that are the same JSON count as one, and the first of the winning ones
-    is given. A sample that calls tools votes for its calls: the same functions with arguments that are the same JSON
-    are one. Whatever `stop` says but `all`, nobody waits once no other answer can win; each rule is asked whenever a
-    sample ends, which for `posterior` is as after windows of one. What a window saved is told with the reason.
+    first. T is the longest sample that was waited for; of windows, the sum of these. Where the answer must have a
+    form, each sample is an answer as it stands: those that are the same JSON count as one, and the first of the
+    winning ones is given. A sample that calls tools votes for its calls: the same functions with arguments that are
+    the same JSON are one. When the time of a window is up, those that have ended decide. Whatever `stop` says but
+    `all`, nobody waits once no other answer can win; each rule is asked whenever a sample ends, which for `posterior`
+    is as after windows of one. What a window saved is told with the reason.
     """
     if stop == "unanimous" and window < 2:
         raise BadParameters("stop='unanimous' asks whether a window agrees: window must be 2 or more")
@@ -66,7 +69,9 @@ def self_consistency(
             left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
             pending = drawn = forked.branches
             continue
-        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST)
+        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST, seconds=within)
+        if joined.expired:
+            break
         pending, left = joined.pending, 0 if joined.winding_down else left
         for result in joined.results:
             samples.take(result)

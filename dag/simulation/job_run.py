@@ -12,7 +12,7 @@ from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.answers.equality import groups
 from anabranch.dag.deadlines import WIND_UP, BranchDeadlines
 from anabranch.dag.decoding import Decoded, Fault, Finish, Timing
-from anabranch.dag.ids import JobId
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import JobSpec
 from anabranch.dag.limits import Limits
@@ -53,6 +53,8 @@ class JobRun:
     waited: float = 0.0
     """Seconds that its decodes waited for a place."""
     _seq: int = 0
+    _joins: dict[tuple[BranchId, int], float] = field(default_factory=dict)
+    """When each join was requested."""
     _branch_deadlines: BranchDeadlines = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +88,8 @@ class JobRun:
         over = self.interpreter.over
         for event in step.events:
             self._seq += 1
+            if isinstance(event, e.JoinRequested):
+                self._joins[event.branch, event.join] = now
             stamp = EPOCH + timedelta(seconds=now)
             record = e.Record(job=_JOB, seq=self._seq, epoch=1, at=stamp, event=event, prev_hash="", hash="")
             self.graph.add(record)
@@ -107,7 +111,8 @@ class JobRun:
                 self._at(now, lambda: self.interpreter.judged(command.branch, same))
             case c.Expire():
                 expire = partial(self.interpreter.expired, command.branch, command.join)
-                self._at(now + command.seconds, expire)
+                due = self._joins[command.branch, command.since] + command.seconds
+                self._at(max(now, due), expire)
             case c.Verify():
                 scores = {branch: _score(value) for branch, value in command.values.items()}
                 scored = e.BranchScored(branch=command.branch, scores=scores, by=ENGINE)

@@ -17,6 +17,7 @@ from anabranch.dag.interpreter.hedges import fact_of_end
 from anabranch.dag.job import Budget
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.hedging import Hedging
+from anabranch.service.organizer.job.join_timers import JoinTimers
 from anabranch.service.organizer.job.requests import request_of
 from anabranch.service.organizer.job.resume import keep_final_text
 from anabranch.service.organizer.job.timers import Timers
@@ -61,6 +62,7 @@ class JobRun:
         self._tools: dict[Key, asyncio.Task[None]] = {}
         self._hedging = Hedging(interpreter.state, context.pool, context.now, self.tell)
         self._timers = Timers()
+        self._joins = JoinTimers(self._timers)
         self._alarms = Timers()
         """Deadlines: they follow from the journal, so a parked job need not be kept in memory for them."""
         self.due_in: float | None = None
@@ -147,6 +149,7 @@ class JobRun:
         self._graph.add(record)
         self._texts.note(record)
         self._hedging.note(record)
+        self._joins.note(record)
         for due, fact in self._branch_deadlines.begun(record):
             self._at(due, fact)
 
@@ -170,7 +173,7 @@ class JobRun:
                     self._abort(command)
                 case c.Expire():
                     expired = partial(Interpreter.expired, branch=command.branch, join=command.join)
-                    self._timers.set(command.seconds, partial(self._inbox.put_nowait, expired))
+                    self._joins.set(command, partial(self._inbox.put_nowait, expired), self._context.now())
                 case c.Compare():
                     self._spawn(self._compare(command))
                 case c.Verify():

@@ -70,6 +70,7 @@ class House(Client):
         speed: float = 0.0,
         name: str = "first",
         gate: asyncio.Event | None = None,
+        lease: float = 1.0,
         stuck: Callable[[DecodeRequest], bool] = lambda _request: False,
     ) -> AsyncIterator[Organizer]:
         if gate is None:
@@ -82,7 +83,7 @@ class House(Client):
 
         pool = LocalPool(GatedEngine(listening, speed, gate, stuck))
         organizer = Organizer(
-            self.store, pool, NoChecks(), Traces(self.store, "scripted"), name=name, lease_seconds=1.0
+            self.store, pool, NoChecks(), Traces(self.store, "scripted"), name=name, lease_seconds=lease
         )
         working = asyncio.create_task(organizer.run())
         try:

@@ -14,6 +14,7 @@ from anabranch.dag.job import AnswerFormat, Budget, JobSpec, Problem
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import _CATALOGUE, policy_named
 from anabranch.dag.text import say
+from anabranch.service.organizer import loop
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -129,6 +130,21 @@ async def test_a_cancel_stops_the_engine_and_ends_the_job(house: House) -> None:
         row = await house.ended(job)
     assert row.status == "cancelled"
     assert 0 < row.usage.completion_tokens < 800
+
+
+async def test_nothing_on_the_way_from_a_cancel_to_the_engine_polls(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is done every so often is done once in an age here: only what is told gets on."""
+    monkeypatch.setattr(loop, "POLL_SECONDS", 1e6)
+    async with house.organizer(slowly, speed=50, lease=1e6) as organizer:
+        job = await house.submit("sequential")
+        organizer.nudge(job)
+        await house.until(job, lambda _: bool(house.asked))
+        await house.store.jobs.request_cancel(job, "enough")
+        organizer.nudge(job)
+        assert (await house.ended(job)).status == "cancelled"
+        assert organizer.load().decoding == 0
 
 
 async def test_a_job_that_was_cancelled_in_the_queue_never_decodes(house: House) -> None:
