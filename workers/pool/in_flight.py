@@ -48,6 +48,11 @@ class InFlightCall:
         """The requests that have not had their last SegmentDone."""
         return tuple(seen.request for seen in self._open.values())
 
+    def request(self, key: Key) -> DecodeRequest | None:
+        """An open one."""
+        seen = self._open.get(key)
+        return seen.request if seen is not None else None
+
     def __len__(self) -> int:
         return len(self._open)
 

@@ -1,5 +1,9 @@
-"""Places each request on a replica. It remembers the home of each prefix: the replica that served it first, and not
-one that helped out when the home was overloaded.
+"""Places each request on a replica: where most of what it reads is cached, unless that one is overloaded.
+
+What a replica has cached is told by the pool's own book (`prefixes.py`). One more decode beside others is taken to
+cost as much as reading DECODE_COSTS characters: so the longer a prefix, the more load it bears. Beyond that each
+affinity has a home: the replica that served it first, and not one that helped out when the home was overloaded. So a
+trunk stays, and its children follow it, where its text is too short for the book, or was forgotten.
 """
 
 import zlib
@@ -7,10 +11,14 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from anabranch.workers.messages import DecodeRequest
+from anabranch.workers.pool.prefixes import BLOCK, Keys, PrefixBook, keys_of, text_of
 
 TOLERANCE = 4
 """Decodes by which the replica that holds a prefix may exceed the least loaded one before the prefix is decoded anew
 elsewhere: a few more in one batch cost less than a prefill, a long queue costs more."""
+
+DECODE_COSTS = 128
+"""Characters, about 32 tokens of prefill."""
 
 REMEMBERED = 10_000
 """Prefixes whose home is remembered; the one that was asked for least recently is forgotten first."""
@@ -27,6 +35,7 @@ class Placement:
         self._tolerance = tolerance
         self._remembered = remembered
         self._homes: OrderedDict[str, str] = OrderedDict()
+        self._book = PrefixBook()
 
     def place(
         self, requests: Sequence[DecodeRequest], loads: Mapping[str, int]
@@ -35,21 +44,35 @@ class Placement:
         loads = dict(loads)
         placed: dict[str, list[DecodeRequest]] = {}
         for request in requests:
-            replica = self._replica_for(request, loads)
+            keys = keys_of(text_of(request.context))
+            replica = self._replica_for(request, keys, loads)
             loads[replica] += 1
+            self._book.add(keys, replica)
             placed.setdefault(replica, []).append(request)
         return placed
 
-    def _replica_for(self, request: DecodeRequest, loads: Mapping[str, int]) -> str:
+    def wrote(self, request: DecodeRequest, text: str, replica: str) -> None:
+        """The replica has decoded this text for the request: whoever goes on from it finds it there."""
+        self._book.add(keys_of(text_of(request.context) + text), replica)
+
+    def keep_only(self, replicas: Mapping[str, int]) -> None:
+        """Forgets what replicas had cached that are gone."""
+        self._book.keep_only(replicas)
+
+    def _replica_for(self, request: DecodeRequest, keys: Keys, loads: Mapping[str, int]) -> str:
         prefix = request.affinity
-        least = min(loads, key=lambda replica: (loads[replica], _mix(prefix or request.key.job, replica)))
-        if not prefix:
-            return least
-        home = self._homes.get(prefix, "")
-        if home not in loads:
-            home = least
-        self._remember(prefix, home)
-        return home if loads[home] <= loads[least] + self._tolerance else least
+        home = self._homes.get(prefix, "") if prefix else ""
+
+        def worth(replica: str) -> tuple[int, bool, int]:
+            cached = BLOCK * self._book.held(keys, replica)
+            borne = self._tolerance if replica == home else 0
+            cost = DECODE_COSTS * (loads[replica] - borne)
+            return cached - cost, replica == home, -_mix(prefix or request.key.job, replica)
+
+        best = max(loads, key=worth)
+        if prefix:
+            self._remember(prefix, home if home in loads else best)
+        return best
 
     def _remember(self, prefix: str, replica: str) -> None:
         self._homes[prefix] = replica

@@ -7,6 +7,7 @@ reason to end a call by itself: one that is being replaced finishes what it deco
 """
 
 import asyncio
+from collections import defaultdict
 
 from anabranch.dag.decoding import Fault
 from anabranch.dag.vocabulary import Cause
@@ -26,6 +27,8 @@ class ReplicaCall:
         self.replica = replica
         self.flight = flight
         self.requests = flight.open
+        self.written: dict[Key, str] = defaultdict(str)
+        """What decodes of several segments have written so far."""
         self.accepted = False
         self.to_abort: set[Key] = set()
         """Asked for before the replica had taken the call up, when it would not know them."""

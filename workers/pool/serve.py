@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import replace
 from typing import Any
@@ -39,8 +39,7 @@ class ServePool:
     each over the same deployment.
 
     Requests wait here while there is no replica. A replica that dies, or falls silent, leaves its decodes a last
-    SegmentDone with fault `replica-died`; nothing is sent twice, since only the organizer knows what a second try may
-    cost.
+    SegmentDone with fault `replica-died`; only the organizer knows what a second try may cost.
     """
 
     def __init__(
@@ -144,6 +143,7 @@ class ServePool:
 
     def _learn(self, places: Mapping[str, int], died: frozenset[str] = frozenset()) -> None:
         self._places = places
+        self._placement.keep_only(places)
         for call in tuple(self._calls):
             if call.replica in died:
                 call.give_up("died")
@@ -233,6 +233,7 @@ class ServePool:
                     call.accepted = True
                     call.replica = batch.replica  # another one, where the one it was sent to had gone
                     self._pass_aborts_on(call)
+                self._note_written(call, batch.messages)
                 call.flight.receive(batch.messages)
                 if any(map(_stalled, batch.messages)):
                     self._suspect(call.replica)
@@ -254,6 +255,14 @@ class ServePool:
         return Fault(
             cause=Cause.ENGINE_ERROR, detail="the replica ended the stream without an end of this decode"
         )
+
+    def _note_written(self, call: ReplicaCall, messages: Iterable[Message]) -> None:
+        """What a decode has written is in its replica's cache."""
+        for message in messages:
+            if isinstance(message, SegmentDone) and (request := call.flight.request(message.key)):
+                call.written[message.key] += message.decoded.thought + message.decoded.text
+                if not message.decoded.open:
+                    self._placement.wrote(request, call.written.pop(message.key), call.replica)
 
     def _pass_aborts_on(self, call: ReplicaCall) -> None:
         keys, call.to_abort = tuple(call.to_abort), set()

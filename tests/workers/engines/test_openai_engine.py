@@ -326,3 +326,22 @@ async def test_what_shapes_the_draw_is_sent_and_left_out_where_it_is_unknown(
     _ = [chunk async for chunk in engine.decode(drawn)]
     assert "top_k" not in upstream.asked[-1]
     assert upstream.asked[-1]["frequency_penalty"] == 0.5
+
+
+async def test_requests_that_share_a_prefix_say_so_to_a_router_behind_the_url(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine = connect()
+    for branch, affinity in (("0.1", "job/0"), ("0.2", "job/0"), ("0.3", "job/0.3")):
+        await decoded(engine, request_for(branch, affinity=affinity))
+    first, second, third = (asked["x-session-id"] for asked in upstream.headers)
+    assert first == second != third
+    assert "job" not in first
+
+
+@pytest.mark.parametrize(("header", "told"), [("X-Dynamo-Session-ID", ["x-dynamo-session-id"]), ("", [])])
+async def test_the_operator_names_the_header_of_sessions(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, header: str, told: list[str]
+) -> None:
+    await decoded(connect(session_header=header), request_for("0", affinity="job/0"))
+    assert [name for name in upstream.headers[0] if "session" in name] == told

@@ -62,6 +62,7 @@ class Upstream:
     """In place of all this; or what makes it from the request, where it does."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
     """By the client's port, one for each request."""
     left: threading.Event = field(default_factory=threading.Event)
@@ -122,6 +123,7 @@ def app_for(upstream: Upstream) -> FastAPI:
     async def complete(request: Request) -> Response:
         upstream.asked.append(await request.json())
         upstream.keys.append(request.headers["authorization"])
+        upstream.headers.append(dict(request.headers))
         assert request.client is not None
         upstream.connections.append(request.client.port)
         answer = upstream.answer

@@ -31,12 +31,14 @@ class Connections:
         self._proxy = cache(proxy_of)
 
     @asynccontextmanager
-    async def post(self, url: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The response to this JSON, whose body is still to be read. Left before its end, its connection is closed.
-        Raises aiohttp.ClientError and TimeoutError."""
+    async def post(
+        self, url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response to this JSON, with these headers beside those of all; its body is still to be read. Left
+        before its end, its connection is closed. Raises aiohttp.ClientError and TimeoutError."""
         if self._session is None:
             self._session = self._open()
-        async with self._session.post(url, json=body, proxy=self._proxy(url)) as response:
+        async with self._session.post(url, json=body, headers=headers, proxy=self._proxy(url)) as response:
             yield response
 
     async def close(self) -> None:

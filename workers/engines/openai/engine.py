@@ -6,6 +6,7 @@ wrong is read by `refusals.py` and judged by `faults.py`.
 """
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -55,6 +56,8 @@ class _Call:
     path: str
     body: dict[str, Any]
     begin: Begin
+    session: str = ""
+    """Of the requests that share a prefix with this one."""
     guessed: bool = False
     """`begin` is what is likely: nobody has seen the prompt's end."""
 
@@ -75,6 +78,7 @@ class OpenAIEngine:
         with httpx.Client(headers=headers, timeout=patience, follow_redirects=True) as client:
             self._upstream = look_up(client, settings)
         self._connections = Connections(headers, settings.silence)
+        self._session_header = settings.session_header
         self._adapters = settings.adapters
         self._key = settings.api_key or ""
         self._base_url = settings.base_url.rstrip("/")
@@ -148,13 +152,21 @@ class OpenAIEngine:
         with_tools = request.decoding.tools is not None or bool(request.context.turns)
         if with_tools or not upstream.tokenizes:  # tokens know no tools: only a chat endpoint does
             body = chat_body(request, model=model, max_model_len=room, vllm=upstream.vllm)
-            return _Call("chat/completions", body, self._begin(request, model), guessed=True)
+            return _Call(
+                "chat/completions", body, self._begin(request, model), request.affinity, guessed=True
+            )
         prompt, begin = await self._tokenizer.prompt(request.context, request.decoding, model)
         if len(prompt) >= room:
             detail = f"the prompt has {len(prompt)} tokens; {room} fit, the answer included"
             raise DecodeError(Fault(cause=Cause.PROMPT_TOO_LONG, detail=detail, retryable=False))
         body = completion_body(request, prompt, model=model, max_model_len=room)
-        return _Call("completions", body, begin)
+        return _Call("completions", body, begin, request.affinity)
+
+    def _hints(self, call: _Call) -> dict[str, str]:
+        """For a router behind the URL: which requests want the same engine. A digest, and no id of ours."""
+        if not self._session_header or not call.session:
+            return {}
+        return {self._session_header: hashlib.sha256(call.session.encode()).hexdigest()[:32]}
 
     def _begin(self, request: DecodeRequest, model: str) -> Begin:
         """Where the first token comes, as far as is known of an upstream whose prompts nobody sees."""
@@ -175,7 +187,7 @@ class OpenAIEngine:
         while True:
             dialect = self._dialects.get(model, self._known_dialect)
             url = f"{self._base_url}/{call.path}"
-            async with self._connections.post(url, dialect.put(call.body)) as response:
+            async with self._connections.post(url, dialect.put(call.body), self._hints(call)) as response:
                 if response.status == 200:
                     yield response
                     return

@@ -28,6 +28,9 @@ class OpenAISettings:
     """Seconds without a byte after which a decode counts as lost."""
     vllm: bool | None = None
     """Whether the upstream is vLLM, of which more can be asked."""
+    session_header: str = "X-Session-ID"
+    """The header that tells which requests share a prefix, for routers behind the URL (vLLM's; of Dynamo it is
+    X-Dynamo-Session-ID). It holds a digest, the same for a job's trunk and the branches that read it. Empty: none."""
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     """Parameters of the protocol by the name that this upstream has for them; None leaves one out. What an upstream
     names when it refuses a request is learned without it."""

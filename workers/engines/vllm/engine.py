@@ -100,6 +100,7 @@ class VllmEngine:
             f"{key.job}/{key.branch}/{key.segment}#{next(self._numbers)}",
             lora_request=adapter,
             priority=request.priority,
+            session_id=request.affinity or None,
             reasoning_ended=self._reasoning.ended(begin) if params.structured_outputs else None,
         )
 

@@ -1,0 +1,48 @@
+"""The pool's book of what replicas have read and written: by text, in blocks, the oldest forgotten first."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anabranch.dag.text import Context
+from anabranch.workers.pool.prefixes import BLOCK, PrefixBook, keys_of, text_of
+
+
+def text(blocks: str) -> str:
+    """A block for each letter."""
+    return "".join(letter * BLOCK for letter in blocks)
+
+
+@given(st.text("ab", max_size=8), st.text("ab", max_size=8))
+def test_what_two_texts_share_is_their_common_prefix(one: str, other: str) -> None:
+    book = PrefixBook()
+    book.add(keys_of(text(one)), "r")
+    shared = next(
+        (at for at, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), min(len(one), len(other))
+    )
+    assert book.held(keys_of(text(other)), "r") == shared
+
+
+def test_replicas_hold_what_they_read_themselves() -> None:
+    book = PrefixBook()
+    book.add(keys_of(text("abc")), "r")
+    assert book.held(keys_of(text("abc")), "s") == 0
+
+
+def test_the_ends_that_were_used_least_recently_are_forgotten_first() -> None:
+    book = PrefixBook(remembered=4)
+    book.add(keys_of(text("abc")), "r")
+    book.add(keys_of(text("abx")), "r")
+    book.add(keys_of(text("aby")), "r")
+    assert [book.held(keys_of(text(each)), "r") for each in ("abc", "abx", "aby")] == [2, 3, 3]
+
+
+def test_what_a_replica_held_is_forgotten_when_it_is_gone() -> None:
+    book = PrefixBook()
+    book.add(keys_of(text("a")), "r")
+    book.keep_only({"s"})
+    assert book.held(keys_of(text("a")), "r") == 0
+
+
+def test_an_answer_follows_what_was_said_as_the_engine_reads_it() -> None:
+    asked = text_of(Context(messages=(("user", "why"),)))
+    assert text_of(Context(messages=(("user", "why"),), continuation="so")) == asked + "so"
