@@ -70,9 +70,7 @@ def best_of_n(
         pending += asked.branches
     found: dict[BranchId, a.Result] = {}
     scores: dict[BranchId, float] = {}
-    while pending and (stop == "all" or max(scores.values(), default=0.0) < 1.0):
-        if enough and len(scores) >= enough:
-            break
+    while pending and len(scores) < (enough or n) and (stop == "all" or max(scores.values(), default=0) < 1):
         joined: a.Joined = yield a.Join(targets=pending, mode=a.Mode.FIRST, seconds=within)
         if joined.expired:
             break

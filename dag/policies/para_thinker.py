@@ -12,6 +12,7 @@ from anabranch.dag.policies.trained.para_thinker import (
     prompted_path,
     prompted_summary,
     readable,
+    said_in,
     trained_path,
     trained_summary,
 )
@@ -60,10 +61,8 @@ def para_thinker(
     mode = Mode.FIRST_K if stop == "first" else Mode.ALL
     joined: Joined = yield Join(targets=forked.branches, mode=mode, count=1, seconds=within)
     if joined.pending:
-        yield Cancel(
-            branches=joined.pending,
-            reason="the time is up" if joined.expired else "another path has finished",
-        )
+        why = "its time is up" if joined.expired else "another path has finished"
+        yield Cancel(branches=joined.pending, reason=why)
         joined = yield Join(targets=forked.branches)
     finished_first = sorted(joined.results, key=lambda result: not result.ok)
     written = [text for result in finished_first if (text := readable(result.value or result.text))]
@@ -78,7 +77,7 @@ def para_thinker(
         )
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
-        said = _said(summary, trained=trained and not problem.structured)
+        said = said_in(summary, trained=trained and not problem.structured)
         calls = summary.results[0].calls if summary.results else ()
         if said or calls:
             sources = (*forked.branches, *merged.branches)
@@ -90,11 +89,3 @@ def para_thinker(
         raise NoAnswer("the summary, which alone has the form that the answer must have, was not written")
     with_answer = (text for text in written if extract_answer(text) is not None)
     return Answer(text=next(with_answer, written[0]), sources=forked.branches, flags=("no-summary",))
-
-
-def _said(summary: Joined, *, trained: bool) -> str:
-    """What the summary says; only the released checkpoints write marks in it."""
-    if not summary.results or not summary.results[0].ok:
-        return ""
-    value = summary.results[0].value
-    return readable(value) if trained else value.strip()

@@ -8,7 +8,7 @@ gets neither the instruction nor `<think>`.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from anabranch.dag.actions import Answer, Segment, Thought
+from anabranch.dag.actions import Answer, Joined, Segment, Thought
 from anabranch.dag.decoding import Decoding, Finish, Purpose
 from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import BranchId
@@ -104,3 +104,11 @@ def _before_stop(segment: Segment) -> Answer:
             return Answer(text=segment.text, flags=(UNCLOSED, "truncated"))
         case _:
             return Answer(text=segment.text)
+
+
+def said_in(summary: Joined, *, trained: bool) -> str:
+    """What the summary says; only the released checkpoints write marks in it."""
+    if not summary.results or not summary.results[0].ok:
+        return ""
+    value = summary.results[0].value
+    return readable(value) if trained else value.strip()

@@ -314,6 +314,7 @@ export interface JoinRequested {
   targets: string[];
   mode: Mode;
   count?: number;
+  seconds?: number | null;
 }
 
 /** The tokens that a segment's decoding brought, those of thoughts, marks and the turn's end included, without those past a tag that stopped it. */
