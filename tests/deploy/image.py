@@ -39,6 +39,8 @@ done
 ln -s /proc/self/fd "$root/dev/fd"
 mount -t tmpfs home "$root/home/anabranch" -o uid=1000,gid=1000
 mount -t proc proc "$root/proc"
+mount --bind /sys "$root/sys" # vLLM asks which CPUs there are
+mount --options remount,bind,ro "$root/sys"
 exec chroot --userspec=1000:1000 "$root" /usr/bin/env --ignore-environment --chdir=/home/anabranch "$@"
 """
 
