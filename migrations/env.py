@@ -4,13 +4,13 @@ from alembic import context
 
 from anabranch.service.store.batches.tables import batches
 from anabranch.service.store.evaluations import tables  # noqa: F401 - declared in the same metadata
-from anabranch.service.store.sql.tables import SEARCH_INDEX
+from anabranch.service.store.sql.tables import UNDECLARED
 
 
 def is_of_tables(_object: object, name: str | None, _kind: str, reflected: bool, _compared: object) -> bool:
     """The search index is no part of the tables: it differs between databases, and may be missing. Nor is what the
     database remembers of its schema."""
-    return not (reflected and name is not None and name.startswith((*SEARCH_INDEX, "alembic_version")))
+    return not (reflected and name is not None and name.startswith((*UNDECLARED, "alembic_version")))
 
 
 context.configure(

@@ -17,6 +17,7 @@ _SUBMIT, _READ, _APPROVE, _ADMIN = ({role} for role in (Role.SUBMIT, Role.READ, 
 
 ROLES: Mapping[tuple[str, str], Iterable[Role]] = {
     ("POST", "/v1/jobs"): _SUBMIT,
+    ("GET", "/v1/jobs/errors"): _READ,
     ("GET", "/v1/jobs"): _READ,
     ("GET", "/v1/jobs/{job}"): _READ,
     ("POST", "/v1/jobs/{job}/cancel"): _SUBMIT,

@@ -74,6 +74,12 @@ class JobFilters(TypedDict, total=False):
     """Values that the job's metadata have; the same of its parameters and its budget."""
     param: Mapping[str, str | float] | None
     budget: Mapping[str, str | float] | None
+    error_title: str | None
+    """All of that error's title."""
+    since: str | None
+    """Made then, or later: a moment with its zone."""
+    sort: str | None
+    """Jobs that have ended, those with most of it first: cost, tokens, time, path, claim, waste or branches."""
     tenant: str | None
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import AwareDatetime
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.problems import Fault, bad_input
@@ -29,6 +30,8 @@ async def read_filters(
     model: Annotated[Text | None, Query(description="The model that the job was asked for.")] = None,
     seed: Annotated[Seed | None, Query()] = None,
     error: Annotated[Text | None, Query(description="The type of the error that it failed with.")] = None,
+    error_title: Annotated[Text | None, Query(description="That error's title, all of it.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Made then, or later.")] = None,
     metadata: Facts = [],  # noqa: B006 - FastAPI copies it
     param: Facts = [],  # noqa: B006
     budget: Facts = [],  # noqa: B006
@@ -47,6 +50,8 @@ async def read_filters(
         model=model,
         seed=seed,
         error=error,
+        error_title=error_title,
+        since=since,
         facts=tuple(facts),
     )
 

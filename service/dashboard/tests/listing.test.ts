@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Job } from "../src/data/types";
 import {
-  errorGroups,
+  changed,
   filterOf,
   fits,
   isFiltered,
   type JobFilter,
   merged,
-  sorted,
+  sortOf,
+  soughtBy,
 } from "../src/model/listing";
 
 const NO_FILTER: JobFilter = filterOf(new URLSearchParams());
@@ -73,17 +74,25 @@ describe("a filter", () => {
   });
 });
 
-it("sorts what is loaded, and groups failures by their error", () => {
-  const cost = (id: string, money: number) => job(id, { usage: { cost: money } as Job["usage"] });
-  expect(sorted([cost("1", 1), cost("2", 3), cost("3", 2)], "cost").map(({ id }) => id)).toEqual([
-    "2",
-    "3",
-    "1",
-  ]);
-  const failed = (id: string, title: string) => job(id, { error: { type: "no-answer", title, detail: id } });
-  const groups = errorGroups([failed("1", "A"), job("2"), failed("3", "B"), failed("4", "B")]);
-  expect(groups.map(({ title, jobs }) => [title, jobs.map(({ id }) => id)])).toEqual([
-    ["B", ["3", "4"]],
-    ["A", ["1"]],
-  ]);
+describe("an order", () => {
+  it("is one that the service knows", () => {
+    expect(sortOf(new URLSearchParams("sort=cost"))).toBe("cost");
+    expect(sortOf(new URLSearchParams("sort=policy"))).toBe("");
+    expect(sortOf(new URLSearchParams("sort=no+such"))).toBe("");
+  });
+
+  it("leaves news in their place, and takes in no job whose place is not known", () => {
+    const list = [job("2"), job("3")];
+    expect(changed(list, job("3", { status: "failed" })).map(({ status }) => status)).toEqual([
+      "running",
+      "failed",
+    ]);
+    expect(changed(list, job("4"))).toHaveLength(2);
+  });
+
+  it("goes with a moment from which on jobs are meant", () => {
+    const lastMinute = soughtBy({ ...NO_FILTER, within: 60 }, Date.parse("2026-03-14T09:01:00Z"));
+    expect(lastMinute.since).toBe("2026-03-14T09:00:00.000Z");
+    expect(soughtBy(NO_FILTER)).not.toHaveProperty("since");
+  });
 });

@@ -86,9 +86,14 @@ def asked_for(connection: Connection, field: Literal["model", "seed"], value: st
     return func.coalesce(told, "0" if field == "seed" else "") == literal(value, PlainText())
 
 
-def failed_as(connection: Connection, kind: str) -> ColumnElement[bool]:
-    """Whether a job failed with an error of this type."""
-    return _in_json(connection, jobs.c.error, "type") == literal(kind, PlainText())
+def told_of_error(connection: Connection, part: Literal["type", "title"]) -> ColumnElement[str]:
+    """What a failed job's error says of itself."""
+    return _in_json(connection, jobs.c.error, part)
+
+
+def failed_as(connection: Connection, part: Literal["type", "title"], told: str) -> ColumnElement[bool]:
+    """Whether a job failed with an error of this type, or title."""
+    return told_of_error(connection, part) == literal(told, PlainText())
 
 
 def says(connection: Connection, sought: str) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from anabranch.dag.ids import BranchId, JobId, by_path
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
+from anabranch.service.store.jobs.error_groups import ErrorGroups, group_errors
 from anabranch.service.store.jobs.listing import Filters, Wanted, list_page
 from anabranch.service.store.jobs.requests import (
     Decision,
@@ -126,12 +127,16 @@ class Jobs(Repository):
         cursor: str | None = None,
         **wanted: Unpack[Wanted],
     ) -> Page:
-        """Jobs, newest first. Later submissions do not move the pages that follow.
+        """Jobs, newest first, or sorted by `sort`. Later submissions do not move the pages that follow.
 
         A page may hold fewer than `limit` and yet have a cursor: see `listing`. Raises BadCursor.
         """
         filters = Filters(**wanted)
         return await self._database.snapshot(partial(list_page, filters=filters, limit=limit, cursor=cursor))
+
+    async def group_errors(self, **wanted: Unpack[Wanted]) -> ErrorGroups:
+        """The failed jobs that the filters leave, by their error."""
+        return await self._database.snapshot(partial(group_errors, filters=Filters(**wanted)))
 
     async def get_branch(self, job: JobId, branch: BranchId) -> BranchRow:
         """One branch. Raises NotFound."""

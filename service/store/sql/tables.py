@@ -45,8 +45,9 @@ BRANCH_STATUS = (
 )
 """`dag.status.branch_status`, in SQL."""
 
-SEARCH_INDEX = ("searched", "jobs_searched")
-"""How the names of what makes searches quick begin; migrations alone know it. See `jobs/search.py`."""
+UNDECLARED = ("searched", "jobs_searched", "jobs_most_")
+"""How the names begin of what makes searches and sorted listings quick; migrations alone know it. See
+`jobs/search.py` and `jobs/sorting.py`."""
 
 
 def _job_key() -> Column[str]:

@@ -1,7 +1,7 @@
 /** The list of jobs: pages from the API, kept current by the stream. */
 
 import { useEffect, useRef, useState } from "react";
-import { isFresh, type JobFilter, merged } from "../model/listing";
+import { changed, type JobFilter, merged, soughtBy } from "../model/listing";
 import { get, Problem, withQuery } from "./api";
 import { stream } from "./stream";
 import type { Job, Page } from "./types";
@@ -16,23 +16,23 @@ interface List {
 const NOTHING: List = { jobs: [], cursor: null, problem: null, loading: true };
 const PAGE = 50;
 
-export function useJobs(filter: JobFilter): List & { more: () => void; again: () => void } {
+export function useJobs(filter: JobFilter, sort: string): List & { more: () => void; again: () => void } {
   const [list, setList] = useState<List>(NOTHING);
   const [round, setRound] = useState(0);
-  const { within, ...sought } = filter;
-  const address = withQuery("/v1/jobs", { ...sought, limit: PAGE });
-  const wanted = useRef(filter);
-  wanted.current = filter;
+  const asked = withQuery("", { ...soughtBy(filter, 0), sort });
+  const wanted = useRef({ filter, sort, sought: soughtBy(filter) });
+  wanted.current = { ...wanted.current, filter, sort };
 
   const load = async (cursor: string | null, signal?: AbortSignal): Promise<void> => {
     try {
-      const page = await get<Page<Job>>(withQuery("/v1/jobs", { ...sought, limit: PAGE, cursor }), signal);
-      const fresh = page.items.filter((job) => isFresh(job, within));
-      // The list is newest first: once a job is too old, so are all behind it.
-      const next = fresh.length < page.items.length ? null : (page.next_cursor ?? null);
+      const { sought } = wanted.current;
+      const page = await get<Page<Job>>(
+        withQuery("/v1/jobs", { ...sought, sort, limit: PAGE, cursor }),
+        signal,
+      );
       setList((old) => ({
-        jobs: cursor === null ? fresh : [...old.jobs, ...fresh],
-        cursor: next,
+        jobs: cursor === null ? page.items : [...old.jobs, ...page.items],
+        cursor: page.next_cursor ?? null,
         problem: null,
         loading: false,
       }));
@@ -45,16 +45,21 @@ export function useJobs(filter: JobFilter): List & { more: () => void; again: ()
 
   useEffect(() => {
     const control = new AbortController();
+    // "The last hour" is the same for all pages of a list.
+    wanted.current = { ...wanted.current, sought: soughtBy(filter) };
     setList((old) => ({ ...old, loading: true }));
     void load(null, control.signal);
     return () => control.abort();
-  }, [address, within, round]);
+  }, [asked, round]);
 
   useEffect(() => {
     const again = (): void => setRound((n) => n + 1);
     const stops = [
       stream.on("job", (news) =>
-        setList((old) => ({ ...old, jobs: merged(old.jobs, news, wanted.current) })),
+        setList((old) => ({
+          ...old,
+          jobs: wanted.current.sort ? changed(old.jobs, news) : merged(old.jobs, news, wanted.current.filter),
+        })),
       ),
       stream.on("back", again),
       stream.on("resync", again),

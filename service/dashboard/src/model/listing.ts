@@ -90,12 +90,23 @@ export function merged(jobs: readonly Job[], news: Job, filter: JobFilter): Job[
   return jobs.map((job) => (job.id === news.id ? news : job));
 }
 
+/** The same for a list that the service sorted, where the place of another job is not known: changed where it stands. */
+export function changed(jobs: readonly Job[], news: Job): Job[] {
+  return jobs.map((job) => (job.id === news.id ? news : job));
+}
+
+/** What the service is asked for: the filter as its query has it. */
+export function soughtBy(filter: JobFilter, now = Date.now()): Record<string, string | readonly string[]> {
+  const { within, ...sought } = filter;
+  return within === 0 ? sought : { ...sought, since: new Date(now - within * 1000).toISOString() };
+}
+
 export interface Column {
   name: string;
   title: string;
   width: string;
-  /** What sorts it, the greatest first; null cannot be sorted. */
-  weight: ((job: Job) => number) | null;
+  /** Whether the service sorts by it: jobs that have ended, the greatest first. */
+  sorts: boolean;
   tell: (job: Job) => string;
 }
 
@@ -104,13 +115,13 @@ const waste = (job: Job): number =>
 const isOver = (job: Job): boolean => job.finished_at !== null;
 
 export const COLUMNS: readonly Column[] = [
-  { name: "policy", title: "Policy", width: "136px", weight: null, tell: (job) => job.policy.name },
-  { name: "model", title: "Model", width: "120px", weight: null, tell: (job) => job.model ?? "–" },
+  { name: "policy", title: "Policy", width: "136px", sorts: false, tell: (job) => job.policy.name },
+  { name: "model", title: "Model", width: "120px", sorts: false, tell: (job) => job.model ?? "–" },
   {
     name: "tokens",
     title: "Tokens",
     width: "148px",
-    weight: (job) => job.metrics?.total_tokens ?? 0,
+    sorts: true,
     tell: (job) =>
       job.metrics && job.metrics.total_tokens > 0
         ? `${tokens(job.metrics.total_tokens)} tok · ${times(job.metrics.parallelism)}`
@@ -120,50 +131,50 @@ export const COLUMNS: readonly Column[] = [
     name: "time",
     title: "Time",
     width: "84px",
-    weight: (job) => (isOver(job) ? (job.metrics?.wall_seconds ?? 0) : 0),
+    sorts: true,
     tell: (job) => (job.metrics && isOver(job) ? seconds(job.metrics.wall_seconds) : ""),
   },
   {
     name: "path",
     title: "Critical path",
     width: "92px",
-    weight: (job) => job.metrics?.critical_path_seconds ?? 0,
+    sorts: true,
     tell: (job) => (job.metrics && isOver(job) ? seconds(job.metrics.critical_path_seconds) : ""),
   },
   {
     name: "claim",
     title: "Claim wait",
     width: "84px",
-    weight: (job) => job.metrics?.queue_seconds ?? 0,
+    sorts: true,
     tell: (job) => (job.metrics && isOver(job) ? seconds(job.metrics.queue_seconds) : ""),
   },
   {
     name: "waste",
     title: "Waste",
     width: "64px",
-    weight: waste,
+    sorts: true,
     tell: (job) => (job.metrics && isOver(job) ? percent(waste(job)) : ""),
   },
   {
     name: "cost",
     title: "Cost",
     width: "76px",
-    weight: (job) => job.usage.cost,
+    sorts: true,
     tell: (job) => (job.usage.cost > 0 ? money(job.usage.cost) : "–"),
   },
   {
     name: "branches",
     title: "Branches",
     width: "72px",
-    weight: (job) => job.metrics?.branches ?? 0,
+    sorts: true,
     tell: (job) => (job.metrics ? tokens(job.metrics.branches) : ""),
   },
-  { name: "seed", title: "Seed", width: "100px", weight: null, tell: (job) => String(job.seed) },
+  { name: "seed", title: "Seed", width: "100px", sorts: false, tell: (job) => String(job.seed) },
   {
     name: "metadata",
     title: "Metadata",
     width: "170px",
-    weight: null,
+    sorts: false,
     tell: (job) =>
       Object.entries(job.metadata)
         .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
@@ -174,27 +185,8 @@ export const COLUMNS: readonly Column[] = [
 
 export const USUAL: readonly string[] = ["policy", "tokens", "time"];
 
-/** The jobs with the greatest first; newest first where nothing else is asked for. */
-export function sorted(jobs: readonly Job[], by: string): readonly Job[] {
-  const weight = COLUMNS.find((column) => column.name === by)?.weight;
-  return weight ? [...jobs].sort((a, b) => weight(b) - weight(a)) : jobs;
-}
-
-export interface ErrorGroup {
-  type: string;
-  title: string;
-  jobs: Job[];
-}
-
-/** The jobs that failed, by their error, the most frequent first. */
-export function errorGroups(jobs: readonly Job[]): ErrorGroup[] {
-  const groups = new Map<string, ErrorGroup>();
-  for (const job of jobs) {
-    if (!job.error) continue;
-    const { type, title } = job.error;
-    const group = groups.get(`${type}\n${title}`) ?? { type, title, jobs: [] };
-    group.jobs.push(job);
-    groups.set(`${type}\n${title}`, group);
-  }
-  return [...groups.values()].sort((a, b) => b.jobs.length - a.jobs.length);
+/** What the list is sorted by; "" is newest first. */
+export function sortOf(query: URLSearchParams): string {
+  const asked = query.get("sort") ?? "";
+  return COLUMNS.some(({ name, sorts }) => sorts && name === asked) ? asked : "";
 }

@@ -277,3 +277,19 @@ async def test_a_filter_that_says_nothing_is_refused(
     response = await client.get("/v1/jobs", params=wanted)
     assert response.status_code == 422
     assert response.json()["errors"][0]["path"].endswith(next(iter(wanted)))
+
+
+async def test_ended_jobs_are_sorted_by_the_service_and_errors_are_counted(
+    client: httpx.AsyncClient, organizer: Any
+) -> None:
+    done = (await submitted(client))["id"]
+    await organizer.answer(done)
+    await submitted(client)
+    page = (await client.get("/v1/jobs", params={"sort": "cost", "limit": 1})).json()
+    assert [one["id"] for one in page["items"]] == [done]
+    assert (await client.get("/v1/jobs?sort=age")).status_code == 422
+    assert (await client.get("/v1/jobs?sort=cost&cursor=W10=")).status_code == 400
+    later = (await client.get("/v1/jobs", params={"since": "2999-01-01T00:00:00Z"})).json()
+    assert later["items"] == []
+    errors = (await client.get("/v1/jobs/errors", params={"policy": "sequential"})).json()
+    assert errors == {"items": [], "complete": True}

@@ -21,9 +21,11 @@ from tests.service.store.scenes import (
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, child_of
 from anabranch.dag.job import Budget
-from anabranch.service.store.jobs import listing
+from anabranch.service.store.errors import BadCursor
+from anabranch.service.store.jobs import error_groups, listing
 from anabranch.service.store.jobs.facets import Fact
 from anabranch.service.store.jobs.search import SEARCHED
+from anabranch.service.store.jobs.sorting import Sort
 from anabranch.service.store.rows import UNREADABLE, JobRow, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -289,3 +291,87 @@ async def test_a_text_is_found_wherever_it_was_said(
 async def test_any_text_may_be_sought_wherever_it_was_said(store: Store, sought: str) -> None:
     await submitted(store)
     assert await walked(store, said=sought) == []
+
+
+METRICS: list[dict[str, Any]] = [
+    {"total_tokens": tokens, "waste_tokens": waste, "wall_seconds": wall, "branches": 2}
+    for tokens, waste, wall in [(10, 5, 0.25), (30, 3, 1.5), (30, 30, 0.125), (0, 0, 2.0)]
+]
+
+
+async def measured(store: Store, metrics: dict[str, Any], tokens: int, **more: Any) -> JobRow:
+    """A job that has ended with these metrics; a token costs one."""
+    claim = await claimed(store, **more)
+    await store.journal.append(claim.job, claim.epoch, [started(TRUNK), finished(TRUNK, cost=float(tokens))])
+    await store.journal.append(claim.job, claim.epoch, answered(), metrics)
+    return await store.jobs.get(claim.job)
+
+
+@pytest.mark.parametrize("look", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        (Sort.TOKENS, [2, 1, 0, 3]),
+        (Sort.TIME, [3, 1, 0, 2]),
+        (Sort.WASTE, [2, 0, 1, 3]),
+        (Sort.BRANCHES, [3, 2, 1, 0]),
+        (Sort.CLAIM, [3, 2, 1, 0]),
+        (Sort.COST, [2, 1, 0, 3]),
+    ],
+)
+async def test_pages_sorted_by_a_number_hold_every_ended_job_once_the_greatest_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch, sort: Sort, order: list[int], look: int
+) -> None:
+    monkeypatch.setattr(listing, "LOOK", look)
+    made = [
+        (await measured(store, metrics, metrics["total_tokens"], tenant="acme" if n % 2 else "zeta")).id
+        for n, metrics in enumerate(METRICS)
+    ]
+    await submitted(store)
+    expected = [made[n] for n in order]
+    for limit in (1, 3, 50):
+        assert await walked(store, limit, sort=sort) == expected
+    ours = [job for job in expected if made.index(job) % 2]
+    assert await walked(store, sort=sort, tenant="acme") == ours
+    assert await walked(store, sort=sort, status="failed") == []
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "W10=", "WyJhIiwgImIiXQ==", "W05hTiwgImIiXQ==", "W3RydWUsICJiIl0="]
+)
+async def test_a_cursor_of_another_order_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(BadCursor):
+        await store.jobs.list_page(sort=Sort.TOKENS, cursor=cursor)
+
+
+async def test_failures_are_counted_by_their_error_over_all_that_the_filters_leave(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failed(title: str, **more: Any) -> JobRow:
+        claim = await claimed(store, **more)
+        over: list[e.Event] = [
+            e.BranchFailed(cause="engine-error", detail="", attempts=1),
+            e.JobFailed(type="no-answer", title=title, detail=claim.job),
+        ]
+        await store.journal.append(claim.job, claim.epoch, over)
+        return await store.jobs.get(claim.job)
+
+    await failed("No answer", question="the first")
+    second = await failed("No answer", tenant="acme")
+    other = await failed("Too late", tenant="acme")
+    await ended(store)
+    groups = await store.jobs.group_errors()
+    assert [(group.title, group.count, group.newest) for group in groups.items] == [
+        ("No answer", 2, second.id),
+        ("Too late", 1, other.id),
+    ]
+    assert groups.complete
+    assert [group.count for group in (await store.jobs.group_errors(q="first")).items] == [1]
+    assert [group.count for group in (await store.jobs.group_errors(tenant="acme")).items] == [1, 1]
+    assert (await store.jobs.group_errors(status="succeeded")).items == ()
+    assert (await store.jobs.group_errors(since=other.created_at)).items[0].newest == other.id
+    assert await walked(store, error="no-answer", error_title="Too late") == [other.id]
+    monkeypatch.setattr(listing, "LOOK", 1)
+    monkeypatch.setattr(error_groups, "LOOKS", 2)
+    some = await store.jobs.group_errors()
+    assert ([group.count for group in some.items], some.complete) == ([1, 1], False)

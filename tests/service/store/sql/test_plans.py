@@ -14,6 +14,7 @@ from tests.service.store.scenes import ended, new_job, submitted
 from anabranch.service.store.jobs import listing
 from anabranch.service.store.jobs.facets import Fact
 from anabranch.service.store.jobs.listing import Wanted
+from anabranch.service.store.jobs.sorting import Sort
 from anabranch.service.store.store import Store
 
 Statement = tuple[str, Any]
@@ -35,7 +36,7 @@ def recorded(store: Store) -> Iterator[list[Statement]]:
         event.remove(Engine, "before_cursor_execute", hear)
 
 
-IN_ORDER = "jobs_newest"
+IN_ORDER = ("jobs_newest", "jobs_most_")
 """How the names of indexes begin along which a LIMIT ends the reading."""
 LIVE = ("jobs_claimable", "jobs_held")
 """Indexes that hold live jobs only."""
@@ -78,6 +79,7 @@ def _fits(index: str | None) -> bool:
 async def ask_all(store: Store) -> None:
     """What requests, organizers and probes ask again and again."""
     job = await ended(store)
+    await ended(store)
     await submitted(store)
     await store.ping()
     await store.jobs.get(job.id)
@@ -96,11 +98,15 @@ async def ask_all(store: Store) -> None:
         {"said": "needle"},
         {"said": "needle", "tenant": "default", "status": "failed"},
         {"model": "big", "seed": 7, "error": "no-answer", "facts": (Fact("metadata", "team", "search"),)},
+        {"sort": Sort.TOKENS, "tenant": "default", "status": "failed", "q": "needle"},
+        *(Wanted(sort=sort) for sort in Sort if store.database.sqlite or sort is not Sort.COST),
     )
     for wanted in every:
         page = await store.jobs.list_page(limit=1, **wanted)
         if page.next_cursor is not None:
             await store.jobs.list_page(limit=1, cursor=page.next_cursor, **wanted)
+    await store.jobs.group_errors()
+    await store.jobs.group_errors(tenant="default", q="needle")
     await store.jobs.count_live()
     await store.jobs.count_live("default")
     await store.jobs.take_ended(datetime.now(UTC), 10)

@@ -26,7 +26,7 @@ export function ListTools({ columns, show, sort, grouped, selecting, select }: P
           onChange={(event) => changeQuery({ sort: event.target.value }, { replace: true })}
         >
           <option value="">newest first</option>
-          {COLUMNS.filter(({ weight }) => weight !== null).map(({ name, title }) => (
+          {COLUMNS.filter(({ sorts }) => sorts).map(({ name, title }) => (
             <option key={name} value={name}>
               {title}, most first
             </option>
