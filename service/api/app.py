@@ -89,7 +89,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
     any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
     app.add_middleware(Submissions)
-    app.add_middleware(Keys, keyring=deps.keyring)
+    app.add_middleware(Keys, keyring=deps.keyring, limits=deps.limits)
     app.add_middleware(
         Guards,
         hosts=hosts,

@@ -36,10 +36,10 @@ _END = {"type": "http.response.body", "body": b"", "more_body": False}
 class Keys:
     """ASGI middleware: nothing behind it is reached without a key. Without tenants, anybody may call."""
 
-    def __init__(self, app: ASGIApp, *, keyring: Keyring | None) -> None:
+    def __init__(self, app: ASGIApp, *, keyring: Keyring | None, limits: TenantLimits) -> None:
         self._app = app
         self._keyring = keyring
-        self._limits = TenantLimits()
+        self._limits = limits
         self._open: set[Call] = set()
         self._asking: asyncio.Task[None] | None = None
 
@@ -51,13 +51,13 @@ class Keys:
         key = _key_of(Headers(scope=scope))
         try:
             caller = await ring.find(key) if await ring.asks() else ANYBODY
+            if caller is None:
+                await _no_key().response(path)(scope, receive, send)
+                return
+            counted = await self._limits.count(caller) if path.startswith(COUNTED) else None
         except StoreAway as error:
             await refusal_of(error).response(path)(scope, receive, send)
             return
-        if caller is None:
-            await _no_key().response(path)(scope, receive, send)
-            return
-        counted = self._limits.count(caller) if path.startswith(COUNTED) else None
         if counted is not None and counted.refused:
             await _too_often(caller, counted).response(path)(scope, receive, send)
             return
@@ -114,19 +114,20 @@ class Call:
         self.sent = False
         self.ended = False
         self._limits = limits
-        self._streams = False
+        self._stream: str | None = None
         self._whole = False
 
-    def open_stream(self) -> None:
-        """Counts the answer as a stream. Raises Refused where the tenant has as many open as it may."""
-        if not self._streams and not self._limits.open_stream(self.caller):
-            raise Refused(_too_many_streams(self.caller))
-        self._streams = True
+    async def open_stream(self) -> None:
+        """Counts the answer as a stream. Raises Refused where the tenant has as many open as it may, and StoreAway."""
+        if self._stream is None:
+            self._stream = await self._limits.open_stream(self.caller)
+            if self._stream is None:
+                raise Refused(_too_many_streams(self.caller))
 
     def close_stream(self) -> None:
-        if self._streams:
-            self._limits.close_stream(self.caller)
-        self._streams = False
+        if self._stream is not None:
+            self._limits.close_stream(self._stream)
+        self._stream = None
 
     def end(self) -> None:
         """Stops the answer, unless it is being sent whole and is nearly there."""
@@ -150,12 +151,12 @@ class Call:
         return watched
 
 
-def open_stream(request: Request) -> None:
+async def open_stream(request: Request) -> None:
     """Counts the answer to this request as one of its tenant's streams, until it ends. To be called before anything is
-    written. Raises Refused: 429."""
+    written. Raises Refused: 429, and StoreAway."""
     call = getattr(request.state, "call", None)
     if call is not None:
-        call.open_stream()
+        await call.open_stream()
 
 
 async def find_caller(request: Request) -> Caller:  # async: FastAPI runs any other dependency in a thread

@@ -25,6 +25,8 @@ from anabranch.service.store.sql.database import Database
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.file import Usual, read
 from anabranch.service.tenants.keyring import Keyring
+from anabranch.service.tenants.limits import OwnLimits
+from anabranch.service.tenants.shared_limits import SharedLimits
 from anabranch.service.webhooks.deliverer import Deliverer
 from anabranch.service.webhooks.targets import read_networks
 
@@ -141,6 +143,7 @@ class _Server:
                     served=ServedModels(settings),
                     keyring=_keyring(settings, store),
                     first_hand=first_hand,
+                    limits=OwnLimits() if database is not None else SharedLimits(store.usage_counts),
                 )
                 patience = math.ceil(settings.stop_seconds + LAST_SECONDS)
                 config = uvicorn.Config(

@@ -176,10 +176,10 @@ class Settings(BaseSettings):
     tenant_max_running: int | None = Field(default=None, ge=1)
     """Jobs of one tenant that are worked on at once; tenants then take turns. Not set: no limit."""
     tenant_requests_per_minute: int | None = Field(default=None, ge=1)
-    """Requests to /v1 that one REST process answers to one tenant in a minute, where the tenants file does not say. Not
+    """Requests to /v1 that are answered to one tenant in any minute, where the tenants file does not say. Not
     set: no limit."""
     tenant_streams: int | None = Field(default=None, ge=1)
-    """Streams that one REST process keeps open for one tenant at once, where the tenants file does not say. Not set: no
+    """Streams that are kept open for one tenant at once, where the tenants file does not say. Not set: no
     limit."""
     max_request_bytes: int = Field(default=1_000_000, ge=1)
     """Bytes that the body of a request may have."""

@@ -25,6 +25,7 @@ from anabranch.service.store.spans import Spans
 from anabranch.service.store.sql.database import CONNECTIONS, Database
 from anabranch.service.store.sql.repository import utc_now
 from anabranch.service.store.sql.tables import jobs
+from anabranch.service.store.usage_counts import UsageCounts
 from anabranch.service.store.webhooks.webhooks import Webhooks
 
 
@@ -55,6 +56,7 @@ class Store:
         self.journal = Journal(self.database, now)
         self.organizers = Organizers(self.database, now)
         self.programs = Programs(self.database, now)
+        self.usage_counts = UsageCounts(self.database, now)
         self.keys = Keys(self.database, now)
         self.checkpoints = Checkpoints(self.database, now)
         self.told_texts = ToldTexts(self.database, now)

@@ -38,9 +38,9 @@ class Caller:
     cost_per_job: float | None = None
     roles: frozenset[Role] = ALL_ROLES
     requests_per_minute: int | None = None
-    """Of the tenant, at each REST process."""
+    """Of the tenant."""
     streams: int | None = None
-    """Of the tenant that may be open at once at each REST process."""
+    """Of the tenant that may be open at once."""
     key: str | None = None
     """The key's name; None of one that stands in the tenants file, and of nobody's."""
     expires_at: datetime | None = None

@@ -44,9 +44,9 @@ class Tenant(BaseModel):
     cost_per_day: float | None = Field(default=None, gt=0)
     cost_per_job: float | None = Field(default=None, gt=0)
     requests_per_minute: int | None = Field(default=None, ge=1)
-    """At each REST process. Not set: what ANABRANCH_TENANT_REQUESTS_PER_MINUTE says."""
+    """Not set: what ANABRANCH_TENANT_REQUESTS_PER_MINUTE says."""
     streams: int | None = Field(default=None, ge=1)
-    """Open at once, at each REST process. Not set: what ANABRANCH_TENANT_STREAMS says."""
+    """Open at once. Not set: what ANABRANCH_TENANT_STREAMS says."""
 
     @model_validator(mode="after")
     def _can_be_reserved(self) -> Self:

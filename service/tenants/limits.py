@@ -1,4 +1,5 @@
-"""Counts how often a tenant calls, and how many streams it has open. Each process counts what it answers itself.
+"""Counts how often a tenant calls, and how many streams it has open: in this process where it is the only one that
+answers, and in the store (`shared_limits.py`) where there are several.
 
 Requests are counted in a window that moves: at no moment were there more in the minute before.
 """
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -39,15 +41,32 @@ class Counted:
         return told | {"Retry-After": str(self.reset_seconds)} if self.refused else told
 
 
-class TenantLimits:
+class TenantLimits(Protocol):
+    """The requests and streams of tenants. For one without a limit nothing is done."""
+
+    async def count(self, caller: Caller) -> Counted | None:
+        """Counts a request, unless the tenant has made as many as it may. None: it may make any number. Raises
+        StoreAway."""
+        ...
+
+    async def open_stream(self, caller: Caller) -> str | None:
+        """Counts a stream until `close_stream`, and gives its name; None where the tenant has as many open as it may.
+        Raises StoreAway."""
+        ...
+
+    def close_stream(self, stream: str) -> None:
+        """Counts this stream no more. Returns at once."""
+        ...
+
+
+class OwnLimits:
     """The requests and streams of all tenants, as far as this process answers them."""
 
     def __init__(self) -> None:
         self._requests = MovingWindowRateLimiter(MemoryStorage())
         self._streams: Counter[str] = Counter()
 
-    def count(self, caller: Caller) -> Counted | None:
-        """Counts a request, unless the tenant has made as many as it may. None: it may make any number."""
+    async def count(self, caller: Caller) -> Counted | None:
         if caller.requests_per_minute is None:
             return None
         limit = RateLimitItemPerMinute(caller.requests_per_minute)
@@ -60,14 +79,13 @@ class TenantLimits:
             refused=not passed,
         )
 
-    def open_stream(self, caller: Caller) -> bool:
-        """Counts a stream until `close_stream`, unless the tenant has as many open as it may."""
+    async def open_stream(self, caller: Caller) -> str | None:
         if caller.streams is not None and self._streams[caller.tenant] >= caller.streams:
-            return False
+            return None
         self._streams[caller.tenant] += 1
-        return True
+        return caller.tenant
 
-    def close_stream(self, caller: Caller) -> None:
-        self._streams[caller.tenant] -= 1
-        if not self._streams[caller.tenant]:
-            del self._streams[caller.tenant]
+    def close_stream(self, stream: str) -> None:
+        self._streams[stream] -= 1
+        if not self._streams[stream]:
+            del self._streams[stream]

@@ -1,7 +1,7 @@
 """Holds what the routes stand on, and how they reach it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -14,6 +14,7 @@ from anabranch.service.store.jobs.submissions import Taker
 from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.service.tenants.keyring import Keyring
+from anabranch.service.tenants.limits import OwnLimits, TenantLimits
 from anabranch.workers.pool.protocol import PoolLoad
 
 
@@ -61,6 +62,7 @@ class Dependencies:
     """None lets anybody in."""
     first_hand: FirstHand | None = None
     """None: all organizers are elsewhere."""
+    limits: TenantLimits = field(default_factory=OwnLimits)
 
 
 async def inject(request: Request) -> Dependencies:

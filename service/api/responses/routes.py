@@ -75,7 +75,7 @@ async def create(
     asked = with_model(sent, deps)
     response = NewResponse(request=asked, previous=job_of(sent.previous_response_id or ""))
     if sent.stream:
-        open_stream(request)
+        await open_stream(request)
     submitted = await submit_spec(
         deps,
         caller,
@@ -116,7 +116,7 @@ async def retrieve(
         )
     if not stream:
         return JSONResponse(await reader.read(), headers=headers)
-    open_stream(request)
+    await open_stream(request)
     if starting_after is not None:
         await reader.check_seen(starting_after)
     events = reader.stream(-1 if starting_after is None else starting_after)

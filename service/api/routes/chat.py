@@ -72,7 +72,7 @@ async def chat(
     """Ask a policy as if it were a model. With `stream`, what the branches do comes as reasoning, then the answer."""
     specs = await make_chat_specs(sent, deps)
     if sent.stream:
-        open_stream(request)
+        await open_stream(request)
     submitted = await submit_specs(
         deps, caller, specs, idempotency_key, sent, traceparent, params_at="anabranch.params"
     )
@@ -100,7 +100,7 @@ async def take_up(
     completion that was asked for with `store: true` or with an Idempotency-Key takes it up here; a job's id is one of a
     completion, too."""
     if stream:
-        open_stream(request)
+        await open_stream(request)
     jobs = [await deps.store.jobs.get(job, caller.scope) for job in jobs_of(completion)]
     spec = jobs[0].spec
     wait = ChatWait(

@@ -89,7 +89,7 @@ async def events(
         return Response(page_json(records, records[-1].seq if more else None), media_type="application/json")
     if row.finished_at is not None and seen >= row.head_seq:
         return Response(status_code=204)
-    open_stream(request)
+    await open_stream(request)
     # The journal's end at most: all who follow a job here share one place from which on its events are held.
     told = stream_events(deps.feed, job, min(seen, row.head_seq), TEXTS[text] if text else Texts.NONE)
     return StreamingResponse(told, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)

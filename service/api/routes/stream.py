@@ -54,7 +54,7 @@ async def stream(
     """Events `record` (one of the jobs' events), `text` (live text, with its `job`), `job` (a summary that changed),
     `load`, and `resync` (records were skipped because this reader was too slow: read
     `GET /v1/jobs/{job}/events?after=` again)."""
-    open_stream(request)
+    await open_stream(request)
     seen = _seen(last_event_id or "")
     places = {}
     for job, seq in _seen(jobs).items():

@@ -319,6 +319,26 @@ keys = Table(
 )
 """Who may call the service, besides those of the tenants file."""
 
+tenant_requests = Table(
+    "tenant_requests",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("tenant_requests_of_tenant", "tenant", "at"),
+)
+"""The requests of the last minute, of tenants that have a limit of them."""
+
+tenant_streams = Table(
+    "tenant_streams",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("expires", UtcTime, nullable=False),
+    Index("tenant_streams_of_tenant", "tenant", "expires"),
+)
+"""Streams that are open, of tenants that have a limit of them; each lives by a lease of its REST process."""
+
 spans = Table(
     "spans",
     metadata,
