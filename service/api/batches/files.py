@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.batches.routes import JSON_LINES, OBJECT, PAGE, SENT_LINES, send_results
-from anabranch.service.api.batches.uploads import check, keep, uploaded
+from anabranch.service.api.batches.uploads import check, keep, one_of_few, uploaded
 from anabranch.service.api.batches.views import OUTPUT, batch_of_results, file_json, list_json, results_json
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.problems import Refusal, Refused, problems
@@ -32,12 +32,12 @@ router = APIRouter(prefix="/v1/files", tags=["batches"])
 
 @router.post(
     "",
-    responses={**TOLD, **problems(400, 409, 413, 415)},
+    responses={**TOLD, **problems(400, 409, 413, 415, 429)},
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def upload(request: Request, deps: Injected, caller: CurrentCaller) -> dict[str, Any]:
     """Upload the lines of a batch. Each is checked as its endpoint would; where one is wrong, nothing is written."""
-    async with uploaded(request) as (file, name):
+    async with one_of_few(caller), uploaded(request) as (file, name):
         checked = await check(deps, caller, file, plain=False)
         return file_json(await keep(deps, caller, file, name, checked, plain=False))
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.batches.asking import ENDPOINTS
-from anabranch.service.api.batches.uploads import check, end_of, keep, spooled
+from anabranch.service.api.batches.uploads import check, end_of, keep, one_of_few, spooled
 from anabranch.service.api.batches.views import batch_json, list_json
 from anabranch.service.api.body import JsonRequest
 from anabranch.service.api.live.dependencies import Dependencies, Injected
@@ -56,7 +56,7 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
 @router.post(
     "",
-    responses={**TOLD, **problems(400, 404, 409, 413, 415)},
+    responses={**TOLD, **problems(400, 404, 409, 413, 415, 429)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -170,7 +170,7 @@ async def _of_lines(
     request: Request, deps: Dependencies, caller: Caller, key: str | None, window: str
 ) -> BatchRow:
     over = end_of(window)
-    async with spooled(request) as file:
+    async with one_of_few(caller), spooled(request) as file:
         checked = await check(deps, caller, file, plain=True)
         if (made := await _made_before(deps, caller, key, checked.digest)) is not None:
             return made

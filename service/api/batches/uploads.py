@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from anabranch.service.api.batches.lines import Checking, Upload, file_lines
 from anabranch.service.api.live.dependencies import Dependencies
-from anabranch.service.api.problems import Fault, bad_input, bad_request
+from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, bad_request
 from anabranch.service.store.batches.files import FileRow, NewFile
 from anabranch.service.tenants.callers import Caller
 
@@ -23,6 +24,33 @@ LONGEST_NAME = 255
 _WINDOW = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _MINUTES = {"m": 1, "h": 60, "d": 60 * 24}
 LONGEST_WINDOW = timedelta(days=30)
+
+
+AT_ONCE = 8
+"""Uploads that one process takes, checks and writes at once: each lies on its disk, and keeps a core busy."""
+OF_ONE = 4
+"""Of them, of one tenant."""
+BUSY_SECONDS = 5
+_taken: Counter[str] = Counter()
+
+
+@asynccontextmanager
+async def one_of_few(caller: Caller) -> AsyncIterator[None]:
+    """A place among the uploads that are taken at once, before a byte is read. Raises Refused: 429."""
+    if _taken.total() >= AT_ONCE or _taken[caller.tenant] >= OF_ONE:
+        detail = (
+            f"{OF_ONE} uploads of a tenant, and {AT_ONCE} in all, are taken at once. Nothing was written; "
+            f"come again in {BUSY_SECONDS} s."
+        )
+        retry = {"Retry-After": str(BUSY_SECONDS)}
+        raise Refused(
+            Refusal(status=429, name="busy", title="Too many uploads at once", detail=detail, headers=retry)
+        )
+    _taken[caller.tenant] += 1
+    try:
+        yield
+    finally:
+        _taken[caller.tenant] -= 1
 
 
 @asynccontextmanager

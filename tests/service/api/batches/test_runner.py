@@ -1,6 +1,7 @@
 """What the runner does with the lines of a batch: within quotas, until the window is over, one wrong line at a time."""
 
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +14,12 @@ from tests.service.api.conftest import Organizer, Organizers
 from anabranch.dag import events as e
 from anabranch.service.api.batches import runner
 from anabranch.service.api.batches.runner import BatchRunner
+from anabranch.service.api.batches.uploads import OF_ONE, one_of_few
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.problems import Fault, bad_input
 from anabranch.service.store.jobs.quotas import Quota
 from anabranch.service.store.store import Store
-from anabranch.service.tenants.callers import Caller
+from anabranch.service.tenants.callers import ANYBODY, Caller
 
 JOB = {"question": "What is six times seven?"}
 LINES = {"content-type": "application/jsonl"}
@@ -236,3 +238,17 @@ async def test_what_runs_is_taken_up_by_another_process(
     assert counts == {"total": 50, "completed": 50, "failed": 0}
     everything = (await store.jobs.list_page(limit=200)).items
     assert sorted(int(str(job.spec.metadata["custom_id"])) for job in everything) == list(range(1, 51))
+
+
+async def test_only_so_many_uploads_are_taken_at_once(client: httpx.AsyncClient) -> None:
+    async def batch() -> httpx.Response:
+        return await client.post("/v1/batches", content=json.dumps(JOB), headers=LINES)
+
+    async with AsyncExitStack() as places:
+        for _ in range(OF_ONE):
+            await places.enter_async_context(one_of_few(ANYBODY))
+        file = await client.post("/v1/files", files={"file": b"{}"}, data={"purpose": "batch"})
+        for told in (await batch(), file):
+            assert (told.status_code, told.headers["retry-after"]) == (429, "5")
+        await places.enter_async_context(one_of_few(replace(ANYBODY, tenant="acme")))
+    assert (await batch()).status_code == 200
