@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 PAGES = [
     "/jobs",
     "/approvals",
+    "/batches",
     "/policies",
     "/evaluations",
     "/evaluations/shown",

@@ -1,7 +1,9 @@
 """Jobs that run while one looks: submitted, approved, cancelled, edited. The engine recites; all else is real."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open
 from tests.browser.house import house
 
+from anabranch.client import Client
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
 
@@ -151,6 +154,27 @@ def test_selected_jobs_are_cancelled_from_the_list(visit: Open) -> None:
     page.get_by_role("button", name="Cancel 1 job").click()
     page.get_by_role("button", name="Yes, cancel 1 job").click()
     expect(page.locator(".job-row")).to_contain_text("cancelled", timeout=20_000)
+
+
+def test_a_batch_is_followed_stopped_and_its_results_are_saved(visit: Open, url: str) -> None:
+    line = {"policy": {"name": "self-consistency", "params": {"n": 1}}, "budget": {"tokens": 5000}}
+    with Client(url) as client:
+        done = client.submit_batch(json.dumps({**line, "question": "Quick?", "custom_id": "mine"}).encode())
+        slowly = [json.dumps({**line, "question": f"Say it slowly, {n}"}) for n in range(40)]
+        client.submit_batch("\n".join(slowly).encode())
+    page = visit("/batches")
+    quick = page.locator(".batch").filter(has_text=done.id)
+    expect(quick).to_contain_text("completed", timeout=20_000)
+    expect(quick).to_contain_text("1 of 1 line")
+    with page.expect_download() as saved:
+        quick.get_by_role("button", name="Results").click()
+    assert '"custom_id":"mine"' in Path(saved.value.path()).read_text().replace(" ", "")
+    slow = page.locator(".batch").first
+    slow.get_by_role("button", name="Cancel").click()
+    slow.get_by_role("button", name="Yes, cancel").click()
+    expect(slow).to_contain_text("cancelled", timeout=20_000)
+    quick.get_by_role("link", name="Jobs").click()
+    expect(page.locator(".job-row")).to_have_count(1)
 
 
 def test_a_job_is_run_again_with_an_edit(visit: Open) -> None:

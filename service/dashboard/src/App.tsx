@@ -10,6 +10,7 @@ import { toggleTheme, useTheme } from "./theme";
 
 // Each page is loaded when it is opened; a job is opened most.
 const ApprovalsPage = lazy(() => import("./pages/ApprovalsPage"));
+const BatchesPage = lazy(() => import("./pages/BatchesPage"));
 const JobsPage = lazy(() => import("./pages/jobs/JobsPage"));
 const ComparePage = lazy(() => import("./pages/ComparePage"));
 const EvaluationsPage = lazy(() => import("./pages/evaluations/EvaluationsPage"));
@@ -19,6 +20,7 @@ const SubmitPage = lazy(() => import("./pages/SubmitPage"));
 const PAGES = [
   { path: "/jobs", name: "Jobs", keys: "g j" },
   { path: "/approvals", name: "Approvals", keys: "g a" },
+  { path: "/batches", name: "Batches", keys: "g b" },
   { path: "/compare", name: "Compare", keys: "g c" },
   { path: "/evaluations", name: "Evaluations", keys: "g e" },
   { path: "/policies", name: "Policies", keys: "g p" },
@@ -75,6 +77,7 @@ function Content({ path }: { path: string }) {
   if (page === "" || (page === "jobs" && !id)) return <JobsPage />;
   if (page === "jobs" && id) return <JobPage key={id} id={id} />;
   if (page === "approvals") return <ApprovalsPage />;
+  if (page === "batches") return <BatchesPage />;
   if (page === "compare") return <ComparePage />;
   if (page === "evaluations") return <EvaluationsPage />;
   if (page === "policies") return <PoliciesPage />;

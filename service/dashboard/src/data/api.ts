@@ -47,7 +47,22 @@ export async function post<T>(
   });
 }
 
+/** Saves what a path answers as a file: a plain link would not carry the key of this tab. */
+export async function download(path: string, name: string): Promise<void> {
+  const blob = await (await answered(path, { headers: authorization() })).blob();
+  const address = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
 async function call<T>(path: string, init: RequestInit): Promise<T> {
+  return (await (await answered(path, init)).json()) as T;
+}
+
+async function answered(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, init);
@@ -60,7 +75,7 @@ async function call<T>(path: string, init: RequestInit): Promise<T> {
     );
   }
   if (!response.ok) throw await problemOf(response);
-  return (await response.json()) as T;
+  return response;
 }
 
 export async function problemOf(response: Response): Promise<Problem> {

@@ -64,3 +64,20 @@ export interface BranchDetail {
   /** What its decode waits for, where its pool has no replica. */
   waiting_for?: string | null;
 }
+
+/** As OpenAI's Batch API tells it. */
+export interface Batch {
+  id: string;
+  endpoint: string;
+  status: string;
+  completion_window: string;
+  created_at: number;
+  request_counts: { total: number; completed: number; failed: number };
+  metadata: Record<string, string>;
+}
+
+export interface BatchPage {
+  data: Batch[];
+  last_id: string | null;
+  has_more: boolean;
+}
