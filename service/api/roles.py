@@ -63,6 +63,8 @@ ROLES: Mapping[tuple[str, str], Iterable[Role]] = {
     ("GET", "/v1/webhooks"): _ADMIN,
     ("GET", "/v1/webhooks/{endpoint}"): _ADMIN,
     ("DELETE", "/v1/webhooks/{endpoint}"): _ADMIN,
+    ("POST", "/v1/webhooks/{endpoint}/rotate"): _ADMIN,
+    ("POST", "/v1/webhooks/{endpoint}/test"): _ADMIN,
     ("POST", "/v1/webhooks/{endpoint}/enable"): _ADMIN,
     ("GET", "/v1/webhooks/{endpoint}/deliveries"): _READ,
     ("GET", "/v1/jobs/{job}/webhooks"): _READ,

@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from anabranch.client import ClientError, ServiceRefused
 from anabranch.service.bounded_json import BadJson
-from anabranch.service.cli import database, keys, policies
+from anabranch.service.cli import database, keys, policies, webhooks
 from anabranch.service.cli.demo.command import demo
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.evaluation import commands as evaluations
@@ -72,6 +72,7 @@ app.command()(evaluations.evaluations)
 app.command()(mcp.mcp)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(simulate, name="simulate")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -28,6 +28,7 @@ from anabranch.service.client.steps import (
     Wire,
     advance,
 )
+from anabranch.service.client.webhooks import Endpoint, WebhookAttempt
 
 T = TypeVar("T")
 
@@ -167,6 +168,28 @@ class AsyncClient:
     def batch_results(self, batch: str) -> AsyncIterator[str]:
         """What came of its lines, in their order, as lines of JSON in pieces of text."""
         return self._give(self._wire.batch_results(batch))
+
+    # -- webhooks
+
+    async def add_webhook(self, url: str, *, events: Sequence[str] = ()) -> Endpoint:
+        """An endpoint that hears of all jobs and batches of the tenant; its secret is told this once."""
+        return await self._run(self._wire.call(calls.add_webhook(url, events)))
+
+    async def webhooks(self) -> tuple[Endpoint, ...]:
+        """The endpoints, without their secrets."""
+        return await self._run(self._wire.call(calls.webhooks()))
+
+    async def rotate_webhook(self, endpoint: str, *, overlap_seconds: float = 86_400.0) -> Endpoint:
+        """A new secret, told this once; for so long calls are signed with the old one, too."""
+        return await self._run(self._wire.call(calls.rotate_webhook(endpoint, overlap_seconds)))
+
+    async def test_webhook(self, endpoint: str) -> WebhookAttempt:
+        """Calls an endpoint now, once."""
+        return await self._run(self._wire.call(calls.test_webhook(endpoint)))
+
+    async def enable_webhook(self, endpoint: str) -> Endpoint:
+        """Lets an endpoint that was disabled hear of what happens from now on."""
+        return await self._run(self._wire.call(calls.enable_webhook(endpoint)))
 
     # -- people, and the service
 

@@ -24,6 +24,7 @@ from anabranch.service.client.results import (
     Policies,
     PolicyInfo,
 )
+from anabranch.service.client.webhooks import Endpoint, Endpoints, WebhookAttempt
 
 T = TypeVar("T")
 Part = TypeVar("Part")
@@ -235,6 +236,29 @@ def cancel_batch(batch: str) -> Call[Batch]:
 
 def batch_results(batch: str) -> Request:
     return Request(method="GET", path=f"/v1/batches/{quote(batch, safe='')}/results")
+
+
+def add_webhook(url: str, events: Sequence[str]) -> Call[Endpoint]:
+    body = {"url": url, "events": list(events)}
+    return _call(Endpoint, "POST", "/v1/webhooks", body=body, repeatable=False)
+
+
+def webhooks() -> Call[tuple[Endpoint, ...]]:
+    return _part(_call(Endpoints, "GET", "/v1/webhooks"), lambda found: found.items)
+
+
+def rotate_webhook(endpoint: str, overlap_seconds: float) -> Call[Endpoint]:
+    path = f"/v1/webhooks/{quote(endpoint, safe='')}/rotate"
+    return _call(Endpoint, "POST", path, body={"overlap_seconds": overlap_seconds}, repeatable=False)
+
+
+def test_webhook(endpoint: str) -> Call[WebhookAttempt]:
+    path = f"/v1/webhooks/{quote(endpoint, safe='')}/test"
+    return _call(WebhookAttempt, "POST", path, repeatable=False)
+
+
+def enable_webhook(endpoint: str) -> Call[Endpoint]:
+    return _call(Endpoint, "POST", f"/v1/webhooks/{quote(endpoint, safe='')}/enable")
 
 
 class _Ready(BaseModel):

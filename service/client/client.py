@@ -1,7 +1,7 @@
 """Calls the service from Python, blocking: each method carries its steps out on an httpx client."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -27,6 +27,7 @@ from anabranch.service.client.steps import (
     Wire,
     advance,
 )
+from anabranch.service.client.webhooks import Endpoint, WebhookAttempt
 
 T = TypeVar("T")
 
@@ -162,6 +163,28 @@ class Client:
     def batch_results(self, batch: str) -> Iterator[str]:
         """What came of its lines, in their order, as lines of JSON in pieces of text."""
         return self._give(self._wire.batch_results(batch))
+
+    # -- webhooks
+
+    def add_webhook(self, url: str, *, events: Sequence[str] = ()) -> Endpoint:
+        """An endpoint that hears of all jobs and batches of the tenant; its secret is told this once."""
+        return self._run(self._wire.call(calls.add_webhook(url, events)))
+
+    def webhooks(self) -> tuple[Endpoint, ...]:
+        """The endpoints, without their secrets."""
+        return self._run(self._wire.call(calls.webhooks()))
+
+    def rotate_webhook(self, endpoint: str, *, overlap_seconds: float = 86_400.0) -> Endpoint:
+        """A new secret, told this once; for so long calls are signed with the old one, too."""
+        return self._run(self._wire.call(calls.rotate_webhook(endpoint, overlap_seconds)))
+
+    def test_webhook(self, endpoint: str) -> WebhookAttempt:
+        """Calls an endpoint now, once."""
+        return self._run(self._wire.call(calls.test_webhook(endpoint)))
+
+    def enable_webhook(self, endpoint: str) -> Endpoint:
+        """Lets an endpoint that was disabled hear of what happens from now on."""
+        return self._run(self._wire.call(calls.enable_webhook(endpoint)))
 
     # -- people, and the service
 

@@ -37,6 +37,7 @@ from anabranch.service.client.results import (
     ToolCall,
     Usage,
 )
+from anabranch.service.client.webhooks import Endpoint, WebhookAttempt
 
 __all__ = [
     "Answer",
@@ -51,6 +52,7 @@ __all__ = [
     "Client",
     "ClientError",
     "Conflict",
+    "Endpoint",
     "Event",
     "Fault",
     "Forbidden",
@@ -73,4 +75,5 @@ __all__ = [
     "Unavailable",
     "UnreadableReply",
     "Usage",
+    "WebhookAttempt",
 ]

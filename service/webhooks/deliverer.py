@@ -6,23 +6,17 @@ Each REST process has a deliverer; the store's leases see to it that a delivery 
 
 import asyncio
 import logging
-import ssl
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
+from datetime import timedelta
 from random import SystemRandom
-from urllib.parse import urlsplit
-
-import httpcore
 
 from anabranch.service.store.errors import StoreAway
-from anabranch.service.store.webhooks.deliveries import MOST_OF_ONE, Attempt, Taken
+from anabranch.service.store.webhooks.deliveries import MOST_OF_ONE, Taken
 from anabranch.service.store.webhooks.webhooks import Webhooks
-from anabranch.service.webhooks.signing import sign
-from anabranch.service.webhooks.targets import CheckedNetwork, Networks, TargetRefused, check_url, origin_of
+from anabranch.service.webhooks.sender import ATTEMPT_SECONDS, Sender
+from anabranch.service.webhooks.targets import Networks, origin_of
 
 HOUR = 3600.0
 PAUSES = (5.0, 300.0, 1800.0, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
@@ -31,12 +25,8 @@ JITTER = 0.2
 """Of each pause, more or less: what failed together is not tried again together."""
 DEAD_AFTER = timedelta(days=5)
 AT_ONCE = 32
-ATTEMPT_SECONDS = 15.0
 LEASE_SECONDS = 45.0
 POLL_SECONDS = 1.0
-LONGEST_ERROR = 200
-LONGEST_ASKED = HOUR
-"""How long a receiver may ask to be left alone (Retry-After) beyond the pause."""
 _CHANCE = SystemRandom()
 logger = logging.getLogger(__name__)
 
@@ -64,10 +54,9 @@ class Deliverer:
     ) -> None:
         """`allowed` are the private networks to which webhooks may be sent; `draw` gives a number from 0 to 1."""
         self._webhooks = webhooks
-        self._allowed = allowed
+        self._sender = Sender(allowed, patience.attempt_seconds)
         self._patience = patience
         self._draw = draw
-        self._tls = ssl.create_default_context()
         self._sending: dict[asyncio.Task[None], str] = {}
 
     async def run(self) -> None:
@@ -109,7 +98,7 @@ class Deliverer:
             logger.error("a webhook could not be sent; it is tried again when its lease ends", exc_info=error)
 
     async def _deliver(self, taken: Taken) -> None:
-        attempt, asked = await self._attempt(taken)
+        attempt, asked = await self._sender.attempt(taken)
         pause = self._pause(taken.attempt, asked)
         if not attempt.succeeded:
             where = origin_of(taken.url)
@@ -125,48 +114,3 @@ class Deliverer:
             return None
         pause = self._patience.pauses[attempt - 1]
         return max(pause * (1 - JITTER + 2 * JITTER * self._draw()), asked)
-
-    async def _attempt(self, taken: Taken) -> tuple[Attempt, float]:
-        """Sends it once; says what came of it, and how long the receiver wants to be left alone."""
-        at, begun = datetime.now(UTC), time.monotonic()
-        status: int | None = None
-        error: str | None = None
-        asked = 0.0
-        try:
-            async with asyncio.timeout(self._patience.attempt_seconds):
-                status, asked = await self._send(taken)
-            if not 200 <= status < 300:
-                error = f"it answered {status}"
-        except TargetRefused as refusal:
-            error = f"refused: {refusal}"
-        except TimeoutError:
-            error = f"no answer within {self._patience.attempt_seconds:g} s"
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as failure:
-            error = f"{type(failure).__name__}: {failure}"
-        told = error and error[:LONGEST_ERROR]
-        seconds = time.monotonic() - begun
-        return Attempt(number=taken.attempt, at=at, status=status, error=told, seconds=seconds), asked
-
-    async def _send(self, taken: Taken) -> tuple[int, float]:
-        """Gives the answer's status, and its Retry-After. Of its body nothing is read."""
-        check_url(taken.url, self._allowed)
-        body, timestamp = taken.body.encode(), int(time.time())
-        headers = {
-            "content-type": "application/json",
-            "user-agent": f"Anabranch/{version('anabranch')}",
-            "webhook-id": taken.message,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(taken.secret, taken.message, timestamp, body),
-        }
-        network = CheckedNetwork(self._allowed, plain=urlsplit(taken.url).scheme == "http")
-        async with (
-            httpcore.AsyncConnectionPool(ssl_context=self._tls, network_backend=network) as connection,
-            connection.stream("POST", taken.url, headers=list(headers.items()), content=body) as response,
-        ):
-            return response.status, _retry_after(response.headers)
-
-
-def _retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float:
-    """In seconds; of the other form, a date, nothing is made."""
-    told = next((value for name, value in headers if name.lower() == b"retry-after"), b"")
-    return min(float(told), LONGEST_ASKED) if told.isdigit() and len(told) < 9 else 0.0

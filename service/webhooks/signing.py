@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
@@ -26,8 +27,13 @@ def read_secret(secret: str) -> bytes:
     return key
 
 
-def sign(secret: str, message: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`. Raises ValueError."""
+def sign(by: Sequence[str], message: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature`: one signature for each secret, so that a receiver has time to replace its own.
+    Raises ValueError."""
     signed = f"{message}.{timestamp}.".encode() + body
+    return " ".join(_signature(secret, signed) for secret in by)
+
+
+def _signature(secret: str, signed: bytes) -> str:
     digest = hmac.new(read_secret(secret), signed, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"

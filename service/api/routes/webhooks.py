@@ -2,7 +2,10 @@
 submitted.
 """
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -14,13 +17,16 @@ from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Injected
 from anabranch.service.api.problems import problems
 from anabranch.service.api.views.job import Moment
-from anabranch.service.api.views.webhooks import EndpointRequest, new_webhook
-from anabranch.service.store.webhooks.deliveries import DeliveryRow
+from anabranch.service.api.views.webhooks import EndpointRequest, RotateRequest, new_webhook
+from anabranch.service.store.sql.columns import utc_text
+from anabranch.service.store.webhooks.deliveries import About, Attempt, DeliveryRow, Taken
 from anabranch.service.store.webhooks.endpoints import EndpointRow
+from anabranch.service.webhooks.sender import Sender
 from anabranch.service.webhooks.signing import draw_secret
-from anabranch.service.webhooks.targets import origin_of
+from anabranch.service.webhooks.targets import origin_of, read_networks
 
 MOST = 100
+TEST = "webhook.test"
 router = APIRouter(prefix="/v1", tags=["webhooks"], route_class=JsonRoute)
 Most = Annotated[int, Query(ge=1, le=500)]
 
@@ -34,6 +40,9 @@ class EndpointView(BaseModel):
     created_at: Moment
     failing_since: Moment | None = Field(description="Since then every attempt has failed.")
     disabled_because: str | None
+    former_secret_until: Moment | None = Field(
+        None, description="Until then calls carry a second signature, by the secret before the last."
+    )
 
 
 class NewEndpointView(EndpointView):
@@ -58,7 +67,8 @@ class DeliveryView(BaseModel):
         description="The header `webhook-id`: the same for every attempt and every endpoint."
     )
     type: str
-    job: str
+    job: str | None
+    batch: str | None = None
     endpoint: str
     origin: str = Field(description="Scheme and host that it is sent to.")
     status: Literal["waiting", "delivered", "given_up"]
@@ -107,6 +117,37 @@ async def enable(endpoint: str, deps: Injected, caller: CurrentCaller) -> Endpoi
     return _endpoint(await deps.store.webhooks.enable(endpoint, caller.scope))
 
 
+@router.post("/webhooks/{endpoint}/rotate", responses=problems(403, 404, 413, 415))
+async def rotate(
+    endpoint: str, sent: RotateRequest, deps: Injected, caller: CurrentCaller
+) -> NewEndpointView:
+    """A new secret, told this once. For a while calls carry two signatures, by the new secret and by the old."""
+    secret = draw_secret()
+    row = await deps.store.webhooks.replace_secret(endpoint, caller.scope, secret, sent.overlap_seconds)
+    return NewEndpointView(**_endpoint(row).model_dump(), secret=secret)
+
+
+@router.post("/webhooks/{endpoint}/test", responses=problems(403, 404))
+async def test(endpoint: str, deps: Injected, caller: CurrentCaller) -> AttemptView:
+    """Call an endpoint now, once, with a message of type `webhook.test`; the answer says what came of it. It is
+    not kept, and a failure does not count against the endpoint."""
+    url, secrets = await deps.store.webhooks.read_target(endpoint, caller.scope)
+    told = {"type": TEST, "timestamp": utc_text(datetime.now(UTC)), "data": {"endpoint": endpoint}}
+    message = f"msg_test_{token_hex(12)}"
+    taken = Taken(
+        id=message,
+        message=message,
+        endpoint=endpoint,
+        url=url,
+        secrets=secrets,
+        body=json.dumps(told, separators=(",", ":")),
+        attempt=1,
+    )
+    sender = Sender(read_networks(deps.settings.webhook_networks))
+    attempt, _ = await sender.attempt(taken)
+    return _attempt(attempt)
+
+
 @router.get("/webhooks/{endpoint}/deliveries", responses=problems(403, 404))
 async def deliveries_of_endpoint(
     endpoint: str, deps: Injected, caller: CurrentCaller, limit: Most = MOST
@@ -135,6 +176,7 @@ def _endpoint(row: EndpointRow) -> EndpointView:
         created_at=row.created_at,
         failing_since=row.failing_since,
         disabled_because=row.disabled_because,
+        former_secret_until=row.former_until,
     )
 
 
@@ -152,14 +194,16 @@ def _delivery(row: DeliveryRow) -> DeliveryView:
         id=row.id,
         message=row.message,
         type=row.type,
-        job=row.job_id,
+        job=row.subject if row.about is About.JOB else None,
+        batch=row.subject if row.about is About.BATCH else None,
         endpoint=row.endpoint,
         origin=origin_of(row.url),
         status=status,
         created_at=row.created_at,
         next_attempt_at=row.due,
-        attempts=[
-            AttemptView(number=one.number, at=one.at, status=one.status, error=one.error, seconds=one.seconds)
-            for one in row.tries
-        ],
+        attempts=[_attempt(one) for one in row.tries],
     )
+
+
+def _attempt(row: Attempt) -> AttemptView:
+    return AttemptView(number=row.number, at=row.at, status=row.status, error=row.error, seconds=row.seconds)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.problems import Fault, bad_input
@@ -14,6 +14,16 @@ from anabranch.service.store.jobs.listing import Wanted
 LONGEST = 1000
 Text = Annotated[str, Query(max_length=LONGEST)]
 Facts = Annotated[list[Text], Query(max_length=8, description="KEY=VALUE; several must all hold.")]
+
+
+def _written(told: object) -> object:
+    """Refuses a number: pydantic would take it for seconds since 1970."""
+    if isinstance(told, str) and told.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise ValueError("write a moment with its zone, such as 2026-03-26T10:00:00Z")
+    return told
+
+
+Since = Annotated[AwareDatetime, BeforeValidator(_written)]
 
 
 async def read_filters(
@@ -31,7 +41,7 @@ async def read_filters(
     seed: Annotated[Seed | None, Query()] = None,
     error: Annotated[Text | None, Query(description="The type of the error that it failed with.")] = None,
     error_title: Annotated[Text | None, Query(description="That error's title, all of it.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Made then, or later.")] = None,
+    since: Annotated[Since | None, Query(description="Made then, or later.")] = None,
     metadata: Facts = [],  # noqa: B006 - FastAPI copies it
     param: Facts = [],  # noqa: B006
     budget: Facts = [],  # noqa: B006

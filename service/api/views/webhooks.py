@@ -1,7 +1,7 @@
 """Reads what a client says of webhooks: where they go, what they tell, and how they are signed."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -12,11 +12,22 @@ from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.webhooks.signing import read_secret
 from anabranch.service.webhooks.targets import TargetRefused, check_url, read_networks
 
-EventType = Literal["job.started", "job.awaiting_approval", "job.completed", "job.failed", "job.cancelled"]
+JobEvent = Literal["job.started", "job.awaiting_approval", "job.completed", "job.failed", "job.cancelled"]
+EventType = Literal[
+    "job.started",
+    "job.awaiting_approval",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "batch.completed",
+    "batch.cancelled",
+    "batch.expired",
+]
 URL: str = Field(
     description="https, and public, unless the operator allows others.", examples=["https://example.com/hook"]
 )
-EVENTS: list[EventType] = Field(default=[], max_length=20, description="Of what it hears. Left out: of all.")
+EVENTS: Any = Field(default=[], max_length=20, description="Of what it hears. Left out: of all.")
+LONGEST_OVERLAP = 7 * 24 * 3600.0
 
 
 class EndpointRequest(Sent):
@@ -26,6 +37,14 @@ class EndpointRequest(Sent):
     events: list[EventType] = EVENTS
 
 
+class RotateRequest(Sent):
+    """A new secret for an endpoint."""
+
+    overlap_seconds: float = Field(
+        default=24 * 3600.0, ge=0, le=LONGEST_OVERLAP, description="For so long the old one signs, too."
+    )
+
+
 class SentWebhook(Sent):
     """An endpoint for one job."""
 
@@ -33,7 +52,7 @@ class SentWebhook(Sent):
     secret: SecretStr = Field(
         description="What it is signed with: `whsec_` and 24 to 64 random bytes in Base64. It is never told again."
     )
-    events: list[EventType] = EVENTS
+    events: list[JobEvent] = EVENTS
 
     def as_new(self, settings: Settings) -> NewWebhook:
         """Raises Refused."""

@@ -13,6 +13,7 @@ from anabranch.service.store.errors import NotFound, QuotaSpent
 from anabranch.service.store.jobs.submissions import submit_all
 from anabranch.service.store.rows import JobRow, NewJob, job_row
 from anabranch.service.store.sql.tables import jobs
+from anabranch.service.store.webhooks.notices import write_notices
 
 REASONS = {
     "cancelled": "its batch was cancelled",
@@ -193,6 +194,7 @@ def end(connection: Connection, batch: str, at: datetime) -> bool:
     if count_open(connection, batch) or connection.execute(not_begun.limit(1)).one_or_none() is not None:
         return False
     connection.execute(update(batches).where(batches.c.id == batch).values(ended_at=at))
+    write_notices(connection, row, at)
     return True
 
 

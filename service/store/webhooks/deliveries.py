@@ -2,19 +2,42 @@
 
 Whoever takes a delivery moves its `due` behind the time that an attempt may last: that is its lease. If the process
 dies, the delivery is due again by itself; if it comes back late, its attempt's number tells that another has begun.
+What tells of jobs and what tells of batches stand in tables of their own, and are handled alike.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Table,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    union_all,
+    update,
+)
 
 from anabranch.dag.ids import JobId
+from anabranch.service.store.batches.tables import batches
 from anabranch.service.store.sql.clock import later, now
 from anabranch.service.store.sql.tables import jobs
-from anabranch.service.store.sql.webhook_tables import webhook_attempts, webhook_deliveries, webhook_endpoints
+from anabranch.service.store.sql.webhook_tables import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_notice_attempts,
+    webhook_notices,
+)
 from anabranch.service.store.webhooks.endpoints import disable_endpoints
 
 MOST_OF_ONE = 4
@@ -25,7 +48,6 @@ _DELIVERY = (
     "id",
     "message",
     "endpoint",
-    "job_id",
     "type",
     "attempts",
     "created_at",
@@ -33,6 +55,30 @@ _DELIVERY = (
     "delivered_at",
     "given_up_at",
 )
+
+
+class About(Enum):
+    """What a delivery tells of."""
+
+    JOB = "job"
+    BATCH = "batch"
+
+    @property
+    def deliveries(self) -> Table:
+        return webhook_deliveries if self is About.JOB else webhook_notices
+
+    @property
+    def attempts(self) -> Table:
+        return webhook_attempts if self is About.JOB else webhook_notice_attempts
+
+    @property
+    def subject(self) -> ColumnElement[str]:
+        """The column that names it."""
+        return webhook_deliveries.c.job_id if self is About.JOB else webhook_notices.c.batch_id
+
+    @property
+    def subjects(self) -> Table:
+        return jobs if self is About.JOB else batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +89,12 @@ class Taken:
     message: str
     endpoint: str
     url: str
-    secret: str
+    secrets: Sequence[str]
+    """It is signed with each: while a secret is being replaced, there are two."""
     body: str
     attempt: int
     """From 1."""
+    about: About = About.JOB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +121,9 @@ class DeliveryRow:
     message: str
     endpoint: str
     url: str
-    job_id: JobId
+    about: About
+    subject: str
+    """The id of the job, or of the batch."""
     type: str
     attempts: int
     created_at: datetime
@@ -84,48 +134,61 @@ class DeliveryRow:
     tries: Sequence[Attempt]
 
 
-def take(connection: Connection, most: int, lease_seconds: float, busy: Collection[str]) -> list[Taken]:
+def take(
+    connection: Connection, about: About, most: int, lease_seconds: float, busy: Collection[str]
+) -> list[Taken]:
     """Takes what is due, of each endpoint a few; nothing for those that are busy."""
-    due = and_(webhook_deliveries.c.due <= now(), webhook_deliveries.c.endpoint.not_in(busy))
-    order = func.row_number().over(
-        partition_by=webhook_deliveries.c.endpoint, order_by=webhook_deliveries.c.due
-    )
-    first = select(webhook_deliveries.c.id, order.label("place")).where(due).subquery()
+    table = about.deliveries
+    due = and_(table.c.due <= now(), table.c.endpoint.not_in(busy))
+    order = func.row_number().over(partition_by=table.c.endpoint, order_by=table.c.due)
+    first = select(table.c.id, order.label("place")).where(due).subquery()
     few = select(first.c.id).where(first.c.place <= MOST_OF_ONE)
     picked = (
-        select(webhook_deliveries.c.id)
-        .where(due, webhook_deliveries.c.id.in_(few))
-        .order_by(webhook_deliveries.c.due)
+        select(table.c.id)
+        .where(due, table.c.id.in_(few))
+        .order_by(table.c.due)
         .limit(most)
         .with_for_update(skip_locked=True)
         .cte("picked")
     )
     taken = (
-        update(webhook_deliveries)
-        .where(webhook_deliveries.c.id.in_(select(picked.c.id)))
-        .values(due=later(lease_seconds), attempts=webhook_deliveries.c.attempts + 1)
-        .returning(
-            *(webhook_deliveries.c[name] for name in ("id", "message", "endpoint", "body", "attempts"))
-        )
+        update(table)
+        .where(table.c.id.in_(select(picked.c.id)))
+        .values(due=later(lease_seconds), attempts=table.c.attempts + 1)
+        .returning(*(table.c[name] for name in ("id", "message", "endpoint", "body", "attempts")))
     )
     rows = connection.execute(taken).mappings().all()
-    endpoints = webhook_endpoints.c.id.in_({row["endpoint"] for row in rows})
-    wanted = select(webhook_endpoints.c.id, webhook_endpoints.c.url, webhook_endpoints.c.secret).where(
-        endpoints
-    )
-    known = {row.id: row for row in connection.execute(wanted)}
+    known = _read_targets(connection, {row["endpoint"] for row in rows})
     return [
         Taken(
             id=row["id"],
             message=row["message"],
             endpoint=row["endpoint"],
-            url=known[row["endpoint"]].url,
-            secret=known[row["endpoint"]].secret,
+            url=known[row["endpoint"]][0],
+            secrets=known[row["endpoint"]][1],
             body=row["body"],
             attempt=row["attempts"],
+            about=about,
         )
         for row in rows
     ]
+
+
+def _read_targets(connection: Connection, endpoints: Collection[str]) -> dict[str, tuple[str, Sequence[str]]]:
+    """URL and secrets of each; the one that counts for a while only is the last."""
+    former = case((webhook_endpoints.c.former_until > now(), webhook_endpoints.c.former_secret))
+    wanted = select(
+        webhook_endpoints.c.id, webhook_endpoints.c.url, webhook_endpoints.c.secret, former.label("former")
+    ).where(webhook_endpoints.c.id.in_(endpoints))
+    return {
+        row.id: (row.url, [row.secret] if row.former is None else [row.secret, row.former])
+        for row in connection.execute(wanted)
+    }
+
+
+def read_target(connection: Connection, endpoint: str) -> tuple[str, Sequence[str]]:
+    """Where calls of this endpoint go, and what they are signed with."""
+    return _read_targets(connection, [endpoint])[endpoint]
 
 
 def record(
@@ -133,23 +196,22 @@ def record(
 ) -> None:
     """Writes what came of an attempt, unless another process has begun the next. `retry_seconds` is until the next one;
     None gives the delivery up. An endpoint that failed for so long is disabled, and one that is gone at once."""
-    mine = and_(webhook_deliveries.c.id == taken.id, webhook_deliveries.c.attempts == taken.attempt)
-    delivery = connection.execute(
-        select(webhook_deliveries.c.due).where(mine).with_for_update()
-    ).one_or_none()
+    table = taken.about.deliveries
+    mine = and_(table.c.id == taken.id, table.c.attempts == taken.attempt)
+    delivery = connection.execute(select(table.c.due).where(mine).with_for_update()).one_or_none()
     if delivery is None:
         return
     tried = {name: getattr(attempt, name) for name in ("number", "at", "status", "error", "seconds")}
-    connection.execute(insert(webhook_attempts).values(delivery=taken.id, **tried))
+    connection.execute(insert(taken.about.attempts).values(delivery=taken.id, **tried))
     endpoint = webhook_endpoints.c.id == taken.endpoint
     if attempt.succeeded:
-        connection.execute(update(webhook_deliveries).where(mine).values(due=None, delivered_at=now()))
+        connection.execute(update(table).where(mine).values(due=None, delivered_at=now()))
         failing = endpoint & webhook_endpoints.c.failing_since.is_not(None)
         connection.execute(update(webhook_endpoints).where(failing).values(failing_since=None))
         return
     if delivery.due is not None:  # its endpoint may have been disabled meanwhile
         ends = {"due": None, "given_up_at": now()} if retry_seconds is None else {"due": later(retry_seconds)}
-        connection.execute(update(webhook_deliveries).where(mine).values(ends))
+        connection.execute(update(table).where(mine).values(ends))
     fine = endpoint & webhook_endpoints.c.failing_since.is_(None)
     connection.execute(update(webhook_endpoints).where(fine).values(failing_since=now()))
     if attempt.status == GONE:
@@ -161,10 +223,15 @@ def record(
         disable_endpoints(connection, [taken.endpoint], because)
 
 
-def any_due(connection: Connection) -> bool:
-    """Whether something is to be sent now: a look that locks nothing."""
-    wanted = select(webhook_deliveries.c.id).where(webhook_deliveries.c.due <= now()).limit(1)
-    return connection.execute(wanted).first() is not None
+def find_due(connection: Connection) -> list[About]:
+    """Of what something is to be sent now: a look that locks nothing."""
+    ways = [
+        select(literal(about.value).label("about")).where(
+            select(about.deliveries.c.id).where(about.deliveries.c.due <= now()).exists()
+        )
+        for about in About
+    ]
+    return [About(told) for told in connection.execute(union_all(*ways)).scalars()]
 
 
 def list_deliveries(
@@ -176,29 +243,48 @@ def list_deliveries(
     limit: int,
 ) -> list[DeliveryRow]:
     """The newest first, with their attempts."""
+    kinds = [About.JOB] if job is not None else list(About)
+    found = [
+        row
+        for about in kinds
+        for row in _list(connection, about, endpoint=endpoint, job=job, tenant=tenant, limit=limit)
+    ]
+    return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
+
+def _list(
+    connection: Connection,
+    about: About,
+    *,
+    endpoint: str | None,
+    job: JobId | None,
+    tenant: str | None,
+    limit: int,
+) -> list[DeliveryRow]:
+    table, subjects = about.deliveries, about.subjects
     wanted = (
-        select(*(webhook_deliveries.c[name] for name in _DELIVERY), webhook_endpoints.c.url)
-        .join(webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint)
-        .join(jobs, jobs.c.id == webhook_deliveries.c.job_id)
-        .where(
-            true() if endpoint is None else webhook_deliveries.c.endpoint == endpoint,
-            true() if job is None else webhook_deliveries.c.job_id == job,
-            true() if tenant is None else jobs.c.tenant == tenant,
+        select(
+            *(table.c[name] for name in _DELIVERY), webhook_endpoints.c.url, about.subject.label("subject")
         )
-        .order_by(webhook_deliveries.c.id.desc())
+        .join(webhook_endpoints, webhook_endpoints.c.id == table.c.endpoint)
+        .join(subjects, subjects.c.id == about.subject)
+        .where(
+            true() if endpoint is None else table.c.endpoint == endpoint,
+            true() if job is None else about.subject == job,
+            true() if tenant is None else subjects.c.tenant == tenant,
+        )
+        .order_by(table.c.id.desc())
         .limit(limit)
     )
     rows = connection.execute(wanted).mappings().all()
-    tries = _read_attempts(connection, [row["id"] for row in rows])
-    return [DeliveryRow(**row, tries=tries.get(row["id"], ())) for row in rows]
+    tries = _read_attempts(connection, about.attempts, [row["id"] for row in rows])
+    return [DeliveryRow(**row, about=about, tries=tries.get(row["id"], ())) for row in rows]
 
 
-def _read_attempts(connection: Connection, deliveries: Sequence[str]) -> dict[str, list[Attempt]]:
-    wanted = (
-        select(webhook_attempts)
-        .where(webhook_attempts.c.delivery.in_(deliveries))
-        .order_by(webhook_attempts.c.delivery, webhook_attempts.c.number)
-    )
+def _read_attempts(
+    connection: Connection, table: Table, deliveries: Sequence[str]
+) -> dict[str, list[Attempt]]:
+    wanted = select(table).where(table.c.delivery.in_(deliveries)).order_by(table.c.delivery, table.c.number)
     found: dict[str, list[Attempt]] = {}
     for row in connection.execute(wanted).mappings():
         found.setdefault(row["delivery"], []).append(_attempt(row))

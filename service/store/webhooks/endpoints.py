@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, se
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.sql.clock import now
-from anabranch.service.store.sql.webhook_tables import webhook_deliveries, webhook_endpoints
+from anabranch.service.store.sql.clock import later, now
+from anabranch.service.store.sql.webhook_tables import webhook_deliveries, webhook_endpoints, webhook_notices
 from anabranch.service.store.webhooks.rows import NewWebhook
 
 
@@ -31,6 +31,8 @@ class EndpointRow:
     """When the first of those attempts failed behind which none succeeded."""
     disabled_at: datetime | None
     disabled_because: str | None
+    former_until: datetime | None
+    """Until then, the secret before the last one counts, too."""
 
 
 def insert_endpoint(connection: Connection, tenant: str, new: NewWebhook, job: JobId | None = None) -> str:
@@ -82,14 +84,29 @@ def enable_endpoint(connection: Connection, endpoint: str, tenant: str | None) -
     return read_endpoint(connection, endpoint, tenant)
 
 
+def replace_secret(
+    connection: Connection, endpoint: str, tenant: str | None, secret: str, overlap_seconds: float
+) -> EndpointRow:
+    """From now on calls are signed with this secret, and for so long with the one before, too. Raises NotFound."""
+    read_endpoint(connection, endpoint, tenant)
+    fresh = {
+        "former_secret": webhook_endpoints.c.secret,
+        "former_until": later(overlap_seconds),
+        "secret": secret,
+    }
+    connection.execute(update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint).values(fresh))
+    return read_endpoint(connection, endpoint, tenant)
+
+
 def disable_endpoints(connection: Connection, endpoints: Collection[str], because: str) -> None:
     """Sends nothing there any more; what waits is given up."""
     this = webhook_endpoints.c.id.in_(endpoints)
     dead = {"disabled_at": now(), "disabled_because": because}
     connection.execute(update(webhook_endpoints).where(this).values(dead))
-    waiting = webhook_deliveries.c.endpoint.in_(endpoints) & webhook_deliveries.c.due.is_not(None)
     given_up = {"due": None, "given_up_at": now()}
-    connection.execute(update(webhook_deliveries).where(waiting).values(given_up))
+    for table in (webhook_deliveries, webhook_notices):
+        waiting = table.c.endpoint.in_(endpoints) & table.c.due.is_not(None)
+        connection.execute(update(table).where(waiting).values(given_up))
 
 
 def _of(tenant: str | None) -> tuple[ColumnElement[bool], ...]:

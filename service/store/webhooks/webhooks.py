@@ -44,6 +44,29 @@ class Webhooks(Repository):
             partial(endpoints.enable_endpoint, endpoint=endpoint, tenant=tenant)
         )
 
+    async def replace_secret(
+        self, endpoint: str, tenant: str | None, secret: str, overlap_seconds: float
+    ) -> EndpointRow:
+        """Signs with this secret from now on, and for so long with the one before, too. Raises NotFound."""
+        return await self._database.write(
+            partial(
+                endpoints.replace_secret,
+                endpoint=endpoint,
+                tenant=tenant,
+                secret=secret,
+                overlap_seconds=overlap_seconds,
+            )
+        )
+
+    async def read_target(self, endpoint: str, tenant: str | None) -> tuple[str, Sequence[str]]:
+        """Where this endpoint's calls go, and what they are signed with. Raises NotFound."""
+
+        def work(connection: Connection) -> tuple[str, Sequence[str]]:
+            endpoints.read_endpoint(connection, endpoint, tenant)
+            return deliveries.read_target(connection, endpoint)
+
+        return await self._database.read(work)
+
     async def list_deliveries(
         self, tenant: str | None, *, endpoint: str | None = None, job: JobId | None = None, limit: int = 100
     ) -> Sequence[DeliveryRow]:
@@ -53,10 +76,14 @@ class Webhooks(Repository):
 
     async def take(self, most: int, lease_seconds: float, busy: Collection[str]) -> Sequence[Taken]:
         """Takes up to so many deliveries that are due, for so many seconds; none for the endpoints in `busy`."""
-        if not await self._database.read(deliveries.any_due):
-            return []
-        work = partial(deliveries.take, most=most, lease_seconds=lease_seconds, busy=busy)
-        return await self._database.write(work)
+        taken: list[Taken] = []
+        for about in await self._database.read(deliveries.find_due):
+            if room := most - len(taken):
+                work = partial(
+                    deliveries.take, about=about, most=room, lease_seconds=lease_seconds, busy=busy
+                )
+                taken += await self._database.write(work)
+        return taken
 
     async def record(
         self, taken: Taken, attempt: Attempt, retry_seconds: float | None, dead_after: timedelta

@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from anabranch.service.api.batches.asking import read_asked
 from anabranch.service.api.problems import Refused
 from anabranch.service.store.store import Store
+from anabranch.service.store.webhooks.notices import BATCH_TYPES
 from anabranch.service.store.webhooks.outbox import TYPES
+from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.tenants.callers import ANYBODY
 from anabranch.service.webhooks.signing import draw_secret
 
@@ -61,6 +63,27 @@ async def test_an_endpoint_goes(client: httpx.AsyncClient) -> None:
     assert (await client.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries"), ("POST", "/enable")):
         assert (await client.request(method, f"/v1/webhooks/{made['id']}{path}")).status_code == 404
+
+
+async def test_a_secret_is_replaced_and_told_once(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/webhooks", json={"url": URL})).json()
+    again = (await client.post(f"/v1/webhooks/{made['id']}/rotate", json={})).json()
+    assert again["secret"] != made["secret"] and again["former_secret_until"] is not None
+    assert "secret" not in (await client.get(f"/v1/webhooks/{made['id']}")).json()
+    long = await client.post(f"/v1/webhooks/{made['id']}/rotate", json={"overlap_seconds": 1e9})
+    assert long.status_code == 422
+    assert (await client.post("/v1/webhooks/whe_none/rotate", json={})).status_code == 404
+
+
+async def test_a_test_call_says_what_came_of_it_and_reaches_no_private_place(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    made = await store.webhooks.add("default", NewWebhook(url="https://127.0.0.1/", secret=draw_secret()))
+    told = (await client.post(f"/v1/webhooks/{made.id}/test")).json()
+    assert told["status"] is None
+    assert told["error"].startswith("refused: 127.0.0.1 is no public address")
+    assert (await client.get(f"/v1/webhooks/{made.id}/deliveries")).json()["items"] == []
+    assert (await client.get(f"/v1/webhooks/{made.id}")).json()["failing_since"] is None
 
 
 @pytest.mark.parametrize(
@@ -146,5 +169,5 @@ async def test_the_pages_requests_do_as_the_page_says(client: httpx.AsyncClient)
     for path, body in asked:
         told = await client.post(path, content=body, headers={"Content-Type": "application/json"})
         assert told.status_code in {201, 202}, told.text
-    told_types = set(re.findall(r"^\| `(job\.\w+)`", page, flags=re.MULTILINE))
-    assert told_types == set(TYPES)
+    told_types = set(re.findall(r"`((?:job|batch)\.\w+)`", page.partition("## For one job")[0]))
+    assert told_types == {*TYPES, *BATCH_TYPES.values()}

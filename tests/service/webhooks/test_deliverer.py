@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from anabranch.dag.events import Event
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
+from anabranch.service.store.batches.batches import NewBatch
+from anabranch.service.store.batches.files import NewFile
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.store import Store
-from anabranch.service.store.webhooks.deliveries import Attempt, DeliveryRow
+from anabranch.service.store.webhooks.deliveries import About, Attempt, DeliveryRow
 from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.webhooks.deliverer import PAUSES, Deliverer, Patience
 from anabranch.service.webhooks.signing import draw_secret
@@ -69,6 +72,20 @@ async def finish(store: Store, job: JobId) -> None:
         e.JobSucceeded(),
     )
     await append(store, job, *done)
+
+
+async def empty_batch(store: Store, tenant: str) -> str:
+    """A batch of no lines: nothing is left to be done."""
+    file = await store.files.add(NewFile(tenant=tenant, filename="a", endpoint="/v1/jobs", bytes=0), [])
+    new = NewBatch(
+        tenant=tenant,
+        file=file.id,
+        endpoint="/v1/jobs",
+        completion_window="24h",
+        expires_at=datetime(2100, 1, 1, tzinfo=UTC),
+        total=0,
+    )
+    return (await store.batches.create(new))[0].id
 
 
 async def run_job(store: Store, webhook: NewWebhook | None = None) -> JobId:
@@ -131,6 +148,59 @@ async def test_gates_failures_and_cancels_are_told(store: Store) -> None:
     (gate,) = await store.jobs.list_approvals(job=one)
     taken = await store.webhooks.take(10, 60, [])
     assert any(gate.id in one.body for one in taken)
+
+
+async def test_the_end_of_a_batch_is_told_to_its_tenant_once(
+    store: Store, receiver: Receiver, deliver: Deliver
+) -> None:
+    await store.webhooks.add("acme", to(receiver.url("/all")))
+    await store.webhooks.add("acme", to(receiver.url("/jobs"), "job.completed"))
+    await store.webhooks.add("other", to(receiver.url("/other")))
+    batch = await empty_batch(store, tenant="acme")
+    assert await store.batches.end(batch) and await store.batches.end(batch)
+    deliver()
+    await until(lambda: receiver.got("/all"))
+    (got,) = receiver.got()
+    told = Webhook(SECRET).verify(got["body"].encode(), got["headers"])
+    assert (told["type"], told["data"]["id"], got["headers"]["webhook-id"]) == (
+        "batch.completed",
+        batch,
+        f"msg_{batch}",
+    )
+    assert told["data"]["request_counts"] == {"total": 0, "completed": 0, "failed": 0}
+    async with asyncio.timeout(LONG):
+        while not (row := (await store.webhooks.list_deliveries("acme"))[0]).delivered_at:
+            await asyncio.sleep(0.02)
+    assert (row.about, row.subject, [one.status for one in row.tries]) == (About.BATCH, batch, [204])
+
+
+async def test_the_end_of_a_batch_that_was_cancelled_says_so(store: Store) -> None:
+    await store.webhooks.add("acme", to("https://example.com/", "batch.cancelled"))
+    await store.webhooks.add("acme", to("https://example.com/", "batch.completed"))
+    batch = await empty_batch(store, tenant="acme")
+    await store.batches.stop(batch, "cancelled")
+    assert await store.batches.end(batch)
+    (taken,) = await store.webhooks.take(10, 60, [])
+    assert '"type":"batch.cancelled"' in taken.body
+    assert await store.webhooks.take(10, 60, []) == [], "it is in that one's hands"
+    gone = replace(FAILED, status=410)
+    await store.webhooks.record(taken, gone, 5.0, DAYS)
+    (row,) = await store.webhooks.list_deliveries(None)
+    assert row.given_up_at is not None
+
+
+async def test_a_secret_that_was_replaced_signs_on_for_a_while(store: Store) -> None:
+    endpoint = await store.webhooks.add("acme", to("https://example.com/"))
+    new = draw_secret()
+    await store.webhooks.replace_secret(endpoint.id, "acme", new, 60)
+    await run_job(store)
+    taken = (await store.webhooks.take(1, 0, []))[0]
+    assert list(taken.secrets) == [new, SECRET]
+    newest = draw_secret()
+    await store.webhooks.replace_secret(endpoint.id, "acme", newest, 0)
+    assert await store.webhooks.read_target(endpoint.id, "acme") == ("https://example.com/", [newest])
+    with pytest.raises(NotFound):
+        await store.webhooks.replace_secret(endpoint.id, "other", new, 0)
 
 
 async def test_an_event_that_was_not_written_is_not_told(store: Store) -> None:

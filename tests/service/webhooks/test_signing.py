@@ -12,7 +12,7 @@ def headers(secret: str, body: bytes, timestamp: int) -> dict[str, str]:
     return {
         "webhook-id": "msg_1",
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(secret, "msg_1", timestamp, body),
+        "webhook-signature": sign([secret], "msg_1", timestamp, body),
     }
 
 
@@ -29,6 +29,15 @@ def test_the_official_library_takes_what_is_signed_and_nothing_else() -> None:
     ):
         with pytest.raises(WebhookVerificationError):
             Webhook(other[0]).verify(other[1], other[2])
+
+
+def test_while_a_secret_is_replaced_receivers_with_either_take_what_is_signed() -> None:
+    new, old, now = draw_secret(), draw_secret(), int(time.time())
+    signature = sign([new, old], "msg_1", now, b"{}")
+    assert signature.count("v1,") == 2 and signature.count(" ") == 1
+    signed = {"webhook-id": "msg_1", "webhook-timestamp": str(now), "webhook-signature": signature}
+    for secret in (new, old):
+        assert Webhook(secret).verify(b"{}", signed) == {}
 
 
 def test_secrets_are_drawn_and_read() -> None:

@@ -291,5 +291,7 @@ async def test_ended_jobs_are_sorted_by_the_service_and_errors_are_counted(
     assert (await client.get("/v1/jobs?sort=cost&cursor=W10=")).status_code == 400
     later = (await client.get("/v1/jobs", params={"since": "2999-01-01T00:00:00Z"})).json()
     assert later["items"] == []
+    for wrong in ("0.5", "1700000000", "2026-01-01T00:00:00", "yesterday"):
+        assert (await client.get("/v1/jobs", params={"since": wrong})).status_code == 422, wrong
     errors = (await client.get("/v1/jobs/errors", params={"policy": "sequential"})).json()
     assert errors == {"items": [], "complete": True}
