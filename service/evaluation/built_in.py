@@ -125,7 +125,10 @@ def make_tasks(name: str, count: int, seed: int) -> tuple[Task, ...]:
     try:
         import reasoning_gym
     except ModuleNotFoundError as missing:
-        raise BadTasks("task sets by name need reasoning-gym: pip install 'anabranch[eval]'") from missing
+        raise BadTasks(
+            "task sets by name need reasoning-gym: pip install 'anabranch[eval]', with a C compiler and Python's "
+            "headers (its pycosat comes as source): apt-get install gcc python3-dev"
+        ) from missing
     made = reasoning_gym.create_dataset(name.replace("-", "_"), seed=seed, size=count)
     release = version("reasoning-gym")
     return tuple(

@@ -13,6 +13,19 @@ def test_a_tool_is_called_with_its_arguments_and_answers_in_text() -> None:
     assert tools.call(REGISTERED, "upper", {"s": "two words"}) == "Two Words"
 
 
+def test_a_built_in_without_a_signature_is_called_all_the_same() -> None:
+    assert tools.call({"made": "builtins:dict"}, "made", {"a": "x"}) == '{"a": "x"}'
+    with pytest.raises(DecodeError) as raised:
+        tools.call({"most": "builtins:max"}, "most", {"of": "x"})
+    assert raised.value.fault.detail.startswith("most raised TypeError")
+
+
+def test_what_is_neither_text_nor_json_is_the_tools_fault() -> None:
+    with pytest.raises(DecodeError) as raised:
+        tools.call({"thing": "builtins:object"}, "thing", {})
+    assert raised.value.fault.cause == "tool-error"
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "cause", "retryable"),
     [

@@ -1,7 +1,9 @@
 """Names of models that an upstream does not list: some it serves all the same, others are refused with its list."""
 
+import json
+
 import pytest
-from tests.workers.engines.upstream import Upstream, serving
+from tests.workers.engines.upstream import Answer, Upstream, serving
 
 from anabranch.workers.engines.factory import build_engine
 from anabranch.workers.engines.openai.settings import OpenAISettings
@@ -73,3 +75,11 @@ def test_a_key_that_is_not_taken_is_not_repeated() -> None:
     told = refusal(upstream, "small", api_key="sk-secret")
     assert "does not take the key" in told
     assert "sk-secret" not in told
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_an_upstream_that_repeats_the_key_is_told_without_it(status: int) -> None:
+    said = {"error": {"message": "Incorrect API key provided: sk-secret"}}
+    upstream = Upstream(listed=Answer(status=status, pieces=(json.dumps(said).encode(),)))
+    told = refusal(upstream, "small", api_key="sk-secret")
+    assert "[key]" in told and "sk-secret" not in told

@@ -1,6 +1,7 @@
 """Asks an upstream, once, what it serves and what it is."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,14 @@ class Upstream:
 
 def look_up(client: httpx.Client, settings: OpenAISettings) -> Upstream:
     """Blocks. Raises ModelUnavailable when the upstream is away, serves nothing, or not this."""
-    try:
-        card = _card(client, settings)
-        model = str(card["id"])
-        told = _tokenizer(client, settings.base_url, model) if _is_vllm(client, settings, card) else None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        detail = str(error) or type(error).__name__
-        raise ModelUnavailable(f"{settings.base_url} does not answer: {detail}") from error
+    with _without_key(settings.api_key):
+        try:
+            card = _card(client, settings)
+            model = str(card["id"])
+            told = _tokenizer(client, settings.base_url, model) if _is_vllm(client, settings, card) else None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            detail = str(error) or type(error).__name__
+            raise ModelUnavailable(f"{settings.base_url} does not answer: {detail}") from error
     length = settings.max_model_len or _told_length(card) or (told or {}).get("max_model_len")
     return Upstream(
         model=model,
@@ -63,7 +65,19 @@ def served_by(base_url: str, *, vllm: bool) -> Served:
 
 def list_models(client: httpx.Client, settings: OpenAISettings) -> list[str]:
     """The models that the upstream lists. Blocks. Raises ModelUnavailable, and httpx's errors."""
-    return [str(card["id"]) for card in _listed(client, settings)]
+    with _without_key(settings.api_key):
+        return [str(card["id"]) for card in _listed(client, settings)]
+
+
+@contextmanager
+def _without_key(key: str | None) -> Iterator[None]:
+    """Hides the key in what an upstream says: it may repeat it, and whoever starts the service reads that."""
+    try:
+        yield
+    except ModelUnavailable as error:
+        if not key or key not in str(error):
+            raise
+        raise ModelUnavailable(str(error).replace(key, "[key]")) from None
 
 
 def root_of(base_url: str) -> str:
