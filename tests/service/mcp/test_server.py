@@ -1,7 +1,9 @@
 """The official MCP client asks `anabranch mcp`, a process of its own, over a service with an engine that recites."""
 
 import asyncio
+import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +22,7 @@ from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.messages import DecodeRequest
 
 COMMAND = ("-c", "from anabranch.service.cli import main; main()", "mcp")
+PAGE = Path(__file__).parents[3] / "docs" / "mcp.md"
 SLOW = "Take your time"
 
 
@@ -121,6 +124,26 @@ async def test_a_call_that_is_cancelled_cancels_the_job(transport: str, url: str
             await calling
         job = (await http.get(f"{url}/v1/jobs/{jobs[0]}", params={"wait": 60}, timeout=90)).json()
         assert job["status"] == "cancelled"
+
+
+async def test_the_pages_configuration_and_command_are_served_as_it_says(url: str, tmp_path: Path) -> None:
+    page = PAGE.read_text("utf-8")
+    block = re.search(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    command = re.search(r"`anabranch (mcp --http --port (\d+))`, at `(http://\S+)`", page)
+    tools = set(re.findall(r"^\| `(\w+)\(", page, re.MULTILINE))
+    assert block is not None and command is not None
+    (said,) = json.loads(block[1])["mcpServers"].values()
+    assert (said["command"], said["args"][0]) == ("anabranch", COMMAND[-1])
+    assert said["env"] == {"ANABRANCH_URL": "http://127.0.0.1:8000"}
+    server = StdioServerParameters(
+        command=sys.executable, args=[*COMMAND[:-1], *said["args"]], env=environment(url, tmp_path)
+    )
+    async with Client(server) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == tools == {"reason", "job"}
+    assert command[1].split() == [COMMAND[-1], "--http", "--port", command[2]]
+    assert command[3] == f"http://127.0.0.1:{command[2]}/mcp", (
+        "what `connected` starts, and where it connects"
+    )
 
 
 async def test_what_goes_wrong_is_told_to_the_model(url: str, tmp_path: Path) -> None:
