@@ -2,9 +2,9 @@
 
     PYTHONPATH=.dev:. python benchmarks/first_ten_minutes.py [upstream demo embedded]
 
-Each way begins with an empty environment. `upstream` and `demo` install the wheel of this checkout, built before the watch
-starts, as `pip install anabranch` will; `embedded` clones the checkout and says `make run`, which installs vLLM and finds
-its model. The upstream is a small server of this script, or a real one: `--upstream URL --model NAME`.
+Each way begins with an empty environment. `upstream` and `demo` install the wheel of this checkout, built before the
+watch starts, as `pip install anabranch` will; `embedded` clones the checkout and says `make run`, which installs vLLM
+and finds its model. The upstream is a small server of this script, or a real one: `--upstream URL --model NAME`.
 Every command is one that the README tells, and what it says is checked. Prints seconds, step by step and in all.
 """
 

@@ -181,6 +181,17 @@ def test_a_vote_shows_who_stood_for_what_on_the_first_screen(visit: Open) -> Non
     expect(tally.locator("li.winner .branch").first).to_be_in_viewport()
 
 
+def test_who_is_sent_to_a_wrong_answer_is_one_click_from_the_branch_that_brought_it(visit: Open) -> None:
+    """As docs/dashboard.md tells it: who stood for it, what that one wrote, what came of it without that one."""
+    page = visit(f"/jobs/{job_of('vote')}")
+    page.get_by_label("Vote", exact=True).locator("li.winner .branch").first.click()
+    panel = page.locator(".panel")
+    expect(panel.get_by_text("Voted for")).to_be_visible()
+    expect(panel.locator(".written")).not_to_be_empty()
+    panel.get_by_role("button", name="Edit and re-run from here").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def test_a_failed_job_leads_to_the_branch_that_failed(visit: Open) -> None:
     page = visit(f"/jobs/{job_of('failed')}")
     card = page.get_by_label("Error")
