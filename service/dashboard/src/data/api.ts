@@ -47,6 +47,9 @@ export async function post<T>(
   });
 }
 
+/** A browser that asks where to save to reads it after that. */
+const SAVING_MS = 60_000;
+
 /** Saves what a path answers as a file: a plain link would not carry the key of this tab. */
 export async function download(path: string, name: string): Promise<void> {
   const blob = await (await answered(path, { headers: authorization() })).blob();
@@ -55,7 +58,7 @@ export async function download(path: string, name: string): Promise<void> {
   link.href = address;
   link.download = name;
   link.click();
-  URL.revokeObjectURL(address);
+  setTimeout(() => URL.revokeObjectURL(address), SAVING_MS);
 }
 
 async function call<T>(path: string, init: RequestInit): Promise<T> {
