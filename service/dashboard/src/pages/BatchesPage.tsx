@@ -24,11 +24,8 @@ const STATES: Record<string, string> = {
 export default function BatchesPage() {
   const { query } = usePlace();
   const after = query.get("after");
-  const [live, setLive] = useState(true);
-  const rounds = useRounds(live);
+  const rounds = useRounds(true);
   const { value, problem, again } = useFetched<BatchPage>(withQuery("/v1/batches", { after }), rounds);
-  const runs = value?.data.some(({ status }) => LIVE.includes(status)) ?? true;
-  if (runs !== live) setLive(runs);
   return (
     <div className="stack">
       <h1>Batches</h1>
