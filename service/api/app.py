@@ -31,6 +31,7 @@ from anabranch.service.api.routes import (
     exports,
     feedback,
     health,
+    job_lists,
     jobs,
     journals,
     keys,
@@ -43,6 +44,7 @@ from anabranch.service.policies import load_policies
 
 DESCRIPTION = "Reasoning jobs as durable fork-join DAGs. Errors are problem documents (RFC 9457)."
 ROUTES = (
+    job_lists,  # before jobs: "errors" is no job
     jobs,
     evaluations,
     events,

@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ValidationError
 
 from anabranch.dag.decoding.tools import Tools
@@ -15,22 +15,18 @@ from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.job import BATCH_PRIORITY, AnswerFormat, JobSpec, Lineage, Sampling
 from anabranch.dag.policy import catalogue, policy_named
 from anabranch.service.api import intake
-from anabranch.service.api.auth import CurrentCaller, forbidden
+from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Dependencies, Injected
 from anabranch.service.api.live.news import wait_until_over
 from anabranch.service.api.live.queueing import waits_of_jobs
 from anabranch.service.api.new_jobs import digest_of, make_job, numbered
 from anabranch.service.api.problems import Fault, Refusal, Refused, bad_input, faults_of, problems
-from anabranch.service.api.views.error_groups import ErrorGroupList, ErrorGroupView
-from anabranch.service.api.views.filters import read_filters
-from anabranch.service.api.views.job import JobPage, JobView, job_view
+from anabranch.service.api.views.job import JobView, job_view
 from anabranch.service.api.views.requests import JobRequest, PolicyChoice, ReplayRequest
 from anabranch.service.policies import BadParams, check_params
 from anabranch.service.settings import Settings
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.jobs.listing import Wanted
-from anabranch.service.store.jobs.sorting import Sort
 from anabranch.service.store.rows import NewJob, NewResponse, Submitted
 from anabranch.service.store.webhooks.rows import NewWebhook
 from anabranch.service.tenants.callers import Caller
@@ -63,41 +59,6 @@ async def submit(
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
-
-
-@router.get("", responses=problems(400, 403))
-async def list_jobs(
-    deps: Injected,
-    caller: CurrentCaller,
-    wanted: Annotated[Wanted, Depends(read_filters)],
-    tenant: Annotated[str | None, Query(description="Whose; operators see all.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
-    sort: Annotated[
-        Sort | None, Query(description="Jobs that have ended, those with most of it first.")
-    ] = None,
-) -> JobPage:
-    """Jobs, newest first, or sorted. Pages stay put while new jobs come in."""
-    whose = _whose(caller, tenant)
-    page = await deps.store.jobs.list_page(
-        limit=limit, cursor=cursor or None, **Wanted({**wanted, "tenant": whose, "sort": sort})
-    )
-    waits = await waits_of_jobs(deps, page.items)
-    views = [job_view(row, waits.get(row.id)) for row in page.items]
-    return JobPage(items=views, next_cursor=page.next_cursor)
-
-
-@router.get("/errors", responses=problems(400, 403))
-async def list_errors(
-    deps: Injected,
-    caller: CurrentCaller,
-    wanted: Annotated[Wanted, Depends(read_filters)],
-    tenant: Annotated[str | None, Query(description="Whose; operators see all.")] = None,
-) -> ErrorGroupList:
-    """The failed jobs that the filters leave, by their error, the most frequent first."""
-    groups = await deps.store.jobs.group_errors(**Wanted({**wanted, "tenant": _whose(caller, tenant)}))
-    views = [ErrorGroupView(**asdict(group)) for group in groups.items]
-    return ErrorGroupList(items=views, complete=groups.complete)
 
 
 @router.get("/{job}", responses=problems(404))
@@ -145,13 +106,6 @@ async def replay(
     submitted = await submit_spec(deps, caller, again, None, sent, traceparent)
     response.headers["Location"] = f"/v1/jobs/{submitted.job.id}"
     return job_view(submitted.job)
-
-
-def _whose(caller: Caller, tenant: str | None) -> str | None:
-    """The tenant whose jobs are listed; None is everybody. Raises Refused for another tenant's."""
-    if tenant is not None and caller.scope not in (None, tenant):
-        raise forbidden(f"These are the jobs of {tenant!r}; this key is for {caller.tenant!r}.")
-    return caller.scope or tenant
 
 
 def make_spec(

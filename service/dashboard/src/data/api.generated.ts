@@ -304,7 +304,8 @@ export interface DeliveryView {
   /** The header `webhook-id`: the same for every attempt and every endpoint. */
   message: string;
   type: string;
-  job: string;
+  job: string | null;
+  batch?: string | null;
   endpoint: string;
   /** Scheme and host that it is sent to. */
   origin: string;
@@ -349,7 +350,7 @@ export interface EndpointRequest {
   /** https, and public, unless the operator allows others. */
   url: string;
   /** Of what it hears. Left out: of all. */
-  events?: ("job.started" | "job.awaiting_approval" | "job.completed" | "job.failed" | "job.cancelled")[];
+  events?: ("job.started" | "job.awaiting_approval" | "job.completed" | "job.failed" | "job.cancelled" | "batch.completed" | "batch.cancelled" | "batch.expired")[];
 }
 
 export interface EndpointView {
@@ -363,10 +364,28 @@ export interface EndpointView {
   /** Since then every attempt has failed. */
   failing_since: string | null;
   disabled_because: string | null;
+  /** Until then calls carry a second signature, by the secret before the last. */
+  former_secret_until?: string | null;
 }
 
 export interface Endpoints {
   items: EndpointView[];
+}
+
+export interface ErrorGroupList {
+  items: ErrorGroupView[];
+  /** False: older failed jobs were not looked at, or there are more groups. */
+  complete: boolean;
+}
+
+/** Jobs that failed with the same error. */
+export interface ErrorGroupView {
+  type: string;
+  title: string;
+  count: number;
+  /** The job that failed so last. */
+  newest: string;
+  newest_at: string;
 }
 
 export interface ErrorView {
@@ -662,6 +681,8 @@ export interface NewEndpointView {
   /** Since then every attempt has failed. */
   failing_since: string | null;
   disabled_because: string | null;
+  /** Until then calls carry a second signature, by the secret before the last. */
+  former_secret_until?: string | null;
   /** What signatures are checked with. It is told this once. */
   secret: string;
 }
@@ -836,6 +857,12 @@ export interface ResultItem {
 /** What a key may be for. `service/api/roles.py` says which route takes which. */
 export type Role = "submit" | "read" | "approve" | "admin";
 
+/** A new secret for an endpoint. */
+export interface RotateRequest {
+  /** For so long the old one signs, too. */
+  overlap_seconds?: number;
+}
+
 /** None leaves the choice to the model, or, of tokens, is no limit. */
 export interface SamplingView {
   temperature: number | null;
@@ -960,6 +987,9 @@ export interface SentWebhook {
   /** Of what it hears. Left out: of all. */
   events?: ("job.started" | "job.awaiting_approval" | "job.completed" | "job.failed" | "job.cancelled")[];
 }
+
+/** The greatest first. */
+export type Sort = "tokens" | "time" | "path" | "claim" | "waste" | "cost" | "branches";
 
 export interface Text {
   format?: anabranch__service__api__responses__request__TextFormat | anabranch__service__api__responses__request__JsonObjectFormat | anabranch__service__api__responses__request__JsonSchemaFormat | null;
