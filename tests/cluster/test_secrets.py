@@ -75,8 +75,11 @@ def _kept_in_redis(bed: Bed) -> bytes:
 
 def _every_value(asked: Sequence[str]) -> bytes:
     script = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do "
-    script += "all[#all + 1] = key all[#all + 1] = table.concat(redis.call('HGETALL', key)) end return all"
-    return subprocess.run((*asked, "EVAL", script, "0"), check=True, capture_output=True, timeout=60).stdout
+    script += "all[#all + 1] = key if redis.call('TYPE', key).ok == 'hash' "
+    script += "then all[#all + 1] = table.concat(redis.call('HGETALL', key)) "
+    script += "else all[#all + 1] = redis.call('GET', key) end end return all"
+    words = (*asked, "-e", "EVAL", script, "0")  # -e: an error ends it as one
+    return subprocess.run(words, check=True, capture_output=True, timeout=60).stdout
 
 
 def _secrets_in(bed: Bed, text: bytes) -> list[str]:
