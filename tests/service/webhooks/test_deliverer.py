@@ -224,7 +224,7 @@ async def test_what_a_killed_deliverer_was_sending_is_sent_again(
     store: Store, receiver: Receiver, deliver_apart: Apart
 ) -> None:
     job = await run_job(store, to(receiver.url("/holds"), "job.completed"))
-    dying = deliver_apart(lease_seconds=0.2, attempt_seconds=600)
+    dying = deliver_apart(lease_seconds=2, attempt_seconds=600)
     await until(lambda: receiver.got("/holds"))
     dying.kill()
     dying.wait()
