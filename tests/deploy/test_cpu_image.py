@@ -19,7 +19,6 @@ MODEL = "qwen2.5-coder-0.5b"
 
 ANSWER = f"""
 set -eu
-export RAY_raylet_start_wait_time_s=200 RAY_agent_register_timeout_ms=200000 # this machine may be busy
 anabranch up --engine vllm --model {MODEL} --port 8917 &
 service=$!
 until wget -q -O /dev/null http://127.0.0.1:8917/readyz; do
@@ -30,7 +29,10 @@ wget -q -O job --header 'content-type: application/json' --post-data '
     {{"question": "What is six times seven?", "policy": {{"name": "sequential"}}}}
 ' http://127.0.0.1:8917/v1/jobs
 job=$(python -c 'import json; print(json.load(open("job"))["id"])')
-wget -q -O - "http://127.0.0.1:8917/v1/jobs/$job?wait=60"
+until grep -q '"finished_at":"' answer 2>/dev/null; do # the model is fetched first
+    wget -q -O answer "http://127.0.0.1:8917/v1/jobs/$job?wait=60"
+done
+cat answer
 echo
 kill -TERM $service
 wait $service
