@@ -117,7 +117,7 @@ async def enable(endpoint: str, deps: Injected, caller: CurrentCaller) -> Endpoi
     return _endpoint(await deps.store.webhooks.enable(endpoint, caller.scope))
 
 
-@router.post("/webhooks/{endpoint}/rotate", responses=problems(403, 404, 413, 415))
+@router.post("/webhooks/{endpoint}/rotate", responses=problems(400, 403, 404, 413, 415))
 async def rotate(
     endpoint: str, sent: RotateRequest, deps: Injected, caller: CurrentCaller
 ) -> NewEndpointView:

@@ -4,6 +4,7 @@
  * a node from its request on, so that a blocked branch is seen.
  */
 
+import { endDecode } from "./decodes";
 import { type JournalEvent, type Kind, type Payloads, secondsOf } from "./events";
 import { ANSWER, type Branch, emptyGraph, type ReasoningGraph, START, TRUNK } from "./graph";
 import {
@@ -18,7 +19,6 @@ import {
   settle,
   tipsOf,
   unlink,
-  workSeconds,
 } from "./growth";
 
 type Handler<K extends Kind> = (
@@ -117,25 +117,7 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
   SegmentFinished(graph, branch, payload, at) {
     const node = graph.nodes.get(`${branch.id}/${payload.segment}`);
     if (!node) return;
-    const { decoded } = payload;
-    node.tokens = decoded.usage?.completion_tokens ?? 0;
-    node.promptTokens = decoded.usage?.prompt_tokens ?? 0;
-    node.cachedTokens = decoded.usage?.cached_tokens ?? 0;
-    node.timing = decoded.timing ?? {};
-    node.ended = decoded.timing?.finished || at;
-    node.finish = decoded.finish;
-    node.fault = decoded.fault ? [decoded.fault.cause, decoded.fault.detail].filter(Boolean).join(": ") : "";
-    node.replica = decoded.replica ?? "";
-    node.engine = decoded.engine ?? "";
-    node.text = decoded.text;
-    node.thought = decoded.thought ?? "";
-    node.thoughtTokens = decoded.usage?.reasoning_tokens ?? 0;
-    node.calls = decoded.calls ?? [];
-    node.cost = decoded.cost ?? 0;
-    node.model = decoded.served?.model || node.model;
-    node.recalledFrom = decoded.recalled_from ?? "";
-    node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
-    node.seconds = workSeconds(node.asked, node.ended, node.timing);
+    endDecode(node, payload.decoded, at);
     branch.tokens += node.tokens;
     branch.cost += node.cost;
     if (node.status !== "failed") branch.tip = node.id;
@@ -146,21 +128,11 @@ const HANDLERS: { [K in Kind]?: Handler<K> } = {
   HedgeLost(graph, branch, payload, at, seq) {
     const beside = graph.nodes.get(`${branch.id}/${payload.segment}`);
     if (!beside) return;
-    const { decoded } = payload;
     const node = makeNode(graph, `${beside.id}h`, "segment", branch, payload.segment, at, seq);
     node.ready = beside.ready;
-    node.asked = decoded.timing?.submitted || at;
+    node.asked = payload.decoded.timing?.submitted || at;
     node.attempt = payload.attempt;
-    node.tokens = decoded.usage?.completion_tokens ?? 0;
-    node.timing = decoded.timing ?? {};
-    node.ended = decoded.timing?.finished || at;
-    node.finish = decoded.finish;
-    node.fault = decoded.fault ? [decoded.fault.cause, decoded.fault.detail].filter(Boolean).join(": ") : "";
-    node.replica = decoded.replica ?? "";
-    node.text = decoded.text;
-    node.cost = decoded.cost ?? 0;
-    node.status = decoded.finish === "error" ? "failed" : decoded.finish === "abort" ? "aborted" : "finished";
-    node.seconds = workSeconds(node.asked, node.ended, node.timing);
+    endDecode(node, payload.decoded, at);
     attach(graph, branch, node, [...graph.incoming.get(beside.id)!]);
     branch.tokens += node.tokens;
     branch.cost += node.cost;
