@@ -233,7 +233,7 @@ class _Slow:
         return self
 
     @asynccontextmanager
-    async def post(self, _url: str, _body: object) -> AsyncIterator["_Slow"]:
+    async def post(self, _url: str, _body: object, _headers: object = None) -> AsyncIterator["_Slow"]:
         yield self
 
     async def iter_any(self) -> AsyncIterator[bytes]:
@@ -265,7 +265,7 @@ def test_six_minutes_of_thinking_are_no_silence(
     seconds = run_virtually(think())
     end = heard[-1]
     assert isinstance(end, SegmentDone)
-    assert end.decoded.finish is finish
+    assert end.decoded.finish is finish, end.decoded.fault
     if finish is Finish.EOS:
         assert seconds > 360
         assert (end.decoded.thought, end.decoded.text) == ("hm " * 18, "Four.")
