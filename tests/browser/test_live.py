@@ -130,7 +130,7 @@ def test_a_fork_is_approved_by_what_its_branches_would_read(visit: Open) -> None
 
 def test_the_api_page_sends_a_request(visit: Open) -> None:
     page = visit("/docs")
-    page.locator("#operations-policies-policies_v1_policies_get").click()
+    page.locator("#operations-policies-policies_v1_policies_get").click(timeout=60_000)  # the viewer is large
     page.get_by_role("button", name="Execute").first.click()
     expect(page.locator(".responses-table .response").first).to_contain_text(
         "self-consistency", timeout=20_000
