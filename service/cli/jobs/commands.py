@@ -15,6 +15,7 @@ from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.jobs.tree import Growth
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.texts import read_question
+from anabranch.service.store.jobs.sorting import Sort
 
 
 def run(
@@ -61,12 +62,15 @@ def list_jobs(
         str | None, typer.Option(help="Only jobs of this policy.", autocompletion=complete_policy)
     ] = None,
     q: Annotated[str | None, typer.Option("--q", help="Only jobs whose question contains this.")] = None,
+    sort: Annotated[
+        Sort | None, typer.Option(help="Only jobs that have ended, those with most of it first.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first or sorted."""
     with reading() as client:
-        found = list(client.list(limit=limit, status=status, policy=policy, q=q))
+        found = list(client.list(limit=limit, status=status, policy=policy, q=q, sort=sort))
     if as_json:
         tell_json([job.as_json() for job in found])
     else:

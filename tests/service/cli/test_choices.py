@@ -26,7 +26,7 @@ def test_the_release_is_told(anabranch: Any) -> None:
     [
         ("up", ("vllm", "openai", "scripted")),
         ("export", ("jsonl", "otlp", "perfetto")),
-        ("jobs", ("queued", "succeeded")),
+        ("jobs", ("queued", "succeeded", "waste")),
         ("policies", ("math", "list", "code", "open")),
         ("run", ("self-consistency", "--budget-cost", "--budget-branches", "--system", "--file", "--model")),
     ],

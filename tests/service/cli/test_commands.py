@@ -30,6 +30,8 @@ def test_jobs_lists_the_newest_first(anabranch: Any, books: Any, answered: str) 
     assert lines[2].split()[:3] == [answered, "succeeded", "self-consistency"]
     listed = json.loads(anabranch("jobs", "--json", "--status", "succeeded").out)
     assert [job["id"] for job in listed] == [answered]
+    sorted_ones = json.loads(anabranch("jobs", "--json", "--sort", "tokens").out)
+    assert [job["id"] for job in sorted_ones] == [answered]  # what has not ended has no place yet
 
 
 def test_show_draws_the_tree_and_tells_answer_and_cost(anabranch: Any, answered: str) -> None:
