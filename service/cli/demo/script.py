@@ -27,7 +27,7 @@ SAYS = {
     "0.4": "The museum is free on the first Sunday of a month, and this is the second one. A ticket is 15 euros, "
     "whoever asks for it. For two that makes 30 euros.",
 }
-TOKENS_PER_SECOND = 8.0
+TOKENS_PER_SECOND = 16.0
 """Slow enough to be watched, and to be killed in the midst of it."""
 
 
