@@ -13,7 +13,26 @@ ENDS = {"JobSucceeded", "JobFailed", "JobCancelled"}
 Place = tuple[str, int]
 
 
-class Reader:
+class _Stubborn:
+    """One who reads a stream to its end, at the next URL after each break."""
+
+    _nth: int
+
+    async def read(self) -> None:
+        """Until the end was read."""
+        while True:
+            with suppress(httpx.TransportError):
+                if await self._stream():
+                    return
+            self._nth += 1
+            await asyncio.sleep(0.5)
+
+    async def _stream(self) -> bool:
+        """Whether the end was read, before this stream broke."""
+        raise NotImplementedError
+
+
+class Reader(_Stubborn):
     """One who reads the live text of a job's final thought, and connects again when the stream breaks.
 
     What was told of a segment stays: a later stream tells the same from its beginning, and the segment's end has it.
@@ -29,15 +48,6 @@ class Reader:
         self._told: dict[Place, str] = {}
         self.pieces = 0
         self.broken: list[str] = []
-
-    async def read(self) -> None:
-        """Until the job has ended."""
-        while True:
-            with suppress(httpx.TransportError):
-                if await self._stream():
-                    return
-            self._nth += 1
-            await asyncio.sleep(0.5)
 
     async def _stream(self) -> bool:
         """Whether the job's end was read."""
@@ -83,7 +93,7 @@ class Reader:
             self.broken.append(f"{self._job}: {place} was told as {told!r} and ended as {text!r}")
 
 
-class ChatReader:
+class ChatReader(_Stubborn):
     """One who asks for a streamed chat completion and takes it up elsewhere when the stream breaks.
 
     What was told stays: taken up, it is told again from its beginning, the same.
@@ -105,15 +115,6 @@ class ChatReader:
         self.job = ""
         self.pieces = 0
         self.broken: list[str] = []
-
-    async def read(self) -> None:
-        """Until it has been told whole."""
-        while True:
-            with suppress(httpx.TransportError):
-                if await self._stream():
-                    return
-            self._nth += 1
-            await asyncio.sleep(0.5)
 
     async def _stream(self) -> bool:
         """Whether its end was read. Before its id is known, it is asked for again, with the same key."""
