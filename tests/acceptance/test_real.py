@@ -15,7 +15,15 @@ from tests.acceptance.test_scripted import replica_pids
 pytestmark = [pytest.mark.real, pytest.mark.ray, pytest.mark.timeout(900)]
 
 QUESTION = "Name the largest planet, the longest river and the highest mountain."
+COUNTED = "Write the numbers from 1 to 200, one after another."
+"""For policies that vote: they need an answer that can be counted, and so small a model gives one only where it can
+hardly write anything else."""
+VOTING = {"self-consistency", "deep-conf", "dynasor", "hogwild", "auto"}
 SHORT = {"max_tokens": 96}
+
+
+def question_for(policy: str) -> str:
+    return COUNTED if policy in VOTING else QUESTION
 
 
 def check_graph(service: Service, job: str) -> None:
@@ -79,7 +87,7 @@ def test_every_policy_answers_with_its_graph_right(service: Service) -> None:
     jobs = {
         name: service.submit(
             name,
-            QUESTION,
+            question_for(name),
             params=SMALL.get(name, {}),
             sampling={"max_tokens": 64},
             budget={"tokens": 3000, "seconds": 240},
@@ -97,7 +105,9 @@ def test_every_policy_answers_with_its_graph_right(service: Service) -> None:
 def test_two_replicas_answer_eight_jobs_at_once_and_one_is_killed(service: Service) -> None:
     policies = ["sequential", "self-consistency", "async-think", "sequential"] * 2
     jobs = [
-        service.submit(name, QUESTION, sampling=SHORT, params={"n": 3} if name.startswith("self") else {})
+        service.submit(
+            name, question_for(name), sampling=SHORT, params={"n": 3} if name.startswith("self") else {}
+        )
         for name in policies
     ]
     rows = [service.ended(job) for job in jobs]
@@ -114,7 +124,7 @@ def test_two_replicas_answer_eight_jobs_at_once_and_one_is_killed(service: Servi
 
     long = [
         service.submit(
-            "self-consistency", QUESTION, sampling={"max_tokens": 200}, params={"n": 4, "stop": "all"}
+            "self-consistency", COUNTED, sampling={"max_tokens": 200}, params={"n": 4, "stop": "all"}
         )
         for _ in range(2)
     ]
