@@ -102,6 +102,10 @@ class Told:
     recast: bool = False
     """All text told before was thought."""
 
+    def followed_by(self, told: "Told") -> "Told":
+        """Both as one piece; the second one has no thought where the first one has text, and recasts nothing."""
+        return Told(self.thought + told.thought, self.text + told.text, self.recast)
+
 
 class _At(Enum):
     START = auto()
@@ -235,6 +239,8 @@ _BEGUN = {
 
 def _begun_mark(text: str, mark: str) -> str:
     """The longest end of the text with which the mark begins."""
+    if mark[0] not in text[1 - len(mark) :]:  # as nearly always
+        return ""
     for length in range(min(len(mark) - 1, len(text)), 0, -1):
         if text.endswith(mark[:length]):
             return text[-length:]

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
 from anabranch.dag.decoding import Decoding, Fault, Finish
@@ -46,13 +46,16 @@ class DecodeTask:
             request=request, replica=replica, engine=engines.name, served=engines.served
         )
         self._scope = asyncio.timeout(None)
+        self._heard_at = 0.0
+        """When the engine gave its last token, by the loop's clock."""
+        self._looking: asyncio.TimerHandle | None = None
         self._running = False
         self._aborted = False
 
     def abort(self) -> None:
         """Stop decoding; the last SegmentDone says ABORT and keeps the text. Idempotent."""
-        if self._running and not self._aborted and not self._scope.expired():
-            self._scope.reschedule(asyncio.get_running_loop().time())
+        if self._running and not self._aborted:
+            self._leave()
         self._aborted = True
 
     async def run(self) -> None:
@@ -86,16 +89,17 @@ class DecodeTask:
         self._segmenter.parser = _parser_for(self.request.decoding)
         async with self._admission.place(self.request.key.job, self.request.priority):
             self._segmenter.admit(self._clock())
-            self._await_token()
-            finish = await self._feed()
-            tokens = await self._overshoot_tokens()
+            with self._watching():
+                finish = await self._feed()
+                tokens = await self._overshoot_tokens()
             return self._segmenter.end(finish, self._clock(), overshoot_tokens=tokens)
 
     async def _feed(self) -> Finish:
         """Cuts the engine's chunks into segments until the stream ends or a tag stops it."""
         async with aclosing(self._engine.decode(_with_likelihoods(self.request))) as chunks:
+            loop = asyncio.get_running_loop()
             async for chunk in chunks:
-                self._await_token()
+                self._heard_at = loop.time()
                 for message in self._segmenter.feed(chunk, self._clock()):
                     self._deliver(message)
                 if self._segmenter.stopped:
@@ -107,10 +111,30 @@ class DecodeTask:
         fault = Fault(cause=Cause.ENGINE_ERROR, detail="the engine's stream ended without saying why")
         raise DecodeError(fault)
 
-    def _await_token(self) -> None:
-        """From now on the engine has its time for the next one."""
-        if self._stall_seconds is not None and not self._aborted:
-            self._scope.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Leaves the engine once it has given no token for too long. One timer at a time, which looks when the last one
+        came: to set it anew for each token costs as much as reading the token."""
+        self._heard_at = asyncio.get_running_loop().time()
+        self._look()
+        try:
+            yield
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+
+    def _look(self) -> None:
+        if self._stall_seconds is None:
+            return
+        loop, due = asyncio.get_running_loop(), self._heard_at + self._stall_seconds
+        if due <= loop.time():
+            self._leave()
+        else:
+            self._looking = loop.call_at(due, self._look)
+
+    def _leave(self) -> None:
+        if not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
 
     async def _overshoot_tokens(self) -> int:
         limit = self._segmenter.overshoot_limit

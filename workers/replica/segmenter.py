@@ -101,7 +101,8 @@ class Segmenter:
         """The messages this chunk completes. After a tag that stops, nothing further may be fed."""
         self._count(chunk)
         timing = self._segment.timing
-        self._segment.timing = replace(timing, scheduled=timing.scheduled or chunk.scheduled)
+        if chunk.scheduled and not timing.scheduled:
+            self._segment.timing = replace(timing, scheduled=chunk.scheduled)
         ended = chunk.finish is not None
         text = self._joiner.feed(chunk.text) + (self._joiner.close() if ended else "")
         messages = self._think(chunk, now, ended=ended or bool(text))
@@ -151,7 +152,12 @@ class Segmenter:
         thought = chunk.reasoning_tokens
         if chunk.usage and chunk.finish:
             thought = chunk.usage.reasoning_tokens or thought
-        self._usage = replace(known, completion_tokens=total, reasoning_tokens=thought)
+        self._usage = Usage(
+            prompt_tokens=known.prompt_tokens,
+            cached_tokens=known.cached_tokens,
+            completion_tokens=total,
+            reasoning_tokens=thought,
+        )
         self._logprob, self._usage_estimated = chunk.logprob, chunk.usage_estimated
         if chunk.model != self.served.model and chunk.model:
             self.served = replace(self.served, model=join_halves(chunk.model))

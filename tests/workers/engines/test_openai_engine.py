@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.workers.conftest import Connect, RequestFor, usage_of
 from tests.workers.engines.misbehaviours import PAGE, raw, refuses
-from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, spent, text_in
+from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, one_by_one, spent, text_in
 
 from anabranch.dag.decoding import Draw, Finish, Structure, Usage
 from anabranch.dag.text import Context
@@ -230,8 +230,9 @@ async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(
     upstream: Upstream, connect: Connect, request_for: RequestFor
 ) -> None:
     upstream.usage = spent(prompt=11, completion=7, cached=4)
-    *chunks, last = await decoded(connect(), request_for())
+    chunks = await one_by_one(upstream, connect(), request_for())
 
+    last = chunks.pop()
     assert [(chunk.text, chunk.tokens, chunk.finish) for chunk in chunks] == [
         ("The ", 1, None),
         ("answer ", 2, None),
@@ -242,9 +243,20 @@ async def test_text_comes_as_it_is_decoded_and_the_count_is_the_upstreams(
     assert not last.usage_estimated
 
 
+async def test_what_comes_at_once_is_one_chunk(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    all_events = "".join(f"data: {json.dumps(each)}\n\n" for each in upstream.events())
+    upstream.answer = Answer(pieces=(all_events.encode(),))
+    *chunks, last = await decoded(connect(), request_for())
+
+    assert [(chunk.text, chunk.tokens) for chunk in chunks] == [("The answer is 4.", 3)]
+    assert (last.text, last.finish) == ("", Finish.EOS)
+
+
 async def test_vllm_counts_all_along(upstream: Upstream, connect: Connect, request_for: RequestFor) -> None:
     upstream.owned_by, upstream.usage_all_along, upstream.usage = "vllm", True, spent(completion=7)
-    chunks = await decoded(connect(), request_for())
+    chunks = await one_by_one(upstream, connect(), request_for())
 
     assert upstream.asked[0]["stream_options"]["continuous_usage_stats"] is True
     assert [chunk.tokens for chunk in chunks] == [2, 4, 6, 7]

@@ -58,6 +58,8 @@ class Upstream:
     """Told in the stream, after the pieces."""
     hang_after: int | None = None
     """Pieces after which nothing more comes."""
+    heard: threading.Semaphore | None = None
+    """Released for each event that may be sent; None: all of them at once."""
     answer: Answer | Callable[[dict[str, Any]], Answer | None] | None = None
     """In place of all this; or what makes it from the request, where it does."""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -141,6 +143,8 @@ def app_for(upstream: Upstream) -> FastAPI:
             for told, event in enumerate(upstream.events()):
                 if told == upstream.hang_after:
                     await asyncio.Event().wait()
+                while upstream.heard is not None and not upstream.heard.acquire(blocking=False):
+                    await asyncio.sleep(0.001)
                 yield f"data: {json.dumps(event)}\n\n"
             if upstream.breaks:
                 raise ConnectionResetError("cut on purpose")
@@ -173,6 +177,16 @@ def serving(upstream: Upstream) -> Iterator[None]:
 async def decoded(engine: Engine, request: DecodeRequest) -> list[Chunk]:
     async with contextlib.aclosing(engine.decode(request)) as chunks:
         return [chunk async for chunk in chunks]
+
+
+async def one_by_one(upstream: Upstream, engine: Engine, request: DecodeRequest) -> list[Chunk]:
+    """The chunks, where nothing is sent before what was sent last has been read."""
+    upstream.heard, chunks = threading.Semaphore(1), list[Chunk]()
+    async with contextlib.aclosing(engine.decode(request)) as coming:
+        async for chunk in coming:
+            chunks.append(chunk)
+            upstream.heard.release(1 if len(chunks) < len(upstream.pieces) else 9)  # the end has no text
+    return chunks
 
 
 async def fault_of(engine: Engine, request: DecodeRequest) -> Fault:

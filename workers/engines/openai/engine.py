@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ from anabranch.dag.decoding import Fault, Finish, Thinking
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.connections import CONNECT_SECONDS, Connections
 from anabranch.workers.engines.openai.dialect import Dialect
-from anabranch.workers.engines.openai.events import Done, Event, EventReader, NoStream
+from anabranch.workers.engines.openai.events import Done, Event, EventReader, Heard, NoStream, TooLong
 from anabranch.workers.engines.openai.faults import fault_of, http_errors_as_faults, refused
 from anabranch.workers.engines.openai.parts import read_parts
 from anabranch.workers.engines.openai.reading import Reading, estimated_tokens
@@ -117,11 +117,9 @@ class OpenAIEngine:
                     logprobs=decoding.logprobs,
                     raw_thoughts=decoding.raw_thoughts,
                 )
-                async with aclosing(_heard(response, reading)) as all_heard:
-                    async for heard in all_heard:
-                        for part in read_parts(heard.data, heard.name):
-                            if chunk := reading.take(part):
-                                yield chunk
+                async with aclosing(_told(response, reading)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
                 if reading.recast:
                     self._begins[call.body["model"]] = Begin.INSIDE
                 last = reading.last_chunk()
@@ -201,30 +199,53 @@ class OpenAIEngine:
             self._dialects[model] = learned
 
 
-async def _heard(response: aiohttp.ClientResponse, reading: Reading) -> AsyncGenerator[Event, None]:
-    """The events of a response. Once the end of the text is told, whatever breaks is its end."""
+async def _told(response: aiohttp.ClientResponse, reading: Reading) -> AsyncGenerator[Chunk, None]:
+    """The chunks of a response, one for all events that come at once: the later a busy process reads, the less a token
+    costs it. Once the end of the text is told, whatever breaks is its end."""
     events, received = EventReader(), aiter(response.content.iter_any())
     while (data := await _next(received, reading)) is not None:
-        for heard in events.feed(data):
-            if isinstance(heard, Done):
-                await _read_out(received)
-                return
-            yield _event(heard, events, reading)
-    for heard in events.close():
-        if not reading.ended and not isinstance(heard, Done):
-            yield _event(heard, events, reading)
+        fault, done = _take(events.feed(data), events, reading)
+        for chunk in reading.told():
+            yield chunk
+        if fault is not None:
+            raise fault
+        if done:
+            await _read_out(received)
+            return
+    if not reading.ended:
+        fault, _ = _take(events.close(), events, reading)
+        for chunk in reading.told():
+            yield chunk
+        if fault is not None:
+            raise fault
     if not reading.recognised and events.start.strip() and not events.is_stream:
         raise refused(f"the upstream's answer is no completion: {_shown(events)}")
 
 
-async def _next(received: AsyncIterator[bytes], reading: Reading) -> bytes | None:
+def _take(
+    all_heard: Iterator[Heard], events: EventReader, reading: Reading
+) -> tuple[DecodeError | TooLong | None, bool]:
+    """Reads what was heard; gives what broke it, and whether the upstream is done."""
     try:
-        async with asyncio.timeout(LINGER_SECONDS if reading.ended else None):
+        for heard in all_heard:
+            if isinstance(heard, Done):
+                return None, True
+            event = _event(heard, events, reading)
+            for part in read_parts(event.data, event.name):
+                reading.take(part)
+    except (DecodeError, TooLong) as broken:
+        return broken, False
+    return None, False
+
+
+async def _next(received: AsyncIterator[bytes], reading: Reading) -> bytes | None:
+    if not reading.ended:
+        return await anext(received, None)
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
             return await anext(received, None)
     except (aiohttp.ClientError, TimeoutError):
-        if reading.ended:
-            return None
-        raise
+        return None
 
 
 async def _read_out(received: AsyncIterator[bytes]) -> None:

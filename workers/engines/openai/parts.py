@@ -26,6 +26,9 @@ class Counts:
     """Of the completion."""
 
 
+NOTHING_COUNTED = Counts()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What one event adds."""
@@ -41,7 +44,7 @@ class Part:
     """The word for why the text ended; empty while it goes on."""
     stop: str = ""
     """The stop string that ended it, where it is named."""
-    counts: Counts = Counts()
+    counts: Counts = NOTHING_COUNTED
     refusal: Refusal | None = None
     choices: bool = False
     """Whether the event has the form of a chunk at all."""
@@ -98,7 +101,9 @@ def _content(content: Any) -> str:
 
 def _thinking(content: Any) -> str:
     """The thoughts among parts of several kinds, as Mistral has them."""
-    parts = (part for part in content if isinstance(part, dict)) if isinstance(content, list) else ()
+    if not isinstance(content, list):
+        return ""
+    parts = (part for part in content if isinstance(part, dict))
     return "".join(_content(part.get("thinking")) for part in parts if part.get("type") == "thinking")
 
 
@@ -111,14 +116,17 @@ def _word(value: Any) -> str:
 
 
 def _first_string(mapping: Mapping[str, Any], *names: str) -> str:
-    return next((value for name in names if (value := _string(mapping.get(name)))), "")
+    for name in names:
+        if value := _string(mapping.get(name)):
+            return value
+    return ""
 
 
 def _counts(event: Mapping[str, Any]) -> Counts:
     """By any of the names that OpenAI, Groq, DeepSeek and Anthropic's gateways have for them."""
     usage = event.get("usage") or _mapping(event.get("x_groq")).get("usage")
     if not isinstance(usage, dict):
-        return Counts()
+        return NOTHING_COUNTED
     details = _mapping(usage.get("prompt_tokens_details"))
     prompt = _count(usage.get("prompt_tokens", usage.get("input_tokens")))
     completion = _count(usage.get("completion_tokens", usage.get("output_tokens")))

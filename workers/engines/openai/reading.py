@@ -12,7 +12,7 @@ from anabranch.dag.decoding.logprobs import TokenLogprob
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.calls import CallReading
 from anabranch.workers.engines.openai.faults import fault_of, refused
-from anabranch.workers.engines.openai.parts import Counts, Part
+from anabranch.workers.engines.openai.parts import NOTHING_COUNTED, Counts, Part
 from anabranch.workers.engines.openai.refusals import Refusal
 from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.thoughts import Begin, Marks, ThoughtSplitter, Told
@@ -62,7 +62,8 @@ def _pieces_of(text: str) -> int:
 
 @dataclass(slots=True)
 class Reading:
-    """What a stream has told so far. Takes part after part; `ended` from the word for its end on."""
+    """What a stream has told so far. Takes part after part, and tells what these come to when it is asked; `ended` from
+    the word for its end on."""
 
     stops: tuple[str, ...] = ()
     """Stop strings that were asked for. The upstream leaves them out of the text."""
@@ -77,6 +78,11 @@ class Reading:
     """Whether the text turned out to have begun inside a thought."""
     _calls: CallReading = field(default_factory=CallReading)
     _splitter: ThoughtSplitter = field(init=False)
+    _longest_stop: int = 0
+    _fresh: Told | None = None
+    """Not told by a chunk yet: what belongs into one."""
+    _chunks: list[Chunk] = field(default_factory=list)
+    """Not given yet: those before it."""
     _in_thought: bool = False
     _pieces: int = 0
     """Tokens, estimated: each piece of text is at least one."""
@@ -96,6 +102,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         self._splitter = ThoughtSplitter(Begin.BEHIND if self.raw_thoughts else self.begin)
+        self._longest_stop = max(map(len, self.stops), default=0)
 
     @property
     def ended(self) -> bool:
@@ -111,8 +118,8 @@ class Reading:
         """Decoded so far; never decreases."""
         return max(self._pieces, self._counts.completion or 0)
 
-    def take(self, part: Part) -> Chunk | None:
-        """The chunk that this part makes. Raises DecodeError for an error that comes before the end."""
+    def take(self, part: Part) -> None:
+        """Raises DecodeError for an error that comes before the end."""
         self.recognised = self.recognised or part.choices
         told = self._inline(part) if self.raw_thoughts else self._split(part)
         self._count(part, told)
@@ -125,17 +132,35 @@ class Reading:
             self._logprobs += (replace(token, top=token.top[:most]) for token in part.logprobs)
         if part.finish:
             self._end, self._stop = part.finish.lower(), part.stop
+        if part.text or part.thought:
+            self._add(told)
         if part.refusal is not None:
             self._refusal = part.refusal
             if not self.ended:
                 raise DecodeError(fault_of(part.refusal))
-        return self._chunk(told) if part.text or part.thought else None
 
-    def _chunk(self, told: Told) -> Chunk:
-        longest = max(map(len, self.stops), default=0)
-        self._tail = (self._tail + told.text)[-longest:] if longest else ""
+    def told(self) -> list[Chunk]:
+        """What was taken since this was asked: one chunk, unless the order of thought and text needs more."""
+        self._close_chunk()
+        chunks, self._chunks = self._chunks, []
+        return chunks
+
+    def _add(self, told: Told) -> None:
+        """In a chunk, the thought stands before the text; and only what was told before can be recast."""
+        fresh = self._fresh
+        if fresh is not None and (told.recast or (told.thought and fresh.text)):
+            self._close_chunk()
+            fresh = None
+        self._fresh = told if fresh is None else fresh.followed_by(told)
+
+    def _close_chunk(self) -> None:
+        told, self._fresh = self._fresh, None
+        if told is None:
+            return
+        if self._longest_stop:
+            self._tail = (self._tail + told.text)[-self._longest_stop :]
         usage = self._usage()
-        return Chunk(
+        chunk = Chunk(
             text=told.text,
             tokens=self.tokens,
             usage=usage if self._counts.prompt is not None else None,
@@ -146,6 +171,7 @@ class Reading:
             model=self._model,
             logprobs=self._take_logprobs(),
         )
+        self._chunks.append(chunk)
 
     def _take_logprobs(self) -> tuple[TokenLogprob, ...]:
         told, self._logprobs = tuple(self._logprobs), []
@@ -191,12 +217,15 @@ class Reading:
         )
 
     def _count(self, part: Part, told: Told) -> None:
-        calls = (f"{call.name}{call.arguments}" for call in part.calls)
-        self._pieces += sum(map(_pieces_of, (part.text, part.thought, *calls)))
+        self._pieces += _pieces_of(part.text) + _pieces_of(part.thought)
+        for call in part.calls:
+            self._pieces += _pieces_of(f"{call.name}{call.arguments}")
         self.recast = self.recast or told.recast
         if told.thought or told.recast or part.thought or self._splitter.thinking:
             self._thought_pieces = max(self._thought_pieces, self._pieces - _pieces_of(told.text))
         counts, known = part.counts, self._counts
+        if counts is NOTHING_COUNTED:
+            return
         self._counts = Counts(
             prompt=known.prompt if counts.prompt is None else counts.prompt,
             cached=known.cached if counts.cached is None else counts.cached,
