@@ -1,9 +1,10 @@
 """Compares policies on the embedded models by `anabranch eval`, and writes `docs/evidence.md` of what came of it.
 
-    python benchmarks/evidence.py run [--model qwen2.5-coder-0.5b] [--blocks 12] [--minutes 60] [--state FOLDER]
+    python benchmarks/evidence.py run [--model qwen2.5-coder-0.5b] [--blocks 12] [--minutes 60] [--at-once 12]
+                                      [--state FOLDER]
     python benchmarks/evidence.py write
 
-`run` starts a service of its own and asks block by block, BLOCK questions of each task set of all policies, each
+`run` starts a service of its own (or asks the one that ANABRANCH_URL names, which serves this model) and asks block by block, BLOCK questions of each task set of all policies, each
 block an evaluation of its own. Killed, or run again with more blocks, it goes on where it was: `anabranch eval` runs
 no job twice, and a block that TRIALS has is not asked again. After each block the trials are written to TRIALS, which
 is kept in the repository, so that anybody can compute the page anew: `write` needs no model.
@@ -110,10 +111,11 @@ def main() -> None:
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--blocks", type=int, default=12, help=f"of {BLOCK} questions of each set")
     parser.add_argument("--minutes", type=float, default=60.0, help="after which no block is begun")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="jobs, as many as the engine is good for")
     parser.add_argument("--state", type=Path, default=Path.home() / ".cache" / "anabranch" / "evidence")
     options = parser.parse_args()
     if options.what == "run":
-        run(options.model, options.blocks, options.minutes, options.state)
+        run(options)
     PAGE.write_text(page(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
 
@@ -133,14 +135,15 @@ def _measured() -> list[Measured]:
     return list(measure([asdict(line) for line in read_lines()], POLICIES))
 
 
-def run(model: str, blocks: int, minutes: float, state: Path) -> None:
+def run(options: argparse.Namespace) -> None:
     """Asks so many blocks of each set, as far as the time goes."""
-    until = time.monotonic() + 60 * minutes
-    with serving(model, state) as url:
-        for block in range(1, blocks + 1):
+    until = time.monotonic() + 60 * options.minutes
+    model = options.model
+    with serving(model, options.state) as url:
+        for block in range(1, options.blocks + 1):
             for name in SETS:
                 if time.monotonic() < until and not is_done(model, name, block):
-                    ask(url, model, name, block)
+                    ask(url, model, name, block, options.at_once)
                     keep(url, model)
 
 
@@ -151,7 +154,7 @@ def is_done(model: str, name: str, block: int) -> bool:
     return len(told) >= questions * len(POLICIES)
 
 
-def ask(url: str, model: str, name: str, block: int) -> None:
+def ask(url: str, model: str, name: str, block: int, at_once: int) -> None:
     """Runs one block through the command line, or what is left of it."""
     with tempfile.TemporaryDirectory() as folder:
         tasks = [name, "--limit", str(BLOCK)]
@@ -162,7 +165,7 @@ def ask(url: str, model: str, name: str, block: int) -> None:
         command = [
             str(PROGRAM), "eval", *tasks, "--policies", ",".join(POLICIES), "--seed", str(block),
             "--run", name_of(model, name, block), "--max-tokens", str(MAX_TOKENS),
-            "--budget-tokens", str(BUDGET_TOKENS), "--at-once", str(AT_ONCE), "--json",
+            "--budget-tokens", str(BUDGET_TOKENS), "--at-once", str(at_once), "--json",
         ]  # fmt: skip
         subprocess.run(
             command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"ANABRANCH_URL": url}

@@ -137,7 +137,7 @@ def _row(arm: ArmReport) -> str:
     return (
         f"| `{arm.arm}` | {arm.right} of {arm.trials} | {arm.accuracy:.0%} ({_percent(arm.interval)}) "
         f"| {arm.critical_path_tokens:.0f} | {arm.total_tokens:.0f} | {arm.waste:.0%} "
-        f"| {arm.median_wall_seconds:.0f} |"
+        f"| {arm.median_wall_seconds:.1f} |"
     )
 
 
