@@ -4,10 +4,11 @@
                                       [--state FOLDER]
     python benchmarks/evidence.py write
 
-`run` starts a service of its own (or asks the one that ANABRANCH_URL names, which serves this model) and asks block by block, BLOCK questions of each task set of all policies, each
-block an evaluation of its own. Killed, or run again with more blocks, it goes on where it was: `anabranch eval` runs
-no job twice, and a block that TRIALS has is not asked again. After each block the trials are written to TRIALS, which
-is kept in the repository, so that anybody can compute the page anew: `write` needs no model.
+`run` starts a service of its own (or asks the one that ANABRANCH_URL names, which serves this model) and asks block by
+block, BLOCK questions of each task set of all policies, each block an evaluation of its own. Killed, or run again with
+more blocks, it goes on where it was: `anabranch eval` runs no job twice, and a block that TRIALS has is not asked
+again. After each block the trials are written to TRIALS, which is kept in the repository, so that anybody can compute
+the page anew: `write` needs no model.
 
 A question counts once all policies have answered it: what was under way when a run was stopped is left out, for all.
 """
@@ -62,20 +63,22 @@ which has a line for each trial. No word here goes beyond its numbers: a policy 
 interval of the paired difference leaves out zero, and McNemar's exact p is below 0.05 divided by the number of
 policies that are compared (of many, the best one looks good by chance). Else no difference is shown.
 
-**What was compared.** The embedded models on vLLM on a CPU, bfloat16, at the temperature that a policy or the model's
-publisher names. The same questions and seeds for all policies; each job may decode {BUDGET_TOKENS} tokens, each
-decode {MAX_TOKENS}; an answer that was cut off counts as it stands. The sets: `bundled`, the 20 questions of
-`anabranch eval --demo`; `simple-equations` and `chain-sum` of reasoning-gym, seeds 1, 2, 3, …, {BLOCK} questions
-each. Only questions that all policies have answered count: how many these are stands with each table.
+**What was compared.** The embedded models on vLLM, bfloat16, at the temperature that a policy or the model's publisher
+names: on a CPU, and, where the name ends in `-h200`, the same weights on one NVIDIA H200 (vLLM 0.24 as an upstream).
+The same questions and seeds for all policies; each job may decode {BUDGET_TOKENS} tokens, each decode {MAX_TOKENS}; an
+answer that was cut off counts as it stands. The sets: `bundled`, the 20 questions of `anabranch eval --demo`;
+`simple-equations` and `chain-sum` of reasoning-gym, seeds 1, 2, 3, …, {BLOCK} questions each. Only questions that all
+policies have answered count: how many these are stands with each table.
 
 **How to read it.** Accuracies have Wilson's interval. T is the mean critical path in tokens, L all decoded tokens,
-waste the share of L that no answer used, wall the median seconds from claim to answer, on two cores that other
-programs used as well: only T and L compare between tables. More questions, or the larger model, go on from what is
-there:
+waste the share of L that no answer used, wall the median seconds from claim to answer among as many other jobs as ran
+at once; on the CPU on two cores that other programs used as well. Only T and L compare between tables. More questions,
+or the larger model, go on from what is there:
 
 ```
 python benchmarks/evidence.py run --blocks 12 --minutes 60
 python benchmarks/evidence.py run --model qwen2.5-coder-1.5b --blocks 6 --minutes 60
+ANABRANCH_URL=http://… python benchmarks/evidence.py run --model NAME --at-once 64   # a service over any engine
 ```
 """
 README = ROOT / "README.md"
@@ -111,7 +114,9 @@ def main() -> None:
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--blocks", type=int, default=12, help=f"of {BLOCK} questions of each set")
     parser.add_argument("--minutes", type=float, default=60.0, help="after which no block is begun")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="jobs, as many as the engine is good for")
+    parser.add_argument(
+        "--at-once", type=int, default=AT_ONCE, help="jobs, as many as the engine is good for"
+    )
     parser.add_argument("--state", type=Path, default=Path.home() / ".cache" / "anabranch" / "evidence")
     options = parser.parse_args()
     if options.what == "run":

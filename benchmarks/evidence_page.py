@@ -78,16 +78,14 @@ def write_page(measured: Sequence[Measured], head: str) -> str:
 
 
 def short_table(measured: Sequence[Measured]) -> str:
-    """A line for each policy, over all sets of each model."""
+    """A line for each policy, over all sets, of the model that was asked most."""
     lines = [
         "| model | policy | right | accuracy (95 %) | beside one answer (95 %) | tokens |",
         "|---|---|---|---|---|---|",
     ]
-    for found in measured:
-        if found.name == WHOLE and found.tasks:
-            beside = {told.arm: told for told in found.table.differences}
-            lines += [_short_row(found.model, arm, beside.get(arm.arm)) for arm in found.table.arms]
-    return "\n".join(lines)
+    told = max((found for found in measured if found.name == WHOLE), key=lambda found: found.tasks)
+    beside = {less.arm: less for less in told.table.differences}
+    return "\n".join(lines + [_short_row(told.model, arm, beside.get(arm.arm)) for arm in told.table.arms])
 
 
 def _short_row(model: str, arm: ArmReport, beside: Difference | None) -> str:
