@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 
@@ -76,14 +77,22 @@ def _seconds_of(pid: int) -> float:
 
 
 @contextmanager
-def program(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    ) as process:
+def program(
+    *command: str, output: IO[str] | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A process with a state folder of its own: another Anabranch may run on this machine. `output`: where it tells
+    what it does; else on the process's `stdout`, and nobody reads more than a line."""
+    with (
+        tempfile.TemporaryDirectory() as state,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output or subprocess.PIPE,
+            stderr=output,
+            text=True,
+            env=os.environ | {"ANABRANCH_STATE": state} | environment,
+        ) as process,
+    ):
         try:
             yield process
         finally:
@@ -312,6 +321,7 @@ def main() -> int:
         databases = {"SQLite": f"sqlite:///{folder}/latency.db"}
         if options.postgres:
             databases["PostgreSQL"] = options.postgres
+            subprocess.run([UP[0], "db", "upgrade", "--database", options.postgres], check=True)
         for kind, database in databases.items():
             process = stack.enter_context(program(*UP, "--upstream", upstream, "--database", database))
             starts[f"Anabranch, {kind}"] = _line(process).split()[-1], process.pid

@@ -3,8 +3,9 @@
     python benchmarks/run.py [--rounds 20] [--postgres URL] [--peers PYTHON] [--all]
 
 All figures are of one run: read ratios, absolute times are this machine's, and today's. `--peers` is an interpreter in
-which `its-hub[iaas]`, `dbos` and `langgraph` are installed: those that are there are measured. `--all` also runs the
-benchmarks that print tables of their own: journals, settings of Serve, streaming, dashboard, growth, and memory on Ray.
+which `its-hub[iaas]`, `optillm`, `dbos` and `langgraph` are installed: those that are there are measured. `--all` also
+runs the benchmarks that print tables of their own: journals, settings of Serve, streaming, dashboard, growth, and
+memory on Ray.
 """
 
 import argparse
@@ -40,6 +41,8 @@ def main() -> int:
         latency = ["latency.py", "--load", *given, *(["--its-hub", options.peers] if has_its_hub else [])]
         durability = ["durability.py", *given, *(["--peers", options.peers] if options.peers else [])]
         failed = _run(*latency) + _run(*durability)
+        if options.peers and _can_import(options.peers, "optillm"):
+            failed += _run("drop_in.py", "--peers", options.peers, "--rows", rows.name)
         failed += sum(_run(name) for name in OTHERS) if options.all else 0
         print(table(Path(rows.name).read_text().splitlines()))
     return failed
