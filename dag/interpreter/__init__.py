@@ -17,7 +17,6 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import decodes, endings, forks, hedges, joins, outside, reads
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
-from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.policy import policy_named
 from anabranch.dag.state import JobState
 from anabranch.dag.status import TERMINAL
@@ -115,7 +114,7 @@ class Interpreter:
             case e.BranchCancelled():
                 return endings.cancel_from_outside(self._run, fact)
             case e.WindUpRequested() | e.BudgetExceeded():
-                return self._time_is_short(fact)
+                return endings.time_is_short(self._run, fact)
             case e.BranchScored() | e.BranchesVoted() | e.BranchesJoined() | e.ApprovalDecided():
                 return self._take_answer(fact)
             case _:
@@ -193,19 +192,6 @@ class Interpreter:
                     return forks.merge(self._run, routine, action)
         except PolicyBroken as refusal:
             return refusal
-
-    def _time_is_short(self, fact: e.WindUpRequested | e.BudgetExceeded) -> bool:
-        """Children are stopped, but for one that writes the answer, and the policy must wind up; once the time is up,
-        what there is, is the answer."""
-        run = self._run
-        if run.ending is not None or run.stopping is not None:
-            return False
-        run.emit(fact)
-        answering = decodes.final_thought(run)
-        endings.cancel(run, tuple(endings.beside(run, answering)), "deadline", e.CancelledBy.DEADLINE)
-        if isinstance(in_current_words(fact), e.BudgetExceeded):
-            endings.stop(run, answering)
-        return True
 
     # -- running ----------------------------------------------
 

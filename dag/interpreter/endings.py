@@ -13,6 +13,7 @@ from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
 from anabranch.dag.interpreter.run import Run
+from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.state import JobState
 from anabranch.dag.vocabulary import WHY_REFUSED, Cause, Failure
 
@@ -131,7 +132,20 @@ def _told(branch: BranchState, error: Exception) -> tuple[str, str, str]:
             return Failure.POLICY_ERROR, f"The policy raised {type(error).__name__}", str(error)
 
 
-def beside(run: Run, answering: BranchId | None) -> Iterable[BranchId]:
+def time_is_short(run: Run, fact: e.WindUpRequested | e.BudgetExceeded) -> bool:
+    """Children are stopped, but for one that writes the answer, and the policy must wind up; once the time is up, what
+    there is, is the answer."""
+    if run.ending is not None or run.stopping is not None:
+        return False
+    run.emit(fact)
+    answering = decodes.final_thought(run)
+    cancel(run, tuple(_beside(run, answering)), "deadline", e.CancelledBy.DEADLINE)
+    if isinstance(in_current_words(fact), e.BudgetExceeded):
+        stop(run, answering)
+    return True
+
+
+def _beside(run: Run, answering: BranchId | None) -> Iterable[BranchId]:
     """Living children that neither write the answer nor stand above the branch that does."""
     for branch in sorted(run.state.live, key=by_path):
         if branch != TRUNK and (answering is None or not descends(answering, branch)):
