@@ -1,7 +1,7 @@
 """Lists what a policy may ask for, and what it is told in return. Imperative: an action is a wish, never a record.
 
 `Fork`, `Splice`, `Prune`, `Post`, `Cancel`, `Malformed` and `Explain` answer at once. `Think`, `Join`, `Score`,
-`Vote` and `Approve` wait. A policy ends by returning an `Answer`.
+`Vote`, `Approve` and `AskRoom` wait. A policy ends by returning an `Answer`.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -341,6 +341,21 @@ class Decision:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AskRoom:
+    """Ask how many branches may decode at once now without slowing other jobs by more than their operator allows. It
+    is an answer of the moment, and nothing is held: a wider fork is as legal, and its branches wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Outcome of AskRoom."""
+
+    width: int
+    """At least 1. Where the operator sets no slowdown: the job's limit of width."""
+    winding_down: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     branches: tuple[BranchId, ...]
@@ -375,6 +390,7 @@ Action = (
     | Merge
     | Post
     | Approve
+    | AskRoom
     | Cancel
     | Malformed
     | Explain

@@ -80,4 +80,14 @@ class Expire:
     since: int
 
 
-Command = Decode | Abort | RunTool | Compare | Verify | Expire
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRoom:
+    """Say how many branches the job may decode at once. Answered by RoomTold for this branch."""
+
+    branch: BranchId
+    running: int
+    """Decodes of the job that run."""
+    model: str | None
+
+
+Command = Decode | Abort | RunTool | Compare | Verify | Expire | AskRoom

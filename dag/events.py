@@ -193,6 +193,16 @@ class HedgeLost(OfBranch):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoomTold(OfBranch):
+    """Fact. The pool has room for the job to decode so many branches at once: who waits for it begins. Or, where
+    `branch` has asked, its answer."""
+
+    width: int
+    streams: int = 0
+    """Decodes that the pool ran then, all jobs' together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BranchReturned(BranchEnd):
     """Terminal. What this branch gives to whoever joins it."""
 
@@ -356,7 +366,7 @@ class BudgetExceeded(OfResource):
 
 Event = (
     JobSubmitted | JobClaimed | AnswerCommitted | JobSucceeded | JobFailed | JobCancelled | JobRated
-    | BranchForked | ForkRejected | SegmentStarted | SegmentFinished | SegmentHedged | HedgeLost
+    | BranchForked | ForkRejected | SegmentStarted | SegmentFinished | SegmentHedged | HedgeLost | RoomTold
     | BranchReturned | BranchFailed
     | BranchRetried | BranchCancelled | JoinRequested | BranchesJoined | BranchScored | BranchesVoted
     | BranchesPruned | BranchesMerged | TextPosted | ApprovalRequested | ApprovalDecided | ActionMalformed

@@ -34,6 +34,9 @@ class Limits:
     hedge: float = 0.0
     """Of a job's decodes, the share that may be started once more where they are late beside their siblings, rounded up
     to whole ones. 0: none is."""
+    slowdown: float = 0.0
+    """How many times as long as alone a step of the pool may take because jobs decode more than one branch, such as
+    1.4; branches beyond that wait (`dag/room.py`). 0: none do."""
     final_thoughts: bool = False
     """Policies' final thoughts are marked, and what one has written stands when time is up. Not so in journals of the
     first release, which leave it out."""

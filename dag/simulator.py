@@ -64,6 +64,8 @@ class Simulation:
     decide: Callable[[e.ApprovalRequested], e.ApprovalDecided] | None = None
     verify: Callable[[c.Verify], e.BranchScored] | None = None
     tool: Tool | None = None
+    room: Callable[[int], int] | None = None
+    """For how many decodes there is room, where so many of the job run. None: as wide as its limit."""
     cancel_at: float | None = None
     interpreter: Interpreter = field(init=False)
     now: float = 0.0
@@ -112,6 +114,12 @@ class Simulation:
                 self._at(self.now, partial(self.interpreter.feed, self.decide(event)))
         for command in step.commands:
             self._carry_out(command)
+        if step.events and (line := self.interpreter.line) is not None:
+            told = e.RoomTold(width=self._room(line.running))
+            self._at(self.now, lambda: self.interpreter.feed(told))
+
+    def _room(self, running: int) -> int:
+        return self.limits.width if self.room is None else self.room(running)
 
     def _carry_out(self, command: c.Command) -> None:
         match command:
@@ -129,6 +137,9 @@ class Simulation:
                 self._at(self.now, partial(self.interpreter.feed, self.verify(command)))
             case c.Verify():
                 raise NotImplementedError("the simulator was given no verifier")
+            case c.AskRoom():
+                answer = e.RoomTold(branch=command.branch, width=self._room(command.running))
+                self._at(self.now, lambda: self.interpreter.feed(answer))
             case c.RunTool():
                 self._run_tool(command, self.tool(command) if self.tool is not None else UNREGISTERED)
 

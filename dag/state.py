@@ -337,6 +337,10 @@ def _scored(state: JobState, branch: BranchState, event: e.BranchScored) -> None
     _demand_branches(state, event, event.scores)
 
 
+def _room_told(state: JobState, branch: BranchState, event: e.RoomTold) -> None:
+    _demand(event.width >= 1, "there is always room for one", event, state)
+
+
 def _noted(state: JobState, branch: BranchState, event: e.Event) -> None:
     """Events that only tell: they change no state."""
 
@@ -353,5 +357,5 @@ _TABLE: Mapping[type[e.Event], Callable[[JobState, BranchState, Any], None]] = {
     e.ApprovalRequested: _approval_requested, e.ApprovalDecided: _approval_decided,
     e.WindUpRequested: _winding_down, e.BudgetExceeded: _winding_down,
     e.BranchesPruned: _named, e.BranchesMerged: _named, e.BranchScored: _scored,
-    e.BranchesVoted: _noted, e.ActionMalformed: _noted, e.ReasonGiven: _noted,
+    e.BranchesVoted: _noted, e.ActionMalformed: _noted, e.ReasonGiven: _noted, e.RoomTold: _room_told,
 }  # fmt: skip

@@ -14,7 +14,7 @@ from anabranch.dag.answers import voting
 from anabranch.dag.commands import Command
 from anabranch.dag.errors import PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import decodes, endings, forks, hedges, joins, outside, reads
+from anabranch.dag.interpreter import decodes, endings, forks, hedges, joins, outside, reads, room
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.policy import policy_named
@@ -54,8 +54,13 @@ class Interpreter:
         self._settle()
         run = self._run
         step = Step(events=tuple(run.events), commands=tuple(run.commands))
-        run.events, run.commands = [], []
+        run.events, run.commands, run.room = [], [], 1
         return step
+
+    @property
+    def line(self) -> room.Line | None:
+        """Decodes that wait for room in the pool: a RoomTold lets some begin."""
+        return room.line(self._run)
 
     def foresee(self, votes: Mapping[int, e.BranchesVoted] | None) -> None:
         """In a replay: tell the votes that the journal records behind the fact which is fed next, by how many events
@@ -111,6 +116,8 @@ class Interpreter:
                 return hedges.hedge(self._run, fact)
             case e.HedgeLost():
                 return hedges.lost(self._run, fact)
+            case e.RoomTold():
+                return room.told(self._run, fact)
             case e.BranchCancelled():
                 return endings.cancel_from_outside(self._run, fact)
             case e.WindUpRequested() | e.BudgetExceeded():
@@ -264,10 +271,10 @@ class Interpreter:
                 return outside.vote(run, routine, action)
             case a.Score():
                 return outside.score(run, routine, action)
-            case a.Approve() if outside.stands_open(run, action.gate):
-                return a.Decision(decision=e.Choice.APPROVE, subject=action.subject)
             case a.Approve():
-                return outside.ask(run, routine, action, action)
+                return outside.approve(run, routine, action)
+            case a.AskRoom():
+                return room.ask(run, routine, action)
             case a.Splice():
                 decodes.splice(run, routine, action)
             case a.Post():

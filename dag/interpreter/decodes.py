@@ -8,7 +8,7 @@ from anabranch.dag.commands import Abort, RunTool
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
-from anabranch.dag.interpreter import asking, hedges, reads
+from anabranch.dag.interpreter import asking, hedges, reads, room
 from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
 from anabranch.dag.interpreter.organizing import model_of
@@ -80,15 +80,17 @@ def start_decodes(run: Run) -> bool:
         if not run.state.branches[routine.branch].live or routine.waiting is None:
             run.line.popleft()
             continue
-        room = tokens_left(run, model_of(run, routine))
-        if room is not None and room <= 0:
+        if room.must_wait(run, routine):
+            return False
+        tokens = tokens_left(run, model_of(run, routine))
+        if tokens is not None and tokens <= 0:
             if decoding_now(run):
                 return False  # what they leave over of their reservation may be enough
             run.line.popleft()
             _spent(run, routine)
             return True
         run.line.popleft()
-        _start(run, routine, room)
+        _start(run, routine, tokens)
     return False
 
 
@@ -110,7 +112,7 @@ def _spent(run: Run, routine: Routine) -> None:
         _deliver(run, routine, Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True))
 
 
-def _start(run: Run, routine: Routine, room: int | None) -> None:
+def _start(run: Run, routine: Routine, tokens: int | None) -> None:
     waiting = routine.waiting
     assert waiting is not None and isinstance(waiting.action, Think)
     branch = run.state.branches[routine.branch]
@@ -124,7 +126,7 @@ def _start(run: Run, routine: Routine, room: int | None) -> None:
         messages=spliced.messages,
         removed=spliced.removed,
         reads=spliced.reads,
-        max_tokens=allowance(run, decoding, routine.decodes.partial_tokens, room),
+        max_tokens=allowance(run, decoding, routine.decodes.partial_tokens, tokens),
         temperature=decoding.temperature,
         seed=asking.seed_of(run.spec.seed, branch.id),
         grammar=decoding.grammar,

@@ -22,6 +22,8 @@ class Run:
     """Routines that can go on, each with the outcome (or the exception) it is sent."""
     line: deque[Routine] = field(default_factory=deque)
     """Routines whose decode waits for room."""
+    room: int = 1
+    """Decodes that may run at once, where slack is heeded: as told with the fact that is being taken, else one."""
     dependents: dict[BranchId, list[Routine]] = field(default_factory=dict)
     """Who starts when this branch has ended."""
     rank: dict[BranchId, int] = field(default_factory=dict)

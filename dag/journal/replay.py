@@ -14,6 +14,7 @@ FACTS = (
     e.SegmentFinished,
     e.SegmentHedged,
     e.HedgeLost,
+    e.RoomTold,
     e.BranchCancelled,
     e.WindUpRequested,
     e.BudgetExceeded,
@@ -25,7 +26,15 @@ FACTS = (
 )
 """Kinds that may be facts. Some are consequences at other times: a record that was computed is never fed."""
 
-ALWAYS_FACTS = (e.JobSubmitted, e.JobClaimed, e.SegmentFinished, e.SegmentHedged, e.HedgeLost, e.JobRated)
+ALWAYS_FACTS = (
+    e.JobSubmitted,
+    e.JobClaimed,
+    e.SegmentFinished,
+    e.SegmentHedged,
+    e.HedgeLost,
+    e.RoomTold,
+    e.JobRated,
+)
 """Kinds that are nothing else."""
 
 

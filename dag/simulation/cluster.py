@@ -26,6 +26,7 @@ from anabranch.dag.simulation.engines.streams import Stages, Stream
 from anabranch.dag.simulation.job_run import JobRun, Tool, no_tools
 from anabranch.dag.simulation.models.outputs import ENGINE, Write
 from anabranch.dag.simulation.outcome import Ended, Load, Outcome
+from anabranch.dag.simulation.rooms import Rooms
 from anabranch.dag.text import Context
 
 CHARACTERS = 4
@@ -79,6 +80,8 @@ class ClusterRun:
     _tickets: int = 0
     _replicas: list[Replica] = field(init=False)
     _placing: Placing = field(init=False)
+    _limits: Limits = field(init=False)
+    _rooms: Rooms = field(init=False)
     _kinds: dict[int, str] = field(default_factory=dict)
     _queue: deque[JobRun] = field(default_factory=deque)
     _running: int = 0
@@ -90,11 +93,13 @@ class ClusterRun:
     """Seconds between two looks at the load."""
 
     def __post_init__(self) -> None:
-        cluster = self.scenario.cluster
+        cluster, scenario = self.scenario.cluster, self.scenario
+        self._limits = Limits(width=scenario.width, slowdown=scenario.slowdown, final_thoughts=True)
         self._replicas = [
             Replica(f"replica-{number}", cluster, self._at) for number in range(cluster.replicas)
         ]
         self._placing = Placing(cluster.replicas)
+        self._rooms = Rooms(cluster, self._replicas, self._at)
 
     def run(self) -> Outcome:
         """Runs until all jobs have ended. Raises RuntimeError when some stand still for ever."""
@@ -146,12 +151,14 @@ class ClusterRun:
             number=number,
             spec=asked.spec,
             write=asked.write,
-            limits=asked.limits or Limits(width=self.scenario.width, final_thoughts=True),
+            limits=asked.limits or self._limits,
             arrived=now,
             at=self._at,
             decode=self._decode,
             abort=self._abort,
             ended=self._end,
+            stepped=self._rooms.note,
+            ask_room=lambda run, command: self._rooms.answer(command, run.limits.slowdown),
             tool=asked.tool,
         )
         most = self.scenario.cluster.max_jobs
@@ -191,6 +198,7 @@ class ClusterRun:
         """Hands a decode over; it reaches its replica when the overhead has passed."""
         handed = _Handed(run, command, command.segment)
         self._decodes[handed.key] = handed
+        self._rooms.began()
         delay = command.delay + self.scenario.cluster.overhead
         self._at(now + delay, lambda then: self._reach(handed, then))
 
@@ -222,8 +230,11 @@ class ClusterRun:
         """A segment has ended: the job is told."""
         run, command = handed.run, handed.command
         handed.text += decoded.text
+        assert stages.finished is not None
+        now = stages.finished
         if not decoded.open:
             del self._decodes[handed.key]
+            self._rooms.ended(now)
             if handed.replica is not None:
                 self._placing.free(handed.replica)
                 self._placing.remember(run.number, command.affinity, handed.replica, handed.text)
@@ -231,8 +242,7 @@ class ClusterRun:
             branch=command.branch, segment=handed.segment, attempt=command.attempt, decoded=decoded
         )
         handed.segment += 1
-        assert stages.finished is not None
-        run.finished(fact, stages, stages.finished)
+        run.finished(fact, stages, now)
 
     def _abort(self, run: JobRun, command: c.Abort, now: float) -> None:
         handed = self._decodes.get((run.number, command.branch, command.segment))

@@ -82,5 +82,7 @@ class Scenario:
     seed: int = 0
     width: int = 64
     """Decodes of one job that run at once (the operator's limit)."""
+    slowdown: float = 0.0
+    """How much longer a step may take because jobs have more than one branch (the operator's limit). 0: no limit."""
     within: float | None = None
     """Seconds from arrival to answer in which a job is good. None: each job that succeeds is."""

@@ -46,6 +46,9 @@ class JobRun:
     """Starts a decode on the cluster; its segments are told to `finished`."""
     abort: Callable[["JobRun", c.Abort, float], None]
     ended: Callable[["JobRun", float], None]
+    stepped: Callable[["JobRun", float], None]
+    """Told when a step was taken: decodes may wait for room now, or no longer."""
+    ask_room: Callable[["JobRun", c.AskRoom], e.RoomTold]
     tool: Tool = no_tools
     interpreter: Interpreter = field(default_factory=Interpreter)
     graph: ReasoningGraph = field(default_factory=ReasoningGraph)
@@ -80,6 +83,10 @@ class JobRun:
         decoded = replace(fact.decoded, timing=_dated(stages))
         self._take(self.interpreter.feed(replace(fact, decoded=decoded)), now)
 
+    def tell(self, fact: e.Event, now: float) -> None:
+        """Something has happened outside."""
+        self._take(self.interpreter.feed(fact), now)
+
     def _at(self, when: float, happen: Callable[[], Step]) -> None:
         self.at(when, lambda now: self._take(happen(), now))
 
@@ -99,6 +106,8 @@ class JobRun:
             self._carry_out(command, now)
         if over and step.events:
             self.ended(self, now)
+        if self.limits.slowdown:
+            self.stepped(self, now)
 
     def _carry_out(self, command: c.Command, now: float) -> None:
         match command:
@@ -119,6 +128,8 @@ class JobRun:
                 self._at(now, lambda: self.interpreter.feed(scored))
             case c.RunTool():
                 self._run_tool(command, now)
+            case c.AskRoom():
+                self._at(now, lambda: self.interpreter.feed(self.ask_room(self, command)))
 
     def _run_tool(self, command: c.RunTool, now: float) -> None:
         result = self.tool(command)

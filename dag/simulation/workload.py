@@ -55,7 +55,7 @@ class Workload:
             spec=journal.spec,
             write=journal.model(),
             tool=journal.tool,
-            limits=replace(journal.limits, width=self.scenario.width),
+            limits=replace(journal.limits, width=self.scenario.width, slowdown=self.scenario.slowdown),
         )
 
 

@@ -24,6 +24,7 @@ from anabranch.service.organizer.job.run import JobRun
 from anabranch.service.organizer.left_jobs import LeftJobs
 from anabranch.service.organizer.live import Live
 from anabranch.service.organizer.mark import Mark, Place
+from anabranch.service.organizer.rooms import Rooms
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
@@ -49,6 +50,7 @@ class Taking:
     ) -> None:
         self._store = store
         self._pool = pool
+        self._rooms = Rooms(pool)
         self._checks = checks
         self._live = live
         self._left = left
@@ -73,6 +75,7 @@ class Taking:
             raise
         context = JobContext(
             pool=self._pool,
+            rooms=self._rooms,
             checks=self._checks,
             append=partial(self._append, claim),
             texts=self._live.begin(claim.job, claim.epoch),

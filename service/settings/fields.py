@@ -173,6 +173,9 @@ class Settings(BaseSettings):
     hedge: float = Field(default=0.0, ge=0, le=1)
     """Share of a job's decodes that may be started once more on another replica when they are late beside their
     siblings; what is decoded twice is paid twice. 0: none is ([performance](performance.md))."""
+    slowdown: float | None = Field(default=None, ge=1)
+    """How many times as long as alone a stream may wait for its next token because jobs have more than one branch, such
+    as 1.4; branches beyond that wait ([performance](performance.md)). Not set: none do."""
     tenant_max_running: int | None = Field(default=None, ge=1)
     """Jobs of one tenant that are worked on at once; tenants then take turns. Not set: no limit."""
     tenant_requests_per_minute: int | None = Field(default=None, ge=1)
@@ -356,7 +359,7 @@ class Settings(BaseSettings):
         pools = self.pool_settings()
         of_pools = {name: pool.price for name, pool in self.pools.items() if pool.price is not None}
         limits = PriceList(self.prices, of_pools, pools, self.model_names()).limits(model, self.width)
-        return replace(limits, hedge=self.hedge)
+        return replace(limits, hedge=self.hedge, slowdown=self.slowdown or 0.0)
 
     def make_state_folder(self) -> None:
         """Raises BadSettings where that cannot be."""

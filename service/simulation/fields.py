@@ -224,6 +224,8 @@ class DescriptionFields(PartFields):
     """A job that succeeds within them is good: goodput counts those."""
     width: int = Field(default=64, ge=1)
     """Decodes of one job that run at once."""
+    slowdown: float | None = Field(default=None, ge=1)
+    """How many times as long as alone a step may take because jobs have more than one branch; others wait."""
     sweep: SweepFields = SweepFields()
 
 

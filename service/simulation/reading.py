@@ -76,6 +76,7 @@ def read_description(written: bytes) -> Description:
         kinds=kinds,
         seed=described.seed,
         width=described.width,
+        slowdown=described.slowdown or 0.0,
         within=described.goal_seconds,
     )
     recorded = tuple(

@@ -14,6 +14,7 @@ from tests.chaos.virtual import EPOCH, unix_now
 
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.room import StepFit, Streams
 from anabranch.service.store.sql import database
 from anabranch.service.store.sql.database import with_driver
 from anabranch.service.store.store import Store
@@ -196,6 +197,9 @@ class Wire:
     def abort(self, keys: Sequence[Key]) -> None:
         if self._process.alive:
             self._pool.abort(keys)
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:
+        return self._pool.streams(model)
 
     def elsewhere(self, key: Key) -> bool:
         return self._pool.elsewhere(key)

@@ -48,6 +48,11 @@ class InFlightCall:
         """The requests that have not had their last SegmentDone."""
         return tuple(seen.request for seen in self._open.values())
 
+    @property
+    def keys(self) -> list[Key]:
+        """Of the same."""
+        return list(self._open)
+
     def request(self, key: Key) -> DecodeRequest | None:
         """An open one."""
         seen = self._open.get(key)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 
 from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.room import StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.protocol import Engine
 from anabranch.workers.messages import DecodeRequest, Key
@@ -55,6 +56,10 @@ class LocalPool:
     def load(self) -> PoolLoad:
         state = self.replica.describe()
         return PoolLoad(replicas=1, decoding=state.decoding, capacity=state.max_decodes)
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:  # noqa: ARG002
+        state = self.replica.describe()
+        return Streams(streams=state.decoding, capacity=state.max_decodes), self.replica.step_fit
 
     async def close(self) -> None:
         """Stops what still runs, with no last messages, and closes the engine."""

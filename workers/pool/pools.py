@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.room import NOTHING_LEARNED, StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.messages import DecodeRequest, Key
 from anabranch.workers.pool.in_flight import InFlightCall
@@ -53,6 +54,12 @@ class Pools:
             pools=loads,
             cluster=self._cluster,
         )
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:
+        serving = self._names.find(model)
+        if serving is None:  # it will be refused: nothing stands in its way
+            return Streams(streams=0, capacity=1), NOTHING_LEARNED
+        return self._pools[serving.pool].streams(serving.model)
 
     async def close(self) -> None:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))

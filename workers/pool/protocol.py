@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from anabranch.dag.room import StepFit, Streams
 from anabranch.workers.messages import DecodeRequest, Key, Message
 
 Deliver = Callable[[Message], None]
@@ -53,5 +54,9 @@ class Pool(Protocol):
         ...
 
     def load(self) -> PoolLoad: ...
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:
+        """What the pool of this model decodes now, for whomever, and how long its steps take."""
+        ...
 
     async def close(self) -> None: ...

@@ -9,9 +9,9 @@ reason to end a call by itself: one that is being replaced finishes what it deco
 import asyncio
 from collections import defaultdict
 
-from anabranch.dag.decoding import Fault
+from anabranch.dag.decoding import Decoded, Fault
 from anabranch.dag.vocabulary import Cause
-from anabranch.workers.messages import Key
+from anabranch.workers.messages import Key, Message, SegmentDone
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.replica.batcher import SIGN_SECONDS
 
@@ -43,3 +43,11 @@ class ReplicaCall:
             self.given_up = Fault(cause=Cause.REPLICA_DIED, detail=f"replica {self.replica} {reason}")
             # Not at once: a task that is cancelled before its first step never runs, and would end nothing.
             self.task.get_loop().call_soon(self.task.cancel)
+
+
+def stalled(message: Message) -> bool:
+    """Its next try would find the same engine by its prefix."""
+    match message:
+        case SegmentDone(decoded=Decoded(fault=Fault(cause=Cause.TIMEOUT))):
+            return True
+    return False

@@ -10,7 +10,8 @@ from typing import Any
 from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 
-from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.room import StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
 from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
@@ -18,7 +19,8 @@ from anabranch.workers.pool.deployment import deployment_name, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.placement import Placement
 from anabranch.workers.pool.protocol import Deliver, PoolLoad
-from anabranch.workers.pool.replica_call import LEFT_SECONDS, ReplicaCall
+from anabranch.workers.pool.replica_call import LEFT_SECONDS, ReplicaCall, stalled
+from anabranch.workers.pool.replica_loads import ReplicaLoads
 from anabranch.workers.pool.replica_registry import subscribe, unsubscribe
 from anabranch.workers.replica.batcher import SIGN_SECONDS
 from anabranch.workers.replica.replica import ReplicaState
@@ -58,6 +60,7 @@ class ServePool:
         self._loop = asyncio.get_running_loop()
         self._placement = placement or Placement()
         self._places: Mapping[str, int] = {}
+        self._known = ReplicaLoads()
         self._suspects: set[str] = set()
         self._silent: set[str] = set()
         self._waiting: list[InFlightCall] = []
@@ -97,6 +100,10 @@ class ServePool:
             waiting=waiting,
             state="" if self._places else self.state,
         )
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:  # noqa: ARG002
+        load, streams = self.load(), self.load().decoding + self._known.others
+        return Streams(streams=streams, capacity=load.capacity, replicas=load.replicas), self._known.step
 
     @property
     def replicas(self) -> frozenset[str]:
@@ -138,12 +145,16 @@ class ServePool:
                 loads[call.replica] += len(call.flight)
         return loads
 
+    def _own(self, replica: str) -> int:
+        return sum(len(call.flight) for call in self._calls if call.replica == replica)
+
     def _on_replicas(self, places: Mapping[str, int], died: frozenset[str]) -> None:
         self._loop.call_soon_threadsafe(self._learn, places, died)
 
     def _learn(self, places: Mapping[str, int], died: frozenset[str] = frozenset()) -> None:
         self._places = places
         self._placement.keep_only(places)
+        self._known.keep_only(places)
         for call in tuple(self._calls):
             if call.replica in died:
                 call.give_up("died")
@@ -215,7 +226,7 @@ class ServePool:
     async def _travel(self, call: ReplicaCall) -> None:
         try:
             fault = await self._follow(call)
-            call.flight.end(_keys(call.flight), Finish.ERROR, replica=call.replica, fault=fault)
+            call.flight.end(call.flight.keys, Finish.ERROR, replica=call.replica, fault=fault)
         finally:
             self._calls.discard(call)
             for request in call.requests:
@@ -233,9 +244,10 @@ class ServePool:
                     call.accepted = True
                     call.replica = batch.replica  # another one, where the one it was sent to had gone
                     self._pass_aborts_on(call)
+                self._known.note(batch, self._own, call.heard_at)
                 self._note_written(call, batch.messages)
                 call.flight.receive(batch.messages)
-                if any(map(_stalled, batch.messages)):
+                if any(map(stalled, batch.messages)):
                     self._suspect(call.replica)
         except asyncio.CancelledError:
             batches.cancel()
@@ -286,15 +298,3 @@ class ServePool:
         """A task outside any Serve request: Serve cancels what a request began when the request goes away, and mistakes
         calls made at once in one request for one another."""
         return self._loop.create_task(coroutine, context=Context())
-
-
-def _stalled(message: Message) -> bool:
-    """Its next try would find the same engine by its prefix."""
-    match message:
-        case SegmentDone(decoded=Decoded(fault=Fault(cause=Cause.TIMEOUT))):
-            return True
-    return False
-
-
-def _keys(flight: InFlightCall) -> list[Key]:
-    return [request.key for request in flight.open]

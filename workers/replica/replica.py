@@ -1,14 +1,18 @@
 """Runs many decodes at once on one engine, with one stream of batches per call. Knows nothing of Ray."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from anabranch.dag.room import NOTHING_LEARNED, StepFit
 from anabranch.workers.engines.protocol import Capabilities, Engine
 from anabranch.workers.messages import DecodeRequest, Key, Message
 from anabranch.workers.replica.admission import Admission
 from anabranch.workers.replica.batcher import Batcher
 from anabranch.workers.replica.decode_task import DecodeTask
+from anabranch.workers.replica.step_times import StepTimes
 
 TEXT_INTERVAL = 0.05
 """Seconds between two batches of text of one call."""
@@ -20,6 +24,9 @@ class Batch:
 
     replica: str
     messages: list[Message]
+    decoding: int = 0
+    """Decodes it holds, of all calls."""
+    step: StepFit = NOTHING_LEARNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,7 @@ class Replica:
         self._admission = Admission(max_decodes)
         self._decodes: dict[Key, DecodeTask] = {}
         self._calls = 0
+        self._step_times = StepTimes()
 
     def decode(self, requests: Sequence[DecodeRequest]) -> AsyncGenerator[Batch, None]:
         """Takes all requests up at once: from then on `abort` knows them, and the first batch, empty, says so. Later
@@ -71,6 +79,11 @@ class Replica:
         for key in keys:
             if decode := self._decodes.get(key):
                 decode.abort()
+
+    @property
+    def step_fit(self) -> StepFit:
+        """How long a step takes, as far as that is learned."""
+        return self._step_times.fit
 
     def __contains__(self, key: Key) -> bool:
         return key in self._decodes
@@ -94,7 +107,7 @@ class Replica:
     def _take(self, request: DecodeRequest, batcher: Batcher) -> DecodeTask:
         decode = DecodeTask(
             request,
-            batcher.put,
+            partial(self._say, batcher),
             engine=self._engine,
             admission=self._admission,
             replica=self._name,
@@ -103,13 +116,20 @@ class Replica:
         self._decodes[request.key] = decode
         return decode
 
+    def _say(self, batcher: Batcher, message: Message) -> None:
+        self._step_times.heard(message, time.monotonic())
+        batcher.put(message)
+
+    def _batch(self, messages: list[Message]) -> Batch:
+        return Batch(self._name, messages, len(self._decodes), self._step_times.fit)
+
     async def _stream(self, decodes: Sequence[DecodeTask], batcher: Batcher) -> AsyncGenerator[Batch, None]:
         tasks = [asyncio.create_task(self._run(decode)) for decode in decodes]
         asyncio.gather(*tasks, return_exceptions=True).add_done_callback(lambda _: batcher.close())
         try:
-            yield Batch(self._name, [])
+            yield self._batch([])
             async for messages in batcher.batches():
-                yield Batch(self._name, messages)
+                yield self._batch(messages)
             for task in tasks:
                 task.result()
         finally:

@@ -79,6 +79,11 @@ class Replica:
     _delivering: bool = False
     _version: int = 0
 
+    @property
+    def batch(self) -> tuple[int, int]:
+        """Sequences that decode, and the tokens in their contexts at the last change."""
+        return len(self._decoding), self._context
+
     def submit(self, stream: Stream, now: float) -> None:
         """Takes a decode up."""
         kv = self.cluster.kv_tokens

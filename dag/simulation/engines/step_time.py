@@ -24,7 +24,7 @@ class StepTime:
     per_context_token: float = 0.0
     per_prefill_token: float = 0.0
 
-    def of_batch(self, batch: int) -> float:
+    def of_batch(self, batch: float) -> float:
         """Seconds of a step, contexts and prompts left out."""
         sizes = [size for size, _ in self.points]
         if len(sizes) == 1:

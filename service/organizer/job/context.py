@@ -8,6 +8,7 @@ from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
 from anabranch.dag.journal.rerun import OriginOutcomes
 from anabranch.service.organizer.job.partial_text import PartialTexts
+from anabranch.service.organizer.rooms import Rooms
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
 
@@ -20,6 +21,8 @@ class JobContext:
     checks: Checks
     append: Callable[[Sequence[e.Event], Metrics | None], Awaitable[object]]
     """Makes events durable under the job's claim, or raises Fenced. The metrics are given with the last ones."""
+    rooms: Rooms
+    """The organizer's, of all its jobs."""
     texts: PartialTexts
     """Of its open segments."""
     now: Callable[[], float]

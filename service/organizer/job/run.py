@@ -113,6 +113,7 @@ class JobRun:
                 await self._record([event for step in steps for event in step.events])
                 self._hedging.watch()
                 self._carry_out([command for step in steps for command in step.commands])
+                self._context.rooms.note(self.job, self._interpreter, self.tell)
                 del steps  # while the next fact is waited for, nothing of it is kept
         finally:
             self._let_go()
@@ -180,6 +181,8 @@ class JobRun:
                     self._spawn(self._verify(command))
                 case c.RunTool():
                     self._run_tool(command)
+                case c.AskRoom():
+                    self.tell(self._context.rooms.answer(command, self._interpreter.state))
         self._start(together)
         for _, branch, first, segments in sorted(recalled, key=lambda known: known[0]):
             for segment, decoded in enumerate(segments, start=first):
@@ -232,9 +235,8 @@ class JobRun:
 
     async def _verify(self, command: c.Verify) -> None:
         scores, details = await self._context.checks.verify(command.verifier, command.values)
-        self.tell(
-            e.BranchScored(branch=command.branch, scores=scores, by=command.verifier.kind, details=details)
-        )
+        by = command.verifier.kind
+        self.tell(e.BranchScored(branch=command.branch, scores=scores, by=by, details=details))
 
     def _run_tool(self, command: c.RunTool) -> None:
         recall = self._context.recall
@@ -289,8 +291,8 @@ class JobRun:
         for task in self._tasks:
             task.cancel()
         self._hedging.stop()
-        still_open = self._hedging.open_keys()
-        if still_open:
+        self._context.rooms.forget(self.job)
+        if still_open := self._hedging.open_keys():
             self._context.pool.abort(still_open)
 
 

@@ -132,3 +132,23 @@ def test_a_branch_whose_time_is_up_is_cut_off_and_the_others_go_on() -> None:
         kinds=(replace(alone, budget=replace(alone.budget, branch_seconds=1.0)),), arrivals=arrivals
     ).jobs[0]
     assert trunk.metrics.total_tokens >= 1000
+
+
+def test_where_branches_heed_the_load_short_jobs_are_sooner_and_the_same_is_decoded() -> None:
+    wide = replace(SAMPLES, params={"n": 24, "stop": "all"})
+    busy: dict[str, Any] = {
+        "kinds": (wide, ALONE),
+        "cluster": replace(CLUSTER, replicas=1),
+        "arrivals": Arrivals(process="poisson", rate=3.0, jobs=60),
+    }
+    eager, heeding = run(**busy), run(**busy, slowdown=1.2)
+    assert [job.metrics.total_tokens for job in heeding.jobs] == [j.metrics.total_tokens for j in eager.jobs]
+    assert [job.metrics.critical_path_tokens for job in heeding.jobs] == [
+        job.metrics.critical_path_tokens for job in eager.jobs
+    ]
+
+    def alone(outcome: Outcome) -> float:
+        return max(job.latency for job in outcome.jobs if job.kind == "alone")
+
+    assert alone(heeding) < alone(eager)
+    assert heeding == run(**busy, slowdown=1.2)

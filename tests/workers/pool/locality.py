@@ -74,6 +74,10 @@ class RoundRobin:
     def wrote(self, request: DecodeRequest, text: str, replica: str) -> None: ...
 
 
+def _nobody_asks(_run: JobRun, command: c.AskRoom) -> e.RoomTold:
+    raise AssertionError(command)
+
+
 @dataclass(slots=True)
 class Counted:
     """Prompt tokens of all decodes, in whole blocks."""
@@ -119,6 +123,8 @@ class Cluster:
                     (run.number, command.branch, command.segment)
                 ),
                 ended=self._end,
+                stepped=lambda _run, _now: None,
+                ask_room=_nobody_asks,
             )
             self._at(when, run.claim)
         while self._agenda:

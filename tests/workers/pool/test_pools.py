@@ -6,6 +6,7 @@ import pytest
 from tests.workers.conftest import Listener, RequestFor, fault_in
 
 from anabranch.dag.decoding import Finish
+from anabranch.dag.room import NOTHING_LEARNED, StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.script import Line, Rule, Rules
@@ -33,6 +34,9 @@ class AwayPool:
     def abort(self, keys: Sequence[Key]) -> None:
         for flight in self.waiting:
             flight.end([key for key in keys if key in flight], Finish.ABORT, replica="")
+
+    def streams(self, model: str | None) -> tuple[Streams, StepFit]:
+        return Streams(streams=sum(map(len, self.waiting)), capacity=0, replicas=0), NOTHING_LEARNED
 
     def elsewhere(self, key: Key) -> bool:
         return False

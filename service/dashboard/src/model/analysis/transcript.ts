@@ -83,6 +83,11 @@ function tell(event: JournalEvent, graph: ReasoningGraph): Partial<Entry> | null
     }
     case "HedgeLost":
       return { title: `the other decode of segment ${event.payload.segment} does not count` };
+    case "RoomTold": {
+      const { width, streams = 0 } = event.payload;
+      const beside = streams > 0 ? `, beside ${counted(streams, "decode")} of all jobs` : "";
+      return { title: `room for ${counted(width, "branch")} at once${beside}` };
+    }
     case "BranchRetried":
       return { tone: "wrong", title: `attempt ${event.payload.attempt}, after ${event.payload.cause}` };
     case "BranchCancelled":

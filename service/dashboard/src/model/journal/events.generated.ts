@@ -338,6 +338,7 @@ export interface Limits {
   completion_price?: number;
   prices?: Record<string, Price>;
   hedge?: number;
+  slowdown?: number;
   final_thoughts?: boolean;
 }
 
@@ -388,6 +389,13 @@ export interface ReasonGiven {
 
 /** What a budget limits and a job can use up. */
 export type Resource = "tokens" | "seconds" | "cost";
+
+/** Fact. The pool has room for the job to decode so many branches at once: who waits for it begins. Or, where `branch` has asked, its answer. */
+export interface RoomTold {
+  branch?: string;
+  width: number;
+  streams?: number;
+}
 
 /** How tokens are drawn. None leaves the choice to the model's own defaults. */
 export interface Sampling {
@@ -544,6 +552,7 @@ export interface Payloads {
   SegmentFinished: SegmentFinished;
   SegmentHedged: SegmentHedged;
   HedgeLost: HedgeLost;
+  RoomTold: RoomTold;
   BranchReturned: BranchReturned;
   BranchFailed: BranchFailed;
   BranchRetried: BranchRetried;
