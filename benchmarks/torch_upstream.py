@@ -1,9 +1,10 @@
 """An upstream that really computes, where torch is and vLLM is not: batches all streams, a token each for every step.
 
-    python benchmarks/torch_upstream.py [--tokens 128] [--layers 16] [--width 2048]
+    python benchmarks/torch_upstream.py [--tokens 128] [--layers 16] [--width 2048] [--context-mb 0]
 
 A step multiplies one row per stream with random weights, on the GPU where there is one: streams share the weights'
-reading, as they do in a real engine's continuous batching, and nothing is known of what they say. It prints its port.
+reading, as they do in a real engine's continuous batching, and nothing is known of what they say. With `--context-mb`
+each reads that much of its own besides, as attention reads keys and values. It prints its port.
 """
 
 import argparse
@@ -21,11 +22,13 @@ LAST = "\\boxed{42}"
 class Batch:
     """The streams under way."""
 
-    def __init__(self, layers: int, width: int) -> None:
+    def __init__(self, layers: int, width: int, context_mb: int = 0) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         kind = torch.bfloat16 if device == "cuda" else torch.float32
         self._weights = [torch.randn(width, width, device=device, dtype=kind) / width for _ in range(layers)]
         self._row = torch.randn(1, width, device=device, dtype=kind)
+        rows = context_mb * 2**20 // (width * self._row.element_size())
+        self._context = torch.randn(width, rows, device=device, dtype=kind)
         self._streams: set[asyncio.Queue[None]] = set()
         self._come = asyncio.Event()
 
@@ -52,6 +55,9 @@ class Batch:
         rows = self._row.expand(streams, -1)
         for weights in self._weights:
             rows = torch.tanh(rows @ weights)
+        if self._context.numel():
+            for _ in range(streams):  # each reads as much as its keys and values would be
+                self._row @ self._context
         rows.sum().item()  # waits for the device
 
 
@@ -86,7 +92,7 @@ def _chunk(content: str, finish: str | None = None, **more: Any) -> bytes:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    batch = Batch(options.layers, options.width)
+    batch = Batch(options.layers, options.width, options.context_mb)
     stepping = asyncio.create_task(batch.run())
     runner = web.AppRunner(app_of(batch, options.tokens))
     await runner.setup()
@@ -103,4 +109,5 @@ if __name__ == "__main__":
     parser.add_argument("--tokens", type=int, default=128, help="of each answer")
     parser.add_argument("--layers", type=int, default=16)
     parser.add_argument("--width", type=int, default=2048)
+    parser.add_argument("--context-mb", type=int, default=0, help="that each stream reads in every step")
     asyncio.run(serve(parser.parse_args()))
