@@ -193,7 +193,7 @@ class House:
             new = NewJob(
                 spec=spec,
                 policy_version=policy_named(spec.policy).version,
-                limits=Limits(completion_price=0.01, width=4),
+                limits=Limits(completion_price=0.01, width=4, slowdown=1.5 * (number % 3 == 0)),
                 trace_id=f"{number:032x}",
                 idempotency_key=f"job {number}",
                 body_digest=f"{number}",

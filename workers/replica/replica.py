@@ -1,7 +1,6 @@
 """Runs many decodes at once on one engine, with one stream of batches per call. Knows nothing of Ray."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -117,7 +116,7 @@ class Replica:
         return decode
 
     def _say(self, batcher: Batcher, message: Message) -> None:
-        self._step_times.heard(message, time.monotonic())
+        self._step_times.heard(message, asyncio.get_running_loop().time())
         batcher.put(message)
 
     def _batch(self, messages: list[Message]) -> Batch:
