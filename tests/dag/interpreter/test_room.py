@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from anabranch.dag import actions as a
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.decoding import Decoded, Fault, Finish
+from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import Budget, JobSpec
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
-from anabranch.dag.simulator import Simulation
+from anabranch.dag.simulator import EPOCH, Simulation
 from anabranch.dag.text import say
+from anabranch.dag.vocabulary import Cause
 
 SLOWED = Limits(slowdown=1.25)
 Room = Callable[[int], int]
@@ -155,3 +157,89 @@ def test_whatever_room_there_is_the_same_branches_are_decoded(widths: list[int],
         if step_ends:
             replay(job.records[:end])
     assert replay(job.records).state == job.interpreter.state
+
+
+class World:
+    """A job whose decodes end, fail, or are lost with their organizer, in any order."""
+
+    def __init__(self, n: int) -> None:
+        spec = JobSpec(
+            messages=(say("user", "?"),), policy="self-consistency", params={"n": n, "stop": "all"}, seed=1
+        )
+        self.job = Interpreter()
+        self.records: list[e.Record] = []
+        self.running: list[e.SegmentStarted] = []
+        self.feed(e.JobSubmitted(spec=spec, policy_version="", limits=Limits(slowdown=1.5, attempts=9)))
+        self.feed(e.JobClaimed(owner="first", attempt=1))
+
+    def feed(self, fact: e.Event) -> None:
+        for event in self.job.feed(fact).events:
+            self.records.append(
+                e.Record(
+                    job=JobId("j"),
+                    seq=len(self.records) + 1,
+                    epoch=1,
+                    at=EPOCH,
+                    event=event,
+                    prev_hash="",
+                    hash="",
+                )
+            )
+            if isinstance(event, e.SegmentStarted):
+                self.running.append(event)
+
+    def end(self, place: int, decoded: Decoded) -> None:
+        started = self.running.pop(place % len(self.running))
+        self.feed(
+            e.SegmentFinished(
+                branch=started.branch, segment=started.segment, attempt=started.attempt, decoded=decoded
+            )
+        )
+
+    def crash(self) -> None:
+        """Another organizer takes the job up from its journal."""
+        self.job = replay(self.records)
+        self.feed(e.JobClaimed(owner="second", attempt=2))
+        for _ in tuple(self.running):
+            self.end(0, failed(Cause.ORGANIZER_LOST))
+
+
+def failed(cause: Cause) -> Decoded:
+    return Decoded(text="", finish=Finish.ERROR, fault=Fault(cause=cause))
+
+
+SAID = Decoded(text="\\boxed{42}", finish=Finish.EOS)
+DEEDS = st.one_of(
+    st.tuples(st.just("end"), st.integers(0, 9)),
+    st.tuples(st.just("fail"), st.integers(0, 9)),
+    st.tuples(st.just("room"), st.integers(1, 6)),
+    st.tuples(st.just("crash"), st.just(0)),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(n=st.integers(1, 7), deeds=st.lists(DEEDS, max_size=25))
+def test_no_order_of_ends_failures_crashes_and_room_leaves_a_branch_waiting_for_ever(
+    n: int, deeds: list[tuple[str, int]]
+) -> None:
+    world, widest = World(n), 1
+    for deed, number in deeds:
+        before = len(world.running)
+        match deed:
+            case "end" if world.running:
+                world.end(number, SAID)
+            case "fail" if world.running:
+                world.end(number, failed(Cause.REPLICA_DIED))
+            case "room":
+                world.feed(e.RoomTold(width=number))
+                assert len(world.running) <= max(before, number)
+            case "crash" if not world.job.over:
+                world.crash()
+        widest = max(widest, len(world.running))
+        assert world.running or world.job.over
+        assert deed == "room" or len(world.running) <= max(1, before)
+    while not world.job.over:
+        world.end(0, SAID)
+    done = [r.event.branch for r in world.records if isinstance(r.event, e.BranchReturned)]
+    assert len(done) == n + 1
+    assert replay(world.records).state == world.job.state

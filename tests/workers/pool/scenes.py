@@ -26,7 +26,10 @@ class Stream:
         self.say()
 
     def say(self, *messages: Message) -> None:
-        self._said.put_nowait(Batch(self.replica, list(messages)))
+        self.tell(Batch(self.replica, list(messages)))
+
+    def tell(self, batch: Batch) -> None:
+        self._said.put_nowait(batch)
 
     def end(self, request: DecodeRequest, text: str = "42") -> None:
         """Says the last of a decode."""
