@@ -92,9 +92,13 @@ def _chunk(content: str, finish: str | None = None, **more: Any) -> bytes:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    batch = Batch(options.layers, options.width, options.context_mb)
+    await serve_batch(Batch(options.layers, options.width, options.context_mb), options.tokens)
+
+
+async def serve_batch(batch: Batch, tokens: int) -> None:
+    """Answers with so many tokens, a step of the batch each. Prints its port."""
     stepping = asyncio.create_task(batch.run())
-    runner = web.AppRunner(app_of(batch, options.tokens))
+    runner = web.AppRunner(app_of(batch, tokens))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
     await site.start()

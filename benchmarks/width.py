@@ -1,7 +1,7 @@
 """Counts goodput where wide jobs and short ones share an engine: no branching, fixed caps, eager, and room by slack.
 
     python benchmarks/width.py                     # simulated in virtual time: the same numbers on every machine
-    python benchmarks/width.py --engine URL        # on an upstream that really computes, such as torch_upstream.py
+    python benchmarks/width.py --engine URL        # on an upstream that really computes, torch_upstream.py or vLLM
 
 Jobs come by a Poisson process, the same for all: four of five are a chat, the others sample 16 or 32 times
 (self-consistency). A job is good within its target: a chat within 1.5 times, a wide job within 6 times what its longest
