@@ -192,7 +192,8 @@ class _Connection:
             self._news.clear()
             if self.outbox.waits_only_for_text and (early := text_due - loop.time()) > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), early)
+                    async with asyncio.timeout(early):
+                        await self._news.wait()
                 self._news.set()
                 continue
             frame = self.outbox.take(self._worker.open_text)

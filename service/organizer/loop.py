@@ -168,7 +168,8 @@ class Organizer:
                 logger.warning("the store is away, accepted jobs wait: %s", error)
                 await asyncio.sleep(every)
             with suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), every)
+                async with asyncio.timeout(every):
+                    await bell.wait()
 
     async def _hand_over(self) -> None:
         self._draining = True

@@ -84,7 +84,8 @@ class Follower:
         """Waits until there is something to read, at most so many seconds; whether there is. Raises what stopped the
         poller, if anything did."""
         try:
-            await asyncio.wait_for(self.woken.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self.woken.wait()
         except TimeoutError:
             self._feed.raise_fault()
             return False

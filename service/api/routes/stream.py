@@ -108,7 +108,8 @@ class PageStream:
     async def _wait(self) -> None:
         """Until a job that is followed has news, or the list is to be looked at again."""
         try:
-            await asyncio.wait_for(self._woken.wait(), LIST_SECONDS)
+            async with asyncio.timeout(LIST_SECONDS):
+                await self._woken.wait()
         except TimeoutError:
             self._feed.raise_fault()
         self._woken.clear()
