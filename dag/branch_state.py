@@ -26,7 +26,7 @@ class BranchState:
     policy: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     tool: str | None = None
-    turns: list[Message] = field(default_factory=list)
+    turns: tuple[Message, ...] = ()
     """Its closed turns: its own earlier text as assistant messages, and the messages put behind them."""
     own: str = ""
     """What it wrote and what the runtime inserted in the turn that is open, after its opening."""
@@ -50,7 +50,7 @@ class BranchState:
     joined: bool = False
     """Its parent has joined it."""
     usage: Usage = Usage()
-    undecided: list[int] = field(default_factory=list)
+    undecided: tuple[int, ...] = ()
     """Approvals that it waits for."""
     cut: bool = False
     """Its last segment ended at a limit of tokens."""

@@ -27,6 +27,9 @@ from anabranch.dag.limits import Limits, Reserved
 from anabranch.dag.status import TERMINAL, BranchStatus, JobStatus, job_status
 from anabranch.dag.text import Base, Message, Reading
 
+NO_PARAMS: Mapping[str, Any] = {}
+"""Shared: a job may have a hundred thousand branches, and few have parameters of their own."""
+
 
 @dataclass(slots=True)
 class JobState:
@@ -166,7 +169,7 @@ def _forked(state: JobState, parent: BranchState, event: e.BranchForked) -> None
         after=event.after,
         model=event.model,
         policy=event.policy,
-        params=event.params,
+        params=event.params or NO_PARAMS,
         tool=event.tool,
         story=["BranchForked"],
     )
@@ -181,10 +184,10 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
     _demand(event.removed <= len(branch.own), "more is removed than was written", event, state)
     kept = branch.own[: len(branch.own) - event.removed] if event.removed else branch.own
     if event.messages and kept:
-        branch.turns.append(Message("assistant", (kept,)))
+        branch.turns += (Message("assistant", (kept,)),)
     if event.messages:
         kept = branch.thought = ""
-        branch.turns.extend(event.messages)
+        branch.turns += event.messages
     branch.own = kept + event.inserted
     branch.segment, branch.open = event.segment, event
     branch.grammar = event.grammar or branch.grammar
@@ -244,7 +247,7 @@ def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Eve
     state.live.discard(branch.id)
     for approval in branch.undecided:
         del state.approvals[approval]
-    branch.undecided.clear()
+    branch.undecided = ()
     parent = parent_of(branch.id)
     if parent is not None:
         state.branches[parent].live_children -= 1
@@ -310,7 +313,7 @@ def _approval_requested(state: JobState, branch: BranchState, event: e.ApprovalR
     _demand(event.approval == state.approvals_asked + 1, "approvals are numbered in order", event, state)
     state.approvals_asked = event.approval
     state.approvals[event.approval] = event
-    branch.undecided.append(event.approval)
+    branch.undecided += (event.approval,)
 
 
 def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDecided) -> None:
@@ -318,7 +321,8 @@ def _approval_decided(state: JobState, branch: BranchState, event: e.ApprovalDec
         event.approval in state.approvals, "it was decided or withdrawn already, or never asked", event, state
     )
     asked = state.approvals.pop(event.approval)
-    state.branches[asked.branch].undecided.remove(event.approval)
+    waiting = state.branches[asked.branch]
+    waiting.undecided = tuple(each for each in waiting.undecided if each != event.approval)
 
 
 def _winding_down(state: JobState, branch: BranchState, event: e.WindUpRequested | e.BudgetExceeded) -> None:

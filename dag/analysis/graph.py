@@ -66,7 +66,9 @@ class ReasoningGraph:
     def __init__(self) -> None:
         self.graph: nx.DiGraph[str] = nx.DiGraph()
         self._tip: dict[BranchId, str] = {}
-        self._entry: dict[BranchId, list[Predecessor]] = {}
+        self._entry: dict[BranchId, tuple[Predecessor, ...]] = {}
+        self._last_entry: tuple[Predecessor, ...] = ()
+        """Siblings share theirs: a job may have a hundred thousand."""
         self._after: dict[BranchId, tuple[BranchId, ...]] = {}
         self._reads: dict[BranchId, tuple[BranchId, ...]] = {}
         self._tools: set[BranchId] = set()
@@ -123,7 +125,7 @@ class ReasoningGraph:
             case e.BranchForked() as event:
                 self.branches.append(event.child)
                 self.forked_at[event.child] = at
-                self._entry[event.child] = [(name, EdgeKind.FORK) for name, _ in self._frontier(event.branch)]
+                self._entry[event.child] = self._entry_behind(event.branch)
                 self._after[event.child] = event.after
                 if event.tool is not None:
                     self._tools.add(event.child)
@@ -158,6 +160,13 @@ class ReasoningGraph:
             for name, _ in self._frontier(other)
         )
         return [*self._entry.get(branch, ()), *inputs]
+
+    def _entry_behind(self, branch: BranchId) -> tuple[Predecessor, ...]:
+        """What a child that is forked now begins behind."""
+        entry = tuple((name, EdgeKind.FORK) for name, _ in self._frontier(branch))
+        if entry != self._last_entry:
+            self._last_entry = entry
+        return self._last_entry
 
     def _put(self, node: Node, sources: Iterable[Predecessor]) -> None:
         self.graph.add_node(node.id, node=node)

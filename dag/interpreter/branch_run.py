@@ -9,6 +9,8 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.decode_run import DecodeRun
 from anabranch.dag.interpreter.places import Places
 
+NOBODY: frozenset[BranchId] = frozenset()
+
 
 @dataclass(slots=True, kw_only=True)
 class Waiting:
@@ -18,10 +20,15 @@ class Waiting:
     """What will be answered; None: it has not started yet (inputs or a place are missing)."""
     command: Command | None = None
     """What was asked of the outside for it; asked again after a crash."""
-    missing: set[BranchId] = field(default_factory=set)
+    missing: set[BranchId] | frozenset[BranchId] = NOBODY
     """Branches that must end first."""
     approval: int = 0
     """The gate that must be decided first; 0: none."""
+
+    def settle(self, branch: BranchId) -> None:
+        """This one is missing no more."""
+        if isinstance(self.missing, set):
+            self.missing.discard(branch)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,11 +39,18 @@ class Routine:
     generator: Policy
     waiting: Waiting | None = None
     decodes: DecodeRun = field(default_factory=DecodeRun)
-    places: Places = field(default_factory=Places)
     awaited_since: dict[BranchId, int] = field(default_factory=dict)
     """Children with the join, by its ordinal, at which it first waited for them with a time limit."""
     posts_seen: int = 0
     """Posts on the board that it has been shown, its own and its elders' included."""
+    _places: Places | None = None
+
+    @property
+    def places(self) -> Places:
+        """Those of its children. Most branches are leaves, and have none to keep."""
+        if self._places is None:
+            self._places = Places()
+        return self._places
 
 
 def think_once(thought: Thought) -> Policy:

@@ -1,6 +1,5 @@
 """Holds what a branch's decodes have come to. Only `decodes.py` and `retries.py` change it, by these methods."""
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from anabranch.dag.actions import Segment, Splice
@@ -33,7 +32,7 @@ class Spliced:
 
 @dataclass(slots=True)
 class DecodeRun:
-    inbox: deque[Segment] = field(default_factory=deque)
+    inbox: list[Segment] = field(default_factory=list)
     """Segments of an open stream that were finished before the policy asked for them."""
     spliced: Spliced = Spliced()
     opened: SegmentStarted | None = None

@@ -9,7 +9,7 @@ from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import DecodeFailed, PolicyBroken
 from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import asking, hedges, reads, room
-from anabranch.dag.interpreter.branch_run import Routine, Waiting
+from anabranch.dag.interpreter.branch_run import NOBODY, Routine, Waiting
 from anabranch.dag.interpreter.budget import allowance, exceeded, tokens_left
 from anabranch.dag.interpreter.organizing import model_of
 from anabranch.dag.interpreter.retries import allowed_tries, excuse_told_wait, goes_on, retry_delay
@@ -24,9 +24,9 @@ DENIALS = 8
 def think(run: Run, routine: Routine, action: Think) -> Segment | None:
     """A segment that is there already; otherwise the routine waits for the open stream, or in line for a new decode."""
     if routine.decodes.inbox:
-        return routine.decodes.inbox.popleft()
+        return routine.decodes.inbox.pop(0)
     missing = {read for read in outputs_in(routine.decodes.spliced.messages) if not run.settled(read)}
-    reads.wait_for(run, routine, Waiting(action=action, missing=missing))
+    reads.wait_for(run, routine, Waiting(action=action, missing=missing or NOBODY))
     streaming = run.state.branches[routine.branch].open is not None or routine.branch in run.streams
     if not missing and not streaming:
         queue(run, routine)

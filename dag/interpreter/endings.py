@@ -246,7 +246,7 @@ def _cancel_one(run: Run, branch: BranchId, reason: str, by: e.CancelledBy) -> N
 
 def _undecided(run: Run, branch: BranchId) -> tuple[int, ...]:
     """The approvals that this branch waits for."""
-    return tuple(run.state.branches[branch].undecided)
+    return run.state.branches[branch].undecided
 
 
 def _ended(run: Run, branch: BranchId) -> None:
@@ -265,12 +265,12 @@ def wake(run: Run, branch: BranchId) -> None:
     parent = run.routines[parent_of(branch) or TRUNK]
     waiting = parent.waiting
     if waiting is not None and isinstance(waiting.action, Join) and branch in waiting.missing:
-        waiting.missing.discard(branch)
+        waiting.settle(branch)
         if run.state.branches[parent.branch].live and joins.satisfied(run, parent):
             run.ready.append((parent, joins.complete(run, parent)))
     for dependent in run.dependents.pop(branch, ()):
         if dependent.waiting is not None and run.state.branches[dependent.branch].live:
-            dependent.waiting.missing.discard(branch)
+            dependent.waiting.settle(branch)
             if not dependent.waiting.missing:
                 _go_on(run, dependent)
 

@@ -94,7 +94,9 @@ def _cursor(run: Run, parent: Routine, children: tuple[Child, ...]) -> Cursor:
 
 def _create(run: Run, parent: Routine, child: Child, cursor: Cursor) -> BranchId:
     branch = child_of(parent.branch, run.state.branches[parent.branch].children + 1)
-    child = replace(child, after=reads.inputs_of(run, parent.branch, child))
+    after = reads.inputs_of(run, parent.branch, child)
+    if after != child.after:
+        child = replace(child, after=after)
     run.emit(_forked(parent.branch, branch, child, cursor))
     routine = Routine(branch=branch, generator=_generator(run, child))
     run.routines[branch] = routine

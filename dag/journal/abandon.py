@@ -31,11 +31,11 @@ def close_journal(records: Sequence[e.Record], failed: e.JobFailed) -> tuple[e.E
             branch=branch,
             reason=failed.title,
             by=e.CancelledBy.PARENT,
-            withdrawn=tuple(state.branches[branch].undecided),
+            withdrawn=state.branches[branch].undecided,
         )
         for branch in deepest_first
     )
-    withdrawn = tuple(state.branches[TRUNK].undecided)
+    withdrawn = state.branches[TRUNK].undecided
     if state.answer is not None:
         answer = state.answer
         returned = e.BranchReturned(value=answer.text, calls=answer.calls, withdrawn=withdrawn)

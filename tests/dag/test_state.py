@@ -288,7 +288,7 @@ def test_what_is_removed_comes_off_the_end_before_anything_is_inserted() -> None
 def test_a_turn_that_new_messages_close_is_without_what_was_removed() -> None:
     closing = started(segment=2, removed=4, messages=(say("user", "go on"),), inserted="then ")
     state = after(started(), finished(text="one two"), closing)
-    assert state.branches[BranchId("0")].turns == [say("assistant", "one"), say("user", "go on")]
+    assert state.branches[BranchId("0")].turns == (say("assistant", "one"), say("user", "go on"))
     assert state.branches[BranchId("0")].own == "then "
 
 
