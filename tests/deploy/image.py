@@ -69,6 +69,9 @@ class Image:
             "--quiet",
             "--variant=apt",
             "--include=ca-certificates,python3,python3-venv,wget",
+            # As in Debian's own image for containers: what is unpacked is not synced file by file, no translations.
+            "--dpkgopt=force-unsafe-io",
+            '--aptopt=Acquire::Languages "none"',
         )
         run(*words, "bookworm", str(archive))
         container = self._buildah("from", "scratch")
