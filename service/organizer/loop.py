@@ -218,9 +218,8 @@ class Organizer:
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""
         held_then = tuple(self._held.items())
-        known = await self._store.queue.heartbeat(
-            self._name, self._lease, self._turn.presence(self.live.address, self.load())
-        )
+        presence = self._turn.presence(self.live.address, self.load())
+        known = await self._store.queue.heartbeat(self._name, self._lease, presence)
         self._kept_at = asyncio.get_running_loop().time()
         for job, held in held_then:
             news = known.get(job)
