@@ -1,9 +1,8 @@
 """Orders the suite, and shares it between several processes.
 
 What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has several processes,
-each of which takes file after file: the last one from the beginning, the others from the end. So clusters and real
-engines, which mostly wait, run beside what is quick, which keeps a core busy; and no more than two of them at once fill
-the memory.
+each of which takes file after file: the first one from the end, the others from the beginning. So clusters and real
+engines, which mostly wait, run beside what is quick, and not beside each other.
 """
 
 import os
@@ -52,7 +51,7 @@ class Lanes(LoadScopeScheduling):
     """Gives a process a whole file; all of the cluster's, which hand one bed on, to one process."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if node is not self.nodes[-1]:
+        if node is self.nodes[0]:
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)
 
