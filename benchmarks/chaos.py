@@ -83,6 +83,7 @@ def told(tally: Tally) -> dict[str, float]:
         "outages": tally.outages,
         "hand-overs": tally.hand_overs,
         "dead replicas": tally.meter.replica_deaths,
+        "second decodes": tally.meter.second_decodes,
         "commits": tally.commits,
         "refused requests": tally.refused_requests,
         "virtual seconds": round(tally.virtual_seconds),

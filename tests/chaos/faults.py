@@ -173,6 +173,8 @@ class Meter:
     """More than one where a stopped organizer still listened while its successor had the segment decoded again."""
     pieces: dict[Segment, int] = field(default_factory=lambda: defaultdict(int))
     replica_deaths: int = 0
+    second_decodes: int = 0
+    """Of segments that were late beside their siblings."""
 
 
 class Wire:
@@ -191,6 +193,7 @@ class Wire:
             for request in requests:
                 self._carry(deliver, _died(request))
         else:
+            self._meter.second_decodes += sum(request.key.copy for request in requests)
             self._after |= dict.fromkeys((request.key for request in requests), 0.0)
             self._pool.start(requests, lambda message: self._carry(deliver, message))
 

@@ -12,7 +12,7 @@ from typing import Any
 from tests.chaos.faults import CALM, USUAL, Meter, Odds, Process
 from tests.chaos.virtual import run_virtually
 from tests.chaos.wishes import script, wishes
-from tests.chaos.world import LEASE, Living, World, copy_store
+from tests.chaos.world import LEASE, Living, UnevenEngine, World, copy_store
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.limits import Limits
@@ -48,7 +48,7 @@ class House:
     def __init__(
         self, url: str, seed: int, tally: Tally, *, deaths: int, jobs: int, organizers: int, odds: Odds
     ) -> None:
-        self._world = World(url, script)
+        self._world = World(url, script, UnevenEngine)
         self._odds, self._most_deaths = odds, deaths
         self._dice = random.Random(seed)
         self._wanted, self._organizers = jobs, organizers
@@ -193,7 +193,9 @@ class House:
             new = NewJob(
                 spec=spec,
                 policy_version=policy_named(spec.policy).version,
-                limits=Limits(completion_price=0.01, width=4, slowdown=1.5 * (number % 3 == 0)),
+                limits=Limits(
+                    completion_price=0.01, width=4, slowdown=1.5 * (number % 3 == 0), hedge=0.5 * (number % 2)
+                ),
                 trace_id=f"{number:032x}",
                 idempotency_key=f"job {number}",
                 body_digest=f"{number}",

@@ -59,13 +59,21 @@ def _of_journal(row: JobRow, records: Sequence[e.Record]) -> Iterator[str]:
 
 def _of_ledger(row: JobRow, events: Sequence[e.Event]) -> Iterator[str]:
     finished = [event for event in events if isinstance(event, e.SegmentFinished)]
-    tokens = sum(event.decoded.usage.completion_tokens for event in finished)
+    lost = [event for event in events if isinstance(event, e.HedgeLost)]
+    ended = [event for event in events if isinstance(event, e.SegmentFinished | e.HedgeLost)]
+    tokens = sum(event.decoded.usage.completion_tokens for event in ended)
     metrics: Mapping[str, int] = row.metrics or {}
     if {tokens} != {row.usage.completion_tokens, metrics.get("total_tokens", tokens)}:
         yield f"tokens: journal {tokens}, job {row.usage.completion_tokens}, metrics {metrics}"
     twice = [key for key, n in Counter((f.branch, f.segment) for f in finished).items() if n > 1]
     if twice:
         yield f"segments that ended twice: {twice}"
+    hedged = [event for event in events if isinstance(event, e.SegmentHedged)]
+    booked, begun = (
+        Counter((each.branch, each.segment, each.attempt) for each in of) for of in (lost, hedged)
+    )
+    if booked != begun:
+        yield f"second decodes {dict(begun)}, booked as lost {dict(booked)}"
     if row.spec.budget.tokens is not None and tokens > row.spec.budget.tokens:
         yield f"spent {tokens} tokens of {row.spec.budget.tokens}"
     if row.spec.budget.cost is not None and row.cost > row.spec.budget.cost + 1e-9:
@@ -75,7 +83,7 @@ def _of_ledger(row: JobRow, events: Sequence[e.Event]) -> Iterator[str]:
 def _of_meter(job: JobId, records: Sequence[e.Record], meter: Meter) -> Iterator[str]:
     """No token is booked that the engine did not tell, and none of them under another number."""
     for record in records:
-        if not isinstance(record.event, e.SegmentFinished):
+        if not isinstance(record.event, e.SegmentFinished | e.HedgeLost):
             continue
         segment, decoded = (job, record.event.branch, record.event.segment), record.event.decoded
         lost = decoded.fault is not None and decoded.fault.cause == "organizer-lost"

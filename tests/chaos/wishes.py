@@ -41,7 +41,7 @@ def wishes(dice: random.Random) -> JobSpec:
     choices: list[tuple[str, dict[str, Any]]] = [
         ("sequential", {}),
         ("self-consistency", {"n": 3}),
-        ("self-consistency", {"n": 5, "stop": "all"}),
+        ("self-consistency", {"n": 8, "stop": "all"}),
         ("plan", {}),
         ("async-think", {"assist": "none"}),
     ]

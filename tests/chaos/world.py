@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,13 +17,17 @@ from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
+from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Script
 from anabranch.workers.engines.scripted import ScriptedEngine
+from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
 
 LEASE = 2.0
 SPEED = 20.0
 """Tokens that a decode writes in a virtual second."""
+LATE = 5.0
+"""Virtual seconds before a straggler's first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,24 @@ class PlainChecks:
     async def close(self) -> None: ...
 
 
+class UnevenEngine(ScriptedEngine):
+    """Begins every fourth decode late, unless it is the second of its segment: that is what hedging is for."""
+
+    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
+        if not request.key.copy and request.seed % 4 == 0:
+            await asyncio.sleep(LATE)
+        async for chunk in super().decode(request):
+            yield chunk
+
+
 class World:
     """What all processes share. A process is made here, and an organizer begins in it."""
 
-    def __init__(self, url: str, script: Script) -> None:
+    def __init__(self, url: str, script: Script, engine: type[ScriptedEngine] = ScriptedEngine) -> None:
         self.disk, self.meter = Disk(url), Meter()
         self.away = asyncio.Event()
         """Set while the store cannot be reached."""
-        self.pool = LocalPool(ScriptedEngine(script, tokens_per_second=SPEED), max_decodes=64)
+        self.pool = LocalPool(engine(script, tokens_per_second=SPEED), max_decodes=64)
 
     def process(self, name: str, *, odds: Odds = CALM, dice: random.Random | None = None) -> Process:
         return Process(name=name, dice=dice or random.Random(name), odds=odds, store_away=self.away)
