@@ -18,23 +18,35 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks import rows
-from benchmarks.latency import HERE, QUESTION, UP, Rival, _client, _line, _post, _until, bare, ours, program
+from benchmarks.latency import (
+    HERE,
+    QUESTION,
+    UP,
+    Rival,
+    bare,
+    client_for,
+    ours,
+    post,
+    program,
+    read_line,
+    wait_until,
+)
 from tests.databases import free_port
 
 SAMPLES = 5
 
 
 async def optillm(stack: AsyncExitStack, url: str) -> Rival:
-    client = await stack.enter_async_context(_client(url))
+    client = await stack.enter_async_context(client_for(url))
 
     async def answers() -> bool:
         async with client.get("/v1/models") as response:
             return response.status == 200
 
-    await _until(answers)
+    await wait_until(answers)
 
     async def ask(_: int) -> None:
-        await _post(client, {"model": "self_consistency-stub", "messages": QUESTION})
+        await post(client, {"model": "self_consistency-stub", "messages": QUESTION})
 
     return Rival("OptiLLM, nothing stored", ask)
 
@@ -42,8 +54,8 @@ async def optillm(stack: AsyncExitStack, url: str) -> Rival:
 async def measure(upstream: str, anabranch: str, pid: int, rival: str, rounds: int) -> dict[str, float]:
     """Seconds at the median."""
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(_client(upstream))
-        client = await stack.enter_async_context(_client(anabranch))
+        engine = await stack.enter_async_context(client_for(upstream))
+        client = await stack.enter_async_context(client_for(anabranch))
         rivals = [
             bare(engine),
             await ours(rows.OURS, client, anabranch, pid),
@@ -69,14 +81,14 @@ def main() -> int:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        port = _line(stack.enter_context(program(sys.executable, str(HERE / "upstream.py")))).strip()
+        port = read_line(stack.enter_context(program(sys.executable, str(HERE / "upstream.py")))).strip()
         upstream, listening = f"http://127.0.0.1:{port}", str(free_port())
         peer = (options.peers, "-m", "optillm.server", "--model", "stub", "--port", listening)
         log = stack.enter_context((Path(folder) / "optillm.log").open("w"))
         stack.enter_context(program(*peer, "--base-url", f"{upstream}/v1", output=log, OPENAI_API_KEY="none"))
         on = ("--upstream", f"{upstream}/v1", "--database", f"sqlite:///{folder}/drop_in.db")
         process = stack.enter_context(program(*UP, *on))
-        anabranch, rival = _line(process).split()[-1], f"http://127.0.0.1:{listening}"
+        anabranch, rival = read_line(process).split()[-1], f"http://127.0.0.1:{listening}"
         told = asyncio.run(measure(upstream, anabranch, process.pid, rival, options.rounds))
     for name, seconds in told.items():
         print(f"{name:34}{seconds:8.3f} s")

@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import aiohttp
-from benchmarks.latency import HERE, UP, Rival, _client, _line, ours, program
+from benchmarks.latency import HERE, UP, Rival, client_for, ours, program, read_line
 from tests.databases import free_port
 
 LOADING_SECONDS = 900
@@ -97,12 +97,12 @@ async def _model_of(client: aiohttp.ClientSession) -> str:
 
 
 async def measure(options: argparse.Namespace, stack: ExitStack, upstream: str) -> None:
-    async with _client(upstream) as engine:
+    async with client_for(upstream) as engine:
         model = await _model_of(engine)
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         of_it = ("--model", model, "--upstream", f"{upstream}/v1", "--database", f"sqlite:///{folder}/gpu.db")
         process = stack.enter_context(program(*UP[:-2], *of_it))
-        async with _client(_line(process).split()[-1]) as client:
+        async with client_for(read_line(process).split()[-1]) as client:
             known = await ours("Anabranch, SQLite", client, str(client._base_url), process.pid)  # noqa: SLF001
             print(f"{'':20}{'n':>5}{'seconds':>10}{'tokens/s':>10}{'of bare':>9}{'cpu ms/sample':>15}")
             for n in map(int, options.widths.split(",")):
@@ -155,7 +155,7 @@ def _start(options: argparse.Namespace, stack: ExitStack) -> str:
     else:
         upstream = str(HERE / "torch_upstream.py")
         engine = program(sys.executable, upstream, "--tokens", str(options.tokens))
-        port = _line(stack.enter_context(engine)).strip()
+        port = read_line(stack.enter_context(engine)).strip()
     return f"http://127.0.0.1:{port}"
 
 

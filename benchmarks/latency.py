@@ -99,12 +99,12 @@ def program(
             process.terminate()
 
 
-def _line(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline()
 
 
-async def _post(client: aiohttp.ClientSession, body: Mapping[str, object]) -> None:
+async def post(client: aiohttp.ClientSession, body: Mapping[str, object]) -> None:
     """Asks, and once more where it is told to come again, as OpenAI's own client does."""
     while True:
         async with client.post("/v1/chat/completions", json=body) as response:
@@ -118,7 +118,7 @@ async def _post(client: aiohttp.ClientSession, body: Mapping[str, object]) -> No
 def bare(client: aiohttp.ClientSession) -> Rival:
     async def ask(n: int) -> None:
         body = {"model": "stub", "messages": QUESTION}
-        await asyncio.gather(*(_post(client, body) for _ in range(n)))
+        await asyncio.gather(*(post(client, body) for _ in range(n)))
 
     return Rival("bare gather", ask)
 
@@ -136,10 +136,10 @@ async def its_hub(client: aiohttp.ClientSession, url: str, pid: int, upstream: s
         async with client.post("/configure", json=told) as response:
             return response.status == 200
 
-    await _until(configured)
+    await wait_until(configured)
 
     async def ask(n: int) -> None:
-        await _post(client, {"model": "stub", "messages": QUESTION, "budget": n})
+        await post(client, {"model": "stub", "messages": QUESTION, "budget": n})
 
     return Rival("its_hub, nothing stored", ask, url, pid)
 
@@ -149,7 +149,7 @@ async def ours(name: str, client: aiohttp.ClientSession, url: str, pid: int) -> 
         async with client.get("/readyz") as response:
             return bool((await response.json()).get("replicas"))
 
-    await _until(ready)
+    await wait_until(ready)
 
     async def ask(n: int) -> None:
         body = {
@@ -157,12 +157,12 @@ async def ours(name: str, client: aiohttp.ClientSession, url: str, pid: int) -> 
             "messages": QUESTION,
             "anabranch": {"params": {"n": n, "stop": "all"}},
         }
-        await _post(client, body)
+        await post(client, body)
 
     return Rival(name, ask, url, pid)
 
 
-async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+async def wait_until(is_so: Callable[[], Awaitable[bool]]) -> None:
     for _ in range(600):
         with suppress(aiohttp.ClientConnectionError):
             if await is_so():
@@ -233,7 +233,7 @@ async def submissions(rival: Rival, clients: int, seconds: float) -> str:
     begin = time.perf_counter() + BEGIN
     until = begin + seconds
     body = {"question": QUESTION[0]["content"], "policy": {"name": "sequential"}}
-    async with _client(rival.url) as asking:
+    async with client_for(rival.url) as asking:
 
         async def client() -> None:
             while (began := time.perf_counter()) < until:
@@ -255,7 +255,7 @@ async def submissions(rival: Rival, clients: int, seconds: float) -> str:
     )
 
 
-def _client(url: str) -> aiohttp.ClientSession:
+def client_for(url: str) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         url,
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
@@ -266,9 +266,9 @@ def _client(url: str) -> aiohttp.ClientSession:
 async def run(options: argparse.Namespace, starts: dict[str, tuple[str, int]], upstream: str) -> None:
     widths = [int(n) for n in options.widths.split(",")]
     async with AsyncExitStack() as stack:
-        rivals = [bare(await stack.enter_async_context(_client(upstream.removesuffix("/v1"))))]
+        rivals = [bare(await stack.enter_async_context(client_for(upstream.removesuffix("/v1"))))]
         for name, (url, pid) in starts.items():
-            client = await stack.enter_async_context(_client(url))
+            client = await stack.enter_async_context(client_for(url))
             is_ours = name.startswith("Anabranch")
             rivals.append(
                 await ours(name, client, url, pid) if is_ours else await its_hub(client, url, pid, upstream)
@@ -312,7 +312,7 @@ def main() -> int:
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        port = _line(stack.enter_context(program(sys.executable, str(HERE / "upstream.py")))).strip()
+        port = read_line(stack.enter_context(program(sys.executable, str(HERE / "upstream.py")))).strip()
         upstream = f"http://127.0.0.1:{port}/v1"
         starts: dict[str, tuple[str, int]] = {}
         if options.its_hub:
@@ -324,7 +324,7 @@ def main() -> int:
             subprocess.run([UP[0], "db", "upgrade", "--database", options.postgres], check=True)
         for kind, database in databases.items():
             process = stack.enter_context(program(*UP, "--upstream", upstream, "--database", database))
-            starts[f"Anabranch, {kind}"] = _line(process).split()[-1], process.pid
+            starts[f"Anabranch, {kind}"] = read_line(process).split()[-1], process.pid
         load = os.getloadavg()
         asyncio.run(run(options, starts, upstream))
         print(

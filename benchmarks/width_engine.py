@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 import aiohttp
-from benchmarks.latency import QUESTION, UP, _client, _line, program
+from benchmarks.latency import QUESTION, UP, client_for, program, read_line
 from benchmarks.width import SLACK, TARGETS, System
 
 from anabranch.dag.simulation.arrivals import arrival_times
@@ -37,7 +37,7 @@ class Asked:
 
 async def measure(engine: str, systems: Sequence[System], seconds: float, load: float) -> None:
     """Prints goodput of each system, and the ratios of slack to the others."""
-    async with _client(engine) as client:
+    async with client_for(engine) as client:
         alone, beside = await _seconds_of(client, 1), await _seconds_of(client, WIDE)
     slope = max(beside - alone, 0.01 * alone) / (WIDE - 1)
     streams = 1 + (load - 1) * alone / slope
@@ -93,7 +93,7 @@ async def _ask_all(engine: str, system: System, times: Sequence[float], alone: f
         with program(
             *UP, "--upstream", f"{engine}/v1", "--database", store, output=None, **settings
         ) as process:
-            async with _client(_line(process).split()[-1]) as client:
+            async with client_for(read_line(process).split()[-1]) as client:
                 # Warms up, and lets the step time be learned.
                 await asyncio.gather(*(_ask(client, "chat", alone) for _ in range(WARMING)))
                 await asyncio.gather(*(_ask(client, "chat", alone) for _ in range(2 * WARMING)))
