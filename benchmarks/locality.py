@@ -22,7 +22,7 @@ from tests.workers.pool.locality import (
 )
 
 from anabranch.workers.messages import DecodeRequest
-from anabranch.workers.pool.prefixes import text_of
+from anabranch.workers.prefixes import text_of
 
 MATCH_RATE = 0.1
 """`match_rate_threshold` of Ray's router."""

@@ -1,7 +1,7 @@
 """Places each request on a replica: where most of what it reads is cached, unless that one is overloaded.
 
-What a replica has cached is told by the pool's own book (`prefixes.py`). One more decode beside others is taken to
-cost as much as reading DECODE_COSTS characters: so the longer a prefix, the more load it bears. Beyond that each
+What a replica has cached is told by the pool's own book (`workers/prefixes.py`). One more decode beside others is taken
+to cost as much as reading DECODE_COSTS characters: so the longer a prefix, the more load it bears. Beyond that each
 affinity has a home: the replica that served it first, and not one that helped out when the home was overloaded. So a
 trunk stays, and its children follow it, where its text is too short for the book, or was forgotten.
 """
@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from anabranch.workers.messages import DecodeRequest
-from anabranch.workers.pool.prefixes import BLOCK, Keys, PrefixBook, keys_of, text_of
+from anabranch.workers.prefixes import BLOCK, Keys, PrefixBook, keys_of, text_of
 
 TOLERANCE = 4
 """Decodes by which the replica that holds a prefix may exceed the least loaded one before the prefix is decoded anew

@@ -28,7 +28,7 @@ from anabranch.dag.text import say
 from anabranch.service.organizer.job.requests import request_of
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.placement import Placement
-from anabranch.workers.pool.prefixes import Keys, keys_of, text_of
+from anabranch.workers.prefixes import Keys, keys_of, text_of
 
 REPLICAS = ("a", "b", "c", "d")
 BLOCK_TOKENS = 16

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.text import Context
-from anabranch.workers.pool.prefixes import BLOCK, PrefixBook, keys_of, text_of
+from anabranch.workers.prefixes import BLOCK, PrefixBook, keys_of, text_of
 
 
 def text(blocks: str) -> str:
