@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anabranch.dag.text import Context
-from anabranch.workers.prefixes import BLOCK, PrefixBook, keys_of, text_of
+from anabranch.workers.prefixes import BLOCK, PrefixBook, Prefixes, keys_of, text_of
 
 
 def text(blocks: str) -> str:
@@ -29,11 +29,33 @@ def test_replicas_hold_what_they_read_themselves() -> None:
 
 
 def test_the_ends_that_were_used_least_recently_are_forgotten_first() -> None:
-    book = PrefixBook(remembered=4)
-    book.add(keys_of(text("abc")), "r")
-    book.add(keys_of(text("abx")), "r")
-    book.add(keys_of(text("aby")), "r")
-    assert [book.held(keys_of(text(each)), "r") for each in ("abc", "abx", "aby")] == [2, 3, 3]
+    prefixes = Prefixes(remembered=4)
+    for each in ("abc", "abx", "aby"):
+        prefixes.add(keys_of(text(each)))
+    assert [prefixes.held(keys_of(text(each))) for each in ("abc", "abx", "aby")] == [2, 3, 3]
+
+
+@given(st.lists(st.text("ab", max_size=6), max_size=12), st.integers(min_value=1, max_value=12))
+def test_what_is_new_is_what_was_not_remembered(read: list[str], remembered: int) -> None:
+    """Told of what is new, in order, another book is the same, as long as nothing is forgotten."""
+    prefixes, told, bounded = Prefixes(), Prefixes(), Prefixes(remembered)
+    for each in read:
+        told.add(prefixes.add(keys_of(text(each))))
+        bounded.add(keys_of(text(each)))
+    for each in read:
+        keys = keys_of(text(each))
+        assert told.held(keys) == prefixes.held(keys) == len(keys)
+        assert bounded.held(keys) <= min(remembered, len(keys))
+
+
+def test_keys_are_the_same_in_every_process() -> None:
+    """A replica tells its own: `hash` would be another in each."""
+    assert keys_of("a" * BLOCK + "b" * BLOCK) == [2310301013, 1944792103]
+
+
+@given(st.text(alphabet=st.characters(), max_size=300))
+def test_any_text_has_keys(text: str) -> None:
+    assert len(keys_of(text)) == len(text.encode("utf-8", "surrogatepass")) // BLOCK
 
 
 def test_what_a_replica_held_is_forgotten_when_it_is_gone() -> None:

@@ -57,9 +57,10 @@ class WorkerPool:
         requests: Sequence[DecodeRequest],
         *,
         replica: str,  # noqa: ARG002
+        caller: str = "",
     ) -> AsyncGenerator[Batch, None]:
         """See `Replica.decode`: one call carries many decodes, one stream all their messages."""
-        async with aclosing(self._replica.decode(requests)) as batches:
+        async with aclosing(self._replica.decode(requests, caller)) as batches:
             async for batch in batches:
                 yield batch
 

@@ -1,9 +1,10 @@
 """Places each request on a replica: where most of what it reads is cached, unless that one is overloaded.
 
-What a replica has cached is told by the pool's own book (`workers/prefixes.py`). One more decode beside others is taken
-to cost as much as reading DECODE_COSTS characters: so the longer a prefix, the more load it bears. Beyond that each
-affinity has a home: the replica that served it first, and not one that helped out when the home was overloaded. So a
-trunk stays, and its children follow it, where its text is too short for the book, or was forgotten.
+What a replica has cached is told by the pool's own book (`workers/prefixes.py`): of what was placed here, and of what
+replicas tell that others placed. One more decode beside others is taken to cost as much as reading DECODE_COSTS bytes
+of text: so the longer a prefix, the more load it bears. Beyond that each affinity has a home: the replica that served
+it first, and not one that helped out when the home was overloaded. So a trunk stays, and its children follow it, where
+its text is too short for the book, or was forgotten.
 """
 
 import zlib
@@ -18,7 +19,7 @@ TOLERANCE = 4
 elsewhere: a few more in one batch cost less than a prefill, a long queue costs more."""
 
 DECODE_COSTS = 128
-"""Characters, about 32 tokens of prefill."""
+"""Bytes of text, about 32 tokens of prefill."""
 
 REMEMBERED = 10_000
 """Prefixes whose home is remembered; the one that was asked for least recently is forgotten first."""
@@ -54,6 +55,10 @@ class Placement:
     def wrote(self, request: DecodeRequest, text: str, replica: str) -> None:
         """The replica has decoded this text for the request: whoever goes on from it finds it there."""
         self._book.add(keys_of(text_of(request.context) + text), replica)
+
+    def told(self, keys: Keys, replica: str) -> None:
+        """The replica has read or written these blocks for another organizer."""
+        self._book.add(keys, replica)
 
     def keep_only(self, replicas: Mapping[str, int]) -> None:
         """Forgets what replicas had cached that are gone."""

@@ -7,12 +7,13 @@ reason to end a call by itself: one that is being replaced finishes what it deco
 """
 
 import asyncio
-from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from anabranch.dag.decoding import Decoded, Fault
 from anabranch.dag.vocabulary import Cause
-from anabranch.workers.messages import Key, Message, SegmentDone
+from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
 from anabranch.workers.pool.in_flight import InFlightCall
+from anabranch.workers.prefixes import Transcripts
 from anabranch.workers.replica.batcher import SIGN_SECONDS
 
 LEFT_SECONDS = 1.5 * SIGN_SECONDS
@@ -27,8 +28,7 @@ class ReplicaCall:
         self.replica = replica
         self.flight = flight
         self.requests = flight.open
-        self.written: dict[Key, str] = defaultdict(str)
-        """What decodes of several segments have written so far."""
+        self._transcripts = Transcripts()
         self.accepted = False
         self.to_abort: set[Key] = set()
         """Asked for before the replica had taken the call up, when it would not know them."""
@@ -36,6 +36,13 @@ class ReplicaCall:
         self.given_up: Fault | None = None
         """Why its caller ended it."""
         self.task: asyncio.Task[None] | None = None
+
+    def written(self, messages: Iterable[Message]) -> Iterator[tuple[DecodeRequest, str]]:
+        """The decodes that end in these messages, with all that each has written: it is in its replica's cache."""
+        for message in messages:
+            text = self._transcripts.end(message)
+            if text is not None and (request := self.flight.request(message.key)):
+                yield request, text
 
     def give_up(self, reason: str) -> None:
         """Ends the call; its decodes are tried elsewhere, as after the replica's death."""

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import Context
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from ray.exceptions import RayActorError, RayError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
@@ -14,7 +15,7 @@ from anabranch.dag.decoding import Fault, Finish
 from anabranch.dag.room import StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.cluster.ray_private import ask_every_replica, open_handle, shutdown_handle
-from anabranch.workers.messages import DecodeRequest, Key, Message, SegmentDone
+from anabranch.workers.messages import DecodeRequest, Key
 from anabranch.workers.pool.deployment import deployment_name, pool_name
 from anabranch.workers.pool.in_flight import InFlightCall
 from anabranch.workers.pool.placement import Placement
@@ -70,6 +71,7 @@ class ServePool:
         self._call_of: dict[Key, ReplicaCall] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._name = pool_name(app, pool)
+        self._caller = uuid4().hex
         subscribe(self._name, self._on_replicas)
         handle = open_handle(deployment_name(pool), app) if handle is None else handle
         self._handle: Any = handle.options(request_serialization="pickle", response_serialization="pickle")
@@ -236,7 +238,7 @@ class ServePool:
     async def _follow(self, call: ReplicaCall) -> Fault:
         """Delivers the call's messages. Returns why it ended, for the decodes that had not."""
         stream = self._handle.options(stream=True, method_name="decode")
-        batches = stream.remote(call.requests, replica=call.replica)
+        batches = stream.remote(call.requests, replica=call.replica, caller=self._caller)
         try:
             async for batch in batches:
                 call.heard_at = self._loop.time()
@@ -245,7 +247,9 @@ class ServePool:
                     call.replica = batch.replica  # another one, where the one it was sent to had gone
                     self._pass_aborts_on(call)
                 self._known.note(batch, self._own, call.heard_at)
-                self._note_written(call, batch.messages)
+                self._placement.told(batch.read, call.replica)
+                for request, text in call.written(batch.messages):
+                    self._placement.wrote(request, text, call.replica)
                 call.flight.receive(batch.messages)
                 if any(map(stalled, batch.messages)):
                     self._suspect(call.replica)
@@ -267,14 +271,6 @@ class ServePool:
         return Fault(
             cause=Cause.ENGINE_ERROR, detail="the replica ended the stream without an end of this decode"
         )
-
-    def _note_written(self, call: ReplicaCall, messages: Iterable[Message]) -> None:
-        """What a decode has written is in its replica's cache."""
-        for message in messages:
-            if isinstance(message, SegmentDone) and (request := call.flight.request(message.key)):
-                call.written[message.key] += message.decoded.thought + message.decoded.text
-                if not message.decoded.open:
-                    self._placement.wrote(request, call.written.pop(message.key), call.replica)
 
     def _pass_aborts_on(self, call: ReplicaCall) -> None:
         keys, call.to_abort = tuple(call.to_abort), set()

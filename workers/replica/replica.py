@@ -11,6 +11,7 @@ from anabranch.workers.messages import DecodeRequest, Key, Message
 from anabranch.workers.replica.admission import Admission
 from anabranch.workers.replica.batcher import Batcher
 from anabranch.workers.replica.decode_task import DecodeTask
+from anabranch.workers.replica.prefix_news import PrefixNews
 from anabranch.workers.replica.step_times import StepTimes
 
 TEXT_INTERVAL = 0.05
@@ -26,6 +27,8 @@ class Batch:
     decoding: int = 0
     """Decodes it holds, of all calls."""
     step: StepFit = NOTHING_LEARNED
+    read: tuple[int, ...] = ()
+    """Keys of blocks that were read or written for others, as far as the caller has not been told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +66,20 @@ class Replica:
         self._decodes: dict[Key, DecodeTask] = {}
         self._calls = 0
         self._step_times = StepTimes()
+        self._prefix_news = PrefixNews()
 
-    def decode(self, requests: Sequence[DecodeRequest]) -> AsyncGenerator[Batch, None]:
-        """Takes all requests up at once: from then on `abort` knows them, and the first batch, empty, says so. Later
-        empty ones say that the replica lives. The stream ends after the last SegmentDone of the last request. A
-        consumer that goes away (aclose, or cancelled) aborts all that is left."""
+    def decode(self, requests: Sequence[DecodeRequest], caller: str = "") -> AsyncGenerator[Batch, None]:
+        """Takes all requests up at once: from then on `abort` knows them, and the first batch, without messages, says
+        so. Later ones without say that the replica lives. The stream ends after the last SegmentDone of the last
+        request. A consumer that goes away (aclose, or cancelled) aborts all that is left. `caller` names the
+        organizer; one without a name is told nothing of others."""
         self._calls += 1
         batcher = Batcher(self._text_interval)
         decodes = [self._take(request, batcher) for request in requests]
-        return self._stream(decodes, batcher)
+        if caller:
+            for request in requests:
+                self._prefix_news.read(request, caller)
+        return self._stream(decodes, batcher, caller)
 
     def abort(self, keys: Sequence[Key]) -> None:
         """Stop these decodes; each still delivers its last SegmentDone. Unknown keys are ignored."""
@@ -117,18 +125,22 @@ class Replica:
 
     def _say(self, batcher: Batcher, message: Message) -> None:
         self._step_times.heard(message, asyncio.get_running_loop().time())
+        self._prefix_news.wrote(message)
         batcher.put(message)
 
-    def _batch(self, messages: list[Message]) -> Batch:
-        return Batch(self._name, messages, len(self._decodes), self._step_times.fit)
+    def _batch(self, messages: list[Message], caller: str) -> Batch:
+        read = self._prefix_news.since_last(caller) if caller else ()
+        return Batch(self._name, messages, len(self._decodes), self._step_times.fit, read)
 
-    async def _stream(self, decodes: Sequence[DecodeTask], batcher: Batcher) -> AsyncGenerator[Batch, None]:
+    async def _stream(
+        self, decodes: Sequence[DecodeTask], batcher: Batcher, caller: str
+    ) -> AsyncGenerator[Batch, None]:
         tasks = [asyncio.create_task(self._run(decode)) for decode in decodes]
         asyncio.gather(*tasks, return_exceptions=True).add_done_callback(lambda _: batcher.close())
         try:
-            yield self._batch([])
+            yield self._batch([], caller)
             async for messages in batcher.batches():
-                yield self._batch(messages)
+                yield self._batch(messages, caller)
             for task in tasks:
                 task.result()
         finally:
@@ -148,3 +160,4 @@ class Replica:
         key = decode.request.key
         if self._decodes.get(key) is decode:
             del self._decodes[key]
+            self._prefix_news.forget(key)

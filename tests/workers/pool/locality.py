@@ -74,7 +74,8 @@ class RoundRobin:
     def wrote(self, request: DecodeRequest, text: str, replica: str) -> None: ...
 
 
-def _nobody_asks(_run: JobRun, command: c.AskRoom) -> e.RoomTold:
+def nobody_asks(_run: JobRun, command: c.AskRoom) -> e.RoomTold:
+    """No policy of these jobs asks for room."""
     raise AssertionError(command)
 
 
@@ -124,7 +125,7 @@ class Cluster:
                 ),
                 ended=self._end,
                 stepped=lambda _run, _now: None,
-                ask_room=_nobody_asks,
+                ask_room=nobody_asks,
             )
             self._at(when, run.claim)
         while self._agenda:

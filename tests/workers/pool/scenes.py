@@ -68,7 +68,8 @@ class FakeServe:
 
     async def shutdown_async(self) -> None: ...
 
-    def _decode(self, requests: tuple[DecodeRequest, ...], *, replica: str) -> Stream:
+    def _decode(self, requests: tuple[DecodeRequest, ...], *, replica: str, caller: str) -> Stream:
+        assert caller, "the replica tells it what others have read"
         self.streams.append(Stream(replica, requests))
         return self.streams[-1]
 

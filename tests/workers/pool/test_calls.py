@@ -13,6 +13,8 @@ from tests.workers.pool.scenes import PLACES, Scene, play
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.serve import SILENCE_SECONDS, SUSPECT_SECONDS
+from anabranch.workers.prefixes import keys_of, text_of
+from anabranch.workers.replica.replica import Batch
 
 SOON = 0.01
 
@@ -219,5 +221,24 @@ def test_a_pool_that_closes_lets_go_of_its_calls_without_last_messages(request_f
         await scene.pool.close()
         assert scene.serve.streams[0].cancelled
         assert not scene.listener.ends().keys() & set(keys)
+
+    play(request_for, story)
+
+
+@pytest.mark.parametrize("replica", sorted(PLACES))
+def test_what_a_replica_has_read_for_another_organizer_draws_what_goes_on_from_it(
+    request_for: RequestFor, replica: str
+) -> None:
+    async def story(scene: Scene) -> None:
+        while not any(stream.replica == replica for stream in scene.serve.streams):
+            scene.start(f"0.{len(scene.serve.streams)}")
+            await asyncio.sleep(SOON)
+        stream = scene.serve.streams[-1]
+        asked = request_for("1", prompt="what another has asked " * 100)
+        stream.tell(Batch(replica, [], read=tuple(keys_of(text_of(asked.context)))))
+        await asyncio.sleep(SOON)
+        scene.pool.start([asked], scene.listener)
+        await asyncio.sleep(SOON)
+        assert (scene.serve.streams[-1].requests, scene.serve.streams[-1].replica) == ((asked,), replica)
 
     play(request_for, story)

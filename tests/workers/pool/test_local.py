@@ -14,6 +14,7 @@ from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.errors import EngineDead
 from anabranch.workers.messages import DecodeRequest, Message, TextPiece
 from anabranch.workers.pool.local import LocalPool
+from anabranch.workers.prefixes import keys_of, text_of
 
 
 def says(*lines: str | tuple[str, Line], **settings: Any) -> LocalPool:
@@ -271,6 +272,16 @@ async def test_a_consumer_that_goes_away_frees_the_engine(request_for: RequestFo
     await batches.aclose()
 
     assert pool.load().decoding == 0
+
+
+async def test_a_call_is_told_what_its_replica_has_read_and_written_for_others(
+    request_for: RequestFor,
+) -> None:
+    replica = says("word " * 100).replica
+    asked = request_for("0.1", prompt="why " * 100)
+    assert [batch.read async for batch in replica.decode([asked], "one") if batch.read] == []
+    told = [key async for batch in replica.decode([request_for("0.2")], "two") for key in batch.read]
+    assert told == keys_of(text_of(asked.context) + "word " * 100)
 
 
 async def test_load_counts_what_is_decoding(
