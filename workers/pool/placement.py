@@ -10,6 +10,8 @@ its text is too short for the book, or was forgotten.
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.prefixes import BLOCK, Keys, PrefixBook, keys_of, text_of
@@ -44,12 +46,15 @@ class Placement:
         """Each request on one of the replicas of `loads` (decodes each has now; at least one replica)."""
         loads = dict(loads)
         placed: dict[str, list[DecodeRequest]] = {}
-        for request in requests:
-            keys = keys_of(text_of(request.context))
-            replica = self._replica_for(request, keys, loads)
-            loads[replica] += 1
-            self._book.add(keys, replica)
-            placed.setdefault(replica, []).append(request)
+        for context, siblings in groupby(requests, key=attrgetter("context")):
+            keys, holders = keys_of(text_of(context)), set[str]()
+            for request in siblings:
+                replica = self._replica_for(request, keys, loads)
+                loads[replica] += 1
+                if replica not in holders:
+                    self._book.add(keys, replica)
+                    holders.add(replica)
+                placed.setdefault(replica, []).append(request)
         return placed
 
     def wrote(self, request: DecodeRequest, text: str, replica: str) -> None:

@@ -6,7 +6,9 @@ one which went to the same organizer. Of many, the newest are told; a batch that
 """
 
 from collections import OrderedDict, deque
-from itertools import islice
+from collections.abc import Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 
 from anabranch.workers.messages import DecodeRequest, Key, Message
 from anabranch.workers.prefixes import Keys, Prefixes, Transcripts, keys_of, text_of
@@ -31,11 +33,12 @@ class PrefixNews:
         """Of each decode under way its organizer, and what it has read."""
         self._transcripts = Transcripts()
 
-    def read(self, request: DecodeRequest, caller: str) -> None:
-        """A decode begins for this organizer."""
-        text = text_of(request.context)
-        self._reading[request.key] = caller, text
-        self._add(keys_of(text), caller)
+    def read(self, requests: Sequence[DecodeRequest], caller: str) -> None:
+        """Decodes begin for this organizer."""
+        for context, siblings in groupby(requests, key=attrgetter("context")):
+            text = text_of(context)
+            self._add(keys_of(text), caller)
+            self._reading |= {request.key: (caller, text) for request in siblings}
 
     def wrote(self, message: Message) -> None:
         """A decode has come on, or has ended."""

@@ -77,8 +77,7 @@ class Replica:
         batcher = Batcher(self._text_interval)
         decodes = [self._take(request, batcher) for request in requests]
         if caller:
-            for request in requests:
-                self._prefix_news.read(request, caller)
+            self._prefix_news.read(requests, caller)
         return self._stream(decodes, batcher, caller)
 
     def abort(self, keys: Sequence[Key]) -> None:

@@ -111,9 +111,9 @@ def converse(
         context = Context((*said[talk], ("user", f"Question {turn}. {QUESTION}")))
         asked = [request_for(talk, turn, branch, context) for branch in range(1, BRANCHES + 1)]
         for name, requests in office.placement.place(asked, office.loads).items():
+            replicas[name].news.read(requests, office.name)
             for number, request in enumerate(requests):
                 count(counted, keys_of(text_of(context)), name, replicas)
-                replicas[name].news.read(request, office.name)
                 office.loads[name] += 1
                 lasts = 5 + 10 * rng.random()
                 heapq.heappush(ends, (now + lasts, BRANCHES * ticket + number, office, name, request))

@@ -30,7 +30,7 @@ def end_of(request: DecodeRequest, text: str, *, segment: int = 1, still_open: b
 def test_what_one_organizer_has_read_the_others_are_told_once(request_for: RequestFor) -> None:
     news = PrefixNews()
     request = request_for(prompt=long("a"))
-    news.read(request, "one")
+    news.read([request], "one")
     assert news.since_last("one") == ()
     assert news.since_last("two") == tuple(read_of(request))
     assert news.since_last("two") == ()
@@ -40,7 +40,7 @@ def test_one_that_comes_later_is_told_all_the_same(request_for: RequestFor) -> N
     """An organizer that was restarted finds its jobs' prefixes again."""
     news = PrefixNews()
     request = request_for(prompt=long("a"))
-    news.read(request, "one")
+    news.read([request], "one")
     news.since_last("two")
     assert news.since_last("one, restarted") == tuple(read_of(request))
 
@@ -48,7 +48,7 @@ def test_one_that_comes_later_is_told_all_the_same(request_for: RequestFor) -> N
 def test_what_a_decode_wrote_in_all_its_segments_is_told_at_its_end(request_for: RequestFor) -> None:
     news = PrefixNews()
     request = request_for(prompt=long("a"))
-    news.read(request, "one")
+    news.read([request], "one")
     news.since_last("two")
     news.wrote(end_of(request, long("b"), still_open=True))
     assert news.since_last("two") == ()
@@ -60,7 +60,7 @@ def test_what_a_decode_wrote_in_all_its_segments_is_told_at_its_end(request_for:
 def test_of_a_decode_that_was_given_up_nothing_is_kept(request_for: RequestFor) -> None:
     news = PrefixNews()
     request = request_for(prompt=long("a"))
-    news.read(request, "one")
+    news.read([request], "one")
     news.wrote(end_of(request, long("b"), still_open=True))
     news.forget(request.key)
     news.since_last("two")
@@ -71,13 +71,13 @@ def test_of_a_decode_that_was_given_up_nothing_is_kept(request_for: RequestFor) 
 def test_of_many_the_newest_are_told(request_for: RequestFor) -> None:
     news = PrefixNews(kept=3)
     request = request_for(prompt="".join(map(long, "abc")))
-    news.read(request, "one")
+    news.read([request], "one")
     assert news.since_last("two") == tuple(read_of(request)[-3:])
 
 
 def test_of_organizers_that_are_long_gone_nothing_is_kept(request_for: RequestFor) -> None:
     news = PrefixNews()
-    news.read(request_for(prompt=long("a")), "one")
+    news.read([request_for(prompt=long("a"))], "one")
     for number in range(CALLERS + 1):
         assert len(news.since_last(f"organizer {number}")) == len(read_of(request_for(prompt=long("a"))))
     assert news.since_last(f"organizer {CALLERS}") == ()
@@ -104,7 +104,7 @@ def test_own_and_told_together_are_all_that_the_replica_holds(
         context = Context((("user", "".join(letter * BLOCK for letter in letters)),))
         keys = keys_of(text_of(context))
         texts.append(keys)
-        news.read(replace(make_request(f"0.{number}"), context=context), caller)
+        news.read([replace(make_request(f"0.{number}"), context=context)], caller)
         books[caller].add(keys)
         replica.add(keys)
     for caller in "xyz":
