@@ -189,12 +189,16 @@ class House:
     async def _submit(self, store: Store) -> None:
         """Every job under a key: a client that heard nothing asks again, and gets the same one."""
         for number in range(self._wanted):
-            spec = wishes(self._dice)
+            hedges = number % 2 == 1
+            spec = wishes(self._dice, wide=hedges)
             new = NewJob(
                 spec=spec,
                 policy_version=policy_named(spec.policy).version,
                 limits=Limits(
-                    completion_price=0.01, width=4, slowdown=1.5 * (number % 3 == 0), hedge=0.5 * (number % 2)
+                    completion_price=0.01,
+                    width=10 if hedges else 4,
+                    slowdown=1.5 * (number % 3 == 0),
+                    hedge=0.5 * hedges,
                 ),
                 trace_id=f"{number:032x}",
                 idempotency_key=f"job {number}",

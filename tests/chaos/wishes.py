@@ -36,8 +36,8 @@ def script(request: DecodeRequest) -> Line:
     return Line(text=f"{words} \\boxed{{42}}")
 
 
-def wishes(dice: random.Random) -> JobSpec:
-    """A job as somebody might want it."""
+def wishes(dice: random.Random, *, wide: bool = False) -> JobSpec:
+    """A job as somebody might want it; `wide`: with many siblings, and a budget for second decodes."""
     choices: list[tuple[str, dict[str, Any]]] = [
         ("sequential", {}),
         ("self-consistency", {"n": 3}),
@@ -45,7 +45,7 @@ def wishes(dice: random.Random) -> JobSpec:
         ("plan", {}),
         ("async-think", {"assist": "none"}),
     ]
-    policy, params = dice.choice(choices)
+    policy, params = ("self-consistency", {"n": 8, "stop": "all"}) if wide else dice.choice(choices)
     return JobSpec(
         messages=(say("user", "What is six times seven?"),),
         policy=policy,
@@ -53,9 +53,9 @@ def wishes(dice: random.Random) -> JobSpec:
         seed=dice.randrange(1000),
         sampling=Sampling(max_tokens=100),
         budget=Budget(
-            tokens=dice.choice([None, None, 150]),
+            tokens=dice.choice([None, None, 1500 if wide else 150]),
             seconds=dice.choice([None, None, 8.0]),
-            cost=dice.choice([None, None, 1.5]),
+            cost=dice.choice([None, None, 15.0 if wide else 1.5]),
         ),
         priority=dice.randrange(10),
         approvals=dice.choice([(), (), ("answer",), ("fork",)]),

@@ -76,10 +76,10 @@ class PlainChecks:
 
 
 class UnevenEngine(ScriptedEngine):
-    """Begins every fourth decode late, unless it is the second of its segment: that is what hedging is for."""
+    """Begins every third decode late, unless it is the second of its segment: that is what hedging is for."""
 
     async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
-        if not request.key.copy and request.seed % 4 == 0:
+        if not request.key.copy and request.seed % 3 == 0:
             await asyncio.sleep(LATE)
         async for chunk in super().decode(request):
             yield chunk

@@ -87,7 +87,8 @@ class Stragglers:
         return min((look for look in looks if look is not None), default=None)
 
     def late(self, now: float) -> list[e.SegmentHedged]:
-        """Those that are late; each is told once, until `not_yet`."""
+        """Those that are late. One that is not decoded twice all the same, because the job may not have more decodes at
+        once, say, is told again later."""
         found = []
         for branch, awaited in tuple(self._awaited.items()):
             look = self._look(branch, awaited)
@@ -95,10 +96,9 @@ class Stragglers:
                 continue
             usual = self._usual(branch, awaited)
             assert usual is not None
+            awaited.look_at = now + max(LEAST_SECONDS, usual)
             if awaited.heard and not self._slow(branch, awaited, now):
-                self.not_yet(branch, now)
                 continue
-            awaited.look_at = float("inf")
             found.append(
                 e.SegmentHedged(
                     branch=branch,
@@ -110,11 +110,6 @@ class Stragglers:
                 )
             )
         return found
-
-    def not_yet(self, branch: BranchId, now: float) -> None:
-        """Look again later."""
-        awaited = self._awaited[branch]
-        awaited.look_at = now + max(LEAST_SECONDS, self._usual(branch, awaited) or 0.0)
 
     def _learn(self, awaited: Awaited, now: float, tokens: int) -> None:
         times = self._times[self._group[awaited.started.branch]]

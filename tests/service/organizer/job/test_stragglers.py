@@ -58,7 +58,10 @@ def test_one_that_is_slower_than_its_siblings_is_late_beyond_their_time() -> Non
     assert story.next_look() == 10.0
     assert story.late(9.9) == []
     assert story.late(10.0) == ["0.4"]
-    assert story.late(20.0) == [], "told once"
+    assert story.late(19.9) == []
+    assert story.late(20.0) == ["0.4"], "it was not started once more: the job may have room for that now"
+    story.at(20.0, e.SegmentHedged(branch=BranchId("0.4"), segment=1, attempt=1, seconds=20.0, usual=10.0))
+    assert story.late(1000.0) == []
 
 
 def test_one_that_merely_writes_more_is_not_late() -> None:
