@@ -13,6 +13,15 @@ from anabranch.dag.status import BranchStatus, branch_status
 from anabranch.dag.text import Message, Reading
 
 
+@dataclass(frozen=True, slots=True)
+class TwoDecodes:
+    """A segment that is decoded twice, until the decode that does not count has ended."""
+
+    started: e.SegmentStarted
+    left: int | None = None
+    """Which of the two has still to end, once the segment has."""
+
+
 @dataclass(slots=True, kw_only=True)
 class BranchState:
     """One branch, as its events have made it."""
@@ -39,6 +48,8 @@ class BranchState:
     """The last tag grammar that has read what it writes: a reader is told its text without the marks of that."""
     hedged: int = 0
     """The last of its segments that was started once more."""
+    copy: int = 0
+    """Which decode its open segment is left with, once it is one: 1 where the first of two has failed."""
     attempt: int = 1
     children: int = 0
     refused: str = ""

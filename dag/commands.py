@@ -39,6 +39,8 @@ class Abort:
 
     branch: BranchId
     segment: int
+    copy: int | None = None
+    """Of two decodes only this one. None: whatever runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,8 @@ class SegmentFinished(OfBranch):
     segment: int
     attempt: int
     decoded: Decoded
+    copy: int = 0
+    """1: of its two decodes the second one has ended first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,8 @@ class HedgeLost(OfBranch):
     segment: int
     attempt: int
     decoded: Decoded
+    copy: int = 1
+    """Which of the two: 0 the one that began first, 1 the second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

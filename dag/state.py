@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anabranch.dag import events as e
-from anabranch.dag.branch_state import BranchState
+from anabranch.dag.branch_state import BranchState, TwoDecodes
 from anabranch.dag.decoding import Finish, Usage
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
@@ -52,8 +52,7 @@ class JobState:
     """Money that finished segments have cost."""
     reserved: Reserved = field(default_factory=Reserved)
     """Tokens that open segments may still decode."""
-    hedges: dict[BranchId, e.SegmentStarted] = field(default_factory=dict)
-    """Segments that are decoded twice, until the decode that does not count has ended."""
+    hedges: dict[BranchId, TwoDecodes] = field(default_factory=dict)
     begun: int = 0
     """Decodes of models that were asked for, retries included."""
     hedged: int = 0
@@ -189,7 +188,7 @@ def _segment_started(state: JobState, branch: BranchState, event: e.SegmentStart
         kept = branch.thought = ""
         branch.turns += event.messages
     branch.own = kept + event.inserted
-    branch.segment, branch.open = event.segment, event
+    branch.segment, branch.open, branch.copy = event.segment, event, 0
     branch.grammar = event.grammar or branch.grammar
     state.reserved.add(state.limits.price_of(event.model), event.max_tokens or 0)
     state.open_segments.add(branch.id)
@@ -202,6 +201,9 @@ def _segment_finished(state: JobState, branch: BranchState, event: e.SegmentFini
     assert started is not None
     _demand(event.segment == started.segment, f"its open segment is {started.segment}", event, state)
     _demand(event.attempt == started.attempt, f"its open attempt is {started.attempt}", event, state)
+    hedged = state.hedges.get(branch.id)
+    if hedged is not None and hedged.started is started:
+        state.hedges[branch.id] = TwoDecodes(started, left=1 - event.copy)
     branch.open = None
     branch.cut = event.decoded.finish is Finish.LENGTH
     state.open_segments.discard(branch.id)
@@ -224,7 +226,7 @@ def _hedged(state: JobState, branch: BranchState, event: e.SegmentHedged) -> Non
     _demand(
         fresh, "it was started once more already, or another of its segments is decoded twice", event, state
     )
-    state.hedges[branch.id], branch.hedged = started, event.segment
+    state.hedges[branch.id], branch.hedged = TwoDecodes(started), event.segment
     state.hedged += 1
     state.reserved.add(state.limits.price_of(started.model), started.max_tokens or 0)
 
@@ -233,12 +235,16 @@ def _hedge_lost(state: JobState, branch: BranchState, event: e.HedgeLost) -> Non
     hedged = state.hedges.get(branch.id)
     _demand(hedged is not None, "none of its segments is decoded twice", event, state)
     assert hedged is not None
-    same = (event.segment, event.attempt) == (hedged.segment, hedged.attempt)
-    _demand(same, f"its segment {hedged.segment} is decoded twice", event, state)
+    started = hedged.started
+    same = (event.segment, event.attempt) == (started.segment, started.attempt)
+    _demand(same, f"its segment {started.segment} is decoded twice", event, state)
+    _demand(hedged.left in (None, event.copy), f"decode {event.copy} of the two has ended", event, state)
     del state.hedges[branch.id]
+    if hedged.left is None:
+        branch.copy = 1 - event.copy
     state.usage += event.decoded.usage
     state.cost += event.decoded.in_fields().cost
-    state.reserved.add(state.limits.price_of(hedged.model), -(hedged.max_tokens or 0))
+    state.reserved.add(state.limits.price_of(started.model), -(started.max_tokens or 0))
 
 
 def _end(state: JobState, branch: BranchState, ended: BranchStatus, event: e.Event) -> None:

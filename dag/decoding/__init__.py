@@ -215,6 +215,9 @@ class Decoded:
     """Where it was to be measured, and the engine told likelihoods."""
     usage_estimated: bool = False
     """Nobody counted the tokens of this decode: they are booked by the text's length."""
+    usage_at_least: bool = False
+    """Who counted its tokens was lost. It has decoded those that are booked, perhaps more, and its prompt is not among
+    them."""
     overshoot_tokens: int = 0
     """Decoded past the tag that stopped the decode, and dropped."""
     cost: float = 0.0

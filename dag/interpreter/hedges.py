@@ -21,9 +21,9 @@ from anabranch.dag.state import JobState
 
 
 def may_hedge(state: JobState, started: e.SegmentStarted) -> bool:
-    """Whether another decode of this segment could take its place. One that a tag cuts into segments could not, nor
-    the final thought, of which readers were told the beginning."""
-    whole = not started.continues and started.grammar is None and not started.final
+    """Whether another decode of this segment could take its place. One that goes on behind a tag could not: what it
+    wrote before stands. Nor could the final thought, of which readers were told the beginning."""
+    whole = not started.continues and not started.final
     return whole and state.branches[started.branch].tool is None
 
 
@@ -62,32 +62,35 @@ def _second(run: Run, routine: Routine, started: e.SegmentStarted) -> Decode:
 
 
 def abort_loser(run: Run, fact: e.SegmentFinished) -> None:
-    """The segment has ended: what decodes it still is stopped."""
+    """The segment has ended: the other decode of it is stopped. The one that ended it may go on, behind a tag."""
     hedged = run.state.hedges.get(fact.branch)
-    if hedged is not None and hedged.segment == fact.segment:
-        run.commands.append(Abort(branch=fact.branch, segment=fact.segment))
+    if hedged is not None and hedged.started.segment == fact.segment:
+        run.commands.append(Abort(branch=fact.branch, segment=fact.segment, copy=1 - fact.copy))
 
 
 def lost(run: Run, fact: e.HedgeLost) -> bool:
     """Books the decode that does not count. False when it was booked already."""
     hedged = run.state.hedges.get(fact.branch)
-    if hedged is None or (hedged.segment, hedged.attempt) != (fact.segment, fact.attempt):
+    if hedged is None or hedged.left not in (None, fact.copy):
+        return False
+    if (hedged.started.segment, hedged.started.attempt) != (fact.segment, fact.attempt):
         return False
     run.emit(fact)
     return True
 
 
 def fact_of_end(
-    state: JobState, branch: BranchId, segment: int, decoded: Decoded
+    state: JobState, branch: BranchId, segment: int, decoded: Decoded, copy: int = 0
 ) -> e.SegmentFinished | e.HedgeLost:
-    """What the end of a decode is, with what it cost. Of a segment that is decoded twice the first end counts, unless
-    it is a failure: then the other goes on alone."""
-    opened, hedged = state.branches[branch].open, state.hedges.get(branch)
-    if hedged is not None and hedged.segment == segment:
-        ended = opened is None or opened.segment != segment
-        if ended or decoded.finish is Finish.ERROR:
-            priced = state.limits.priced(decoded, hedged.model)
-            return e.HedgeLost(branch=branch, segment=segment, attempt=hedged.attempt, decoded=priced)
-    priced = state.limits.priced(decoded, opened.model if opened is not None else None)
-    attempt = state.branches[branch].attempt
-    return e.SegmentFinished(branch=branch, segment=segment, attempt=attempt, decoded=priced)
+    """What the end of a decode is, with what it cost; `copy` 1: of the second one. Of a segment that is decoded twice
+    the first end counts, unless it is a failure: then the other goes on alone."""
+    held, hedged = state.branches[branch], state.hedges.get(branch)
+    if hedged is not None and hedged.started.segment == segment:
+        attempt, model = hedged.started.attempt, hedged.started.model
+        if hedged.left is not None or decoded.finish is Finish.ERROR:
+            priced = state.limits.priced(decoded, model)
+            return e.HedgeLost(branch=branch, segment=segment, attempt=attempt, decoded=priced, copy=copy)
+    else:
+        copy = held.copy
+    priced = state.limits.priced(decoded, held.open.model if held.open is not None else None)
+    return e.SegmentFinished(branch=branch, segment=segment, attempt=held.attempt, decoded=priced, copy=copy)

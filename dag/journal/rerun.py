@@ -94,6 +94,7 @@ class OriginOutcomes:
         return replace(
             decoded,
             usage=Usage(),
+            usage_at_least=False,
             timing=Timing(),
             replica="",
             cost=0.0,

@@ -7,17 +7,17 @@ from functools import partial
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
+from anabranch.dag.ids import JobId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.abandon import close_journal
+from anabranch.dag.state import JobState, fold
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_cancel, tell_decisions
 from anabranch.service.organizer.job.rerun import recall_of
 from anabranch.service.organizer.job.resume import (
     CannotGoOn,
-    end_lost_hedge,
-    end_lost_segment,
-    find_saved,
+    end_lost_decodes,
     resume,
 )
 from anabranch.service.organizer.job.run import JobRun
@@ -71,7 +71,9 @@ class Taking:
             recall = await recall_of(self._store.journal, _spec_of(records))
         except CannotGoOn as refusal:
             await self._left.leave_to_others(refusal)
-            await self._append(claim, (claimed, *close_journal(records, refusal.failed)), None)
+            state = fold(record.event for record in records)
+            lost = await self._lost_decodes(claim.job, state)
+            await self._append(claim, (claimed, *close_journal(state, lost, refusal.failed)), None)
             raise
         context = JobContext(
             pool=self._pool,
@@ -91,7 +93,8 @@ class Taking:
         else:
             await tell_decisions(self._store, run, claim.job, claim.cancel_requested)
             run.tell(claimed)
-            await self._end_lost_segments(run, interpreter)
+            for end in await self._lost_decodes(claim.job, interpreter.state):
+                run.tell(end)
         run.resume(interpreter.owed())
         return run
 
@@ -106,15 +109,12 @@ class Taking:
             with self._mark.computing(claim.job, claim.epoch, Place.REPLAY):
                 return await asyncio.to_thread(resume, records, suspicions)
 
-    async def _end_lost_segments(self, run: JobRun, interpreter: Interpreter) -> None:
-        """What an organizer that was lost was decoding ends with the text that was kept of it."""
-        checkpoints = await self._store.checkpoints.read(run.job)
-        told = await self._store.told_texts.read(run.job)
-        for hedged in tuple(interpreter.state.hedges.values()):
-            run.tell(end_lost_hedge(hedged))
-        for started in interpreter.open_decodes():
-            saved = find_saved(started, checkpoints, told)
-            run.tell(end_lost_segment(started, saved, interpreter.state.limits))
+    async def _lost_decodes(self, job: JobId, state: JobState) -> list[e.SegmentFinished | e.HedgeLost]:
+        """What an organizer that was lost was decoding ends with the text and the tokens that were kept of it. Raises
+        StoreAway."""
+        checkpoints = await self._store.checkpoints.read(job)
+        told = await self._store.told_texts.read(job)
+        return end_lost_decodes(state, checkpoints, told)
 
     async def _append(self, claim: Claim, events: Sequence[e.Event], metrics: Metrics | None) -> None:
         told = asdict(metrics) if metrics is not None else None

@@ -179,7 +179,7 @@ class ApprovalRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The text so far of a branch's open segment."""
+    """The text so far of a branch's open segment, and the tokens of its second decode, whose text is not kept."""
 
     branch: BranchId
     segment: int
@@ -188,7 +188,8 @@ class Checkpoint:
     tokens: int
     thought: str = ""
     reasoning_tokens: int = 0
-    """Of `tokens`."""
+    second_tokens: int = 0
+    second_reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +280,7 @@ def branch_row(row: Columns) -> BranchRow:
 
 
 def approval_row(row: Columns) -> ApprovalRow:
-    seconds, requested = row["timeout_seconds"], row["requested_at"]
+    seconds = row["timeout_seconds"]
     return ApprovalRow(
         id=row["id"],
         job=row["job_id"],
@@ -287,8 +288,8 @@ def approval_row(row: Columns) -> ApprovalRow:
         branch=row["branch"],
         gate=row["gate"],
         subject=row["subject"],
-        requested_at=requested,
-        expires_at=None if seconds is None else requested + timedelta(seconds=seconds),
+        requested_at=row["requested_at"],
+        expires_at=None if seconds is None else row["requested_at"] + timedelta(seconds=seconds),
         at_timeout=row["at_timeout"],
         decision=row["decision"],
         edit=row["edit"],

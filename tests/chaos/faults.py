@@ -162,7 +162,8 @@ def store_of(disk: Disk, process: Process) -> Store:
     return store
 
 
-Segment = tuple[JobId, BranchId, int]
+Segment = tuple[JobId, BranchId, int, int]
+"""1 at the end: of two decodes of this segment the second."""
 
 
 @dataclass(slots=True)
@@ -236,7 +237,8 @@ class Wire:
         if not self._process.running.is_set():  # it lies in the socket until the process goes on
             asyncio.get_running_loop().call_later(0.05, self._arrive, deliver, message)
             return
-        segment = (message.key.job, message.key.branch, message.segment)
+        key = message.key
+        segment = (key.job, key.branch, message.segment, key.copy * (message.segment == key.segment))
         if isinstance(message, SegmentDone):
             self._meter.reported[segment].append(message.decoded.usage)
         else:

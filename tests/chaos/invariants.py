@@ -85,9 +85,12 @@ def _of_meter(job: JobId, records: Sequence[e.Record], meter: Meter) -> Iterator
     for record in records:
         if not isinstance(record.event, e.SegmentFinished | e.HedgeLost):
             continue
-        segment, decoded = (job, record.event.branch, record.event.segment), record.event.decoded
+        event, decoded = record.event, record.event.decoded
+        segment = (job, event.branch, event.segment, event.copy)
         lost = decoded.fault is not None and decoded.fault.cause == "organizer-lost"
-        if decoded.finish is Finish.INTERRUPTED or lost:
+        if decoded.usage_at_least != (decoded.finish is Finish.INTERRUPTED or lost):
+            yield f"{segment}: at least {decoded.usage}, and {decoded.finish}"
+        if decoded.usage_at_least:
             if decoded.usage.completion_tokens > meter.pieces.get(segment, 0):
                 yield f"{segment}: {decoded.usage.completion_tokens} tokens were saved that nobody told"
         elif decoded.finish is Finish.ABORT and segment not in meter.reported:

@@ -6,9 +6,10 @@ has ended is dropped, so its tokens are booked once, whatever is told twice.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anabranch.dag import events as e
+from anabranch.dag.decoding import Finish, Usage
 from anabranch.dag.ids import BranchId
 from anabranch.dag.interpreter.hedges import may_hedge
 from anabranch.dag.state import JobState
@@ -16,6 +17,37 @@ from anabranch.service.organizer.job.stragglers import Stragglers
 from anabranch.service.organizer.job.timers import Timers
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.protocol import Pool
+
+
+@dataclass(slots=True)
+class TwoRuns:
+    """The two decodes of one segment."""
+
+    open: list[Key]
+    """Those that have still to end."""
+    winner: int | None = None
+    """The one whose end counts."""
+    wasted: Usage = Usage()
+    """Of the other one: what its segments cost that have ended."""
+
+    def take(self, message: Message) -> Message | None:
+        """A decode that does not count may be cut into several segments by tags, and ends once."""
+        key = message.key
+        if key not in self.open:
+            return None
+        if not isinstance(message, SegmentDone):
+            return message if self.winner in (None, key.copy) else None
+        decoded = message.decoded
+        if not decoded.open:
+            self.open.remove(key)
+        if self.winner is None and decoded.finish is not Finish.ERROR:
+            self.winner = key.copy
+        if self.winner in (None, key.copy):
+            return message
+        self.wasted += decoded.usage
+        if decoded.open:
+            return None
+        return replace(message, segment=key.segment, decoded=replace(decoded, usage=self.wasted))
 
 
 class Hedging:
@@ -31,8 +63,8 @@ class Hedging:
         self._stragglers = Stragglers() if state.limits.hedge > 0 else None
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
-        self._running: dict[Key, bool] = {}
-        """Of decodes that were started twice: whether each has still to end."""
+        self._two: dict[tuple[BranchId, int], TwoRuns] = {}
+        """The decodes that were started twice, by branch and first segment."""
         self._timers = Timers()
 
     def note(self, record: e.Record) -> None:
@@ -42,37 +74,49 @@ class Hedging:
 
     def began(self, key: Key) -> None:
         """A decode was asked for."""
-        if key.copy:
-            self._running |= {replace(key, copy=0): True, key: True}
-        self._keys[key.branch] = replace(key, copy=0)
+        if not key.copy:
+            self._keys[key.branch] = key
+            return
+        first = self._keys.pop(key.branch, None)  # gone where it has ended since it was late
+        two = self._state.hedges.get(key.branch)
+        winner = 0 if two is not None and two.left else None
+        self._two[key.branch, key.segment] = TwoRuns([key] if first is None else [first, key], winner)
 
-    def counts(self, message: Message) -> bool:
-        """Whether this message still matters: of a decode that is neither given up nor ended already."""
+    def take(self, message: Message) -> Message | None:
+        """The message, where it still matters: of a decode that is neither given up nor ended already. The end of one
+        that does not count comes with all that it cost."""
         key = message.key
-        if key not in self._running:
-            return self._keys.get(key.branch) == key
-        if not self._running[key]:
-            return False
-        if isinstance(message, SegmentDone):
-            self._running[key] = message.decoded.open
-        return isinstance(message, SegmentDone) or not key.copy
+        two = self._two.get((key.branch, key.segment))
+        if two is not None:
+            return two.take(message)
+        if self._keys.get(key.branch) != key:
+            return None
+        match message:
+            case TextPiece():
+                self._heard(message)
+            case SegmentDone(decoded=decoded) if not decoded.open:
+                del self._keys[key.branch]
+            case _:
+                pass
+        return message
 
     def is_double(self, key: Key) -> bool:
         """Whether this is one of two decodes: its end need not be its segment's."""
-        return key in self._running
+        return (key.branch, key.segment) in self._two
 
-    def heard(self, piece: TextPiece) -> None:
-        """A decode says something."""
+    def _heard(self, piece: TextPiece) -> None:
         if self._stragglers is not None:
             self._stragglers.heard(piece.key.branch, piece.segment, piece.tokens, self._now())
 
-    def copies(self, key: Key) -> tuple[Key, ...]:
-        """The decode, and the one beside it."""
-        return tuple(each for each in (key, replace(key, copy=1)) if each == key or each in self._running)
+    def running(self, key: Key, copy: int | None) -> tuple[Key, ...]:
+        """The decode, and the one beside it; with `copy`, only that one."""
+        two = self._two.get((key.branch, key.segment))
+        open_ = (key,) if two is None else tuple(two.open)
+        return tuple(each for each in open_ if copy in (None, each.copy))
 
     def open_keys(self) -> list[Key]:
         """All decodes that have not ended."""
-        twice = [key for key, runs in self._running.items() if runs]
+        twice = [key for two in self._two.values() for key in two.open]
         return twice + [self._keys[branch] for branch in self._state.open_segments if branch in self._keys]
 
     def watch(self) -> None:
@@ -96,6 +140,4 @@ class Hedging:
                 continue
             if key is not None and self._pool.elsewhere(key):
                 self._tell(late)
-            else:
-                self._stragglers.not_yet(late.branch, now)
         self.watch()

@@ -35,6 +35,8 @@ class PartialText:
     tokens: int = 0
     reasoning_tokens: int = 0
     """Of `tokens`."""
+    second: Place = (0, 0)
+    """Tokens of the second decode of the same segment, and those of its thought among them; its text is not kept."""
     changed: bool = False
     since: int = 0
     """The seq of the segment's start; 0: it is not in the journal yet."""
@@ -108,6 +110,8 @@ class PartialText:
             tokens=self.tokens,
             thought=self.thought,
             reasoning_tokens=self.reasoning_tokens,
+            second_tokens=self.second[0],
+            second_reasoning_tokens=self.second[1],
         )
 
 
@@ -141,11 +145,21 @@ class PartialTexts:
     def add(self, piece: TextPiece) -> None:
         """A piece that is late, told twice, or follows one that was lost adds nothing: what is kept is always how the
         segment begins, so going on from it is right."""
+        if piece.key.copy and piece.segment == piece.key.segment:
+            self._count(piece)
+            return
         partial = self._of(piece.key.branch, piece.segment)
         before = partial.tokens
         if piece.segment == partial.segment and partial.take(piece):
             self._unsaved_tokens += piece.tokens - before
             self._listener.wrote(partial)
+
+    def _count(self, piece: TextPiece) -> None:
+        """A piece of the second decode of a segment: its tokens are kept, for the books."""
+        partial = self._of(piece.key.branch, piece.segment)
+        if piece.segment == partial.segment and piece.tokens > partial.second[0]:
+            self._unsaved_tokens += piece.tokens - partial.second[0]
+            partial.second, partial.changed = (piece.tokens, piece.reasoning_tokens), True
 
     def note(self, record: Record) -> None:
         """Reads in the journal where segments begin and end."""

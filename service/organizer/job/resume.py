@@ -7,12 +7,13 @@ from dataclasses import fields, is_dataclass, replace
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.errors import Diverged, UnknownPolicy
-from anabranch.dag.ids import TRUNK, BranchId
+from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.interpreter.retries import goes_on
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
+from anabranch.dag.state import JobState
 from anabranch.dag.vocabulary import Cause, Failure
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.journal.told_texts import ToldText
@@ -162,6 +163,28 @@ def find_saved(
     return max(saved, told_so_far, key=lambda each: (len(each.text), len(each.thought)))
 
 
+def end_lost_decodes(
+    state: JobState, checkpoints: Mapping[BranchId, Checkpoint], told: Sequence[ToldText]
+) -> list[e.SegmentFinished | e.HedgeLost]:
+    """The ends of all decodes that a lost organizer left open. Booked is what the store knows of each; what was decoded
+    after that nobody can tell, and the end says so."""
+    ends: list[e.SegmentFinished | e.HedgeLost] = []
+    for branch, two in state.hedges.items():
+        copy = 1 if two.left is None else two.left
+        ends.append(_end_lost_hedge(two.started, copy, checkpoints.get(branch), state.limits))
+    for branch in sorted(state.open_segments, key=by_path):
+        held = state.branches[branch]
+        assert held.open is not None
+        if held.tool is not None:
+            ends.append(_end_lost_tool(held.open))
+        elif held.copy:
+            ends.append(_end_lost_second(held.open, checkpoints.get(branch), state.limits))
+        else:
+            saved = find_saved(held.open, checkpoints, told)
+            ends.append(end_lost_segment(held.open, saved, state.limits))
+    return ends
+
+
 def end_lost_segment(
     started: e.SegmentStarted, saved: Checkpoint | None, limits: Limits
 ) -> e.SegmentFinished:
@@ -170,14 +193,17 @@ def end_lost_segment(
     Free text goes on from its checkpoint, and so does a thought. Text under a grammar or a structure cannot be entered
     in the middle: it is decoded again from its segment's start (the last tag), as is text that was never checkpointed.
     """
-    spent = (saved.tokens, saved.reasoning_tokens) if saved is not None else (0, 0)
-    usage = Usage(completion_tokens=spent[0], reasoning_tokens=spent[1])
+    usage = _known(started, saved, 0)
     if saved is not None and _can_go_on(saved, started):
-        decoded = Decoded(text=saved.text, finish=Finish.INTERRUPTED, usage=usage, thought=saved.thought)
+        decoded = Decoded(
+            text=saved.text,
+            finish=Finish.INTERRUPTED,
+            usage=usage,
+            thought=saved.thought,
+            usage_at_least=True,
+        )
     else:
-        detail = "its text was not checkpointed, or cannot be entered midway"
-        fault = Fault(cause=Cause.ORGANIZER_LOST, detail=detail)
-        decoded = Decoded(text="", finish=Finish.ERROR, usage=usage, fault=fault)
+        decoded = _lost("its text was not checkpointed, or cannot be entered midway", usage)
     return e.SegmentFinished(
         branch=started.branch,
         segment=started.segment,
@@ -186,13 +212,57 @@ def end_lost_segment(
     )
 
 
-def end_lost_hedge(started: e.SegmentStarted) -> e.HedgeLost:
-    """The end of the decode beside the one that counts, or would have: nobody kept what it had written."""
-    fault = Fault(cause=Cause.ORGANIZER_LOST, detail="it was decoded beside another, and not checkpointed")
-    decoded = Decoded(text="", finish=Finish.ERROR, fault=fault)
-    return e.HedgeLost(
-        branch=started.branch, segment=started.segment, attempt=started.attempt, decoded=decoded
+def _end_lost_second(
+    started: e.SegmentStarted, saved: Checkpoint | None, limits: Limits
+) -> e.SegmentFinished:
+    """The end of a segment that was left to the second of its decodes, whose text nobody keeps."""
+    decoded = _lost("it was decoded a second time, which is not checkpointed", _known(started, saved, 1))
+    return e.SegmentFinished(
+        branch=started.branch,
+        segment=started.segment,
+        attempt=started.attempt,
+        decoded=limits.priced(decoded, started.model),
+        copy=1,
     )
+
+
+def _end_lost_hedge(
+    started: e.SegmentStarted, copy: int, saved: Checkpoint | None, limits: Limits
+) -> e.HedgeLost:
+    """The end of the decode beside the one that counts, or would have."""
+    decoded = _lost("it was decoded beside another", _known(started, saved, copy))
+    return e.HedgeLost(
+        branch=started.branch,
+        segment=started.segment,
+        attempt=started.attempt,
+        decoded=limits.priced(decoded, started.model),
+        copy=copy,
+    )
+
+
+def _end_lost_tool(started: e.SegmentStarted) -> e.SegmentFinished:
+    fault = Fault(cause=Cause.ORGANIZER_LOST, detail="it was not known whether the call had ended")
+    return e.SegmentFinished(
+        branch=started.branch,
+        segment=started.segment,
+        attempt=started.attempt,
+        decoded=Decoded(text="", finish=Finish.ERROR, fault=fault),
+    )
+
+
+def _lost(detail: str, usage: Usage) -> Decoded:
+    """Tokens of text that is gone."""
+    fault = Fault(cause=Cause.ORGANIZER_LOST, detail=detail)
+    return Decoded(text="", finish=Finish.ERROR, usage=usage, fault=fault, usage_at_least=True)
+
+
+def _known(started: e.SegmentStarted, saved: Checkpoint | None, copy: int) -> Usage:
+    """What was stored of the tokens of this segment's decode."""
+    if saved is None or (saved.segment, saved.attempt) != (started.segment, started.attempt):
+        return Usage()
+    if copy:
+        return Usage(completion_tokens=saved.second_tokens, reasoning_tokens=saved.second_reasoning_tokens)
+    return Usage(completion_tokens=saved.tokens, reasoning_tokens=saved.reasoning_tokens)
 
 
 def _can_go_on(saved: Checkpoint, started: e.SegmentStarted) -> bool:

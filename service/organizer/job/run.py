@@ -79,20 +79,20 @@ class JobRun:
         self._inbox.put_nowait(lambda interpreter: interpreter.feed(fact))
 
     def _deliver(self, message: Message) -> None:
-        if not self._hedging.counts(message):
-            return
-        match message:
-            case TextPiece():
-                self._hedging.heard(message)
-                self._texts.add(message)
+        match self._hedging.take(message):
+            case TextPiece() as piece:
+                self._texts.add(piece)
             case SegmentDone(key=key, segment=segment, decoded=decoded):
                 if not self._hedging.is_double(key):
                     self._texts.ended(key.branch, segment)
                 started = self._interpreter.state.branches[key.branch].open
-                self._finish(key.branch, segment, keep_final_text(started, decoded))
+                self._finish(key.branch, segment, keep_final_text(started, decoded), key.copy)
+            case None:
+                pass
 
-    def _finish(self, branch: BranchId, segment: int, decoded: Decoded) -> None:
-        self._inbox.put_nowait(lambda interpreter: _finished(interpreter, branch, segment, decoded))
+    def _finish(self, branch: BranchId, segment: int, decoded: Decoded, copy: int = 0) -> None:
+        end = partial(fact_of_end, branch=branch, segment=segment, decoded=decoded, copy=copy)
+        self._inbox.put_nowait(lambda interpreter: interpreter.feed(end(interpreter.state)))
 
     @property
     def over(self) -> bool:
@@ -159,6 +159,7 @@ class JobRun:
     def _carry_out(self, commands: Sequence[c.Command]) -> None:
         """Do what was decided. Decodes that were decided together travel together."""
         together: list[DecodeRequest] = []
+        aborted: list[c.Abort] = []
         recalled: list[_Recalled] = []
         for command in commands:
             match command:
@@ -171,7 +172,9 @@ class JobRun:
                 case c.Decode():
                     together.append(self._request(command))
                 case c.Abort():
-                    self._abort(command)
+                    aborted.append(
+                        command
+                    )  # perhaps what was decided in the same step: the pool must know it
                 case c.Expire():
                     expired = partial(Interpreter.expired, branch=command.branch, join=command.join)
                     self._joins.set(command, partial(self._inbox.put_nowait, expired), self._context.now())
@@ -184,6 +187,8 @@ class JobRun:
                 case c.AskRoom():
                     self.tell(self._context.rooms.answer(command, self._interpreter.state))
         self._start(together)
+        for command in aborted:
+            self._abort(command)
         for _, branch, first, segments in sorted(recalled, key=lambda known: known[0]):
             for segment, decoded in enumerate(segments, start=first):
                 self._finish(branch, segment, decoded)
@@ -215,7 +220,7 @@ class JobRun:
         if tool is not None:
             tool.cancel()
         if delayed is None and tool is None:
-            self._context.pool.abort(self._hedging.copies(key))
+            self._context.pool.abort(self._hedging.running(key, command.copy))
         else:
             self._finish(command.branch, command.segment, Decoded(text="", finish=Finish.ABORT))
 
@@ -259,8 +264,8 @@ class JobRun:
 
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
         """Text to be saved now; for a clean hand-over, all that is not saved yet."""
-        partials = self._texts.all_changed() if everything else self._texts.due()
         branches = self._interpreter.state.branches
+        partials = self._texts.all_changed() if everything else self._texts.due()
         return tuple(partial.checkpoint(branches[partial.branch].attempt) for partial in partials)
 
     def _at(self, due: float, fact: e.Event) -> None:
@@ -292,9 +297,4 @@ class JobRun:
             task.cancel()
         self._hedging.stop()
         self._context.rooms.forget(self.job)
-        if still_open := self._hedging.open_keys():
-            self._context.pool.abort(still_open)
-
-
-def _finished(interpreter: Interpreter, branch: BranchId, segment: int, decoded: Decoded) -> Step:
-    return interpreter.feed(fact_of_end(interpreter.state, branch, segment, decoded))
+        self._context.pool.abort(self._hedging.open_keys())

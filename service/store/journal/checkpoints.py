@@ -29,6 +29,8 @@ class Checkpoints(Repository):
                 "tokens": checkpoint.tokens,
                 "thought": checkpoint.thought,
                 "reasoning_tokens": checkpoint.reasoning_tokens,
+                "second_tokens": checkpoint.second_tokens,
+                "second_reasoning_tokens": checkpoint.second_reasoning_tokens,
                 "at": at,
             }
             for checkpoint in saved
@@ -49,6 +51,8 @@ class Checkpoints(Repository):
                 tokens=row.tokens,
                 thought=row.thought,
                 reasoning_tokens=row.reasoning_tokens,
+                second_tokens=row.second_tokens,
+                second_reasoning_tokens=row.second_reasoning_tokens,
             )
             for row in rows
         }

@@ -254,6 +254,8 @@ checkpoints = Table(
     Column("at", UtcTime, nullable=False),
     Column("thought", PlainText, nullable=False, server_default=""),
     Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
+    Column("second_tokens", Integer, nullable=False, server_default="0"),
+    Column("second_reasoning_tokens", Integer, nullable=False, server_default="0"),
 )
 
 told_texts = Table(

@@ -53,7 +53,7 @@ class World:
         self._take(self.interpreter.feed(e.JobClaimed(owner="first", attempt=1)))
 
     def end(self, decode: Decode, tokens: int = 5, finish: Finish = Finish.EOS) -> None:
-        branch, segment, _ = decode
+        branch, segment, copy = decode
         self.running.discard(decode)
         self.told += tokens
         decoded = Decoded(
@@ -62,7 +62,7 @@ class World:
             usage=Usage(completion_tokens=tokens),
             fault=Fault(cause=Cause.ENGINE_ERROR) if finish is Finish.ERROR else None,
         )
-        fact = fact_of_end(self.interpreter.state, branch, segment, decoded)
+        fact = fact_of_end(self.interpreter.state, branch, segment, decoded, copy)
         self._take(self.interpreter.feed(fact))
 
     def hedge(self, branch: str) -> bool:
@@ -87,8 +87,10 @@ class World:
         self.running.clear()
         self.claim()
         lost = Decoded(text="", finish=Finish.ERROR, fault=LOST)
-        for branch, hedged in tuple(self.interpreter.state.hedges.items()):
-            fact = e.HedgeLost(branch=branch, segment=hedged.segment, attempt=hedged.attempt, decoded=lost)
+        for branch, two in tuple(self.interpreter.state.hedges.items()):
+            segment, attempt = two.started.segment, two.started.attempt
+            copy = 1 if two.left is None else two.left
+            fact = e.HedgeLost(branch=branch, segment=segment, attempt=attempt, decoded=lost, copy=copy)
             self._take(self.interpreter.feed(fact))
         for opened in self.interpreter.open_decodes():
             fact_of_it = fact_of_end(self.interpreter.state, opened.branch, opened.segment, lost)
@@ -135,8 +137,9 @@ class World:
             case c.Decode(branch=branch, segment=segment, copy=copy):
                 assert (branch, segment, copy) not in self.running
                 self.running.add((branch, segment, copy))
-            case c.Abort(branch=branch, segment=segment):
-                self.aborting |= {d for d in self.running if d[:2] == (branch, segment)}
+            case c.Abort(branch=branch, segment=segment, copy=copy):
+                stopped = {d for d in self.running if d[:2] == (branch, segment) and copy in (None, d[2])}
+                self.aborting |= stopped
             case c.Compare(branch=branch, answers=answers):
                 same = (tuple(range(len(answers))),)
                 self._take(self.interpreter.judged(branch, same))
@@ -217,7 +220,15 @@ def test_a_job_that_cannot_go_on_closes_both() -> None:
     world = World()
     world.hedge("0.1")
     failed = e.JobFailed(type="diverged", title="It did")
-    fold([*(record.event for record in world.records), *close_journal(world.records, failed)])
+    events = [record.event for record in world.records]
+    decoded = Decoded(text="", finish=Finish.ERROR, usage=Usage(completion_tokens=4), fault=LOST)
+    lost: list[e.Event] = [e.HedgeLost(branch=BranchId("0.1"), segment=1, attempt=1, decoded=decoded)]
+    lost += [
+        e.SegmentFinished(branch=opened.branch, segment=1, attempt=1, decoded=decoded)
+        for opened in world.interpreter.open_decodes()
+    ]
+    closed = fold([*events, *close_journal(fold(events), lost, failed)])
+    assert closed.usage.completion_tokens == 4 * 4
 
 
 def test_the_table_refuses_a_loss_that_nobody_awaits() -> None:
@@ -227,6 +238,28 @@ def test_the_table_refuses_a_loss_that_nobody_awaits() -> None:
     )
     with pytest.raises(InvalidTransition, match="decoded twice"):
         fold([*(record.event for record in world.records), lost])
+
+
+def test_the_end_of_the_decode_that_counts_told_again_is_no_loss() -> None:
+    world = World()
+    world.hedge("0.1")
+    world.end((BranchId("0.1"), 1, 0), tokens=6)
+    again = e.HedgeLost(
+        branch=BranchId("0.1"), segment=1, attempt=1, decoded=Decoded(text="", finish=Finish.EOS), copy=0
+    )
+    assert not world.interpreter.feed(again).events
+    with pytest.raises(InvalidTransition, match="decode 0 of the two has ended"):
+        fold([*(record.event for record in world.records), again])
+
+
+def test_the_journal_tells_which_of_the_two_counts() -> None:
+    world = World()
+    world.hedge("0.1")
+    world.end((BranchId("0.1"), 1, 0), finish=Finish.ERROR)
+    world.end((BranchId("0.1"), 1, 1))
+    [lost] = [r.event for r in world.records if isinstance(r.event, e.HedgeLost)]
+    [finished] = [r.event for r in world.records if isinstance(r.event, e.SegmentFinished)]
+    assert (lost.copy, finished.copy) == (0, 1)
 
 
 def test_a_journal_from_before_hedging_replays_as_it_did() -> None:

@@ -31,6 +31,13 @@ async def test_a_thought_is_kept_beside_the_text(store: Store) -> None:
     assert await store.checkpoints.read(job) == {A: thinking}
 
 
+async def test_what_a_second_decode_has_cost_is_kept_beside_the_first(store: Store) -> None:
+    job = (await claimed(store)).job
+    twice = replace(checkpoint(A, "four"), second_tokens=7, second_reasoning_tokens=5)
+    await store.checkpoints.save(job, [twice])
+    assert await store.checkpoints.read(job) == {A: twice}
+
+
 async def test_nothing_to_save_is_nothing_done(store: Store) -> None:
     job = (await claimed(store)).job
     await store.checkpoints.save(job, [])

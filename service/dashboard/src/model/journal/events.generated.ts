@@ -208,6 +208,7 @@ export interface Decoded {
   kept?: KeptTokens | null;
   confidence?: Confidence | null;
   usage_estimated?: boolean;
+  usage_at_least?: boolean;
   overshoot_tokens?: number;
   cost?: number;
   recalled_from?: string | null;
@@ -247,6 +248,7 @@ export interface HedgeLost {
   segment: number;
   attempt: number;
   decoded: Decoded;
+  copy?: number;
 }
 
 /** Terminal. */
@@ -414,6 +416,7 @@ export interface SegmentFinished {
   segment: number;
   attempt: number;
   decoded: Decoded;
+  copy?: number;
 }
 
 /** Fact. The open segment is late beside its siblings: it is decoded once more elsewhere; the first end counts. */
