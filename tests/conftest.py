@@ -1,35 +1,36 @@
-"""Orders the suite, and shares it between several processes.
-
-What is quick and tells most comes first, what starts or kills clusters comes last. `make test` has several processes,
-each of which takes file after file: the first one from the end, the others from the beginning. So clusters and real
-engines, which mostly wait, run beside what is quick, and not beside each other.
-"""
+"""Orders the suite: what is quick and tells most comes first, what starts or kills clusters comes last."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests import lanes
 from xdist.remote import Producer
-from xdist.scheduler.loadscope import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 pytest_plugins = ["tests.ray_cluster"]
 collect_ignore = ["matrix"]
 """Other people's clients, in environments of their own: `make test-clients`."""
 
 # How long an example takes says how busy the machine is, nothing about the code. CI, whose verdict is on a
-# change, tries the same examples each time; every other run tries new ones.
+# change, tries the same examples each time, and fewer of them; every other run tries new ones.
+CI = "CI" in os.environ
 settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+    "untimed",
+    deadline=None,
+    derandomize=CI,
+    max_examples=50 if CI else 100,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("untimed")
 
-BED = "tests/cluster/"
-COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
-
 
 def cost(item: pytest.Item) -> int:
-    return max((COSTS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in COSTS), default=0)
+    marks = (mark.name for mark in item.iter_markers())
+    return max((lanes.COSTS.index(mark) + 1 for mark in marks if mark in lanes.COSTS), default=0)
+
+
+def pytest_configure() -> None:
+    lanes.give_way()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,19 +48,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"measured: {told}")
 
 
-class Lanes(LoadScopeScheduling):
-    """Gives a process a whole file; all of the cluster's, which hand one bed on, to one process."""
-
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        if node is self.nodes[0]:
-            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
-        super()._assign_work_unit(node)
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return BED if file.startswith(BED) else file
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
-    return Lanes(config, log) if config.getoption("dist") == "loadscope" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> lanes.Lanes | None:
+    return lanes.share(config, log)
