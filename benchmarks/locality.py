@@ -1,15 +1,17 @@
 """Counts how much of what decodes read is cached where they are sent, over all policies on four replicas.
 
     python benchmarks/locality.py
+    python benchmarks/locality.py --real
 
-In virtual time, with a modelled prefix cache (`tests/workers/pool/locality.py`): the same numbers on every machine.
-Beside Anabranch's placement: round robin, and the rule of Ray Serve's PrefixCacheAffinityRouter with its own prefix
-tree and default thresholds (any load is balanced; below a tenth of the prompt matched, the smallest tree's tenant).
+The first in virtual time, with a modelled prefix cache (`tests/workers/pool/locality.py`): the same numbers on every
+machine. Beside Anabranch's placement: round robin, and the rule of Ray Serve's PrefixCacheAffinityRouter with its own
+prefix tree and default thresholds (any load is balanced; below a tenth of the prompt matched, the smallest tree's
+tenant). The second on four real replicas, with Ray's router itself (`locality_real.py`).
 """
 
-from collections.abc import Callable, Mapping
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ray.llm._internal.serve.routing_policies.prefix_aware.prefix_tree import PrefixTree
 from tests.workers.pool.locality import (
     POLICIES,
     REPLICAS,
@@ -21,6 +23,7 @@ from tests.workers.pool.locality import (
     jobs_of,
 )
 
+from anabranch.workers.cluster import environment
 from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.prefixes import text_of
 
@@ -32,6 +35,8 @@ class RaysPrefixes:
     """Ray's rule: the replicas that match best if enough is matched, else those whose trees are smallest."""
 
     def __init__(self) -> None:
+        from ray.llm._internal.serve.routing_policies.prefix_aware.prefix_tree import PrefixTree
+
         self._tree = PrefixTree()
         self._tree.add_tenants(list(REPLICAS), 0)
         self._time = 0.0
@@ -58,22 +63,54 @@ ROUTERS: Mapping[str, Callable[[], Router]] = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="How much of what decodes read is cached where they are sent."
+    )
+    parser.add_argument(
+        "--real", action="store_true", help="on four real replicas, of vLLM on this machine's CPUs"
+    )
+    parser.add_argument("--policies", nargs="*", default=POLICIES, choices=POLICIES, metavar="POLICY")
+    parser.add_argument("--jobs", type=int, help="of each policy (12; real: 4)")
+    parser.add_argument("--kv-cache-gib", type=float, default=0.5, help="of each real replica (0.5)")
+    asked = parser.parse_args()
+    environment.prepare()  # before anything imports Ray
+    if asked.real:
+        from benchmarks.locality_real import measure
+
+        told = measure(asked.policies, asked.jobs or 4, asked.kv_cache_gib)
+        print_table(asked.policies, told)
+        return
+    print_table(
+        asked.policies,
+        {name: model(router, asked.policies, asked.jobs or 12) for name, router in ROUTERS.items()},
+    )
+
+
+def model(router: Callable[[], Router], policies: Sequence[str], jobs: int) -> dict[str, Counted]:
+    """By policy, in virtual time."""
+    return {policy: Cluster(router()).run(jobs_of(policy, jobs)) for policy in policies}
+
+
+def print_table(policies: Sequence[str], told: Mapping[str, Mapping[str, Counted]]) -> None:
+    """A row for each policy, and one for all."""
     print(
         "tokens cached where they are read, of those cached anywhere; in brackets the most decodes on one replica"
     )
-    print(
-        f"{'policy':24}" + "".join(f"{name:>24}" for name in ROUTERS) + f"{'could be cached':>18}{'read':>10}"
-    )
-    totals = {name: Counted() for name in ROUTERS}
-    for policy in POLICIES:
-        counted = {name: Cluster(router()).run(jobs_of(policy)) for name, router in ROUTERS.items()}
-        for name, each in counted.items():
-            totals[name].read += each.read
-            totals[name].could += each.could
-            totals[name].cached += each.cached
-            totals[name].most = max(totals[name].most, each.most)
-        print(row(policy, counted))
-    print(row("all", totals))
+    print(f"{'policy':24}" + "".join(f"{name:>24}" for name in told) + f"{'could be cached':>18}{'read':>10}")
+    for policy in policies:
+        print(row(policy, {name: counted[policy] for name, counted in told.items()}))
+    print(row("all", {name: sum_of(counted.values()) for name, counted in told.items()}))
+
+
+def sum_of(each: Iterable[Counted]) -> Counted:
+    """Of several policies."""
+    total = Counted()
+    for counted in each:
+        total.read += counted.read
+        total.could += counted.could
+        total.cached += counted.cached
+        total.most = max(total.most, counted.most)
+    return total
 
 
 def row(policy: str, counted: Mapping[str, Counted]) -> str:
