@@ -126,9 +126,28 @@ def _open_decode(drawing: Drawing, event: e.SegmentStarted) -> None:
         branch.content = branch.content or Content(sent)
 
 
+def hedged(drawing: Drawing, _: Record, event: e.SegmentHedged) -> None:
+    """The second decode of a late segment, which is asked for the same."""
+    first = drawing.nodes[ids.decode_node(event.branch, event.segment)]
+    second = ids.decode_node(event.branch, event.segment, 1)
+    drawing.open(second, first.parent, first.name, first.attributes)
+    drawing.nodes[second].content = Content(first.content.sent) if first.content is not None else None
+
+
 def segment_finished(drawing: Drawing, _: Record, event: e.SegmentFinished) -> None:
-    node = drawing.nodes[drawing.decodes[event.branch]]
-    decoded = event.decoded
+    if event.copy:
+        second = ids.decode_node(event.branch, event.segment, 1)
+        drawing.decodes[event.branch] = drawing.segments[f"{event.branch}/{event.segment}"] = second
+    _end_segment(drawing, drawing.nodes[drawing.decodes[event.branch]], event.decoded)
+
+
+def hedge_lost(drawing: Drawing, _: Record, event: e.HedgeLost) -> None:
+    node = drawing.nodes[ids.decode_node(event.branch, event.segment, event.copy)]
+    _end_segment(drawing, node, event.decoded)
+    node.attributes[names.LOST] = True
+
+
+def _end_segment(drawing: Drawing, node: Node, decoded: Decoded) -> None:
     if node.attributes[names.SEGMENTS] == 0:
         _begin(node, decoded)
     _add(node, decoded)
@@ -174,6 +193,8 @@ def _add(node: Node, decoded: Decoded) -> None:
         node.content.text += decoded.text
         node.content.thought += decoded.thought
         node.content.calls, node.content.ended = decoded.calls, True
+    if decoded.usage_at_least:
+        told[names.AT_LEAST] = True
     seconds = _between(_first_token(decoded.timing), decoded.timing.finished)
     if seconds is not None:
         told[names.DECODE_SECONDS] = _number(told, names.DECODE_SECONDS) + seconds

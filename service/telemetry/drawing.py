@@ -76,7 +76,7 @@ class Drawing:
     """The last seq of that fork, and whose it is."""
     models: dict[BranchId, str] = field(default_factory=dict)
     decodes: dict[BranchId, str] = field(default_factory=dict)
-    """The node of each branch's latest decode."""
+    """The node of each branch's latest decode; of two of the same segment, of the one that counts."""
     segments: dict[str, str] = field(default_factory=dict)
     """The decode of each segment, which is named as in the reasoning graph."""
     scores: list[Score] = field(default_factory=list)

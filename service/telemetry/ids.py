@@ -34,9 +34,10 @@ def approval_node(approval: int) -> str:
     return f"approval/{approval}"
 
 
-def decode_node(branch: BranchId, segment: int) -> str:
-    """A decode is named by the first segment that it produces (`workers.messages.Key`)."""
-    return f"decode/{branch}/{segment}"
+def decode_node(branch: BranchId, segment: int, copy: int = 0) -> str:
+    """A decode is named by the first segment that it produces (`workers.messages.Key`); a second one of the same as in
+    the reasoning graph."""
+    return f"decode/{branch}/{segment}{'h' if copy else ''}"
 
 
 def span_id_of(job: JobId, node: str) -> str:

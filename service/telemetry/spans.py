@@ -6,7 +6,7 @@ invoke_workflow anabranch
    └─ invoke_agent trunk
       ├─ fork
       │  └─ invoke_agent worker    one per branch, linked to the branches it waited for (a planner's: plan planner)
-      │     └─ chat MODEL          one per decode
+      │     └─ chat MODEL          one per decode; two where a late one was started once more
       └─ join                      linked to each branch it joined
 """
 
@@ -50,6 +50,8 @@ _DRAWN: Mapping[type, Callable[[Drawing, Record, Any], None]] = {
     e.BranchCancelled: draw_branches.cancelled,
     e.SegmentStarted: draw_branches.segment_started,
     e.SegmentFinished: draw_branches.segment_finished,
+    e.SegmentHedged: draw_branches.hedged,
+    e.HedgeLost: draw_branches.hedge_lost,
 }
 
 

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from anabranch.dag import events as e
+from anabranch.dag.decoding import Decoded, Finish, Usage
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec
 from anabranch.dag.policy import catalogue
@@ -115,6 +117,30 @@ def test_a_failed_decode_and_its_retry_are_two_spans(writing: Callable[[], Any])
     assert [chat.status for chat in chats] == [Status.ERROR, Status.OK]
     assert chats[0].attributes[names.ERROR_TYPE] == "replica-died"
     assert [chat.attributes[names.ATTEMPT] for chat in chats] == [1, 2]
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+def test_a_late_decode_and_its_second_are_two_spans_and_the_loser_is_marked(
+    writing: Callable[[], Any], winner: int
+) -> None:
+    written = writing().submit().claim().start("0")
+    written.add(e.SegmentHedged(segment=1, attempt=1, seconds=3.0, usual=1.0))
+    won = Decoded(text="42", finish=Finish.EOS, usage=Usage(completion_tokens=7), replica="a")
+    wasted = Decoded(text="4", finish=Finish.ABORT, usage=Usage(completion_tokens=90), replica="b")
+    written.add(e.SegmentFinished(segment=1, attempt=1, decoded=won, copy=winner))
+    written.add(
+        e.HedgeLost(segment=1, attempt=1, decoded=replace(wasted, usage_at_least=True), copy=1 - winner)
+    )
+    chats = {
+        s.attributes[names.NODE]: s for s in spans_of(written.records, ORIGIN, "tiny") if "chat" in s.name
+    }
+    nodes = ("decode/0/1", "decode/0/1h")
+    assert set(chats) == set(nodes)
+    counts, lost = chats[nodes[winner]].attributes, chats[nodes[1 - winner]].attributes
+    assert (counts[names.OUTPUT_TOKENS], counts[names.REPLICA]) == (7, "a")
+    assert names.LOST not in counts and names.AT_LEAST not in counts
+    assert (lost[names.OUTPUT_TOKENS], lost[names.REPLICA]) == (90, "b")
+    assert (lost[names.LOST], lost[names.AT_LEAST], lost[names.FINISH]) == (True, True, "abort")
 
 
 def test_a_takeover_is_a_second_organizer_in_the_same_trace(writing: Callable[[], Any]) -> None:
