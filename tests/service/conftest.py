@@ -10,6 +10,7 @@ from tests.databases import Databases
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Timing, Usage
+from anabranch.dag.decoding.kept import pack
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import JobSpec
@@ -85,6 +86,7 @@ class Writing:
         segment: int = 1,
         tokens: int = 10,
         fault: str = "",
+        copy: int = 0,
         **told: object,
     ) -> "Writing":
         """The segment's times lie within the last tick, as a replica's clock would have them."""
@@ -108,7 +110,7 @@ class Writing:
         branch_id = BranchId(branch)
         attempt = self._state.branches[branch_id].attempt
         return self.add(
-            e.SegmentFinished(branch=branch_id, segment=segment, attempt=attempt, decoded=decoded)
+            e.SegmentFinished(branch=branch_id, segment=segment, attempt=attempt, decoded=decoded, copy=copy)
         )
 
     def decode(self, branch: str, text: str = "42", tokens: int = 10) -> "Writing":
@@ -130,6 +132,26 @@ def vote() -> Writing:
     """Two samples, both joined, one answer: the smallest journal with everything usual in it."""
     written = Writing().submit().claim().fork("0.1", "0.2")
     return written.decode("0.1").decode("0.2", tokens=30).join("0.1", "0.2").answer("42", "0.1", "0.2")
+
+
+def hedged_vote(winner: int = 1) -> Writing:
+    """The same, but that the second sample was late and decoded twice: 30 tokens count, and 90 are lost."""
+    written = Writing().submit().claim().fork("0.1", "0.2").decode("0.1").start("0.2")
+    late = BranchId("0.2")
+    written.add(e.SegmentHedged(branch=late, segment=1, attempt=1, seconds=3.0, usual=1.0))
+    written.finish("0.2", "42", tokens=30, copy=winner, kept=pack([5, 6], [-0.5, -0.25]))
+    end = written.now.timestamp()
+    wasted = Decoded(
+        text="41, which is wrong",
+        finish=Finish.ABORT,
+        usage=Usage(prompt_tokens=20, completion_tokens=90),
+        timing=Timing(submitted=end - 0.4, scheduled=end - 0.3, first_token=end - 0.2, finished=end),
+        replica="replica-2",
+        kept=pack([9], [-9.0]),
+    )
+    written.add(e.HedgeLost(branch=late, segment=1, attempt=1, decoded=wasted, copy=1 - winner))
+    written.add(e.BranchReturned(branch=late, value="42"))
+    return written.join("0.1", "0.2").answer("42", "0.1", "0.2")
 
 
 @pytest.fixture(scope="session")

@@ -111,8 +111,8 @@ class _Row:
 
 
 def observe(records: Iterable[e.Record]) -> tuple[list[Observed], list[tuple[float, float]]]:
-    """The decodes of one journal; and for each, the seconds from its cause to its hand-over, and from there to its
-    beginning."""
+    """The decodes of one journal; and for each that its policy caused, the seconds from its cause to its hand-over, and
+    from there to its beginning. A late segment's second decode has the clock as its cause."""
     open_decodes: dict[BranchId, list[Decoded]] = {}
     caused: dict[BranchId, float] = {}
     cause = 0.0
@@ -131,12 +131,17 @@ def observe(records: Iterable[e.Record]) -> tuple[list[Observed], list[tuple[flo
                 if decoded.open:
                     continue
                 segments = open_decodes.pop(event.branch)
-                if (found := _observed(segments)) is not None:
-                    observed.append(found)
+                if (found := _observed(segments)) is None:
+                    continue
+                observed.append(found)
+                if not event.copy:
                     timing = segments[0].timing
                     delays.append(
                         (timing.submitted - caused[event.branch], timing.scheduled - timing.submitted)
                     )
+            case e.HedgeLost(decoded=decoded):
+                if (found := _observed([decoded])) is not None:
+                    observed.append(found)
             case _:
                 pass
     return observed, delays

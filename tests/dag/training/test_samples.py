@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from tests.service.conftest import Writing, vote
+from tests.service.conftest import Writing, hedged_vote, vote
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding.kept import pack
 from anabranch.dag.events import Record
 from anabranch.dag.training.model_calls import model_calls
-from anabranch.dag.training.samples import Reward, rl_sample, sft_samples
+from anabranch.dag.training.samples import Reward, rl_sample, sft_samples, trajectory_samples
 
 USER = {"role": "user", "content": "What is six times seven?"}
 
@@ -43,6 +43,22 @@ def test_kept_tokens_are_the_samples() -> None:
     first, second = model_calls(records)
     assert (first.token_ids, first.logprobs) == (None, None)
     assert (second.token_ids, second.logprobs) == ((5, 6, 7), (-0.5, -0.25, -1.0))
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+def test_of_two_decodes_only_the_one_that_counts_is_a_sample(winner: int) -> None:
+    records = hedged_vote(winner).records
+    samples = list(sft_samples(records, ()))
+    assert [sample["completion"][0]["content"] for sample in samples] == ["42", "42"]
+    assert (samples[1]["token_ids"], samples[1]["finish"]) == ([5, 6], "eos")
+    rollout = rl_sample(records, ())
+    assert [(call["branch"], call["token_ids"]) for call in rollout["calls"]] == [
+        ("0.1", None),
+        ("0.2", [5, 6]),
+    ]
+    assert (rollout["critical_path_tokens"], rollout["total_tokens"]) == (30, 10 + 30 + 90)
+    for written in (*samples, rollout, *trajectory_samples(records, ())):
+        assert "wrong" not in str(written)
 
 
 def test_a_stream_over_several_segments_is_one_call() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.service.conftest import hedged_vote
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph
@@ -16,7 +17,7 @@ from anabranch.dag.simulation import job_run
 from anabranch.dag.simulation.cluster import ClusterRun
 from anabranch.dag.simulation.description import Arrivals, Cluster, Kind, Scenario
 from anabranch.dag.simulation.draws import Lengths
-from anabranch.dag.simulation.engines.fitting import CannotFit, fit
+from anabranch.dag.simulation.engines.fitting import CannotFit, fit, observe
 from anabranch.dag.simulation.engines.least_squares import solve
 from anabranch.dag.simulation.engines.step_time import StepTime
 from anabranch.dag.simulation.workload import Point
@@ -97,6 +98,17 @@ def test_what_another_job_had_decoded_tells_nothing_of_this_time(monkeypatch: py
     journals = journals_of(StepTime(points=((1, 0.01),)), monkeypatch)
     with pytest.raises(CannotFit, match="0 decodes"):
         fit([[recalled(record) for record in records] for records in journals])
+
+
+def test_a_decode_that_was_lost_was_in_the_batch_and_the_wait_for_a_second_one_is_no_delay() -> None:
+    observed, delays = observe(hedged_vote(winner=1).records)
+    assert [(each.replica, each.tokens) for each in observed] == [
+        ("replica-1", 10),
+        ("replica-1", 30),
+        ("replica-2", 90),
+    ]
+    assert len(delays) == 1
+    assert len(observe(hedged_vote(winner=0).records)[1]) == 2
 
 
 @given(st.lists(st.floats(0.0, 10.0), min_size=3, max_size=3))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.service.conftest import hedged_vote
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
@@ -92,6 +93,11 @@ def test_a_tool_gives_what_it_gave() -> None:
     journal = Journal.read(records(forked, *decode(tool, ("noon", 0, Finish.EOS))))
     call = c.RunTool(branch=tool, segment=1, attempt=1, tool="clock", arguments={})
     assert journal.tool(call) == "noon"
+
+
+def test_of_two_decodes_the_one_that_counts_is_told_again() -> None:
+    journal = Journal.read(hedged_vote().records)
+    assert told(journal, BranchId("0.2")) == [[(30, "42", Finish.EOS)]]
 
 
 def test_a_journal_without_its_job_is_refused() -> None:
