@@ -15,6 +15,7 @@ from anabranch.dag.interpreter.branch_run import Routine, Waiting
 from anabranch.dag.interpreter.budget import tokens_left
 from anabranch.dag.interpreter.organizing import model_of
 from anabranch.dag.interpreter.run import Run
+from anabranch.dag.state import JobState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +29,16 @@ class Line:
     """Of the one that is next."""
 
 
-def streams(run: Run) -> int:
+def streams_of(state: JobState) -> int:
     """Decodes of models that run; tools slow nobody."""
-    branches = run.state.branches
-    return len(run.state.hedges) + sum(branches[open_].tool is None for open_ in run.state.open_segments)
+    return len(state.hedges) + sum(state.branches[open_].tool is None for open_ in state.open_segments)
 
 
 def must_wait(run: Run, routine: Routine) -> bool:
     """Whether this one, which is next in line, has no room. The trunk goes on at once: the job depends on it."""
     if not run.state.limits.slowdown or routine.branch == TRUNK:
         return False
-    return streams(run) >= max(1, run.room)
+    return streams_of(run.state) >= max(1, run.room)
 
 
 def line(run: Run) -> Line | None:
@@ -54,7 +54,7 @@ def line(run: Run) -> Line | None:
     tokens = tokens_left(run, model)
     if not must_wait(run, run.line[0]) or (tokens is not None and tokens <= 0):
         return None  # it waits for what others leave over of the budget
-    return Line(running=streams(run), waiting=len(run.line), model=model)
+    return Line(running=streams_of(run.state), waiting=len(run.line), model=model)
 
 
 def ask(run: Run, routine: Routine, action: a.AskRoom) -> a.Room | None:
@@ -62,7 +62,7 @@ def ask(run: Run, routine: Routine, action: a.AskRoom) -> a.Room | None:
     limits = run.state.limits
     if not limits.slowdown:
         return a.Room(width=limits.width, winding_down=run.state.winding_down)
-    command = AskRoom(branch=routine.branch, running=streams(run), model=model_of(run, routine))
+    command = AskRoom(branch=routine.branch, running=streams_of(run.state), model=model_of(run, routine))
     run.commands.append(command)
     routine.waiting = Waiting(action=action, command=command)
     return None

@@ -12,7 +12,7 @@ from anabranch.dag import commands as c
 from anabranch.dag import events as e
 from anabranch.dag.ids import JobId
 from anabranch.dag.interpreter import Interpreter
-from anabranch.dag.interpreter.room import Line
+from anabranch.dag.interpreter.room import Line, streams_of
 from anabranch.dag.room import width
 from anabranch.dag.state import JobState
 from anabranch.workers.pool.protocol import Pool
@@ -62,6 +62,18 @@ class Rooms:
         """For a policy that asks."""
         room, streams = self._room(command.model, command.running, state.limits.slowdown)
         return e.RoomTold(branch=command.branch, width=room, streams=streams)
+
+    def fits(self, job: JobId, state: JobState, model: str | None) -> bool:
+        """Whether the pool has room for one more decode of this job, a second one of a late segment: it slows others as
+        a fork does. Until the job has taken its next turn the room is its own."""
+        if not state.limits.slowdown:
+            return True
+        running = streams_of(state)
+        if self._room(model, running, state.limits.slowdown)[0] <= running:
+            return False
+        asked, begin = self._told.get(job, (model, 0))
+        self._told[job] = asked, begin + 1
+        return True
 
     def _look_in(self, seconds: float) -> None:
         if self._timer is not None:

@@ -104,7 +104,8 @@ class ServePool:
         )
 
     def streams(self, model: str | None) -> tuple[Streams, StepFit]:  # noqa: ARG002
-        load, streams = self.load(), self.load().decoding + self._known.others
+        load = self.load()
+        streams = load.decoding + self._known.others
         return Streams(streams=streams, capacity=load.capacity, replicas=load.replicas), self._known.step
 
     @property

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Finish, Usage
-from anabranch.dag.ids import BranchId
+from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter.hedges import may_hedge
 from anabranch.dag.state import JobState
 from anabranch.service.organizer.job.stragglers import Stragglers
 from anabranch.service.organizer.job.timers import Timers
+from anabranch.service.organizer.rooms import Rooms
 from anabranch.workers.messages import Key, Message, SegmentDone, TextPiece
 from anabranch.workers.pool.protocol import Pool
 
@@ -54,12 +55,20 @@ class Hedging:
     """The decodes of one job that are late, and those that run twice."""
 
     def __init__(
-        self, state: JobState, pool: Pool, now: Callable[[], float], tell: Callable[[e.Event], None]
+        self,
+        job: JobId,
+        state: JobState,
+        pool: Pool,
+        rooms: Rooms,
+        now: Callable[[], float],
+        tell: Callable[[e.Event], None],
     ) -> None:
+        self._job = job
         self._state = state
         self._pool = pool
         self._now = now
         self._tell = tell
+        self._rooms = rooms
         self._stragglers = Stragglers() if state.limits.hedge > 0 else None
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
@@ -138,6 +147,7 @@ class Hedging:
             key, opened = self._keys.get(late.branch), self._state.branches[late.branch].open
             if opened is None or not may_hedge(self._state, opened):
                 continue
-            if key is not None and self._pool.elsewhere(key):
+            elsewhere = key is not None and self._pool.elsewhere(key)
+            if elsewhere and self._rooms.fits(self._job, self._state, opened.model):
                 self._tell(late)
         self.watch()

@@ -60,7 +60,7 @@ class JobRun:
         self._texts = context.texts
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
         self._tools: dict[Key, asyncio.Task[None]] = {}
-        self._hedging = Hedging(interpreter.state, context.pool, context.now, self.tell)
+        self._hedging = Hedging(job, interpreter.state, context.pool, context.rooms, context.now, self.tell)
         self._timers = Timers()
         self._joins = JoinTimers(self._timers)
         self._alarms = Timers()

@@ -62,6 +62,15 @@ async def test_the_same_room_is_told_once_by_priority_and_to_who_waits_longest()
     rooms.forget(JobId("last"))
 
 
+async def test_a_second_decode_is_let_in_as_a_fork_is() -> None:
+    rooms, state = Rooms(Busy(2)), waiting().state  # type: ignore[arg-type]
+    let_in = [rooms.fits(JobId("a"), state, None) for _ in range(4)]
+    assert let_in == [True, True, True, False]  # of five streams that steps of 25.2 ms allow
+    assert not rooms.fits(JobId("b"), state, None), "the room is another job's until that has taken its turn"
+    rooms.forget(JobId("a"))
+    assert rooms.fits(JobId("b"), state, None)
+
+
 async def test_what_was_told_counts_until_the_job_has_taken_its_turn() -> None:
     told: Told = []
     pool = Busy(2)
