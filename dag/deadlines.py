@@ -1,7 +1,5 @@
 """Computes deadlines: when a job's policy is told to wind up and when it must stop, and when a branch is cut off."""
 
-from collections.abc import Sequence
-
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, BranchId, parent_of
 from anabranch.dag.journal.wording import in_current_words
@@ -13,19 +11,35 @@ WIND_UP = 0.8
 TimeLimit = e.WindUpRequested | e.BudgetExceeded
 
 
-def time_limits(limit: float, records: Sequence[e.Record], now: float) -> list[tuple[float, TimeLimit]]:
-    """The facts about time that are still to be told, each with its moment in Unix seconds.
+class TimeLimits:
+    """Two words when a job's time runs short: wind up, then stop. Time counts from the first claim, whoever held it,
+    and goes on while a job is parked or its organizer is lost."""
 
-    Time counts from the first claim, whoever held it, and goes on while a job is parked or its organizer is lost.
-    """
-    claimed = (record.at.timestamp() for record in records if isinstance(record.event, e.JobClaimed))
-    begun = next(claimed, now)
-    told = [in_current_words(record.event) for record in records]
-    facts: tuple[TimeLimit, ...] = (
-        e.WindUpRequested(resource=e.Resource.SECONDS, limit=limit, spent=limit * WIND_UP),
-        e.BudgetExceeded(resource=e.Resource.SECONDS, limit=limit, spent=limit),
-    )
-    return [(begun + fact.spent, fact) for fact in facts if fact not in told]
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._begun: float | None = None
+        self._told: list[e.Event] = []
+
+    def note(self, record: e.Record) -> None:
+        """Reads in the journal when time began, and which words were said."""
+        match record.event:
+            case e.JobClaimed() if self._begun is None:
+                self._begun = record.at.timestamp()
+            case e.WindUpRequested() | e.BudgetExceeded():
+                self._told.append(in_current_words(record.event))
+            case _:
+                pass
+
+    def untold(self, now: float) -> list[tuple[float, TimeLimit]]:
+        """The facts that are still to be told, each with its moment in Unix seconds."""
+        limit, begun = self._seconds, now if self._begun is None else self._begun
+        if limit is None:
+            return []
+        facts: tuple[TimeLimit, ...] = (
+            e.WindUpRequested(resource=e.Resource.SECONDS, limit=limit, spent=limit * WIND_UP),
+            e.BudgetExceeded(resource=e.Resource.SECONDS, limit=limit, spent=limit),
+        )
+        return [(begun + fact.spent, fact) for fact in facts if fact not in self._told]
 
 
 class BranchDeadlines:

@@ -1,12 +1,13 @@
 """Runs a policy again from its journal: facts are fed back, consequences must come out as they were recorded."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from anabranch.dag import events as e
 from anabranch.dag.errors import Diverged
 from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.state import JobState
 
 FACTS = (
     e.JobSubmitted,
@@ -43,28 +44,57 @@ def replay(records: Iterable[e.Record]) -> Interpreter:
 
     Raises Diverged at the first record that the policy, as it is now, would not have led to.
     """
-    interpreter = Interpreter()
-    computed: deque[e.Event] = deque()
-    seq = 0
-    for step in _steps(records):
-        seq = step[-1].seq
-        votes = {
-            at: record.event for at, record in enumerate(step) if isinstance(record.event, e.BranchesVoted)
-        }
-        for at, record in enumerate(step):
-            event = record.event
+    replaying = Replay()
+    for record in records:
+        replaying.add(record)
+    return replaying.end()
+
+
+class Replay:
+    """Replays a journal record by record. Of the journal it holds what one fact led to, and no more."""
+
+    def __init__(self) -> None:
+        self._interpreter = Interpreter()
+        self._computed: deque[e.Event] = deque()
+        self._step: deque[e.Event] = deque()
+        """It begins with a fact at all times, and is fed when the next one comes: by then its votes are known."""
+        self._seq = 0
+        """Of the last record before it."""
+
+    @property
+    def state(self) -> JobState:
+        return self._interpreter.state
+
+    def add(self, record: e.Record) -> None:
+        """Takes the next record. Raises Diverged where those before it differ from what the policy led to."""
+        if self._step and isinstance(record.event, ALWAYS_FACTS):
+            self._feed_step()
+        self._step.append(record.event)
+
+    def end(self) -> Interpreter:
+        """The interpreter as it stands behind the last record. Raises Diverged."""
+        self._feed_step()
+        if self._computed:
+            raise Diverged(self._seq + 1, None, self._computed[0])
+        self._interpreter.foresee(None)
+        return self._interpreter
+
+    def _feed_step(self) -> None:
+        step, computed = self._step, self._computed
+        votes = {at: event for at, event in enumerate(step, start=1) if isinstance(event, e.BranchesVoted)}
+        began = self._seq
+        while step:
+            event = step.popleft()
+            self._seq += 1
             if not computed:
                 if not isinstance(event, FACTS):
-                    raise Diverged(record.seq, event, None)
-                interpreter.foresee({place - at: vote for place, vote in votes.items() if place > at})
-                computed.extend(interpreter.feed(event).events)
+                    raise Diverged(self._seq, event, None)
+                at = self._seq - began
+                self._interpreter.foresee({place - at: vote for place, vote in votes.items() if place > at})
+                computed.extend(self._interpreter.feed(event).events)
             if not computed or _compared(computed[0]) != _compared(event):
-                raise Diverged(record.seq, event, computed[0] if computed else None)
+                raise Diverged(self._seq, event, computed[0] if computed else None)
             computed.popleft()
-    if computed:
-        raise Diverged(seq + 1, None, computed[0])
-    interpreter.foresee(None)
-    return interpreter
 
 
 def _compared(event: e.Event) -> e.Event:
@@ -76,15 +106,3 @@ def _compared(event: e.Event) -> e.Event:
             return replace(event, detail="")
         case _:
             return event
-
-
-def _steps(records: Iterable[e.Record]) -> Iterator[list[e.Record]]:
-    """The records, each step beginning with one that is a fact at all times."""
-    step: list[e.Record] = []
-    for record in records:
-        if step and isinstance(record.event, ALWAYS_FACTS):
-            yield step
-            step = []
-        step.append(record)
-    if step:
-        yield step

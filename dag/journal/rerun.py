@@ -28,16 +28,18 @@ class _Asked:
 
 
 class OriginOutcomes:
-    """The outcomes of one job, with one branch's output edited."""
+    """The outcomes of one job, with one branch's output edited; to be learned from its journal."""
 
-    def __init__(self, origin: JobId, records: Iterable[e.Record], branch: BranchId, output: str) -> None:
+    def __init__(self, origin: JobId, branch: BranchId, output: str) -> None:
         self._origin = origin
         self._branch = branch
         self._output = output
         self._first: _Asked | None = None
         """What the edited branch was asked first."""
         self._outcomes: dict[_Asked, list[tuple[int, Decoded]]] = {}
-        self._learn(records)
+        self._state = JobState()
+        self._asked: dict[BranchId, _Asked] = {}
+        self._tools: dict[BranchId, e.BranchForked] = {}
 
     def of_decode(self, command: Decode) -> tuple[Decoded, ...]:
         """The segments that answer this decode, the last one not open; empty when it must be decoded."""
@@ -59,17 +61,16 @@ class OriginOutcomes:
         found = self._outcomes.get(asked)
         return found[-1][0] if found else 0
 
-    def _learn(self, records: Iterable[e.Record]) -> None:
-        state = JobState()
-        asked: dict[BranchId, _Asked] = {}
-        tools: dict[BranchId, e.BranchForked] = {}
+    def learn(self, records: Iterable[e.Record]) -> None:
+        """Reads the next records of the origin's journal."""
+        state, asked = self._state, self._asked
         for record in records:
             apply(state, record.event)
             match record.event:
                 case e.BranchForked(child=child, tool=str()) as forked:
-                    tools[child] = forked
+                    self._tools[child] = forked
                 case e.SegmentStarted(continues=False) as started:
-                    question = asked[started.branch] = self._question(state, started, tools)
+                    question = asked[started.branch] = self._question(started)
                     self._outcomes[question] = []
                 case e.SegmentFinished(branch=branch, decoded=decoded):
                     outcomes = self._outcomes[asked[branch]]
@@ -79,13 +80,11 @@ class OriginOutcomes:
                 case _:
                     pass
 
-    def _question(
-        self, state: JobState, started: e.SegmentStarted, tools: dict[BranchId, e.BranchForked]
-    ) -> _Asked:
-        tool = tools.get(started.branch)
+    def _question(self, started: e.SegmentStarted) -> _Asked:
+        tool = self._tools.get(started.branch)
         if tool is not None:
             return _asked_tool(started.branch, tool.tool or "", tool.params)
-        question = _asked(started.branch, render(state, started.branch), started.grammar)
+        question = _asked(started.branch, render(self._state, started.branch), started.grammar)
         if started.branch == self._branch and self._first is None:
             self._first = question
         return question

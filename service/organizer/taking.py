@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from typing import ParamSpec, TypeVar
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import Metrics
@@ -11,13 +12,18 @@ from anabranch.dag.ids import JobId
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.abandon import close_journal
-from anabranch.dag.state import JobState, fold
+from anabranch.dag.state import JobState, apply
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_cancel, tell_decisions
 from anabranch.service.organizer.job.rerun import recall_of
 from anabranch.service.organizer.job.resume import (
     CannotGoOn,
+    Resumed,
+    Resuming,
     end_lost_decodes,
+    last_progress,
+    may_be_poison,
+    refuse_poison,
     resume,
 )
 from anabranch.service.organizer.job.run import JobRun
@@ -30,6 +36,9 @@ from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.workers.checks.protocol import Checks
 from anabranch.workers.pool.protocol import Pool
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Taking:
@@ -63,18 +72,18 @@ class Taking:
     async def take_up(self, claim: Claim) -> JobRun:
         """Brings a job to where its journal ends, and sets going what stood still. Raises CannotGoOn if it ended."""
         self._traces.begin(claim)
-        records = claim.journal or await self._store.journal.read(claim.job)
         claimed = e.JobClaimed(owner=self._name, attempt=claim.attempt)
-        computing = partial(self._mark.computing, claim.job, claim.epoch)
         try:
-            interpreter = await self._replay(claim, records)
-            recall = await recall_of(self._store.journal, _spec_of(records))
+            resumed = await self._resume(claim)
+            interpreter = resumed.interpreter
+            recall = await recall_of(self._store.journal, _spec_of(interpreter))
         except CannotGoOn as refusal:
             await self._left.leave_to_others(refusal)
-            state = fold(record.event for record in records)
+            state = await self._fold(claim)
             lost = await self._lost_decodes(claim.job, state)
             await self._append(claim, (claimed, *close_journal(state, lost, refusal.failed)), None)
             raise
+        computing = partial(self._mark.computing, claim.job, claim.epoch)
         context = JobContext(
             pool=self._pool,
             rooms=self._rooms,
@@ -86,7 +95,7 @@ class Taking:
             computing=computing,
         )
         with computing():
-            run = JobRun(claim.job, claim.trace_id, interpreter, records, context)
+            run = JobRun(claim.job, claim.trace_id, resumed, context)
         if claim.journal:
             tell_cancel(run, claim.cancel_requested)
             run.tell(claimed)
@@ -98,16 +107,44 @@ class Taking:
         run.resume(interpreter.owed())
         return run
 
-    async def _replay(self, claim: Claim, records: Sequence[e.Record]) -> Interpreter:
-        """The interpreter as it stood. Raises CannotGoOn, and StoreAway."""
+    async def _resume(self, claim: Claim) -> Resumed:
+        """The job where its journal ends. Raises CannotGoOn, UnreadableFormat and StoreAway."""
         if claim.journal:  # nothing was decided yet, and nobody can be suspected
             with self._mark.computing(claim.job, claim.epoch):
-                return resume(records, ())
-        suspicions = await self._store.suspicions.list_against(claim.job)
-        # In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which.
+                return resume(claim.journal)
+        await self._refuse_poison(claim.job)
+        resuming: Resuming | None = None
+        async for page in self._store.journal.pages(claim.job):
+            resuming = resuming or Resuming(page[0])
+            await self._compute(claim, resuming.add, page)
+        assert resuming is not None, "a job is submitted with the first event of its journal"
+        return await self._compute(claim, resuming.end)
+
+    async def _refuse_poison(self, job: JobId) -> None:
+        """Raises CannotGoOn for a job that is suspected too often since it last got anywhere, and StoreAway."""
+        suspicions, progress = await self._store.suspicions.list_against(job), 0
+        if may_be_poison(suspicions):
+            async for page in self._store.journal.pages(job, suspicions[0].head_seq):
+                progress = last_progress(page) or progress
+            refuse_poison([each for each in suspicions if each.head_seq >= progress])
+
+    async def _fold(self, claim: Claim) -> JobState:
+        """The state alone, of a job whose policy is not to be run. Raises UnreadableFormat and StoreAway."""
+        state = JobState()
+
+        def add(page: Sequence[e.Record]) -> None:
+            for record in page:
+                apply(state, record.event)
+
+        async for page in self._store.journal.pages(claim.job):
+            await self._compute(claim, add, page)
+        return state
+
+    async def _compute(self, claim: Claim, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """In a thread, since the leases of other jobs must be kept; one at a time, so that the mark says which."""
         async with self._replaying:
             with self._mark.computing(claim.job, claim.epoch, Place.REPLAY):
-                return await asyncio.to_thread(resume, records, suspicions)
+                return await asyncio.to_thread(step, *args, **kwargs)
 
     async def _lost_decodes(self, job: JobId, state: JobState) -> list[e.SegmentFinished | e.HedgeLost]:
         """What an organizer that was lost was decoding ends with the text and the tokens that were kept of it. Raises
@@ -124,7 +161,7 @@ class Taking:
         self._live.reached(claim.job, last.seq, over=isinstance(last.event, e.TERMINAL_OF_JOB))
 
 
-def _spec_of(records: Sequence[e.Record]) -> JobSpec:
-    submitted = records[0].event
-    assert isinstance(submitted, e.JobSubmitted)
-    return submitted.spec
+def _spec_of(interpreter: Interpreter) -> JobSpec:
+    spec = interpreter.state.spec
+    assert spec is not None, "a journal begins with the job's submission"
+    return spec

@@ -58,18 +58,20 @@ class Hedging:
         self,
         job: JobId,
         state: JobState,
+        stragglers: Stragglers | None,
         pool: Pool,
         rooms: Rooms,
         now: Callable[[], float],
         tell: Callable[[e.Event], None],
     ) -> None:
+        """`stragglers` know the job's past; None where nothing is to be started once more."""
         self._job = job
         self._state = state
         self._pool = pool
         self._now = now
         self._tell = tell
         self._rooms = rooms
-        self._stragglers = Stragglers() if state.limits.hedge > 0 else None
+        self._stragglers = stragglers
         self._keys: dict[BranchId, Key] = {}
         """The decode that each branch began last."""
         self._two: dict[tuple[BranchId, int], TwoRuns] = {}

@@ -164,14 +164,18 @@ class PartialTexts:
     def note(self, record: Record) -> None:
         """Reads in the journal where segments begin and end."""
         match record.event:
-            case SegmentStarted(branch=branch, segment=segment, final=final):
-                partial = self._of(branch, segment)
-                partial.since, partial.final = record.seq, final
-                self._listener.wrote(partial)  # of an open stream there is text already
+            case SegmentStarted() as started:
+                self.began(started, record.seq)
             case SegmentFinished(branch=branch, segment=segment):
                 self.ended(branch, segment)
             case _:
                 pass
+
+    def began(self, started: SegmentStarted, seq: int) -> None:
+        """A segment has begun, with the record of this seq."""
+        partial = self._of(started.branch, started.segment)
+        partial.since, partial.final = seq, started.final
+        self._listener.wrote(partial)  # of an open stream there is text already
 
     def ended(self, branch: BranchId, segment: int) -> None:
         partial = self._texts.get(branch)

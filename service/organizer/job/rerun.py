@@ -18,10 +18,13 @@ async def recall_of(journal: Journal, spec: JobSpec) -> OriginOutcomes | None:
     lineage = spec.lineage
     if lineage is None:
         return None
-    origin = lineage.job
-    records = await journal.read(origin)
-    if not records:
+    origin, outcomes = lineage.job, OriginOutcomes(lineage.job, lineage.branch, lineage.output or "")
+    found = False
+    async for page in journal.pages(origin):
+        found = True
+        await asyncio.to_thread(outcomes.learn, page)
+    if not found:
         detail = f"job {origin}, whose outcomes it re-uses, was purged; submit its question as a new job"
         failed = e.JobFailed(type=Failure.ORIGIN_GONE, title="The job that it re-runs is gone", detail=detail)
         raise CannotGoOn(failed)
-    return await asyncio.to_thread(OriginOutcomes, origin, records, lineage.branch, lineage.output or "")
+    return outcomes

@@ -1,8 +1,9 @@
 """Takes up a job: where its journal ends, whether it can go on, and what becomes of decodes that nobody does now."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
@@ -10,11 +11,12 @@ from anabranch.dag.errors import Diverged, UnknownPolicy
 from anabranch.dag.ids import TRUNK, BranchId, by_path
 from anabranch.dag.interpreter import Interpreter
 from anabranch.dag.interpreter.retries import goes_on
-from anabranch.dag.journal.replay import replay
+from anabranch.dag.journal.replay import Replay
 from anabranch.dag.limits import Limits
 from anabranch.dag.policy import policy_named
 from anabranch.dag.state import JobState
 from anabranch.dag.vocabulary import Cause, Failure
+from anabranch.service.organizer.job.past import Past
 from anabranch.service.store.jobs.suspicions import Loss, Suspicion
 from anabranch.service.store.journal.told_texts import ToldText
 from anabranch.service.store.rows import Checkpoint
@@ -35,27 +37,62 @@ class CannotGoOn(Exception):
         self.failed = failed
 
 
-def resume(records: Sequence[e.Record], suspicions: Sequence[Suspicion]) -> Interpreter:
-    """The interpreter as it stood when the journal ended. Raises CannotGoOn.
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A job where its journal ends."""
+
+    interpreter: Interpreter
+    past: Past
+
+
+class Resuming:
+    """Brings a job to where its journal ends, fed the journal page by page in any thread; no page is kept.
 
     A policy whose code has changed is no reason to end a job: replay decides, and only a policy that would not have led
-    to what the journal holds ends it. The evidence that it is poison does, before anything of it is computed again.
+    to what the journal holds ends it.
     """
-    submitted = records[0].event
-    assert isinstance(submitted, e.JobSubmitted)
-    _refuse_poison(evidence_against(records, suspicions))
-    try:
-        version = policy_named(submitted.spec.policy).version
-    except UnknownPolicy as error:
-        raise _refuse(Failure.POLICY_MISSING, "Its policy is not installed here", str(error)) from error
-    try:
-        interpreter = replay(records)
-    except Exception as error:  # a policy's own fault cannot stand where its journal has none
-        raise _diverged(submitted, version, error) from error
-    if submitted.policy_version != version:
-        told = "job %s began under version %s of policy %s and goes on under %s"
-        logger.info(told, records[0].job, submitted.policy_version, submitted.spec.policy, version)
-    return interpreter
+
+    def __init__(self, first: e.Record) -> None:
+        """`first` is the journal's first record. Raises CannotGoOn where its policy is not installed."""
+        assert isinstance(first.event, e.JobSubmitted)
+        self._job, self._submitted = first.job, first.event
+        try:
+            self._version = policy_named(self._submitted.spec.policy).version
+        except UnknownPolicy as error:
+            raise _refuse(Failure.POLICY_MISSING, "Its policy is not installed here", str(error)) from error
+        self._replay = Replay()
+        self._past = Past(self._submitted.spec.budget, self._submitted.limits)
+
+    def add(self, page: Sequence[e.Record]) -> None:
+        """Takes the next records, the first among them. Raises CannotGoOn."""
+        with self._refusing():
+            for record in page:
+                self._replay.add(record)
+        for record in page:
+            self._past.add(record)
+
+    def end(self) -> Resumed:
+        """The job, behind the last record. Raises CannotGoOn."""
+        with self._refusing():
+            interpreter = self._replay.end()
+        if (began := self._submitted.policy_version) != self._version:
+            told = "job %s began under version %s of policy %s and goes on under %s"
+            logger.info(told, self._job, began, self._submitted.spec.policy, self._version)
+        return Resumed(interpreter, self._past)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a policy's own fault cannot stand where its journal has none
+            raise _diverged(self._submitted, self._version, error) from error
+
+
+def resume(records: Sequence[e.Record]) -> Resumed:
+    """The job where this whole journal ends. Raises CannotGoOn."""
+    resuming = Resuming(records[0])
+    resuming.add(records)
+    return resuming.end()
 
 
 def _diverged(submitted: e.JobSubmitted, version: str, error: Exception) -> CannotGoOn:
@@ -95,15 +132,22 @@ def _refuse(kind: Failure, title: str, detail: str) -> CannotGoOn:
     return CannotGoOn(e.JobFailed(type=kind, title=title, detail=detail))
 
 
-def _refuse_poison(evidence: Sequence[Suspicion]) -> None:
-    broke = sum(each.reason is Loss.BROKE for each in evidence)
-    lost = len(evidence) - broke
-    if lost < LOST_BEFORE_PARKING and broke < BROKEN_BEFORE_PARKING:
+def refuse_poison(evidence: Sequence[Suspicion]) -> None:
+    """Ends a job whose suspicions since it last got anywhere are these, if they are too many: before anything of it is
+    computed again. Raises CannotGoOn."""
+    if not may_be_poison(evidence):
         return
     told = "; ".join(f"{_IN_WORDS[each.reason]} ({each.owner}, claim {each.epoch})" for each in evidence)
     kept = f"Its journal holds what was done up to event {evidence[-1].head_seq}."
     detail = f"It got nowhere {len(evidence)} times: {told}. {kept}"
+    lost = any(each.reason is not Loss.BROKE for each in evidence)
     raise _refuse(Failure.POISON, "It kills its organizers" if lost else "Its run breaks", detail)
+
+
+def may_be_poison(suspicions: Sequence[Suspicion]) -> bool:
+    """Whether these are too many, should the job have got nowhere since the first of them."""
+    broke = sum(each.reason is Loss.BROKE for each in suspicions)
+    return len(suspicions) - broke >= LOST_BEFORE_PARKING or broke >= BROKEN_BEFORE_PARKING
 
 
 _IN_WORDS = {
@@ -113,9 +157,9 @@ _IN_WORDS = {
 }
 
 
-def evidence_against(records: Sequence[e.Record], suspicions: Sequence[Suspicion]) -> list[Suspicion]:
-    """The suspicions since the job last got anywhere. That its text so far was kept is no progress: every organizer
-    that takes it up does so."""
+def last_progress(records: Iterable[e.Record]) -> int:
+    """The seq of the last of these records that got the job anywhere; 0: none did. That its text so far was kept is no
+    progress: every organizer that takes it up does so."""
     progress = 0
     for record in records:
         match record.event:
@@ -128,7 +172,7 @@ def evidence_against(records: Sequence[e.Record], suspicions: Sequence[Suspicion
                 progress = record.seq
             case _:
                 pass
-    return [each for each in suspicions if each.head_seq >= progress]
+    return progress
 
 
 def keep_final_text(started: e.SegmentStarted | None, decoded: Decoded) -> Decoded:

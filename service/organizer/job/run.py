@@ -7,19 +7,16 @@ from functools import partial
 
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
-from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.analysis.metrics import metrics_of
-from anabranch.dag.deadlines import BranchDeadlines, time_limits
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.interpreter.hedges import fact_of_end
-from anabranch.dag.job import Budget
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.hedging import Hedging
 from anabranch.service.organizer.job.join_timers import JoinTimers
 from anabranch.service.organizer.job.requests import request_of
-from anabranch.service.organizer.job.resume import keep_final_text
+from anabranch.service.organizer.job.resume import Resumed, keep_final_text
 from anabranch.service.organizer.job.timers import Timers
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.errors import DecodeError
@@ -42,35 +39,37 @@ class JobRun:
         self,
         job: JobId,
         trace_id: str,
-        interpreter: Interpreter,
-        records: Sequence[e.Record],
+        resumed: Resumed,
         context: JobContext,
     ) -> None:
         self.job = job
         self._trace_id = trace_id
-        self._interpreter = interpreter
+        self._interpreter, past = resumed.interpreter, resumed.past
         self._context = context
-        self._seq = len(records)
-        self._graph = ReasoningGraph()
-        budget = interpreter.state.spec.budget if interpreter.state.spec is not None else Budget()
-        self._deadline = () if budget.seconds is None else time_limits(budget.seconds, records, context.now())
-        """Two words when time runs short: wind up, then stop."""
-        self._branch_deadlines = BranchDeadlines(budget.branch_seconds)
+        self._seq = past.seq
+        self._graph = past.graph
+        self._deadline = past.time_limits.untold(context.now())
+        self._branch_deadlines = past.branch_deadlines
         self._inbox: asyncio.Queue[Fact] = asyncio.Queue()
         self._texts = context.texts
         self._delayed: dict[Key, asyncio.TimerHandle] = {}
         self._tools: dict[Key, asyncio.Task[None]] = {}
-        self._hedging = Hedging(job, interpreter.state, context.pool, context.rooms, context.now, self.tell)
+        state, pool, rooms = self._interpreter.state, context.pool, context.rooms
+        self._hedging = Hedging(job, state, past.stragglers, pool, rooms, context.now, self.tell)
         self._timers = Timers()
-        self._joins = JoinTimers(self._timers)
+        self._joins = JoinTimers(self._timers, past.joins)
         self._alarms = Timers()
         """Deadlines: they follow from the journal, so a parked job need not be kept in memory for them."""
         self.due_in: float | None = None
         """Seconds after which a job that was parked must be taken up again, for its next deadline."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None
-        for record in records:
-            self._note(record)
+        for due, cancelled in past.due.values():
+            self._at(due, cancelled)
+        for branch, seq in past.opened.items():
+            started = self._interpreter.state.branches[branch].open
+            assert started is not None
+            self._texts.began(started, seq)
 
     # -- in ----------------------------------------------
 

@@ -11,7 +11,7 @@ then may anybody act on its events. When the database is away, the writer tries 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -32,6 +32,9 @@ from anabranch.service.store.sql.tables import events as events_of_jobs
 
 PATIENCE_SECONDS = 60.0
 """How long appends wait for a database that is away; accepted jobs lose nothing by a short outage."""
+
+PAGE = 500
+"""Records of a journal that are read at once."""
 
 MANY = 2000
 """Records that one look at many journals returns at most; the next look goes on."""
@@ -71,15 +74,19 @@ class Journal(Repository):
             self._writer = asyncio.create_task(self._write(), name="journal")
         return await append.done
 
-    async def read_page(self, job: JobId, after_seq: int = 0, limit: int = 500) -> list[Record]:
+    async def read_page(self, job: JobId, after_seq: int = 0, limit: int = PAGE) -> list[Record]:
         """Reads a page of a journal, of each record what this release knows. Raises StoreAway."""
-        page = (
-            select(events_of_jobs)
-            .where(events_of_jobs.c.job_id == job, events_of_jobs.c.seq > after_seq)
-            .order_by(events_of_jobs.c.seq)
-            .limit(limit)
-        )
-        return await self._read(page, known_record_of_row)
+        return await self._read(_page(job, after_seq, limit), known_record_of_row)
+
+    async def pages(self, job: JobId, after_seq: int = 0) -> AsyncIterator[list[Record]]:
+        """Reads all of a journal behind this seq, page by page: for who folds it, and keeps no page. Pages are decoded
+        in a thread. Raises StoreAway, and UnreadableFormat where a newer release wrote what this one does not know.
+        """
+        while rows := await self._rows(_page(job, after_seq, PAGE)):
+            yield await asyncio.to_thread(lambda page: [record_of_row(row) for row in page], rows)
+            if len(rows) < PAGE:
+                return
+            after_seq = rows[-1]["seq"]
 
     async def read(self, job: JobId) -> list[Record]:
         """Reads a whole journal. Raises StoreAway, and UnreadableFormat where a newer release has written what this one
@@ -113,8 +120,10 @@ class Journal(Repository):
             await self._writer
 
     async def _read(self, query: Select[Any], record_of: Callable[[RowMapping], Record]) -> list[Record]:
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [record_of(row) for row in rows]
+        return [record_of(row) for row in await self._rows(query)]
+
+    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        return await self._database.read(lambda connection: connection.execute(query).mappings().all())
 
     async def _write(self) -> None:
         while self._waiting:
@@ -152,3 +161,12 @@ class Journal(Repository):
                 draft.fail(refused[draft])
             else:
                 draft.succeed()
+
+
+def _page(job: JobId, after_seq: int, limit: int) -> Select[Any]:
+    return (
+        select(events_of_jobs)
+        .where(events_of_jobs.c.job_id == job, events_of_jobs.c.seq > after_seq)
+        .order_by(events_of_jobs.c.seq)
+        .limit(limit)
+    )

@@ -52,8 +52,8 @@ def test_a_job_goes_on_wherever_it_stood(policy: str) -> None:
         assert (divergence.seq, divergence.recorded) == (end + 1, None)
         assert divergence.computed == records[end].event
     for end in whole:
-        resume(records[:end], [])
-    assert resume(records, []).over
+        resume(records[:end])
+    assert resume(records).interpreter.over
     assert len(whole) > 2
 
 
