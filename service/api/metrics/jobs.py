@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.concurrency import first_token_delays
-from anabranch.dag.analysis.graph import build
+from anabranch.dag.analysis.graph import ReasoningGraph
 from anabranch.dag.ids import JobId
-from anabranch.dag.state import fold
+from anabranch.dag.state import JobState, apply
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
@@ -74,7 +74,7 @@ class EndedJobs:
             if len(taken) < AT_ONCE:
                 self._since = max(self._since, now - LATE)
 
-    def _measure(self, row: JobRow, records: Sequence[e.Record]) -> None:
+    def _measure(self, row: JobRow, state: JobState, graph: ReasoningGraph) -> None:
         policy, usage = row.spec.policy, row.usage
         self._ended.labels(policy, row.status.value).inc()
         for kind, tokens in (
@@ -89,24 +89,32 @@ class EndedJobs:
             self._queue.labels(policy).observe(row.metrics["queue_seconds"])
         if row.finished_at is not None:
             self._wall.labels(policy).observe((row.finished_at - row.created_at).total_seconds())
-        self._follow(policy, records)
+        self._follow(policy, state, graph)
 
-    def _follow(self, policy: str, records: Sequence[e.Record]) -> None:
+    def _follow(self, policy: str, state: JobState, graph: ReasoningGraph) -> None:
         """Branches as they ended; forks and joins until the first token behind them."""
-        state = fold(record.event for record in records)
         for branch in state.branches.values():
             if branch.ended is not None:
                 self._branches.labels(policy, branch.ended).inc()
-        for histogram, delays in zip(
-            (self._fork, self._join), first_token_delays(build(records)), strict=True
-        ):
+        for histogram, delays in zip((self._fork, self._join), first_token_delays(graph), strict=True):
             for seconds in delays:
                 histogram.labels(policy).observe(seconds)
 
 
-async def _read(store: Store, job: JobId) -> tuple[JobRow, list[e.Record]] | None:
-    """None for one that was purged just now."""
+async def _read(store: Store, job: JobId) -> tuple[JobRow, JobState, ReasoningGraph] | None:
+    """The job, and what folds from its journal, of which one page at a time is there. None for a job that was purged
+    just now."""
+    state, graph = JobState(), ReasoningGraph()
+
+    def add(page: Sequence[e.Record]) -> None:
+        for record in page:
+            apply(state, record.event)
+            graph.add(record)
+
     try:
-        return await store.jobs.get(job), await store.journal.read(job)
+        row = await store.jobs.get(job)
     except NotFound:
         return None
+    async for page in store.journal.pages(job):
+        await asyncio.to_thread(add, page)
+    return row, state, graph
