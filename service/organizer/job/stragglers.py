@@ -6,6 +6,7 @@ of its siblings would have had theirs. Siblings say nothing before three of them
 second. No clock is read here: whoever asks tells the time.
 """
 
+from bisect import insort
 from collections import defaultdict
 from dataclasses import dataclass, field
 from math import ceil
@@ -23,7 +24,7 @@ FAILED = (Finish.ERROR, Finish.ABORT, Finish.INTERRUPTED)
 
 @dataclass(slots=True)
 class Times:
-    """What the decodes of siblings took, in seconds."""
+    """What the decodes of siblings took, in seconds, the shortest first: one look at so many is one look at one."""
 
     whole: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
@@ -79,7 +80,7 @@ class Stragglers:
         awaited.tokens = tokens
         if not awaited.heard:
             awaited.heard = True
-            self._times[self._group[branch]].first.append(now - awaited.since)
+            insort(self._times[self._group[branch]].first, now - awaited.since)
 
     def next_look(self) -> float | None:
         """When the next decode may be late, as things stand; None where none can be."""
@@ -114,11 +115,11 @@ class Stragglers:
     def _learn(self, awaited: Awaited, now: float, tokens: int) -> None:
         times = self._times[self._group[awaited.started.branch]]
         seconds = now - awaited.since
-        times.whole.append(seconds)
+        insort(times.whole, seconds)
         if tokens:
-            times.pace.append(seconds / tokens)
+            insort(times.pace, seconds / tokens)
         if not awaited.heard:
-            times.first.append(seconds)
+            insort(times.first, seconds)
 
     def _usual(self, branch: BranchId, awaited: Awaited) -> float | None:
         """Seconds within which its siblings had ended or, where it has written nothing, begun to write."""
@@ -138,7 +139,7 @@ class Stragglers:
 
 
 def quantile(values: list[float]) -> float | None:
-    """The value that a SHARE of these do not exceed; None where they are too few to say."""
+    """The value that a SHARE of these, which are in order, do not exceed; None where they are too few to say."""
     if len(values) < SIBLINGS:
         return None
-    return sorted(values)[ceil(SHARE * len(values)) - 1]
+    return values[ceil(SHARE * len(values)) - 1]
