@@ -1,56 +1,56 @@
 """How work and memory grow: with the branches of a job, with jobs and events in the store, with followers and tenants.
 
-    python benchmarks/growth.py [--branches 1000,10000,100000] [--jobs 100000] [--events 500000] [--followers 1000]
-                                [--queued 5000] [--database URL] [--only branches,purge]
+    python benchmarks/growth.py [--branches 1000,10000,100000] [--events 50000,500000] [--jobs 100000,1000000]
+                                [--purged 100000] [--followers 1000] [--queued 5000] [--running 200] [--database URL]
+                                [--only branches,store]
 
 What is counted (statements, records, bytes) says whether something grows as it should, on any machine; processor time
-says how much it is. A PostgreSQL URL names an empty database; without one it is SQLite in a temporary folder. What
-lists, searches and probes of a filled store cost is told by `listings.py`.
+says how much it is. A PostgreSQL URL names an empty database; without one it is SQLite in a temporary folder. A million
+jobs have eleven million events, and take 10 GB.
 """
 
 import argparse
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from sqlalchemy import Connection, Engine, event, insert
+import httpx
+from benchmarks.filled_store import FIRST, fill
+from sqlalchemy import Engine, event, text
 from tests.chaos.world import PlainChecks
+from tests.service.organizer import long_journals
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.dag.job import JobSpec
-from anabranch.dag.limits import Limits
-from anabranch.dag.policy import policy_named
-from anabranch.dag.text import say
 from anabranch.service import loops
+from anabranch.service.api.app import create_app
+from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
+from anabranch.service.link.links import Links
 from anabranch.service.organizer.loop import Organizer
 from anabranch.service.organizer.traces import Traces
-from anabranch.service.store.codec import spec_to_json
-from anabranch.service.store.identity import new_id
-from anabranch.service.store.rows import Claim, NewJob
+from anabranch.service.settings import Settings
+from anabranch.service.store.rows import Claim
 from anabranch.service.store.sql import schema
-from anabranch.service.store.sql.tables import jobs
 from anabranch.service.store.store import Store
-from anabranch.workers.engines.protocol import Chunk
 from anabranch.workers.engines.script import Line
 from anabranch.workers.engines.scripted import ScriptedEngine
-from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
 from anabranch.workers.pool.protocol import PoolLoad
 
-AT_ONCE = 2000
+ROUNDS = 20
 
 
 class SilentPool:
@@ -97,19 +97,17 @@ async def organizing(store: Store, pool: Any) -> AsyncIterator[Organizer]:
 
 
 async def submit(store: Store, n: int, tenant: str = "default") -> JobId:
-    spec = JobSpec(
-        messages=(say("user", "What is six times seven?"),),
-        policy="self-consistency",
-        params={"n": n, "stop": "all"},
-    )
-    version, wide = policy_named(spec.policy).version, Limits(width=max(n, Limits().width))
-    new = NewJob(spec=spec, policy_version=version, limits=wide, trace_id="a" * 32, tenant=tenant)
-    return (await store.jobs.submit(new)).job.id
+    """A job of n branches, all at once."""
+    return (await store.jobs.submit(long_journals.new_job(1, n, tenant=tenant))).job.id
 
 
 async def until(there: Callable[[], Awaitable[bool]]) -> None:
     while not await there():  # noqa: ASYNC110 - as a client would
         await asyncio.sleep(0.02)
+
+
+async def has_ended(store: Store, job: JobId) -> bool:
+    return (await store.jobs.get(job)).finished_at is not None
 
 
 async def grow_branches(store: Store, widths: Sequence[int]) -> None:
@@ -122,11 +120,7 @@ async def grow_branches(store: Store, widths: Sequence[int]) -> None:
                 began = time.process_time()
                 job = await submit(store, n)
                 organizer.nudge(job)
-
-                async def ended(job: JobId = job) -> bool:
-                    return (await store.jobs.get(job)).finished_at is not None
-
-                await until(ended)
+                await until(partial(has_ended, store, job))
                 spent = time.process_time() - began
             events = (await store.jobs.get(job)).head_seq
             print(
@@ -156,37 +150,86 @@ async def weigh_branches(store: Store, widths: Sequence[int]) -> None:
             print(f"{n:14,}{(after - before) / n / 1000:10.2f}", flush=True)
 
 
-async def fill(store: Store, count: int) -> None:
-    """So many ended jobs, with a journal of one event, written by SQL."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    spec = JobSpec(messages=(say("user", "What is six times seven?"),), policy="sequential")
-    for start in range(0, count, AT_ONCE):
-        rows = [_ended(at + timedelta(seconds=n), spec) for n in range(start, min(start + AT_ONCE, count))]
-        await store.database.write(partial(Connection.execute, statement=insert(jobs), parameters=rows))
+ASKED = {
+    "a list": "/v1/jobs",
+    "a list of a small tenant": "/v1/jobs?tenant=small",
+    "failed jobs (none)": "/v1/jobs?status=failed",
+    "the most tokens": "/v1/jobs?sort=tokens",
+    "a search that finds many": "/v1/jobs?q=question",
+    "a search that finds one": "/v1/jobs?q=needle",
+    "a search that finds none": "/v1/jobs?q=pitchfork",
+    "gates": "/v1/approvals",
+    "a journal": "/v1/jobs/{job}/events",
+    "its graph": "/v1/jobs/{job}/graph",
+    "/metrics": "/metrics",
+    "/readyz": "/readyz",
+}
 
 
-def _ended(at: datetime, spec: JobSpec) -> dict[str, object]:
-    when = dict.fromkeys(("created_at", "head_at", "turn", "started_at", "finished_at"), at)
-    return {
-        **when,
-        "id": new_id(),
-        "tenant": "default",
-        "trace_id": "0" * 32,
-        "head_seq": 1,
-        "head_hash": "0" * 64,
-        "wake": False,
-        "phase": "succeeded",
-        "question": spec.question,
-        "policy": spec.policy,
-        "priority": 5,
-        "spec": spec_to_json(spec),
-        "policy_version": "v1",
-    }
+async def ask_filled(store: Store, sizes: Sequence[int], purged: int) -> None:
+    """What requests, and a job from its submission to its answer, cost beside so many jobs that have ended."""
+    pool = LocalPool(ScriptedEngine(lambda _: Line(text="\\boxed{42}")))
+    job = await run_one(store, pool)
+    deps = Dependencies(
+        settings=Settings(), store=store, feed=Feed(store.journal), organizers=Links(store.organizers)
+    )
+    transport = httpx.ASGITransport(create_app(deps))
+    there = 0
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        for size in sizes:
+            began = time.process_time()
+            await fill(store, job, range(there, size))
+            took = 1e6 * (time.process_time() - began) / (size - there)
+            events, there = size * (await store.jobs.get(job)).head_seq, size
+            print(f"{size:,} jobs, {events:,} events, {await weigh(store) / events:.0f} bytes an event with all that "
+                  f"folds from it; written in {took:.0f} us of processor time a job", flush=True)  # fmt: skip
+            for what, path in ASKED.items():
+                spent, statements = await ask(client, path.format(job=job))
+                print(f"{1000 * spent:9.1f} ms{statements:4} statements  {what}", flush=True)
+            with counted() as statements_of_run:
+                began = time.perf_counter()
+                for _ in range(ROUNDS):
+                    await run_one(store, pool)
+                spent = 1000 * (time.perf_counter() - began) / ROUNDS
+            print(
+                f"{spent:9.1f} ms{statements_of_run[0] // ROUNDS:4} statements  a job of one branch",
+                flush=True,
+            )
+    await pool.close()
+    await purge(store, purged)
+
+
+async def run_one(store: Store, pool: LocalPool) -> JobId:
+    """A job of one branch, to its answer."""
+    async with organizing(store, pool) as organizer:
+        organizer.nudge(job := await submit(store, 1))
+        await until(partial(has_ended, store, job))
+    return job
+
+
+async def ask(client: httpx.AsyncClient, path: str) -> tuple[float, int]:
+    """Seconds, the median of ROUNDS, and statements of one. The first is for caches and plans."""
+    seconds = []
+    for _ in range(ROUNDS + 1):
+        with counted() as statements:
+            began = time.perf_counter()
+            (await client.get(path)).raise_for_status()
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:]), statements[0]
+
+
+async def weigh(store: Store) -> int:
+    """Bytes of the database."""
+    whole = text(
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        if store.database.sqlite
+        else "SELECT pg_database_size(current_database())"
+    )
+    return int(await store.database.read(lambda connection: connection.execute(whole).scalar_one()))
 
 
 async def purge(store: Store, count: int) -> None:
-    """A purge, and how long a commit of somebody else waits beside it."""
-    await fill(store, count)
+    """A purge of the oldest, and how long a commit of somebody else waits beside it."""
     waits: list[float] = []
 
     async def commit_beside() -> None:
@@ -198,7 +241,7 @@ async def purge(store: Store, count: int) -> None:
 
     beside = asyncio.create_task(commit_beside())
     began = time.perf_counter()
-    gone = await store.maintenance.purge(datetime(2027, 1, 1, tzinfo=UTC))
+    gone = await store.maintenance.purge(FIRST + timedelta(seconds=count))
     took = time.perf_counter() - began
     beside.cancel()
     await asyncio.gather(beside, return_exceptions=True)
@@ -224,51 +267,81 @@ async def take_turns(store: Store, queued: int) -> None:
           f"{statements[0]} statements and {spent:.0f} ms of processor time", flush=True)  # fmt: skip
 
 
-class StoppingEngine(ScriptedEngine):
-    """Answers so many decodes, and no more."""
+async def resume(store: Store, sizes: Sequence[int]) -> None:
+    """Long journals, of waves of 50 branches, whose last decode was not answered, taken up by an organizer."""
+    print(f"{'events':>10}{'cpu us/event':>14}{'MiB at most':>13}{'MiB kept':>10}{'bytes/event in passing':>24}"
+          f"{'longest hold of the loop, ms':>31}")  # fmt: skip
+    for size in sizes:
+        count = max(1, size // (50 * 4 + 2))
+        job = await long_journals.write(store, long_journals.new_job(count, 50))
+        head = (await store.jobs.get(job)).head_seq
+        for traced in (False, True):
+            holds: list[float] = []
+            ticking = asyncio.create_task(tick(holds))
+            silent = SilentPool()
+            gc.collect()
+            if traced:
+                tracemalloc.start()
+            began = time.process_time()
+            async with organizing(store, silent) as organizer:
+                organizer.nudge(job)
 
-    def __init__(self, answers: int) -> None:
-        super().__init__(lambda _: Line(text="\\boxed{42}"))
-        self.left = answers
+                async def goes_on(silent: SilentPool = silent) -> bool:
+                    return silent.taken > 0
 
-    async def decode(self, request: DecodeRequest) -> AsyncGenerator[Chunk, None]:
-        self.left -= 1
-        if self.left < 0:
-            await asyncio.Event().wait()
-        async for chunk in super().decode(request):
-            yield chunk
+                await until(goes_on)
+                if traced:
+                    kept, most = tracemalloc.get_traced_memory()
+                else:
+                    spent, longest = time.process_time() - began, max(holds)
+            tracemalloc.stop()
+            ticking.cancel()
+        print(f"{head:10,}{1e6 * spent / head:14.0f}{most / 2**20:13.0f}{kept / 2**20:10.0f}"
+              f"{(most - kept) / head:24.1f}{1000 * longest:31.0f}", flush=True)  # fmt: skip
+        await store.jobs.request_cancel(job, "measured")
 
 
-async def resume(store: Store, events: int) -> None:
-    """A long journal, whose last sample was not answered yet, taken up by another organizer."""
-    n = max(2, events // 5)
-    job, engine = await submit(store, n), StoppingEngine(n - 1)
-    pool = LocalPool(engine)
-    async with organizing(store, pool) as organizer:
-        organizer.nudge(job)
+async def tick(holds: list[float]) -> None:
+    """Tells for how long nothing else had a turn on this loop."""
+    while True:
+        began = time.perf_counter()
+        await asyncio.sleep(0.001)
+        holds.append(time.perf_counter() - began)
 
-        async def only_one_is_missing() -> bool:
-            return engine.left < 0 and (await store.jobs.get(job)).head_seq >= 4 * n
 
-        await until(only_one_is_missing)
+async def poll(store: Store, running: int) -> None:
+    """So many running jobs of 50 branches, and a list of jobs every second, in one process and on one event loop."""
+    text = Line(text="word " * 600 + "\\boxed{42}")
+    pool = LocalPool(ScriptedEngine(lambda _: text, tokens_per_second=20.0))
+    deps = Dependencies(
+        settings=Settings(), store=store, feed=Feed(store.journal), organizers=Links(store.organizers)
+    )
+    transport = httpx.ASGITransport(create_app(deps))
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+        organizing(store, pool) as organizer,
+    ):
+        for _ in range(running):
+            await submit(store, 50)
+        organizer.nudge()
+
+        async def begun() -> bool:
+            return pool.load().decoding >= 50 * running
+
+        await until(begun)
+        began, seconds = time.process_time(), []
+        for _ in range(10):
+            asked = time.perf_counter()
+            (await client.get("/v1/jobs")).raise_for_status()
+            seconds.append(time.perf_counter() - asked)
+            await asyncio.sleep(1.0)
+        cores = (time.process_time() - began) / (10.0 + sum(seconds))
+        told = f"p50 {1000 * statistics.median(seconds):.0f} ms, longest {1000 * max(seconds):.0f}"
+        print(
+            f"{running} running jobs of 50 branches: a list takes {told}; all of it {cores:.2f} cores",
+            flush=True,
+        )
     await pool.close()
-    row = await store.jobs.get(job)
-    silent = SilentPool()
-    tracemalloc.start()
-    began = time.process_time()
-    async with organizing(store, silent) as organizer:
-        organizer.nudge(job)
-
-        async def goes_on() -> bool:
-            now = await store.jobs.get(job)
-            return now.head_seq > row.head_seq or now.finished_at is not None
-
-        await until(goes_on)
-        _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    spent = time.process_time() - began
-    print(f"resumed a journal of {row.head_seq:,} events: {spent:.1f} s of processor time (traced), at most "
-          f"{most / 2**20:.0f} MiB, {most / row.head_seq:.0f} bytes an event", flush=True)  # fmt: skip
 
 
 async def follow(store: Store, followers: int) -> None:
@@ -313,14 +386,18 @@ async def follow(store: Store, followers: int) -> None:
 
 
 async def main(options: argparse.Namespace) -> None:
-    widths = [int(n) for n in options.branches.split(",")]
+    widths, sizes, lengths = (
+        [int(n) for n in each.split(",")] for each in (options.branches, options.jobs, options.events)
+    )
+    long_journals.enter()
     parts: dict[str, Callable[[Store], Awaitable[None]]] = {
         "branches": partial(grow_branches, widths=widths),
         "memory": partial(weigh_branches, widths=widths),
         "tenants": partial(take_turns, queued=options.queued),
         "followers": partial(follow, followers=options.followers),
-        "resume": partial(resume, events=options.events),
-        "purge": partial(purge, count=options.jobs),
+        "resume": partial(resume, sizes=lengths),
+        "poll": partial(poll, running=options.running),
+        "store": partial(ask_filled, sizes=sizes, purged=options.purged),
     }
     wanted = options.only.split(",") if options.only else [*parts]
     for name in wanted:
@@ -337,12 +414,14 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--branches", default="1000,10000,100000", help="of one job")
-    parser.add_argument("--jobs", type=int, default=100_000, help="that are purged")
-    parser.add_argument("--events", type=int, default=500_000, help="of a journal that is resumed")
+    parser.add_argument("--events", default="50000,500000", help="of journals that are taken up again")
+    parser.add_argument("--jobs", default="100000,1000000", help="that have ended, in the store")
+    parser.add_argument("--purged", type=int, default=100_000, help="of these")
+    parser.add_argument("--running", type=int, default=200, help="jobs, while they are listed")
     parser.add_argument("--followers", type=int, default=1000)
     parser.add_argument("--queued", type=int, default=5000, help="jobs of one tenant")
     parser.add_argument(
         "--database", help="URL of an empty PostgreSQL database; several parts need --only each"
     )
-    parser.add_argument("--only", help="some of: branches, memory, tenants, followers, resume, purge")
+    parser.add_argument("--only", help="some of: branches, memory, tenants, followers, resume, poll, store")
     loops.run(main(parser.parse_args()))
