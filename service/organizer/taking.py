@@ -15,12 +15,12 @@ from anabranch.dag.journal.abandon import close_journal
 from anabranch.dag.state import JobState, apply
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.decisions import tell_cancel, tell_decisions
+from anabranch.service.organizer.job.lost_decodes import end_lost_decodes
 from anabranch.service.organizer.job.rerun import recall_of
 from anabranch.service.organizer.job.resume import (
     CannotGoOn,
     Resumed,
     Resuming,
-    end_lost_decodes,
     last_progress,
     may_be_poison,
     refuse_poison,

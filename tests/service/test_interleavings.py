@@ -20,7 +20,7 @@ from anabranch.service.api.answering.answer_stream import AnswerStream, Content,
 from anabranch.service.api.live.text import OpenTexts, TextPlaces
 from anabranch.service.link.frames import Texts, Up
 from anabranch.service.link.outbox import Outbox
-from anabranch.service.organizer.job.resume import end_lost_segment, find_saved, keep_final_text
+from anabranch.service.organizer.job.lost_decodes import end_lost_segment, find_saved, keep_final_text
 from anabranch.service.organizer.live import Live
 from anabranch.service.store.journal.told_texts import ToldText
 from anabranch.workers.messages import Key, TextPiece

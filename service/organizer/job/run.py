@@ -15,8 +15,9 @@ from anabranch.dag.interpreter.hedges import fact_of_end
 from anabranch.service.organizer.job.context import JobContext
 from anabranch.service.organizer.job.hedging import Hedging
 from anabranch.service.organizer.job.join_timers import JoinTimers
+from anabranch.service.organizer.job.lost_decodes import keep_final_text
 from anabranch.service.organizer.job.requests import request_of
-from anabranch.service.organizer.job.resume import Resumed, keep_final_text
+from anabranch.service.organizer.job.resume import Resumed
 from anabranch.service.organizer.job.timers import Timers
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.errors import DecodeError
@@ -35,13 +36,7 @@ _Recalled = tuple[int, BranchId, int, tuple[Decoded, ...]]
 class JobRun:
     """Runs a claimed job until it ends, parks, or is taken away."""
 
-    def __init__(
-        self,
-        job: JobId,
-        trace_id: str,
-        resumed: Resumed,
-        context: JobContext,
-    ) -> None:
+    def __init__(self, job: JobId, trace_id: str, resumed: Resumed, context: JobContext) -> None:
         self.job = job
         self._trace_id = trace_id
         self._interpreter, past = resumed.interpreter, resumed.past

@@ -22,8 +22,8 @@ from anabranch.dag.limits import Limits
 from anabranch.dag.state import fold
 from anabranch.dag.text import say
 from anabranch.service.organizer.job.hedging import Hedging
+from anabranch.service.organizer.job.lost_decodes import end_lost_decodes
 from anabranch.service.organizer.job.partial_text import PartialTexts
-from anabranch.service.organizer.job.resume import end_lost_decodes
 from anabranch.service.organizer.rooms import Rooms
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.engines.script import Line

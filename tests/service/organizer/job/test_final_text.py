@@ -4,7 +4,7 @@ import pytest
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
-from anabranch.service.organizer.job.resume import keep_final_text
+from anabranch.service.organizer.job.lost_decodes import keep_final_text
 
 FINAL = e.SegmentStarted(segment=1, final=True)
 FAILED = Decoded(text="so far", finish=Finish.ERROR, fault=Fault(cause="replica-died"))

@@ -9,10 +9,9 @@ from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.limits import Limits
+from anabranch.service.organizer.job.lost_decodes import end_lost_segment, find_saved
 from anabranch.service.organizer.job.resume import (
     CannotGoOn,
-    end_lost_segment,
-    find_saved,
     last_progress,
     refuse_poison,
 )
