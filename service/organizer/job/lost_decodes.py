@@ -1,5 +1,6 @@
 """Ends decodes that nobody does now, with what was kept of them; and those of which a replica lost the end."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -52,6 +53,9 @@ def end_lost_decodes(
     """The ends of all decodes that a lost organizer left open. Booked is what the store knows of each; what was decoded
     after that nobody can tell, and the end says so."""
     ends: list[e.SegmentFinished | e.HedgeLost] = []
+    told_of: dict[BranchId, list[ToldText]] = defaultdict(list)
+    for piece in told:
+        told_of[piece.branch].append(piece)
     for branch, two in state.hedges.items():
         copy = 1 if two.left is None else two.left
         ends.append(_end_lost_hedge(two.started, copy, checkpoints.get(branch), state.limits))
@@ -63,7 +67,7 @@ def end_lost_decodes(
         elif held.copy:
             ends.append(_end_lost_second(held.open, checkpoints.get(branch), state.limits))
         else:
-            saved = find_saved(held.open, checkpoints, told)
+            saved = find_saved(held.open, checkpoints, told_of.get(branch, ()))
             ends.append(end_lost_segment(held.open, saved, state.limits))
     return ends
 

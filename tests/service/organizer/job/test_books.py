@@ -24,6 +24,7 @@ from anabranch.dag.text import say
 from anabranch.service.organizer.job.hedging import Hedging
 from anabranch.service.organizer.job.lost_decodes import end_lost_decodes
 from anabranch.service.organizer.job.partial_text import PartialTexts
+from anabranch.service.organizer.job.stragglers import Stragglers
 from anabranch.service.organizer.rooms import Rooms
 from anabranch.service.store.rows import Checkpoint
 from anabranch.workers.engines.script import Line
@@ -67,8 +68,15 @@ class Desk:
         self.running: dict[Key, Decoding] = {}
         state = self.interpreter.state
         pool = LocalPool(ScriptedEngine(lambda _request: Line(text="")))
+        stragglers, rooms = Stragglers() if state.limits.hedge > 0 else None, Rooms(pool)
         self.hedging = Hedging(
-            JOB, state, pool, Rooms(pool), lambda: 0.0, lambda fact: self.take(self.interpreter.feed(fact))
+            JOB,
+            state,
+            stragglers,
+            pool,
+            rooms,
+            lambda: 0.0,
+            lambda fact: self.take(self.interpreter.feed(fact)),
         )
         self.texts = PartialTexts(lambda: 0.0)
         for record in self.records:
