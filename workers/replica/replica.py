@@ -123,7 +123,6 @@ class Replica:
         return decode
 
     def _say(self, batcher: Batcher, message: Message) -> None:
-        self._step_times.heard(message, asyncio.get_running_loop().time())
         self._prefix_news.wrote(message)
         batcher.put(message)
 
@@ -139,6 +138,9 @@ class Replica:
         try:
             yield self._batch([], caller)
             async for messages in batcher.batches():
+                now = asyncio.get_running_loop().time()
+                for message in messages:
+                    self._step_times.heard(message, now)
                 yield self._batch(messages, caller)
             for task in tasks:
                 task.result()

@@ -20,7 +20,8 @@ TRUSTED = 4.0
 
 
 class StepTimes:
-    """Told all messages of all decodes, each with its time in seconds."""
+    """Told the messages of all decodes as they leave, gathered, each with its time in seconds: to hear of each token
+    would cost as much as reading it."""
 
     def __init__(self) -> None:
         self.fit: StepFit = NOTHING_LEARNED

@@ -18,12 +18,15 @@ class Engine:
         self._now = 0.0
         self._key = 0
 
-    def decode(self, streams: int, steps: int) -> None:
+    def decode(self, streams: int, steps: int, gathered: int = 1) -> None:
+        """Every stream is heard of once in so many steps, each in its own turn."""
         keys = [Key(job=JobId("j"), branch=BranchId(f"0.{self._key + n}"), segment=1) for n in range(streams)]
         self._key += streams
         for step in range(1, steps + 1):
             self._now += self.fixed + self.per_stream * streams
-            for key in keys:
+            for number, key in enumerate(keys):
+                if (step + number) % gathered and step < steps:
+                    continue
                 piece = TextPiece(key=key, segment=1, offset=step, text="x", tokens=step)
                 self.times.heard(piece, self._now)
         for key in keys:
@@ -47,6 +50,16 @@ def test_a_line_is_found(fixed: float, per_stream: float) -> None:
     fit = engine.times.fit
     for streams in (1, 8, 16):
         assert abs(fit(streams) - fixed - per_stream * streams) < 0.05 * (fixed + per_stream * streams)
+
+
+def test_of_gathered_tokens_the_same_line_is_found() -> None:
+    engine = Engine(0.004, 0.0005)
+    for _ in range(3):
+        for streams in (1, 4, 16, 2, 8):
+            engine.decode(streams, 500, gathered=5)
+    fit = engine.times.fit
+    for streams in (1, 4, 16):
+        assert abs(fit(streams) - engine.fixed - engine.per_stream * streams) < 0.1 * fit(streams)
 
 
 def test_twice_as_many_as_were_measured_are_not_guessed() -> None:
