@@ -3,9 +3,22 @@
 Windows: Adaptive-Consistency (arXiv 2305.11860) and ESC (arXiv 2401.10480); short-m@k: arXiv 2505.17813.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Generator
+from typing import Annotated, Any, Literal
 
-from anabranch.dag.actions import Explain, Fork, Forked, Join, Joined, Mode, Policy, Voted
+from anabranch.dag.actions import (
+    Action,
+    AskRoom,
+    Explain,
+    Fork,
+    Forked,
+    Join,
+    Joined,
+    Mode,
+    Policy,
+    Room,
+    Voted,
+)
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
@@ -32,6 +45,10 @@ def self_consistency(
     window: Annotated[
         int, Param("samples drawn at once, the next ones if these decide nothing; 0: all", ge=0, le=1024)
     ] = 0,
+    as_room: Annotated[
+        bool,
+        Param("windows no wider than the pool has room for without slowing other jobs (ANABRANCH_SLOWDOWN)"),
+    ] = False,
     stop: Annotated[
         Literal["quorum", "all", "first", "posterior", "unanimous"],
         Param(
@@ -55,7 +72,8 @@ def self_consistency(
     winning ones is given. A sample that calls tools votes for its calls: the same functions with arguments that are
     the same JSON are one. When the time of a window is up, those that have ended decide. Whatever `stop` says but
     `all`, nobody waits once no other answer can win; each rule is asked whenever a sample ends, which for `posterior`
-    is as after windows of one. What a window saved is told with the reason.
+    is as after windows of one. With `as_room` each window asks the pool how many samples it has room for: the busier it
+    is, the fewer are drawn before the rule is asked. What a window saved is told with the reason.
     """
     if stop == "unanimous" and window < 2:
         raise BadParameters("stop='unanimous' asks whether a window agrees: window must be 2 or more")
@@ -65,7 +83,8 @@ def self_consistency(
     drawn = pending
     while pending or left:
         if not pending:
-            forked: Forked = yield Fork(children=(sample,) * min(window or n, left))
+            width = (yield from _room_for(2 if stop == "unanimous" else 1)) if as_room else n
+            forked: Forked = yield Fork(children=(sample,) * min(window or n, width, left))
             left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
             pending = drawn = forked.branches
             continue
@@ -85,6 +104,12 @@ def self_consistency(
                 yield Explain("stop", why, {**numbers, "spared_tokens": round(spared, 1)})
             break
     return (yield from samples.answer(tally))
+
+
+def _room_for(least: int) -> Generator[Action, Any, int]:
+    """As many samples as may be drawn at once now."""
+    room: Room = yield AskRoom()
+    return max(least, room.width)
 
 
 def _reason(tally: Voted, stop: str, window: tuple[BranchId, ...], confidence: float) -> str:

@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from itertools import groupby
 from math import comb
 
 import pytest
@@ -15,6 +16,8 @@ from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.decoding import Fault
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.job import Budget
+from anabranch.dag.journal.replay import replay
+from anabranch.dag.limits import Limits
 from anabranch.dag.policies.parts.samples import lead_probability
 from anabranch.dag.policy import catalogue
 from anabranch.dag.simulator import Simulation
@@ -127,6 +130,28 @@ def test_adaptive_consistency_stops_when_the_leader_is_likely_the_most_frequent(
     assert "0.969" in why.text
     assert measure(simulation.records).critical_path_tokens == 40
     check(simulation)
+
+
+def test_windows_are_as_wide_as_there_is_room(simulate: Simulate) -> None:
+    script = samples(*[(10, str(number)) for number in range(7)])
+    params = {"n": 7, "as_room": True, "stop": "all"}
+    slowed = Limits(slowdown=1.5)
+    simulation = simulate("self-consistency", script, params=params, limits=slowed, room=lambda _running: 3)
+    forked_or_ended = [
+        isinstance(record.event, e.BranchForked)
+        for record in simulation.records
+        if isinstance(record.event, e.BranchForked | e.SegmentFinished)
+    ]
+    assert [len(list(each)) for forked, each in groupby(forked_or_ended) if forked] == [3, 3, 1]
+    assert replay(simulation.records).state == simulation.interpreter.state
+
+
+def test_without_a_bound_on_slowing_a_window_is_the_width_of_the_job(simulate: Simulate) -> None:
+    script = samples(*[(10, "7")] * 5)
+    params = {"n": 5, "as_room": True, "stop": "all"}
+    simulation = simulate("self-consistency", script, params=params, limits=Limits(width=2))
+    assert drawn(simulation) == 5
+    assert not of_kind(simulation, e.RoomTold)
 
 
 def test_a_window_is_cut_short_once_the_rule_holds(simulate: Simulate) -> None:
