@@ -23,8 +23,9 @@ GIVES_WAY = 5
 
 BED = "tests/cluster/"
 """Its files hand one bed on."""
-ENGINES = "tests/workers/engines/"
-"""Its real files share a vLLM."""
+ENGINE = "tests/workers/engines/ with one vLLM"
+"""Its files share the engine of a fixture. One with another engine between them would take its gauges away: what
+vLLM tells Prometheus is its process's, and the last engine's."""
 
 
 class Lanes(LoadScopeScheduling):
@@ -51,10 +52,10 @@ class Lanes(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if file.startswith(BED):
             return BED
-        return ENGINES if file.startswith(ENGINES) and self._is_costly(file) else file
+        return ENGINE if shares_engine(self.config.rootpath / file) else file
 
     def _is_costly(self, unit: str) -> bool:
-        return unit in (BED, ENGINES) or costly(self.config.rootpath / unit)
+        return unit in (BED, ENGINE) or costly(self.config.rootpath / unit)
 
 
 @cache
@@ -62,6 +63,14 @@ def costly(file: Path) -> bool:
     """Whether its tests start processes: they say so by a mark. A database's comes from a fixture, and is no sign."""
     text = file.read_text()
     return any(f"mark.{name}" in text for name in COSTS[1:])
+
+
+@cache
+def shares_engine(file: Path) -> bool:
+    """Whether its tests ask for an engine that lives as long as the process."""
+    return costly(file) and any(
+        f"{name}: VllmEngine" in file.read_text() for name in ("vllm_engine", "tagged_engine")
+    )
 
 
 def lane_of(worker: str) -> int:

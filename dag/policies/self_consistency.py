@@ -3,27 +3,14 @@
 Windows: Adaptive-Consistency (arXiv 2305.11860) and ESC (arXiv 2401.10480); short-m@k: arXiv 2505.17813.
 """
 
-from collections.abc import Generator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from anabranch.dag.actions import (
-    Action,
-    AskRoom,
-    Explain,
-    Fork,
-    Forked,
-    Join,
-    Joined,
-    Mode,
-    Policy,
-    Room,
-    Voted,
-)
+from anabranch.dag.actions import Explain, Fork, Forked, Join, Joined, Mode, Policy, Voted
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Problem
 from anabranch.dag.policies.parts.samples import Samples, agree, lead_probability, sample_of, spared_tokens
-from anabranch.dag.policies.parts.waiting import Within
+from anabranch.dag.policies.parts.waiting import Within, room_for
 from anabranch.dag.policies.presets.windows import ADAPTIVE_CONSISTENCY, ESC
 from anabranch.dag.policy import Param, policy
 
@@ -83,7 +70,7 @@ def self_consistency(
     drawn = pending
     while pending or left:
         if not pending:
-            width = (yield from _room_for(2 if stop == "unanimous" else 1)) if as_room else n
+            width = (yield from room_for(2 if stop == "unanimous" else 1)) if as_room else n
             forked: Forked = yield Fork(children=(sample,) * min(window or n, width, left))
             left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
             pending = drawn = forked.branches
@@ -104,12 +91,6 @@ def self_consistency(
                 yield Explain("stop", why, {**numbers, "spared_tokens": round(spared, 1)})
             break
     return (yield from samples.answer(tally))
-
-
-def _room_for(least: int) -> Generator[Action, Any, int]:
-    """As many samples as may be drawn at once now."""
-    room: Room = yield AskRoom()
-    return max(least, room.width)
 
 
 def _reason(tally: Voted, stop: str, window: tuple[BranchId, ...], confidence: float) -> str:

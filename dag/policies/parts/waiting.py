@@ -1,4 +1,5 @@
-"""Says how long a policy waits for what it has drawn: for all, for the first few, or until a time is up.
+"""Says how many branches a policy draws at once, and how long it waits for them: for all, for the first few, or until
+a time is up.
 
 Seconds count from the moment at which the policy first waits for these branches, across all its joins of them;
 whoever has not ended then is left out, and is cancelled at the latest with the answer. A policy never looks at a
@@ -8,7 +9,7 @@ clock: that the time is up is a fact of the journal (`BranchesJoined.expired`).
 from collections.abc import Generator
 from typing import Annotated, Any
 
-from anabranch.dag.actions import Action, Cancel, Join, Joined, Mode
+from anabranch.dag.actions import Action, AskRoom, Cancel, Join, Joined, Mode, Room
 from anabranch.dag.ids import BranchId
 from anabranch.dag.policy import Param
 
@@ -32,3 +33,9 @@ def join_within(
         why = "its time is up" if joined.expired else "enough others have ended"
         yield Cancel(branches=joined.pending, reason=why)
     return joined
+
+
+def room_for(least: int) -> Generator[Action, Any, int]:
+    """As many branches as the pool has room for now without slowing other jobs; at least so many."""
+    room: Room = yield AskRoom()
+    return max(least, room.width)
