@@ -23,14 +23,11 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
+
 
 def cost(item: pytest.Item) -> int:
-    marks = (mark.name for mark in item.iter_markers())
-    return max((lanes.COSTS.index(mark) + 1 for mark in marks if mark in lanes.COSTS), default=0)
-
-
-def pytest_configure() -> None:
-    lanes.give_way()
+    return max((COSTS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in COSTS), default=0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,11 +1,10 @@
-"""Shares the suite between three processes, as `make test` runs it: each takes file after file.
+"""Shares the suite between processes, as `make test` runs it: each takes file after file.
 
-The first one begins at the end, with images and clusters; the second one at the first file that starts processes of
-its own. The third one begins at the beginning, takes only files that start none, and gives way to the others: it fills
-what they leave of two cores, so that clusters and real engines, which are judged by clocks of their own, come in time.
+The first one begins at the end, the others at the beginning. So clusters and real engines, which mostly wait, run
+beside what is quick, and not beside each other. A third process was tried: it saves eight minutes of forty, and two
+cores are then so busy that nodes of a cluster come too late.
 """
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +12,6 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.workermanage import WorkerController
-
-COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
-"""Marks, the cheapest first."""
-
-LANES = 3
-GIVES_WAY = 5
-"""Nice: a third of what another process gets where both want the same core."""
 
 BED = "tests/cluster/"
 """Its files hand one bed on."""
@@ -32,21 +24,9 @@ class Lanes(LoadScopeScheduling):
     """Gives a process a whole file, or all the files that share what is slow to start."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if unit := self._next_unit(lane_of(node.gateway.id)):
-            self.workqueue.move_to_end(unit, last=False)
-            super()._assign_work_unit(node)
-        else:
-            node.shutdown()
-
-    def _next_unit(self, lane: int) -> str | None:
-        match lane:
-            case 0:
-                return next(reversed(self.workqueue))
-            case 1:
-                first = next(iter(self.workqueue))
-                return next((unit for unit in self.workqueue if self._is_costly(unit)), first)
-            case _:
-                return next((unit for unit in self.workqueue if not self._is_costly(unit)), None)
+        if node is self.nodes[0]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -54,34 +34,12 @@ class Lanes(LoadScopeScheduling):
             return BED
         return ENGINE if shares_engine(self.config.rootpath / file) else file
 
-    def _is_costly(self, unit: str) -> bool:
-        return unit in (BED, ENGINE) or costly(self.config.rootpath / unit)
-
-
-@cache
-def costly(file: Path) -> bool:
-    """Whether its tests start processes: they say so by a mark. A database's comes from a fixture, and is no sign."""
-    text = file.read_text()
-    return any(f"mark.{name}" in text for name in COSTS[1:])
-
 
 @cache
 def shares_engine(file: Path) -> bool:
     """Whether its tests ask for an engine that lives as long as the process."""
-    return costly(file) and any(
-        f"{name}: VllmEngine" in file.read_text() for name in ("vllm_engine", "tagged_engine")
-    )
-
-
-def lane_of(worker: str) -> int:
-    """From xdist's names: gw0, gw1, …; whoever takes a lost one's place is counted on."""
-    return int(worker.removeprefix("gw")) % LANES
-
-
-def give_way() -> None:
-    """For the third process, once, as it starts."""
-    if lane_of(os.environ.get("PYTEST_XDIST_WORKER", "gw0")) == LANES - 1:
-        os.nice(GIVES_WAY)
+    text = file.read_text()
+    return "vllm_engine: VllmEngine" in text or "tagged_engine: VllmEngine" in text
 
 
 def share(config: pytest.Config, log: Producer) -> Lanes | None:
