@@ -4,7 +4,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests import lanes
+from tests.lanes import Lanes
 from xdist.remote import Producer
 
 pytest_plugins = ["tests.ray_cluster"]
@@ -46,5 +46,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> lanes.Lanes | None:
-    return lanes.share(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
+    return Lanes(config, log) if config.getoption("dist") == "loadscope" else None

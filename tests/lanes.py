@@ -1,15 +1,13 @@
 """Shares the suite between processes, as `make test` runs it: each takes file after file.
 
 The first one begins at the end, the others at the beginning. So clusters and real engines, which mostly wait, run
-beside what is quick, and not beside each other. A third process was tried: it saves eight minutes of forty, and two
-cores are then so busy that nodes of a cluster come too late.
+beside what is quick, and not beside each other. Beside a third process two cores are so busy that nodes of a cluster
+come too late.
 """
 
 from functools import cache
 from pathlib import Path
 
-import pytest
-from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
@@ -40,7 +38,3 @@ def shares_engine(file: Path) -> bool:
     """Whether its tests ask for an engine that lives as long as the process."""
     text = file.read_text()
     return "vllm_engine: VllmEngine" in text or "tagged_engine: VllmEngine" in text
-
-
-def share(config: pytest.Config, log: Producer) -> Lanes | None:
-    return Lanes(config, log) if config.getoption("dist") == "loadscope" else None

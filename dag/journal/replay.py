@@ -7,7 +7,6 @@ from dataclasses import replace
 from anabranch.dag import events as e
 from anabranch.dag.errors import Diverged
 from anabranch.dag.interpreter import Interpreter
-from anabranch.dag.state import JobState
 
 FACTS = (
     e.JobSubmitted,
@@ -60,10 +59,6 @@ class Replay:
         """It begins with a fact at all times, and is fed when the next one comes: by then its votes are known."""
         self._seq = 0
         """Of the last record before it."""
-
-    @property
-    def state(self) -> JobState:
-        return self._interpreter.state
 
     def add(self, record: e.Record) -> None:
         """Takes the next record. Raises Diverged where those before it differ from what the policy led to."""

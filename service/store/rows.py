@@ -179,7 +179,7 @@ class ApprovalRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The text so far of a branch's open segment, and the tokens of its second decode, whose text is not kept."""
+    """The text so far of a branch's open segment; its tokens, and its second decode's, thoughts included."""
 
     branch: BranchId
     segment: int

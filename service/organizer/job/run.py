@@ -166,9 +166,7 @@ class JobRun:
                 case c.Decode():
                     together.append(self._request(command))
                 case c.Abort():
-                    aborted.append(
-                        command
-                    )  # perhaps what was decided in the same step: the pool must know it
+                    aborted.append(command)  # of the same step, perhaps: the pool must know it first
                 case c.Expire():
                     expired = partial(Interpreter.expired, branch=command.branch, join=command.join)
                     self._joins.set(command, partial(self._inbox.put_nowait, expired), self._context.now())
@@ -258,8 +256,8 @@ class JobRun:
 
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
         """Text to be saved now; for a clean hand-over, all that is not saved yet."""
-        branches = self._interpreter.state.branches
         partials = self._texts.all_changed() if everything else self._texts.due()
+        branches = self._interpreter.state.branches
         return tuple(partial.checkpoint(branches[partial.branch].attempt) for partial in partials)
 
     def _at(self, due: float, fact: e.Event) -> None:
