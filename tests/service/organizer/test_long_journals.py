@@ -105,9 +105,10 @@ async def test_a_journal_of_four_times_the_length_is_taken_up_with_no_more_memor
     short, events = await passing(store, 10)
     long, more_events = await passing(store, 40)
     assert more_events > 3.9 * events > 15 * PAGE / 2
-    # A record takes 2,000 bytes and more; tables that grow are copied, and this is seen of it.
+    # A record that is kept takes 900 bytes. What is seen of tables that are copied when they grow, and of what the
+    # collector has not yet come to, was 65 to 165.
     grown = (long - short) / (more_events - events)
-    assert grown < 100, f"{short} bytes for {events} events, {long} for {more_events}"
+    assert grown < 500, f"{short} bytes for {events} events, {long} for {more_events}"
 
 
 async def test_it_is_computed_in_threads_and_what_comes_of_it_is_the_whole(
