@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +24,10 @@ from anabranch.service.evaluation.plots import check_plot, draw
 from anabranch.service.evaluation.run import run_evaluation
 from anabranch.service.evaluation.task_files import read_tasks
 
-DEMO_POLICIES = "sequential,self-consistency:n=4"
-DEMO_TOKENS = 256
-"""Of each decode of the demo: a small model on a CPU has its 20 questions behind it in two minutes."""
+DEMO_POLICIES = "sequential,self-consistency:n=3"
+DEMO_TOKENS, DEMO_AT_ONCE, DEMO_WISH = 160, 20, "Answer in at most two short sentences."
+"""Of the demo: with these a small model on two cores has its 20 questions behind it in two minutes."""
+AT_ONCE = 8
 MADE = 50
 """Tasks of a set where no limit is given."""
 Plots = Annotated[
@@ -55,7 +57,12 @@ def evaluate(
     deadline: Annotated[float | None, typer.Option(help="Seconds of a job, from claim to answer.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Of one decode.")] = None,
-    at_once: Annotated[int, typer.Option(min=1, max=256, help="Jobs at the same time.")] = 8,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, help=f"Jobs at the same time.  [default: {AT_ONCE}; of the demo {DEMO_AT_ONCE}]"
+        ),
+    ] = None,
     run: Annotated[
         str | None, typer.Option(help="Its name. Left out: made of what is compared, so the same goes on.")
     ] = None,
@@ -78,9 +85,11 @@ def evaluate(
     )
     for file in plot or ():
         check_plot(file)
-    with running() as client, _bar(len(design.tasks) * len(design.arms)) as tell:
-        found = run_evaluation(client, run or _name(design), design, at_once=at_once, tell=tell)
-    _show(found, plot, as_json)
+    at_once = at_once or (DEMO_AT_ONCE if demo else AT_ONCE)
+    with running() as client:
+        with _bar(len(design.tasks) * len(design.arms)) as tell:
+            found = run_evaluation(client, run or _name(design), design, at_once=at_once, tell=tell)
+        _show(found, plot, as_json)  # a service that was started for it takes seconds to stop
 
 
 def evaluations(
@@ -139,7 +148,8 @@ def _tasks(told: str | None, limit: int | None, seed: int) -> tuple[Task, ...]:
     """The demo's tasks, a file's, or a set's."""
     if told is None:
         with as_file(files("anabranch.service.evaluation") / "demo.jsonl") as file:
-            return read_tasks(file, limit)
+            tasks = read_tasks(file, limit)
+        return tuple(replace(task, question=f"{task.question} {DEMO_WISH}") for task in tasks)
     file = Path(told)
     if file.exists() or file.suffix:
         return read_tasks(file, limit)
