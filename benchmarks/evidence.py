@@ -65,11 +65,11 @@ policies that are compared (of many, the best one looks good by chance). Else no
 
 **What was compared.** The embedded models on vLLM, bfloat16, at the temperature that a policy or the model's
 publisher names: on a CPU, and, where the name ends in `-h200`, the same weights on one NVIDIA H200 (vLLM 0.24
-as an upstream). The same questions and seeds for all policies; each job may decode {BUDGET_TOKENS} tokens, each
-decode {MAX_TOKENS}; an answer that was cut off counts as it stands. The sets: `bundled`, the 20 questions of
-`anabranch eval --demo`, without its wish to be brief; `simple-equations` and `chain-sum` of reasoning-gym,
-seeds 1, 2, 3, …, {BLOCK} questions each. Only questions that all policies have answered count: how many these
-are stands with each table.
+as an upstream); on the CPU, too, most of what the 1.5B was asked went to vLLM as an upstream. The same
+questions and seeds for all policies; each job may decode {BUDGET_TOKENS} tokens, each decode {MAX_TOKENS}; an
+answer that was cut off counts as it stands. The sets: `bundled`, the 20 questions of `anabranch eval --demo`,
+without its wish to be brief; `simple-equations` and `chain-sum` of reasoning-gym, seeds 1, 2, 3, …, {BLOCK}
+questions each. Only questions that all policies have answered count: how many these are stands with each table.
 
 **How to read it.** Accuracies have Wilson's interval. T is the mean critical path in tokens, L all decoded tokens,
 waste the share of L that no answer used, wall the median seconds from claim to answer among as many other jobs as ran

@@ -47,9 +47,9 @@ def keep_likely(logits: Tensor, k: Tensor | None, p: Tensor, by_sorting: Keep) -
     k = p.new_full(p.shape, vocabulary, dtype=int) if k is None else k.long()
     least = values.gather(1, k.sub(1).clamp(max=count - 1).unsqueeze(1))
     everything = k == vocabulary
-    few = (k <= count) & (
-        everything | (values[:, -1] < least[:, 0])
-    )  # the k greatest are all among the candidates
+    # The k greatest are candidates, all of them: what else a structure forbids is -inf, and equals nothing.
+    tied = (values[:, -1:] == least) & least.isfinite()
+    few = (k <= count) & (everything | ~tied.squeeze(1))
     values = values.masked_fill(few.unsqueeze(1) & (values < least), -float("inf"))
     whole = values.logsumexp(dim=1).where(few, logits.logsumexp(dim=1))
     likely = (values - whole.unsqueeze(1)).exp()

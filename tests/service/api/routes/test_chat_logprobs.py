@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from tests.service.api.routes.chat_requests import ABLE
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
@@ -24,10 +25,6 @@ BODY: dict[str, Any] = {
     "logprobs": True,
     "top_logprobs": 1,
 }
-ABLE = (
-    "these policies can: auto, best-of-n, deep-conf, para-thinker, plan, recursive-aggregation, retrieval, "
-    "self-consistency, sequential"
-)
 
 
 def tokens(*written: str) -> tuple[TokenLogprob, ...]:
