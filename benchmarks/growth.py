@@ -224,6 +224,8 @@ async def main(options: argparse.Namespace) -> None:
         [int(n) for n in each.split(",")] for each in (options.branches, options.jobs, options.events)
     )
     long_journals.enter()
+    loops.switch_quickly()  # as the service does
+    loops.spare_what_is_loaded()
     parts: dict[str, Callable[[Store], Awaitable[None]]] = {
         "branches": partial(grow_branches, widths=widths),
         "memory": partial(weigh_branches, widths=widths),

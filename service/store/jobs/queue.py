@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Double,
@@ -251,27 +252,25 @@ def _in_batch(table: FromClause) -> ColumnElement[bool]:
 
 def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
     """Free jobs, those first whose tenant has the fewest in hand, counting the ones that would be taken before it."""
-    # Materialized, or else SQLite reads all jobs along an index by tenant for the sake of the window's order.
-    waiting = (
-        select(jobs.c.id, jobs.c.tenant, jobs.c.turn, _in_batch(jobs).label("in_batch"))
-        .where(free)
-        .cte("waiting")
-        .prefix_with("MATERIALIZED")
-    )
-    others = jobs.alias()
+    # Counted once for each tenant, not for each job that waits: a long queue would be read as often as it is long.
+    held = and_(jobs.c.finished_at.is_(None), jobs.c.lease_owner.is_not(None), jobs.c.lease_expires > now())
+    taken = _materialized(held, "taken")
     in_hand = (
-        select(func.count())
-        .where(
-            others.c.tenant == waiting.c.tenant,
-            others.c.finished_at.is_(None),
-            others.c.lease_expires > now(),
-            _in_batch(others) == waiting.c.in_batch,
-        )
-        .scalar_subquery()
+        select(taken.c.tenant, taken.c.in_batch, func.count().label("count"))
+        .group_by(taken.c.tenant, taken.c.in_batch)
+        .cte("in_hand")
     )
+    waiting = _materialized(free, "waiting")
     ours = (waiting.c.tenant, waiting.c.in_batch)
-    nth = func.row_number().over(partition_by=ours, order_by=waiting.c.turn) + in_hand
-    ranked = select(waiting.c.id, waiting.c.in_batch, nth.label("nth")).subquery()
+    nth = func.row_number().over(partition_by=ours, order_by=waiting.c.turn) + func.coalesce(
+        in_hand.c.count, 0
+    )
+    of_tenant = and_(in_hand.c.tenant == waiting.c.tenant, in_hand.c.in_batch == waiting.c.in_batch)
+    ranked = (
+        select(waiting.c.id, waiting.c.in_batch, nth.label("nth"))
+        .select_from(waiting.outerjoin(in_hand, of_tenant))
+        .subquery()
+    )
     return (
         select(jobs.c.id)
         .join(ranked, ranked.c.id == jobs.c.id)
@@ -279,3 +278,9 @@ def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
         .where(ranked.c.nth <= most, free)
         .order_by(ranked.c.in_batch, ranked.c.nth, jobs.c.turn)
     )
+
+
+def _materialized(which: ColumnElement[bool], name: str) -> CTE:
+    """These jobs. Materialized, or else SQLite reads all jobs along an index by tenant for the sake of an order."""
+    found = select(jobs.c.id, jobs.c.tenant, jobs.c.turn, _in_batch(jobs).label("in_batch")).where(which)
+    return found.cte(name).prefix_with("MATERIALIZED")

@@ -267,3 +267,28 @@ async def test_a_tenants_batches_take_nothing_of_what_its_other_jobs_may_run(sto
     assert [claim.job for claim in await store.queue.claim("a", LEASE, 10, 2)] == of_batch[:2]
     others = [(await submitted(store)).id for _ in range(3)]
     assert [claim.job for claim in await store.queue.claim("a", LEASE, 10, 2)] == others[:2]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_a_fair_claim_reads_each_job_that_waits_a_few_times_at_most(store: Store) -> None:
+    """Counted in steps of SQLite's machine: a queue four times as long costs about four times as many."""
+    steps, spent = 0, []
+
+    def count(connection: Connection) -> None:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.set_progress_handler(hear, 10)
+
+    def hear() -> int:
+        nonlocal steps
+        steps += 10
+        return 0
+
+    await store.database.write(count)
+    for waiting, most in ((100, 8), (300, 16)):
+        for _ in range(waiting):
+            await submitted(store)
+        steps = 0
+        assert len(await store.queue.claim("organizer", LEASE, 4, most)) == 4
+        spent.append(steps)
+    assert 0 < spent[1] < 6 * spent[0]
