@@ -15,7 +15,6 @@ from anabranch.dag.policy import policy_named
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import BadSettings, Settings
 from anabranch.service.store.errors import SchemaBehind, StoreAway
-from anabranch.service.store.sql import schema
 from anabranch.workers.engines.scripted import ScriptedSettings
 
 AGAIN_SECONDS = 1.0
@@ -27,6 +26,9 @@ async def await_schema(database: str, report: Callable[[str], None]) -> None:
     A process that ended for it would be started again after longer and longer pauses by Kubernetes, and after the third
     time not at all by Ray Serve, not even for the same config put anew. Raises SchemaAhead: waiting mends nothing then.
     """
+    # Loaded late: settings are checked by commands that read no store.
+    from anabranch.service.store.sql import schema
+
     told = ""
     while True:
         try:

@@ -22,7 +22,6 @@ from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
 from anabranch.service.simulation.reading import BadDescription
 from anabranch.service.store.errors import StoreError
-from anabranch.service.store.sql.revisions import release
 from anabranch.service.tenants.file import BadTenants
 
 BAD_USAGE = 2
@@ -31,6 +30,8 @@ REFUSED_AS_WRONG = {400, 413, 415, 422}
 
 def _tell_version(asked: bool) -> None:
     if asked:
+        from anabranch.service.store.sql.revisions import release
+
         tell(f"anabranch {release()}")
         raise typer.Exit
 

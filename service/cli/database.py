@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,12 @@ from anabranch.dag.status import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.cli.texts import read_text
 from anabranch.service.settings import read_settings
-from anabranch.service.start_check import check_settings
-from anabranch.service.store.sql import schema
-from anabranch.service.store.sql.revisions import Revision, newest
-from anabranch.service.store.store import Store
+
+# What reads the store is loaded by the commands that need it: loading it takes longer than most commands do.
+if TYPE_CHECKING:
+    from anabranch.service.store.sql.revisions import Revision
+    from anabranch.service.store.sql.schema import Schema
+    from anabranch.service.store.store import Store
 
 MAX_DAYS = 100_000
 """Before the first year there is nothing to purge."""
@@ -43,11 +45,13 @@ At = Annotated[str | None, typer.Option("--database", help="URL.  [default: ANAB
 @app.command()
 def upgrade(database: At = None, as_json: AsJson = False) -> None:
     """Bring the database's schema up to this release; may be run while programs work, twice, or in several places."""
+    from anabranch.service.store.sql import schema
+
     settings = read_settings(database=database)
     settings.make_state_folder()
     applied: list[Revision] = []
 
-    def tell_applied(revision: Revision) -> None:
+    def tell_applied(revision: "Revision") -> None:
         applied.append(revision)
         if not as_json:
             tell(f"applied {revision.name}: {revision.title}")
@@ -64,6 +68,9 @@ def upgrade(database: At = None, as_json: AsJson = False) -> None:
 def check(database: At = None, as_json: AsJson = False) -> None:
     """Fail unless this release can use the database's schema, and the settings name what is there. Tells which
     programs work on the database now."""
+    from anabranch.service.start_check import check_settings
+    from anabranch.service.store.sql import schema
+
     settings = read_settings(database=database)
     check_settings(settings)
     found, programs = asyncio.run(schema.read(settings.database))
@@ -126,7 +133,10 @@ async def _purge(days: float, statuses: Sequence[JobStatus], database: str | Non
 
 
 @asynccontextmanager
-async def _opened(named: str | None) -> AsyncIterator[Store]:
+async def _opened(named: str | None) -> AsyncIterator["Store"]:
+    from anabranch.service.store.sql import schema
+    from anabranch.service.store.store import Store
+
     database = read_settings(database=named).database
     await schema.check(database)
     async with Store(database) as store:
@@ -138,14 +148,16 @@ async def _rebuild(job: str | None, database: str | None) -> None:
         await store.maintenance.rebuild_projections(None if job is None else JobId(job))
 
 
-def _schema_json(found: schema.Schema) -> dict[str, object]:
+def _schema_json(found: "Schema") -> dict[str, object]:
     pending = [revision.name for revision in found.missing]
     return {"revision": found.revision, "usable_from": found.usable_from, "pending": pending}
 
 
-def _in_words(found: schema.Schema) -> str:
+def _in_words(found: "Schema") -> str:
     usable = f"the schema is at {found.revision}, and can be used by programs that know {found.usable_from}"
     if found.newer:
+        from anabranch.service.store.sql.revisions import newest
+
         return f"{usable}; this one knows up to {newest()}"
     return usable + "".join(f"; {one.name} waits for `anabranch db upgrade`" for one in found.missing)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,9 +16,11 @@ from anabranch.service.settings import BadSettings, Settings, read_settings
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.keys import KeyRow, Keys, MadeKey, NewKey
 from anabranch.service.store.sql.columns import utc_text
-from anabranch.service.store.store import Store
 from anabranch.service.tenants.callers import USUAL_ROLES, Role
 from anabranch.service.tenants.file import add_key, read, remove_keys
+
+if TYPE_CHECKING:
+    from anabranch.service.store.store import Store
 
 OF_FILE = "sha256:"
 """How the name of a key of the tenants file begins, of which nothing but the digest is known."""
@@ -158,7 +160,9 @@ def _in_store(settings: Settings, do: Callable[[Keys], Coroutine[Any, Any, T]]) 
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Store]:
+async def _opened(settings: Settings) -> AsyncIterator["Store"]:
+    from anabranch.service.store.store import Store
+
     await prepare_store(settings)
     async with Store(settings.database) as store:
         yield store

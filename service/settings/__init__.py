@@ -2,6 +2,7 @@
 
 from anabranch.service.settings.errors import BadSettings as BadSettings
 from anabranch.service.settings.fields import Settings as Settings
+from anabranch.service.settings.fields import is_loopback as is_loopback
 from anabranch.service.settings.pools import PREFIX as PREFIX
 from anabranch.service.settings.pools import PoolDeclaration as PoolDeclaration
 from anabranch.service.settings.pools import Price as Price

@@ -252,7 +252,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _a_guarded_link(self) -> "Settings":
         secret = self.link_secret.get_secret_value() if self.link_secret is not None else ""
-        if not secret.strip() and not _is_loopback(self.link_host):
+        if not secret.strip() and not is_loopback(self.link_host):
             raise ValueError(
                 f"{PREFIX}LINK_HOST: organizers would be reached at {self.link_host} by anybody: "
                 f"set {PREFIX}LINK_SECRET to a long random text, the same for REST and organizers"
@@ -379,7 +379,7 @@ def _check_port(url: str) -> None:
         raise ValueError(f"{error}; use postgresql://HOST:PORT/NAME") from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

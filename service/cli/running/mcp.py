@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from anabranch.client import AsyncClient
-from anabranch.service.api.guards import is_loopback
 from anabranch.service.cli.connect import key_of, lasting_address
 from anabranch.service.cli.errors import CannotStart
-from anabranch.service.settings import read_settings
+from anabranch.service.settings import is_loopback, read_settings
 
 EXTRA = "anabranch mcp needs the package mcp: pip install 'anabranch[mcp]'"
 PATH = "/mcp"
