@@ -1,5 +1,6 @@
 """Maintains whole journals: audited, folded anew, imported, purged. All methods raise StoreAway."""
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.batches.retention import purge_batches
 from anabranch.service.store.maintenance.audits import Audit, audit, rebuild
 from anabranch.service.store.maintenance.imports import insert_journal, verify_lines
-from anabranch.service.store.maintenance.retention import purge_some
+from anabranch.service.store.maintenance.retention import FIRST_COUNT, next_count, purge_some
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import jobs
@@ -57,9 +58,12 @@ class Maintenance(Repository):
         The table `purged` keeps each journal's last seq and hash: an export made earlier can still be verified against
         them. Returns how many went; what was purged when StoreAway is raised stays purged.
         """
-        gone = 0
+        gone, count = 0, FIRST_COUNT
         work = partial(purge_some, before=before, statuses=statuses, at=self._now())
-        while count := await self._database.write(work):
-            gone += count
+        began = time.perf_counter()
+        while found := await self._database.write(partial(work, count=count)):
+            gone += found
+            count = next_count(count, time.perf_counter() - began)
+            began = time.perf_counter()
         await self._database.write(partial(purge_batches, before=before))
         return gone

@@ -9,17 +9,28 @@ from anabranch.dag.status import JobStatus
 from anabranch.service.store.sql.columns import UtcTime
 from anabranch.service.store.sql.tables import jobs, purged, spans
 
-AT_ONCE = 200
-"""Jobs per transaction, so that a purge never holds up the organizers for long."""
+FIRST_COUNT, MOST_AT_ONCE = 20, 200
+"""Jobs of the first transaction of a purge, and of any."""
+HOLD_SECONDS = 0.05
+"""A transaction of a purge should take no longer, for organizers wait for it: how long a job's rows take depends on its
+journal, on the disk and on who else writes."""
 
 
-def purge_some(connection: Connection, before: datetime, statuses: Sequence[JobStatus], at: datetime) -> int:
-    """Deletes the AT_ONCE oldest of the jobs that ended before this moment; returns how many it found."""
+def next_count(count: int, seconds: float) -> int:
+    """How many jobs the next transaction deletes, when one of so many took so long."""
+    return max(1, min(MOST_AT_ONCE, int(count * HOLD_SECONDS / max(seconds, 1e-6))))
+
+
+def purge_some(
+    connection: Connection, count: int, before: datetime, statuses: Sequence[JobStatus], at: datetime
+) -> int:
+    """Deletes the `count` oldest of the jobs that ended before this moment; returns how many it found."""
+    # With "" behind it no index of the status fits: along one, all ended jobs would be read and sorted each time.
     oldest = (
         select(jobs.c.id)
-        .where(jobs.c.finished_at < before, jobs.c.status.in_(statuses))
+        .where(jobs.c.finished_at < before, jobs.c.status.concat("").in_(statuses))
         .order_by(jobs.c.finished_at)
-        .limit(AT_ONCE)
+        .limit(count)
         .with_for_update(skip_locked=True)
     )
     ids = connection.execute(oldest).scalars().all()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
@@ -19,6 +19,26 @@ LEASE = 30.0
 async def rows_of(store: Store, query: str, **values: str) -> Sequence[Row[Any]]:
     """What is in the tables, by SQL."""
     return await store.database.read(lambda connection: connection.execute(text(query), values).all())
+
+
+class Steps:
+    """Counts what SQLite's machine does for the transactions that write: what they cost, on any computer alike."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def of(self, store: Store) -> "Steps":
+        await store.database.write(self._listen)
+        return self
+
+    def _listen(self, connection: Connection) -> None:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.set_progress_handler(self._hear, 10)
+
+    def _hear(self) -> int:
+        self.count += 10
+        return 0
 
 
 def new_job(question: str = "What is 6 × 7?", **more: Any) -> NewJob:

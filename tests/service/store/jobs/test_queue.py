@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.util import await_only
-from tests.service.store.scenes import LEASE, answered, claimed, ended, submitted
+from tests.service.store.scenes import LEASE, Steps, answered, claimed, ended, submitted
 
 from anabranch.dag.events import ApprovalDecided, ApprovalRequested, Choice, JobClaimed, TextPosted
 from anabranch.dag.job import BATCH_PRIORITY
@@ -271,24 +271,12 @@ async def test_a_tenants_batches_take_nothing_of_what_its_other_jobs_may_run(sto
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 async def test_a_fair_claim_reads_each_job_that_waits_a_few_times_at_most(store: Store) -> None:
-    """Counted in steps of SQLite's machine: a queue four times as long costs about four times as many."""
-    steps, spent = 0, []
-
-    def count(connection: Connection) -> None:
-        raw = connection.connection.driver_connection
-        assert raw is not None
-        raw.set_progress_handler(hear, 10)
-
-    def hear() -> int:
-        nonlocal steps
-        steps += 10
-        return 0
-
-    await store.database.write(count)
+    """A queue four times as long costs about four times as many steps."""
+    steps, spent = await Steps().of(store), []
     for waiting, most in ((100, 8), (300, 16)):
         for _ in range(waiting):
             await submitted(store)
-        steps = 0
+        steps.count = 0
         assert len(await store.queue.claim("organizer", LEASE, 4, most)) == 4
-        spent.append(steps)
+        spent.append(steps.count)
     assert 0 < spent[1] < 6 * spent[0]

@@ -1,16 +1,18 @@
 """Checkpoints, spans, and what is kept of jobs that are purged."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from tests.service.store.scenes import claimed, ended, forked, rows_of, submitted
+from tests.service.store.scenes import Steps, claimed, ended, forked, rows_of, submitted
 
 from anabranch.dag.events import TERMINAL_OF_JOB
 from anabranch.dag.ids import BranchId
 from anabranch.dag.journal.chain import Head, verify
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.errors import NotFound
+from anabranch.service.store.maintenance.retention import next_count, purge_some
 from anabranch.service.store.rows import Checkpoint
 from anabranch.service.store.store import Store
 from anabranch.service.telemetry.span import Kind, Link, Span, Status
@@ -99,8 +101,33 @@ async def test_a_purge_spares_the_young_and_other_statuses(store: Store) -> None
 
 
 async def test_a_purge_of_many_goes_in_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anabranch.service.store.maintenance.retention.AT_ONCE", 2)
+    monkeypatch.setattr("anabranch.service.store.maintenance.maintenance.FIRST_COUNT", 2)
+    monkeypatch.setattr("anabranch.service.store.maintenance.retention.MOST_AT_ONCE", 2)
     for _ in range(5):
         await ended(store)
     assert await store.maintenance.purge(TOMORROW) == 5
     assert (await store.jobs.list_page()).items == ()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_a_purge_reads_only_what_it_deletes(store: Store) -> None:
+    for _ in range(100):
+        await ended(store)
+    steps, spent = await Steps().of(store), []
+    work = partial(purge_some, before=TOMORROW, statuses=[JobStatus.SUCCEEDED], at=TOMORROW)
+    for _ in range(2):
+        steps.count = 0
+        await store.database.write(partial(work, count=1))
+        spent.append(steps.count)
+        await store.database.write(partial(work, count=90))
+    assert 0 < spent[0] < 2 * spent[1]
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "following"),
+    [(20, 0.05, 20), (20, 0.5, 2), (1, 3.0, 1), (20, 0.01, 100), (100, 0.0, 200)],
+)
+def test_a_purge_takes_as_many_at_once_as_others_may_wait_for(
+    count: int, seconds: float, following: int
+) -> None:
+    assert next_count(count, seconds) == following
