@@ -14,7 +14,8 @@ from anabranch.service.client.calls import JobFields, JobFilters, WhichText
 from anabranch.service.client.evaluations import Evaluation, EvaluationSummary, Trial
 from anabranch.service.client.http import away, client_options, head_of, request_options
 from anabranch.service.client.journals import Audit, Branch, Graph
-from anabranch.service.client.results import Approval, Event, Job, PolicyInfo, Text
+from anabranch.service.client.policies import PolicyInfo
+from anabranch.service.client.results import Approval, Event, Job, Text
 from anabranch.service.client.steps import (
     Done,
     Effect,
@@ -194,8 +195,8 @@ class AsyncClient:
     # -- people, and the service
 
     async def approvals(self, *, status: Literal["pending", "decided"] = "pending") -> tuple[Approval, ...]:
-        """The gates where jobs wait for a person."""
-        return await self._run(self._wire.call(calls.approvals(status)))
+        """The gates where jobs wait for a person, oldest first; or those that are decided, newest first."""
+        return await self._run(self._wire.approvals(status))
 
     async def decide(
         self,

@@ -14,6 +14,7 @@ from anabranch.service.client.batches import Batch
 from anabranch.service.client.errors import UnreadableReply
 from anabranch.service.client.evaluations import Evaluation, Evaluations, EvaluationSummary, Trial
 from anabranch.service.client.journals import Audit, Branch, Graph
+from anabranch.service.client.policies import Policies, PolicyInfo
 from anabranch.service.client.results import (
     Approval,
     Approvals,
@@ -21,8 +22,6 @@ from anabranch.service.client.results import (
     Job,
     JobPage,
     Json,
-    Policies,
-    PolicyInfo,
 )
 from anabranch.service.client.webhooks import Endpoint, Endpoints, WebhookAttempt
 
@@ -183,8 +182,9 @@ def export(job: str, form: str) -> Request:
     return Request(method="GET", path=f"{_of(job)}/export", params={"format": form})
 
 
-def approvals(status: Literal["pending", "decided"]) -> Call[tuple[Approval, ...]]:
-    return _part(_call(Approvals, "GET", "/v1/approvals", params={"status": status}), lambda told: told.items)
+def approvals(status: Literal["pending", "decided"], cursor: str | None) -> Call[Approvals]:
+    params = {"status": status} | ({} if cursor is None else {"cursor": cursor})
+    return _call(Approvals, "GET", "/v1/approvals", params=params)
 
 
 def decide(approval: str, decision: str, edit: str | None, reason: str) -> Call[Approval]:

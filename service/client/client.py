@@ -13,7 +13,8 @@ from anabranch.service.client.calls import JobFields, JobFilters, WhichText
 from anabranch.service.client.evaluations import Evaluation, EvaluationSummary, Trial
 from anabranch.service.client.http import away, client_options, head_of, request_options
 from anabranch.service.client.journals import Audit, Branch, Graph
-from anabranch.service.client.results import Approval, Event, Job, PolicyInfo, Text
+from anabranch.service.client.policies import PolicyInfo
+from anabranch.service.client.results import Approval, Event, Job, Text
 from anabranch.service.client.steps import (
     Done,
     Effect,
@@ -189,8 +190,8 @@ class Client:
     # -- people, and the service
 
     def approvals(self, *, status: Literal["pending", "decided"] = "pending") -> tuple[Approval, ...]:
-        """The gates where jobs wait for a person."""
-        return self._run(self._wire.call(calls.approvals(status)))
+        """The gates where jobs wait for a person, oldest first; or those that are decided, newest first."""
+        return self._run(self._wire.approvals(status))
 
     def decide(
         self,

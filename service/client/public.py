@@ -24,6 +24,7 @@ from anabranch.service.client.errors import (
     UnreadableReply,
 )
 from anabranch.service.client.journals import Audit, Branch, Graph, GraphEdge, GraphNode
+from anabranch.service.client.policies import PolicyInfo
 from anabranch.service.client.results import (
     Answer,
     Approval,
@@ -32,7 +33,6 @@ from anabranch.service.client.results import (
     Job,
     JobError,
     Metrics,
-    PolicyInfo,
     Text,
     ToolCall,
     Usage,

@@ -1,4 +1,4 @@
-"""Describes what the service tells, typed: jobs, events, text, approvals, policies.
+"""Describes what the service tells, typed: jobs, events, text, approvals.
 
 The shapes are the API's (`service/api/views`); a test holds them together. Unknown fields are kept in `as_json()`.
 """
@@ -258,30 +258,6 @@ class Approval(Told):
     decided_at: datetime | None
 
 
-class Preset(Told):
-    about: str
-    params: Json
-
-
-class PolicyInfo(Told):
-    """A policy of the catalogue; `params` is the JSON Schema of its parameters."""
-
-    name: str
-    title: str
-    paper: str
-    use_when: str = ""
-    version: str = ""
-    params: Json
-    presets: dict[str, Preset] = {}
-    default: bool = False
-    answer_format: bool = False
-    tools: bool = False
-    efforts: dict[str, Json] = {}
-    """Its parameters by chat's `reasoning_effort`, where they are not its defaults."""
-    raw_thoughts: bool = False
-    """It reads all that is decoded, thoughts included."""
-
-
 class JobPage(Told):
     items: tuple[Job, ...]
     next_cursor: str | None
@@ -294,7 +270,4 @@ class EventPage(Told):
 
 class Approvals(Told):
     items: tuple[Approval, ...]
-
-
-class Policies(Told):
-    items: tuple[PolicyInfo, ...]
+    next_cursor: str | None = None

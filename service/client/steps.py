@@ -8,14 +8,14 @@ import codecs
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from anabranch.service.client import calls
 from anabranch.service.client.calls import Call, Reply, Request, WhichText
 from anabranch.service.client.errors import ClientError, JobNotEnded, ServiceAway, ServiceRefused, refusal
 from anabranch.service.client.following import Place, Skipped
 from anabranch.service.client.frames import FrameReader
-from anabranch.service.client.results import Job
+from anabranch.service.client.results import Approval, Job
 from anabranch.service.client.tries import Tries
 
 T = TypeVar("T")
@@ -109,6 +109,16 @@ class Wire:
             if (cursor := page.next_cursor) is None:
                 return
             left = None if left is None else left - len(page.items)
+
+    def approvals(self, status: Literal["pending", "decided"]) -> Steps[tuple[Approval, ...]]:
+        """All gates of this kind, asked for page by page."""
+        found: list[Approval] = []
+        cursor = None
+        while True:
+            page = yield from self.call(calls.approvals(status, cursor))
+            found += page.items
+            if (cursor := page.next_cursor) is None:
+                return tuple(found)
 
     def events(self, job: str, after: int) -> Steps[None]:
         """Gives the events that are there now, page by page."""

@@ -2,9 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from anabranch.service.api.auth import CurrentCaller
@@ -49,16 +49,23 @@ class ApprovalDetail(ApprovalView):
 
 class Approvals(BaseModel):
     items: list[ApprovalView]
+    next_cursor: str | None
 
 
-@router.get("/approvals", tags=["approvals"], responses=problems())
+@router.get("/approvals", tags=["approvals"], responses=problems(400))
 async def approvals(
-    deps: Injected, caller: CurrentCaller, status: Literal["pending", "decided"] = "pending"
+    deps: Injected,
+    caller: CurrentCaller,
+    status: Literal["pending", "decided"] = "pending",
+    limit: Annotated[int, Query(ge=1, le=200)] = 200,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
 ) -> Approvals:
-    """The gates where jobs wait for a person."""
-    rows = await deps.store.jobs.list_approvals(status, tenant=caller.scope)
-    asked = {job: (await deps.store.jobs.get(job)).spec.question for job in {row.job for row in rows}}
-    return Approvals(items=[_approval(row, asked[row.job]) for row in rows])
+    """The gates where jobs wait for a person, oldest first; or those that are decided, newest first."""
+    page = await deps.store.jobs.list_approval_page(
+        status, tenant=caller.scope, limit=limit, cursor=cursor or None
+    )
+    items = [_approval(row, question) for row, question in page.items]
+    return Approvals(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/approvals/{approval}", tags=["approvals"], responses=problems(404))

@@ -94,7 +94,8 @@ const CONNECTION = { live: "Live", connecting: "Connecting", paused: "Paused", l
 
 function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
   const connection = useConnection();
-  const waiting = useApprovals().value?.items.length ?? 0;
+  const gates = useApprovals().value;
+  const waiting = `${gates?.items.length ?? 0}${gates?.next_cursor ? "+" : ""}`;
   const isDark = useTheme() === "dark";
   return (
     <header className="shell-header">
@@ -110,7 +111,7 @@ function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
             aria-current={path.startsWith(to) || (path === "/" && to === "/jobs") ? "page" : undefined}
           >
             {name}
-            {to === "/approvals" && waiting > 0 && (
+            {to === "/approvals" && waiting !== "0" && (
               <span className="badge" aria-label={`${waiting} waiting`}>
                 {waiting}
               </span>

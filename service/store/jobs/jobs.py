@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from anabranch.dag.ids import BranchId, JobId, by_path
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
+from anabranch.service.store.jobs.approvals import ApprovalPage, list_approval_page
 from anabranch.service.store.jobs.error_groups import ErrorGroups, group_errors
 from anabranch.service.store.jobs.listing import Filters, Wanted, list_page
 from anabranch.service.store.jobs.requests import (
@@ -202,6 +203,19 @@ class Jobs(Repository):
             .order_by(approvals.c.requested_at, approvals.c.id)
         )
         return [approval_row(row) for row in await self._all(wanted)]
+
+    async def list_approval_page(
+        self,
+        status: Literal["pending", "decided"],
+        *,
+        tenant: str | None = None,
+        limit: int = 200,
+        cursor: str | None = None,
+    ) -> ApprovalPage:
+        """Gates with the questions of their jobs: pending ones oldest first, decided ones newest first. Raises
+        BadCursor."""
+        work = partial(list_approval_page, status=status, tenant=tenant, limit=limit, cursor=cursor)
+        return await self._database.read(work)
 
     async def count_live(self, tenant: str | None = None) -> dict[JobStatus, int]:
         """Counts the jobs that have not ended, by status, zeros included."""

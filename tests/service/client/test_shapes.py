@@ -13,6 +13,7 @@ from anabranch.service.api.views import job as views
 from anabranch.service.api.views.requests import JobRequest
 from anabranch.service.client import evaluations as client_evaluations
 from anabranch.service.client import journals as client_journals
+from anabranch.service.client import policies as client_policies
 from anabranch.service.client import results
 from anabranch.service.client.calls import JobFields
 
@@ -21,7 +22,7 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (journals.Graph, client_journals.Graph),
     (journals.Audit, client_journals.Audit),
     (approvals.Approvals, results.Approvals),
-    (policies.Policies, results.Policies),
+    (policies.Policies, client_policies.Policies),
     (evaluations.EvaluationList, client_evaluations.Evaluations),
     (evaluations.EvaluationView, client_evaluations.Evaluation),
     (evaluations.TrialView, client_evaluations.Trial),

@@ -247,6 +247,13 @@ class TestPages:
         assert len(world.given) == 203
         assert [request.params["limit"] for request in world.asked] == [200, 3]
 
+    def test_gates_are_asked_for_to_the_last_one(self, world: World) -> None:
+        pages = [ok({"items": [], "next_cursor": cursor}) for cursor in ("1", None)]
+        assert world.run(world.wire().approvals("decided"), *pages) == ()
+        assert [dict(request.params) for request in world.asked] == [
+            {"status": "decided"}, {"status": "decided", "cursor": "1"},
+        ]  # fmt: skip
+
     def test_none(self, world: World) -> None:
         world.run(world.wire().jobs({}, 0))
 

@@ -1,9 +1,10 @@
 """What happens before the thing under test: jobs submitted, claimed, forked, ended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Engine, Row, event, text
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
@@ -19,6 +20,25 @@ LEASE = 30.0
 async def rows_of(store: Store, query: str, **values: str) -> Sequence[Row[Any]]:
     """What is in the tables, by SQL."""
     return await store.database.read(lambda connection: connection.execute(text(query), values).all())
+
+
+Statement = tuple[str, Any]
+
+
+@contextmanager
+def recorded(store: Store) -> Iterator[list[Statement]]:
+    """The statements that are executed on this store meanwhile, with their parameters."""
+    heard: list[Statement] = []
+
+    def hear(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if connection.engine.url == store.database.url:  # services of other tests may run in this process
+            heard.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
 
 
 class Steps:

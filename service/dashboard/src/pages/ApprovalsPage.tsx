@@ -13,6 +13,7 @@ export default function ApprovalsPage() {
       {waiting.map((approval) => (
         <ApprovalCard key={approval.id} approval={approval} decided={again} withJob />
       ))}
+      {value?.next_cursor && <Empty>More are waiting; they come up as these are decided.</Empty>}
       {value && waiting.length === 0 && <Empty>Nothing waits for you.</Empty>}
     </div>
   );

@@ -1,14 +1,14 @@
 """What people tell a job: heard once, and heard by whoever works on it."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from tests.service.store.scenes import LEASE, answered, claimed, ended, forked, submitted
+from tests.service.store.scenes import LEASE, answered, claimed, ended, forked, recorded, submitted
 
 from anabranch.dag.events import ApprovalDecided, ApprovalRequested, BranchCancelled, Choice
 from anabranch.dag.ids import BranchId, JobId
-from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, JobEnded, NotFound
+from anabranch.service.store.errors import AlreadyDecided, ApprovalWithdrawn, BadCursor, JobEnded, NotFound
 from anabranch.service.store.rows import ApprovalRow, Claim
 from anabranch.service.store.store import Store
 
@@ -137,3 +137,32 @@ async def test_approvals_are_listed_per_tenant(store: Store) -> None:
     await gate(store, tenant="acme")
     assert len(await store.jobs.list_approvals(tenant="acme")) == 1
     assert await store.jobs.list_approvals(tenant="other") == []
+
+
+async def test_gates_are_listed_page_by_page_with_what_was_asked(store: Store) -> None:
+    """Those that wait oldest first, those that are decided newest first; each page is one statement."""
+    ids = [(await gate(store, question=f"What is {n} + {n}?", tenant="acme"))[1].id for n in range(5)]
+    await gate(store, tenant="other")
+
+    async def listed(status: Literal["pending", "decided"], limit: int = 2) -> list[tuple[str, str]]:
+        found, cursor, pages = [], None, 0
+        while True:
+            with recorded(store) as statements:
+                page = await store.jobs.list_approval_page(status, tenant="acme", limit=limit, cursor=cursor)
+            assert len(statements) == 1
+            found += [(row.id, question) for row, question in page.items]
+            pages += 1
+            if (cursor := page.next_cursor) is None:
+                assert pages == max(1, -(-len(found) // limit))
+                return found
+
+    asked = [(one, f"What is {n} + {n}?") for n, one in enumerate(ids)]
+    assert await listed("pending") == asked
+    assert await listed("pending", 5) == asked
+    assert await listed("decided") == []
+    for one in (ids[3], ids[0], ids[4]):
+        await store.jobs.decide_approval(one, "approve")
+    assert await listed("pending") == [asked[1], asked[2]]
+    assert await listed("decided") == [asked[4], asked[3], asked[0]]
+    with pytest.raises(BadCursor):
+        await store.jobs.list_approval_page("decided", cursor="?")

@@ -2,39 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from sqlalchemy import Connection, Engine, event, text
-from tests.service.store.scenes import ended, new_job, submitted
+from sqlalchemy import Connection, text
+from tests.service.store.scenes import Statement, ended, new_job, recorded, submitted
 
 from anabranch.service.store.jobs import listing
+from anabranch.service.store.jobs.cursors import cursor_at
 from anabranch.service.store.jobs.facets import Fact
 from anabranch.service.store.jobs.listing import Wanted
 from anabranch.service.store.jobs.sorting import Sort
 from anabranch.service.store.store import Store
-
-Statement = tuple[str, Any]
-
-
-@contextmanager
-def recorded(store: Store) -> Iterator[list[Statement]]:
-    """The statements that are executed on this store meanwhile, with their parameters."""
-    heard: list[Statement] = []
-
-    def hear(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if connection.engine.url == store.database.url:  # services of other tests may run in this process
-            heard.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
-
 
 IN_ORDER = ("jobs_newest", "jobs_most_")
 """How the names of indexes begin along which a LIMIT ends the reading."""
@@ -114,6 +95,11 @@ async def ask_all(store: Store) -> None:
     await store.jobs.list_approvals("pending")
     await store.jobs.list_approvals("pending", tenant="default")
     await store.jobs.list_approvals(job=job.id)
+    statuses: tuple[Literal["pending", "decided"], ...] = ("pending", "decided")
+    for status in statuses:
+        gates = await store.jobs.list_approval_page(status, tenant="default", limit=1)
+        await store.jobs.list_approval_page(status, limit=1, cursor=cursor_at(job.created_at, job.id))
+        assert gates.next_cursor is None
     await store.jobs.request_cancel(job.id, "enough")
     await store.queue.count_queued()
     await store.queue.claim("organizer", 30, 5)
