@@ -96,26 +96,21 @@ class Queue(Repository):
     ) -> dict[JobId, LeaseState]:
         """Renews all leases of this owner, and with them what it tells of itself; tells which jobs are still in its
         hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
-        # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
-        mine = (
-            select(jobs.c.id)
-            .where(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
-            .order_by(jobs.c.id)
-            .with_for_update(key_share=True)
-            .cte("mine")
-        )
+        owned = and_(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
+        # A job that a commit of its journal holds is not waited for: while a wide fork is written, the leases of all
+        # others would end. Nobody else can claim it meanwhile, and journal/batch.py keeps its lease behind it.
+        free = select(jobs.c.id).where(owned).with_for_update(key_share=True, skip_locked=True).cte("free")
         renewed = (
-            update(jobs)
-            .where(jobs.c.id.in_(select(mine.c.id)))
-            .values(lease_expires=later(lease_seconds))
-            .returning(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested)
+            update(jobs).where(jobs.c.id.in_(select(free.c.id))).values(lease_expires=later(lease_seconds))
         )
+        held = select(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested).where(owned)
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
             programs.renew(connection, this_program(Role.ORGANIZER, owner), lease_seconds)
             if presence is not None:
                 organizers.renew(connection, owner, presence, lease_seconds)
-            return connection.execute(renewed).all()
+            connection.execute(renewed)
+            return list(connection.execute(held))
 
         rows = await self._database.write(work)
         return {

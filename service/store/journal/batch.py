@@ -3,12 +3,13 @@ them.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from anabranch.dag.events import TERMINAL_OF_JOB, Record
 from anabranch.dag.ids import JobId
@@ -19,9 +20,14 @@ from anabranch.service.store.journal.records import JournalHead, chain_events, r
 from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
+from anabranch.service.store.sql.clock import later
 from anabranch.service.store.sql.tables import checkpoints, events, jobs, told_texts
 from anabranch.service.store.sql.webhook_tables import webhook_endpoints
 from anabranch.service.store.webhooks.outbox import find_told, write_deliveries
+
+LONG_SECONDS, KEPT_SECONDS = 1.0, 5.0
+"""A commit that takes longer than the first, of a fork of thousands, leaves its jobs in their organizers' hands for the
+second."""
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _INSERT = insert(events)
@@ -101,7 +107,7 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
     heads = read_heads(connection, {draft.job for draft in drafts})
     written = _find_written(connection, drafts)
     refused: dict[Draft, StoreError] = {}
-    fresh = []
+    fresh, began = [], time.monotonic()
     for draft in drafts:
         head = heads.get(draft.job)
         if draft in written:
@@ -117,7 +123,16 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
         if any(head.somebody_listens for head in heads.values()):
             write_deliveries(connection, find_told(record for draft in fresh for record in draft.records))
         _forget_texts(connection, [draft.job for draft in fresh if draft.ends_job])
+        if time.monotonic() - began > LONG_SECONDS:
+            _keep_leases(connection, [draft.job for draft in fresh])
     return refused
+
+
+def _keep_leases(connection: Connection, ids: Sequence[JobId]) -> None:
+    """Lets leases that ended while this was written last until the next heartbeats, which did not wait for it."""
+    until = later(KEPT_SECONDS)
+    ending = jobs.c.id.in_(ids) & (jobs.c.lease_expires < until)
+    connection.execute(update(jobs).where(ending).values(lease_expires=until))
 
 
 def _forget_texts(connection: Connection, ended: Sequence[JobId]) -> None:

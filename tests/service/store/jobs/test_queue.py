@@ -122,6 +122,39 @@ async def test_heartbeats_and_appends_of_many_jobs_never_wait_for_each_other_in_
         assert all(await asyncio.gather(*beats, *appends))
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgres"])
+async def test_a_heartbeat_does_not_wait_for_the_journal_of_one_job(store: Store, other_store: Store) -> None:
+    """The commit of a wide fork takes longer than a lease lasts. SQLite has one writer."""
+    wide, other = [await claimed(store, "me") for _ in range(2)]
+    await store.queue.heartbeat("me", 0.0)
+    is_locked, beaten = asyncio.Event(), asyncio.Event()
+
+    def commit_slowly(connection: Connection) -> None:
+        connection.execute(text("SELECT 1 FROM jobs WHERE id = :job FOR UPDATE"), {"job": wide.job})
+        is_locked.set()
+        await_only(beaten.wait())
+
+    committing = asyncio.create_task(other_store.database.write(commit_slowly))
+    await is_locked.wait()
+    assert set(await store.queue.heartbeat("me", LEASE)) == {wide.job, other.job}
+    assert await ids(store, "another") == []
+    beaten.set()
+    await committing
+
+
+async def test_a_lease_that_ended_while_its_journal_was_written_lasts_until_the_next_heartbeat(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = await claimed(store, "me")
+    await store.queue.heartbeat("me", 0.0)
+    monkeypatch.setattr("anabranch.service.store.journal.batch.LONG_SECONDS", 0.0)
+    await store.journal.append(claim.job, claim.epoch, [TextPosted(text="so")])
+    assert await ids(store, "another") == []
+    await store.journal.append(claim.job, claim.epoch, answered())
+    assert (await store.jobs.get(claim.job)).status == "succeeded"
+
+
 async def test_a_released_job_sleeps_until_something_happens_to_it(store: Store) -> None:
     claim = await claimed(store)
     assert await store.queue.release(claim.job, claim.epoch)
