@@ -8,19 +8,13 @@ a lost organizer does, however late it wakes up, is ensured by the epoch alone.
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import cache
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
-    Double,
-    FromClause,
-    Integer,
     Row,
-    Select,
     and_,
     bindparam,
     case,
@@ -30,6 +24,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     true,
     update,
 )
@@ -37,20 +32,20 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
-from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store import programs
-from anabranch.service.store.errors import UnreadableFormat
+from anabranch.service.store.errors import StoreAway, UnreadableFormat
 from anabranch.service.store.jobs import organizers
+from anabranch.service.store.jobs.claiming import build_claim
 from anabranch.service.store.jobs.organizers import Presence
+from anabranch.service.store.journal.batch import LONG_SECONDS
 from anabranch.service.store.journal.records import record_of_row
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.rows import Claim, LeaseState
 from anabranch.service.store.sql.advisory_lock import advisory_lock
-from anabranch.service.store.sql.clock import later, now
+from anabranch.service.store.sql.clock import later
+from anabranch.service.store.sql.faults import waited_for_lock
 from anabranch.service.store.sql.repository import Repository
 from anabranch.service.store.sql.tables import approvals, events, jobs, suspicions
-
-_HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
 
 
 class Queue(Repository):
@@ -74,7 +69,7 @@ class Queue(Repository):
         jobs of batches come behind all others, count apart, and are not for an owner who takes no `batches`. Nor are
         those in `left`. No two callers get the same job. Raises StoreAway.
         """
-        claiming = _claiming(most_of_tenant, batches=batches, left=bool(left))
+        statement = build_claim(most_of_tenant, batches=batches, left=bool(left))
         given = {"owner": owner, "lease": lease_seconds, "most": limit}
         if left:
             given["left"] = list(left)
@@ -84,7 +79,7 @@ class Queue(Repository):
                 advisory_lock(
                     connection, "claims"
                 )  # who counts what is in hand must see what others have just taken
-            rows = connection.execute(claiming, given).all()
+            rows = connection.execute(statement, given).all()
             fresh = [row.id for row in rows if row.epoch == 1]
             journals = _read_journals(connection, fresh) if fresh else {}
             return [_claim(row, journals.get(row.id, ())) for row in sorted(rows, key=lambda row: row.turn)]
@@ -97,26 +92,38 @@ class Queue(Repository):
         """Renews all leases of this owner, and with them what it tells of itself; tells which jobs are still in its
         hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
         owned = and_(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
-        # A job that a commit of its journal holds is not waited for: while a wide fork is written, the leases of all
-        # others would end. Nobody else can claim it meanwhile, and journal/batch.py keeps its lease behind it.
-        free = select(jobs.c.id).where(owned).with_for_update(key_share=True, skip_locked=True).cte("free")
-        renewed = (
-            update(jobs).where(jobs.c.id.in_(select(free.c.id))).values(lease_expires=later(lease_seconds))
-        )
+        # Jobs that a commit of their journals holds come behind all others: it may be that of a wide fork.
+        renewing = _renewing(owned, lease_seconds, skip_locked=True)
         held = select(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested).where(owned)
 
-        def work(connection: Connection) -> Sequence[Row[Any]]:
+        def work(connection: Connection) -> tuple[list[Row[Any]], set[JobId]]:
             programs.renew(connection, this_program(Role.ORGANIZER, owner), lease_seconds)
             if presence is not None:
                 organizers.renew(connection, owner, presence, lease_seconds)
-            connection.execute(renewed)
-            return list(connection.execute(held))
+            renewed = set(connection.execute(renewing).scalars())
+            return list(connection.execute(held)), renewed
 
-        rows = await self._database.write(work)
+        rows, renewed = await self._database.write(work)
+        if locked := [row.id for row in rows if row.id not in renewed]:
+            await self._renew_soon(and_(owned, jobs.c.id.in_(locked)), lease_seconds)
         return {
             row.id: LeaseState(epoch=row.epoch, woken=row.wake, cancel_requested=row.cancel_requested)
             for row in rows
         }
+
+    async def _renew_soon(self, locked: ColumnElement[bool], lease_seconds: float) -> None:
+        """Renews leases of jobs whose journals are being written; where that takes long, the commit keeps them itself
+        (`journal/batch.py`)."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LONG_SECONDS}s'"))
+            connection.execute(_renewing(locked, lease_seconds, skip_locked=False))
+
+        try:
+            await self._database.write(work)
+        except StoreAway as error:
+            if not waited_for_lock(error):
+                raise
 
     async def release(
         self, job: JobId, epoch: int, after: float | None = None, *, broke: bool = False
@@ -175,34 +182,20 @@ class Queue(Repository):
         return await self._database.write(work)
 
 
-@cache
-def _claiming(most_of_tenant: int | None, *, batches: bool, left: bool) -> ReturningUpdate[Any]:
-    """The statement that claims, built once: building it costs more than running it."""
-    idle = and_(jobs.c.lease_owner.is_(None), or_(jobs.c.wake, jobs.c.not_before <= now()))
-    lost = jobs.c.lease_expires <= now()
-    free = and_(jobs.c.finished_at.is_(None), or_(idle, lost))
-    if not batches:
-        free = and_(free, ~_in_batch(jobs))
-    if left:
-        free = and_(free, jobs.c.id.not_in(bindparam("left", expanding=True)))
-    turns = _by_turn(free) if most_of_tenant is None else _fair(free, most_of_tenant)
-    most = bindparam("most", type_=Integer())
-    # In a CTE, so that PostgreSQL evaluates it once: as a subquery it may lock, and take, more than the limit.
-    picked = turns.limit(most).with_for_update(of=jobs, skip_locked=True, key_share=True).cte("picked")
+def _renewing(whose: ColumnElement[bool], lease_seconds: float, *, skip_locked: bool) -> ReturningUpdate[Any]:
+    # Rows are locked in the journal's order: in another, it and this could each wait for what the other holds.
+    free = (
+        select(jobs.c.id)
+        .where(whose)
+        .order_by(jobs.c.id)
+        .with_for_update(key_share=True, skip_locked=skip_locked)
+        .cte("free")
+    )
     return (
         update(jobs)
-        .where(jobs.c.id.in_(select(picked.c.id)))
-        .values(
-            epoch=jobs.c.epoch + 1,
-            attempt=jobs.c.attempt + case((jobs.c.lease_owner.is_(None), 0), else_=1),
-            lease_owner=bindparam("owner", type_=jobs.c.lease_owner.type),
-            lease_expires=later(bindparam("lease", type_=Double())),
-            wake=false(),
-            not_before=null(),
-        )
-        .returning(
-            jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, jobs.c.trace_id, jobs.c.traceparent, *_HEAD
-        )
+        .where(jobs.c.id.in_(select(free.c.id)))
+        .values(lease_expires=later(lease_seconds))
+        .returning(jobs.c.id)
     )
 
 
@@ -235,47 +228,3 @@ def _claim(row: Row[Any], journal: tuple[Record, ...]) -> Claim:
         traceparent=row.traceparent,
         journal=journal,
     )
-
-
-def _by_turn(free: ColumnElement[bool]) -> Select[Any]:
-    return select(jobs.c.id).where(free).order_by(jobs.c.turn)
-
-
-def _in_batch(table: FromClause) -> ColumnElement[bool]:
-    return table.c.priority >= BATCH_PRIORITY
-
-
-def _fair(free: ColumnElement[bool], most: int) -> Select[Any]:
-    """Free jobs, those first whose tenant has the fewest in hand, counting the ones that would be taken before it."""
-    # Counted once for each tenant, not for each job that waits: a long queue would be read as often as it is long.
-    held = and_(jobs.c.finished_at.is_(None), jobs.c.lease_owner.is_not(None), jobs.c.lease_expires > now())
-    taken = _materialized(held, "taken")
-    in_hand = (
-        select(taken.c.tenant, taken.c.in_batch, func.count().label("count"))
-        .group_by(taken.c.tenant, taken.c.in_batch)
-        .cte("in_hand")
-    )
-    waiting = _materialized(free, "waiting")
-    ours = (waiting.c.tenant, waiting.c.in_batch)
-    nth = func.row_number().over(partition_by=ours, order_by=waiting.c.turn) + func.coalesce(
-        in_hand.c.count, 0
-    )
-    of_tenant = and_(in_hand.c.tenant == waiting.c.tenant, in_hand.c.in_batch == waiting.c.in_batch)
-    ranked = (
-        select(waiting.c.id, waiting.c.in_batch, nth.label("nth"))
-        .select_from(waiting.outerjoin(in_hand, of_tenant))
-        .subquery()
-    )
-    return (
-        select(jobs.c.id)
-        .join(ranked, ranked.c.id == jobs.c.id)
-        # `free` again: PostgreSQL looks at a row anew when it locks it, for what is said here, and only for that.
-        .where(ranked.c.nth <= most, free)
-        .order_by(ranked.c.in_batch, ranked.c.nth, jobs.c.turn)
-    )
-
-
-def _materialized(which: ColumnElement[bool], name: str) -> CTE:
-    """These jobs. Materialized, or else SQLite reads all jobs along an index by tenant for the sake of an order."""
-    found = select(jobs.c.id, jobs.c.tenant, jobs.c.turn, _in_batch(jobs).label("in_batch")).where(which)
-    return found.cte(name).prefix_with("MATERIALIZED")

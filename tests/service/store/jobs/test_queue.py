@@ -143,6 +143,28 @@ async def test_a_heartbeat_does_not_wait_for_the_journal_of_one_job(store: Store
     await committing
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", ["postgres"])
+async def test_a_heartbeat_renews_jobs_whose_journals_are_written_all_the_time(
+    store: Store, other_store: Store
+) -> None:
+    claim = await claimed(store, "me")
+
+    async def keep_writing() -> None:
+        while True:
+            await other_store.journal.append(claim.job, claim.epoch, [TextPosted(text="so")] * 50)
+
+    writing = [asyncio.create_task(keep_writing()) for _ in range(3)]
+    for _ in range(20):
+        await store.queue.heartbeat("me", 0.0)
+        await store.queue.heartbeat("me", LEASE)
+        assert await ids(store, "another") == []
+    for each in writing:
+        each.cancel()
+    await asyncio.gather(*writing, return_exceptions=True)
+    await other_store.journal.close()
+
+
 async def test_a_lease_that_ended_while_its_journal_was_written_lasts_until_the_next_heartbeat(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
