@@ -41,11 +41,16 @@ class Revision:
     """Programs that could use it before cannot after."""
 
 
-@cache
 def revisions() -> tuple[Revision, ...]:
     """All that this program knows, oldest first."""
+    return read_revisions(MIGRATIONS)
+
+
+@cache
+def read_revisions(folder: str) -> tuple[Revision, ...]:
+    """All that are in this folder, oldest first."""
     found: list[Revision] = []
-    scripts = ScriptDirectory.from_config(config())
+    scripts = ScriptDirectory.from_config(config(folder=folder))
     for script in reversed([*scripts.walk_revisions()]):
         named = getattr(script.module, "usable_from", None)
         alone = script.revision <= ALWAYS
@@ -76,10 +81,10 @@ def release() -> str:
     return version("anabranch")
 
 
-def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration for this program's migrations, on this connection."""
+def config(connection: Connection | None = None, folder: str | None = None) -> Config:
+    """Alembic's configuration for this program's migrations, or those of a folder, on this connection."""
     made = Config()
-    made.set_main_option("script_location", MIGRATIONS)
+    made.set_main_option("script_location", folder or MIGRATIONS)
     made.set_main_option("path_separator", "os")
     made.attributes["connection"] = connection
     return made

@@ -69,6 +69,7 @@ export interface ApprovalView {
 
 export interface Approvals {
   items: ApprovalView[];
+  next_cursor: string | null;
 }
 
 /** What an arm reached, and at what cost per trial; see `docs/evaluation.md`. */
