@@ -48,7 +48,7 @@ def _differs(found: Evaluation, axis: str) -> bool:
 
 
 def _difference_in_words(told: ArmDifference) -> str:
-    speed = f", T {told.speedup:.2f} times as short" if told.speedup is not None else ""
+    speed = f", speed-up in T {told.speedup:.2f}×" if told.speedup is not None else ""
     return (
         f"{told.arm} less {told.baseline}: {told.accuracy:+.1%} ({_percent(told.interval)}; {told.gained} gained, "
         f"{told.lost} lost of {told.pairs}; McNemar p = {told.p_value:.3g}){speed}"
