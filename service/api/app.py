@@ -13,7 +13,7 @@ from anabranch.service.api import problems
 from anabranch.service.api.auth import Keys, require_own_job
 from anabranch.service.api.batches import files
 from anabranch.service.api.batches import routes as batches
-from anabranch.service.api.guards import LOOPBACK, PROBES, Guards, is_loopback
+from anabranch.service.api.guards import LOOPBACK, PROBES, Guards
 from anabranch.service.api.head import HeadAsGet
 from anabranch.service.api.intake import Submissions
 from anabranch.service.api.live.dependencies import Dependencies
@@ -87,7 +87,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
     settings = deps.settings
-    local = is_loopback(settings.host)
+    local = settings.host.strip("[]") in LOOPBACK
     hosts = (*LOOPBACK, *settings.allowed_hosts) if local else settings.allowed_hosts or None
     any_host = PROBES if local else PROBES | {"/metrics"}  # of a pod, by its address
     app.add_middleware(Submissions)

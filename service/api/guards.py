@@ -50,10 +50,6 @@ class Limit:
     setting: str
 
 
-def is_loopback(host: str) -> bool:
-    return host.strip("[]") in LOOPBACK
-
-
 class Guards:
     """ASGI middleware. `hosts` are the names a request may be addressed to; None takes any (behind a proxy). `any_host`
     are paths that are answered under any name."""

@@ -95,7 +95,8 @@ const CONNECTION = { live: "Live", connecting: "Connecting", paused: "Paused", l
 function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
   const connection = useConnection();
   const gates = useApprovals().value;
-  const waiting = `${gates?.items.length ?? 0}${gates?.next_cursor ? "+" : ""}`;
+  const waiting = gates?.items.length ?? 0;
+  const told = gates?.next_cursor ? `${waiting}+` : `${waiting}`;
   const isDark = useTheme() === "dark";
   return (
     <header className="shell-header">
@@ -111,9 +112,9 @@ function Header({ path, openSheet }: { path: string; openSheet: () => void }) {
             aria-current={path.startsWith(to) || (path === "/" && to === "/jobs") ? "page" : undefined}
           >
             {name}
-            {to === "/approvals" && waiting !== "0" && (
-              <span className="badge" aria-label={`${waiting} waiting`}>
-                {waiting}
+            {to === "/approvals" && waiting > 0 && (
+              <span className="badge" aria-label={`${told} waiting`}>
+                {told}
               </span>
             )}
           </Link>

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, select, tuple_
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.jobs.cursors import cursor_at, place_of
@@ -37,19 +37,16 @@ def list_approval_page(
     return ApprovalPage(items, cursor_at(last.requested_at, last.id))
 
 
+def is_pending() -> ColumnElement[bool]:
+    """Nobody has decided, and neither the job nor the branch that asks has ended."""
+    waits = jobs.c.status == JobStatus.WAITING
+    return and_(approvals.c.decision.is_(None), waits, branches.c.finished_at.is_(None))
+
+
 def _pending(cursor: str | None) -> Select[Any]:
-    """Those of jobs and branches that have not ended. They are few, and have an index by time of their own."""
+    """They are few, and have an index by time of their own."""
     place = (approvals.c.requested_at, approvals.c.id)
-    asked = (
-        _with_question()
-        .join(branches, who_asks())
-        .where(
-            approvals.c.decision.is_(None),
-            jobs.c.status == JobStatus.WAITING,
-            branches.c.finished_at.is_(None),
-        )
-        .order_by(*place)
-    )
+    asked = _with_question().join(branches, who_asks()).where(is_pending()).order_by(*place)
     return asked if cursor is None else asked.where(tuple_(*place) > tuple_(*place_of(cursor)))
 
 

@@ -26,9 +26,6 @@ from anabranch.dag.job import BATCH_PRIORITY
 from anabranch.service.store.sql.clock import later, now
 from anabranch.service.store.sql.tables import jobs
 
-HEAD = (jobs.c.epoch, jobs.c.attempt, jobs.c.head_seq, jobs.c.head_hash)
-"""Where a journal stands."""
-
 
 @cache
 def build_claim(most_of_tenant: int | None, *, batches: bool, left: bool) -> ReturningUpdate[Any]:
@@ -56,7 +53,15 @@ def build_claim(most_of_tenant: int | None, *, batches: bool, left: bool) -> Ret
             not_before=null(),
         )
         .returning(
-            jobs.c.id, jobs.c.turn, jobs.c.cancel_requested, jobs.c.trace_id, jobs.c.traceparent, *HEAD
+            jobs.c.id,
+            jobs.c.turn,
+            jobs.c.epoch,
+            jobs.c.attempt,
+            jobs.c.head_seq,
+            jobs.c.head_hash,
+            jobs.c.cancel_requested,
+            jobs.c.trace_id,
+            jobs.c.traceparent,
         )
     )
 

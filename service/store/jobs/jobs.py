@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from anabranch.dag.ids import BranchId, JobId, by_path
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.jobs.approvals import ApprovalPage, list_approval_page
+from anabranch.service.store.jobs.approvals import ApprovalPage, is_pending, list_approval_page
 from anabranch.service.store.jobs.error_groups import ErrorGroups, group_errors
 from anabranch.service.store.jobs.listing import Filters, Wanted, list_page
 from anabranch.service.store.jobs.requests import (
@@ -184,22 +184,16 @@ class Jobs(Repository):
         self,
         status: Literal["pending", "decided"] | None = None,
         *,
-        tenant: str | None = None,
         job: JobId | None = None,
     ) -> list[ApprovalRow]:
-        """Gates, oldest first; those of jobs and branches that have ended are not pending."""
-        undecided = approvals.c.decision.is_(None)
-        kinds = {
-            None: true(),
-            "pending": undecided & (jobs.c.status == JobStatus.WAITING) & branches.c.finished_at.is_(None),
-            "decided": ~undecided,
-        }
+        """All of these gates, oldest first, for who works on jobs; readers get pages (`list_approval_page`)."""
+        kinds = {None: true(), "pending": is_pending(), "decided": approvals.c.decision.is_not(None)}
         wanted = (
             select(approvals)
             .select_from(approvals)
             .join(jobs)
             .join(branches, who_asks())
-            .where(kinds[status], of_tenant(tenant), true() if job is None else approvals.c.job_id == job)
+            .where(kinds[status], true() if job is None else approvals.c.job_id == job)
             .order_by(approvals.c.requested_at, approvals.c.id)
         )
         return [approval_row(row) for row in await self._all(wanted)]

@@ -76,9 +76,8 @@ class Queue(Repository):
 
         def work(connection: Connection) -> list[Claim]:
             if most_of_tenant is not None:
-                advisory_lock(
-                    connection, "claims"
-                )  # who counts what is in hand must see what others have just taken
+                # Who counts what is in hand must see what others have just taken.
+                advisory_lock(connection, "claims")
             rows = connection.execute(statement, given).all()
             fresh = [row.id for row in rows if row.epoch == 1]
             journals = _read_journals(connection, fresh) if fresh else {}
@@ -92,7 +91,7 @@ class Queue(Repository):
         """Renews all leases of this owner, and with them what it tells of itself; tells which jobs are still in its
         hands. Raises StoreAway, and SchemaAhead if a newer release has taken away what this one needs."""
         owned = and_(jobs.c.lease_owner == owner, jobs.c.finished_at.is_(None))
-        # Jobs that a commit of their journals holds come behind all others: it may be that of a wide fork.
+        # Jobs whose journals are being written come last: a commit may take longer than the leases of the others last.
         renewing = _renewing(owned, lease_seconds, skip_locked=True)
         held = select(jobs.c.id, jobs.c.epoch, jobs.c.wake, jobs.c.cancel_requested).where(owned)
 

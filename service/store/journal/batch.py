@@ -26,8 +26,7 @@ from anabranch.service.store.sql.webhook_tables import webhook_endpoints
 from anabranch.service.store.webhooks.outbox import find_told, write_deliveries
 
 LONG_SECONDS, KEPT_SECONDS = 1.0, 5.0
-"""A commit that takes longer than the first, of a fork of thousands, leaves its jobs in their organizers' hands for the
-second."""
+"""A commit of more than LONG_SECONDS, as that of a fork of thousands, keeps its jobs' leases for KEPT_SECONDS more."""
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _INSERT = insert(events)
@@ -129,7 +128,7 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
 
 
 def _keep_leases(connection: Connection, ids: Sequence[JobId]) -> None:
-    """Lets leases that ended while this was written last until the next heartbeats, which did not wait for it."""
+    """Heartbeats did not wait for this transaction: leases that end meanwhile last until the next ones."""
     until = later(KEPT_SECONDS)
     ending = jobs.c.id.in_(ids) & (jobs.c.lease_expires < until)
     connection.execute(update(jobs).where(ending).values(lease_expires=until))

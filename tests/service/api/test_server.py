@@ -138,7 +138,7 @@ def test_what_is_being_answered_goes_on_for_a_while_when_the_service_stops(
 
 
 def accepts(url: str) -> bool:
-    """Not, when the listener closes: whoever is on its way in then is reset."""
+    """Whether a connection is answered. One that comes while the listener closes is refused or reset."""
     try:
         httpx.get(f"{url}/healthz")
     except httpx.TransportError:

@@ -25,9 +25,8 @@ def take_back_draws() -> None:
         cut = runner.discard_request_mask.np[: runner.input_batch.num_reqs].nonzero()[0].tolist()
         apart = {index: generators.pop(index) for index in cut if index in generators}
         for index, generator in apart.items():
-            if not runner.input_batch.req_output_token_ids[
-                index
-            ]:  # else it was read before, and drew for its tokens
+            # One with tokens was read before, as before a preemption, and has drawn for them.
+            if not runner.input_batch.req_output_token_ids[index]:
                 generator.manual_seed(generator.initial_seed())
         try:
             return keep_books(runner, *args, **named)

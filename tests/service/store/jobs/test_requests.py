@@ -135,8 +135,8 @@ async def test_what_a_cancelled_branch_asked_is_withdrawn(store: Store) -> None:
 
 async def test_approvals_are_listed_per_tenant(store: Store) -> None:
     await gate(store, tenant="acme")
-    assert len(await store.jobs.list_approvals(tenant="acme")) == 1
-    assert await store.jobs.list_approvals(tenant="other") == []
+    assert len((await store.jobs.list_approval_page("pending", tenant="acme")).items) == 1
+    assert (await store.jobs.list_approval_page("pending", tenant="other")).items == ()
 
 
 async def test_gates_are_listed_page_by_page_with_what_was_asked(store: Store) -> None:

@@ -93,7 +93,6 @@ async def ask_all(store: Store) -> None:
     await store.jobs.take_ended(datetime.now(UTC), 10)
     await store.jobs.list_branches(job.id)
     await store.jobs.list_approvals("pending")
-    await store.jobs.list_approvals("pending", tenant="default")
     await store.jobs.list_approvals(job=job.id)
     statuses: tuple[Literal["pending", "decided"], ...] = ("pending", "decided")
     for status in statuses:
