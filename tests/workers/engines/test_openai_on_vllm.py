@@ -64,8 +64,10 @@ async def test_tags_that_are_special_tokens_are_seen_and_the_end_of_the_turn_is_
     chunks = await decoded(engine, asking(request_for))
     assert (text_in(chunks), chunks[-1].finish) == (SAID, Finish.EOS)
     assert chunks[0].text.startswith("<Goal>")
-    for nth, chunk in enumerate(chunks[:-1]):  # vLLM gives two tokens at once to who reads late
-        assert chunk.tokens == len(re.findall("<[^>]+>|.", text_in(chunks[: nth + 1])))
+    for nth, chunk in enumerate(chunks[:-1]):  # vLLM gives several tokens at once to who reads late
+        text = text_in(chunks[: nth + 1])
+        unseen = chunk.tokens - len(re.findall("<[^>]+>|.", text))
+        assert unseen in ((0, 1) if text == SAID else (0,))  # the end of the turn is a token without text
     usage = usage_of(chunks[-1])
     assert (usage.prompt_tokens, usage.completion_tokens) == (PROMPT_TOKENS, 9)
     assert usage_of(chunks[0]).prompt_tokens == PROMPT_TOKENS
