@@ -6,18 +6,17 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from anabranch.dag.analysis.metrics import measure
 from anabranch.dag.events import TERMINAL_OF_JOB, JobSubmitted, Record
 from anabranch.dag.ids import JobId
 from anabranch.service.store.codec import decode, encode
-from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, insert_links
 from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import NewJob
-from anabranch.service.store.sql import tables
 from anabranch.service.store.store import Store
 
 Event = dict[str, Any]
@@ -55,7 +54,7 @@ def _write(
         end = JournalHead(at=at, epoch=1, seq=some_links[-1].seq, hash=some_links[-1].hash)
         links += some_links
         records += some_records
-    connection.execute(insert(tables.events), [row_of_link(link) for link in links])
+    insert_links(connection, links)
     head = {"head_seq": end.seq, "head_hash": end.hash, "head_at": end.at, "epoch": 1, "wake": False}
     measured = {"metrics": asdict(measure([*first, *records]))}
     changes = merge_changes([Change("jobs", set=head), Change("jobs", set=measured), *fold(records)])

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from anabranch.dag.events import JobRated, Record
 from anabranch.dag.ids import JobId
@@ -20,7 +20,7 @@ from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import JobNotEnded, NotFound
 from anabranch.service.store.evaluations.tables import evaluations, feedback, trials
 from anabranch.service.store.journal.batch import read_heads
-from anabranch.service.store.journal.records import chain_events, record_of_row, row_of_link
+from anabranch.service.store.journal.records import chain_events, insert_links, record_of_row
 from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.sql.repository import Repository
@@ -84,7 +84,7 @@ def _rate(connection: Connection, *, job: JobId, rated: JobRated, at: datetime) 
                 return _row(record)
             break
     (link,), (record,) = chain_events(job, head.epoch, head, [encoded], max(at, head.at))
-    connection.execute(insert(events), row_of_link(link))
+    insert_links(connection, [link])
     moved = {"head_seq": link.seq, "head_hash": link.hash, "head_at": link.at}
     write(connection, [(job, Change("jobs", set=moved))])
     return _row(record)

@@ -12,12 +12,12 @@ from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import IdempotencyConflict
 from anabranch.service.store.jobs.quotas import reserve
 from anabranch.service.store.jobs.responses import insert_response
-from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, insert_links
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import Claim, JobRow, NewJob, Submitted, job_row
 from anabranch.service.store.sql.clock import later
-from anabranch.service.store.sql.tables import events, jobs
+from anabranch.service.store.sql.tables import jobs
 from anabranch.service.store.webhooks.endpoints import insert_endpoint
 
 PRIORITY_SECONDS = 60.0
@@ -103,7 +103,7 @@ def _insert(connection: Connection, new: NewJob, at: datetime, taker: Taker | No
         lease = {"lease_seconds": taker.lease_seconds, "lease_owner": taker.owner}
         claimed = {**job, **lease, "epoch": 1, "wake": False}
         made = connection.execute(_INSERT_CLAIMED, claimed).mappings().one()
-    connection.execute(insert(events), [row_of_link(link) for link in links])
+    insert_links(connection, links)
     write(connection, [(new.id, change) for change in changes.values()])
     if new.response is not None:
         insert_response(connection, new.id, new.response)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from anabranch.dag.events import TERMINAL_OF_JOB, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import Link
 from anabranch.service.store.codec import Encoded
 from anabranch.service.store.errors import Fenced, JobEnded, NotFound, StoreError
-from anabranch.service.store.journal.records import JournalHead, chain_events, row_of_link
+from anabranch.service.store.journal.records import JournalHead, chain_events, insert_links
 from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
@@ -29,7 +29,6 @@ LONG_SECONDS, KEPT_SECONDS = 1.0, 5.0
 """A commit of more than LONG_SECONDS, as that of a fork of thousands, keeps its jobs' leases for KEPT_SECONDS more."""
 
 # Statements that every commit runs are built once: building them costs as much as running them.
-_INSERT = insert(events)
 _FORGET = tuple(
     delete(table).where(table.c.job_id.in_(bindparam("ended", expanding=True)))
     for table in (checkpoints, told_texts)
@@ -117,7 +116,7 @@ def append_drafts(drafts: Sequence[Draft], at: datetime, connection: Connection)
             draft.follow(head, at)
             fresh.append(draft)
     if fresh:
-        connection.execute(_INSERT, [row_of_link(link) for draft in fresh for link in draft.links])
+        insert_links(connection, [link for draft in fresh for link in draft.links])
         write(connection, [(draft.job, change) for draft in fresh for change in draft.changes()])
         if any(head.somebody_listens for head in heads.values()):
             write_deliveries(connection, find_told(record for draft in fresh for record in draft.records))

@@ -1,17 +1,21 @@
 """Turns events into records, numbered, dated and chained to the journal's head; turns rows into records again."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping, insert
 
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
 from anabranch.dag.journal.chain import GENESIS, Link, link_hash
 from anabranch.service.store.codec import Encoded, decode, decode_known
+from anabranch.service.store.sql.prepared import Prepared
+from anabranch.service.store.sql.tables import events as events_of_jobs
+
+_INSERT = Prepared(insert(events_of_jobs), events_of_jobs.columns.keys())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,11 @@ def chain_events(
         )
         prev_hash = link.hash
     return links, records
+
+
+def insert_links(connection: Connection, links: Iterable[Link]) -> None:
+    """Writes these links as rows of the table `events`."""
+    _INSERT.run(connection, [row_of_link(link) for link in links])
 
 
 def row_of_link(link: Link) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, delete, insert, select
@@ -14,12 +13,12 @@ from anabranch.dag.journal.chain import Link, verify
 from anabranch.service.bounded_json import MAX_DEPTH, BadJson, read_json
 from anabranch.service.store.errors import BadJournal, JobExists
 from anabranch.service.store.jobs.submissions import turn_of
-from anabranch.service.store.journal.records import record_of_link, row_of_link
+from anabranch.service.store.journal.records import insert_links, record_of_link
 from anabranch.service.store.projections.apply import row_of, write
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import JobRow, job_row
 from anabranch.service.store.sql.storable import json_text
-from anabranch.service.store.sql.tables import events, jobs, purged
+from anabranch.service.store.sql.tables import jobs, purged
 
 ENVELOPE = 8
 """Levels that a record adds to what a client sent."""
@@ -104,6 +103,5 @@ def _insert(connection: Connection, links: Sequence[Link], records: Sequence[Rec
             "metrics": asdict(measure(records)),
         },
     )
-    rows: list[dict[str, Any]] = [row_of_link(link) for link in links]
-    connection.execute(insert(events), rows)
+    insert_links(connection, links)
     write(connection, [(job, change) for change in changes if change.table != "jobs"])

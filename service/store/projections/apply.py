@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, delete, func, insert, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, update
 from sqlalchemy.dialects import postgresql
 
 from anabranch.dag.ids import JobId
 from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.sql import tables
+from anabranch.service.store.sql.prepared import Prepared
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("id",),
@@ -36,41 +37,28 @@ def write(connection: Connection, changes: Iterable[tuple[JobId, Change]]) -> No
             shape = (change.table, tuple(change.set), tuple(change.add), tuple(change.first))
             changed[shape].append(_parameters(job, change))
     for table, rows in inserted.items():
-        connection.execute(_insertion(table), rows)
+        _insertion(tables.metadata.tables[table], tuple(rows[0])).run(connection, rows)
     for shape, parameters in changed.items():
-        connection.execute(_update(shape), parameters)
+        _update(shape).run(connection, parameters)
 
 
 def replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes whole rows, over those of the same primary key.
-
-    SQLite has one writer at a time, so two plain statements do: SQLAlchemy compiles an upsert anew each time, which
-    takes longer than to run it. On PostgreSQL two organizers may write the same row at once: there it is an upsert.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_upsert(table), rows)
-        return
-    named = [{f"key_{column.name}": row[column.name] for column in table.primary_key} for row in rows]
-    connection.execute(_deletion(table), named)
-    connection.execute(insert(table), rows)
+    """Writes whole rows, over those of the same primary key."""
+    if rows:
+        _upsert(table, tuple(rows[0])).run(connection, rows)
 
 
 @cache
-def _upsert(table: Table) -> postgresql.Insert:
-    statement = postgresql.insert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
+def _upsert(table: Table, columns: _Columns) -> Prepared:
+    statement = postgresql.insert(table)  # SQLite's is the same
+    others = {name: statement.excluded[name] for name in columns if not table.c[name].primary_key}
+    upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
+    return Prepared(upsert, columns)
 
 
 @cache
-def _deletion(table: Table) -> Delete:
-    keys = (column == bindparam(f"key_{column.name}", type_=column.type) for column in table.primary_key)
-    return delete(table).where(*keys)
-
-
-@cache
-def _insertion(table: str) -> Insert:
-    return insert(tables.metadata.tables[table])
+def _insertion(table: Table, columns: _Columns) -> Prepared:
+    return Prepared(insert(table), columns)
 
 
 def row_of(job: JobId, change: Change) -> dict[str, Any]:
@@ -91,14 +79,14 @@ def _parameters(job: JobId, change: Change) -> dict[str, Any]:
 
 
 @cache
-def _update(shape: _Shape) -> Update:
+def _update(shape: _Shape) -> Prepared:
     name, to_set, to_add, to_be_first = shape
     table: Table = tables.metadata.tables[name]
 
     def given(action: str, column: str) -> Any:
         return bindparam(f"{action}_{column}", type_=table.c[column].type)
 
-    return (
+    return Prepared(
         update(table)
         .where(*(table.c[column] == given("key", column) for column in KEYS[name]))
         .values({column: given("set", column) for column in to_set})

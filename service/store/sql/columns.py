@@ -55,11 +55,11 @@ class UtcTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return utc_text(value) if dialect.name == "sqlite" else value
+        return self.bind_processor(dialect)(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """Without SQLAlchemy's wrapper, as `PlainText`."""
+        return _text_of if dialect.name == "sqlite" else _aware
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -69,6 +69,16 @@ class UtcTime(TypeDecorator[datetime]):
 
 def _storable(value: str | None) -> str | None:
     return None if value is None else storable_text(value)
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment
+
+
+def _text_of(moment: datetime | None) -> str | None:
+    return None if moment is None else utc_text(_aware(moment) or moment)
 
 
 @lru_cache(maxsize=64)
