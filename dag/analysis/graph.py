@@ -61,10 +61,16 @@ Predecessor = tuple[str, EdgeKind]
 
 
 class ReasoningGraph:
-    """A job's graph, grown event by event."""
+    """A job's graph, grown event by event.
+
+    While it grows it is two plain dictionaries: networkx takes a kilobyte for a node, and a job may have a hundred
+    thousand. Its graph is drawn for who asks of its order or its ancestors, which is when a job has ended.
+    """
 
     def __init__(self) -> None:
-        self.graph: nx.DiGraph[str] = nx.DiGraph()
+        self._nodes: dict[str, Node] = {}
+        self._before: dict[str, tuple[Predecessor, ...]] = {}
+        self._drawn: nx.DiGraph[str] | None = None
         self._tip: dict[BranchId, str] = {}
         self._entry: dict[BranchId, tuple[Predecessor, ...]] = {}
         self._last_entry: tuple[Predecessor, ...] = ()
@@ -81,22 +87,34 @@ class ReasoningGraph:
         """The first claim."""
         self.answered_at: float | None = None
 
-    def node(self, name: str) -> Node:
-        found: Node = self.graph.nodes[name]["node"]
-        return found
+    @property
+    def graph(self) -> "nx.DiGraph[str]":
+        """Nodes by name, in the order in which they were recorded; edges with their `kind`."""
+        if self._drawn is None:
+            self._drawn = nx.DiGraph()
+            self._drawn.add_nodes_from(self._nodes)
+            self._drawn.add_edges_from(
+                (source, name, {"kind": kind})
+                for name, before in self._before.items()
+                for source, kind in before
+            )
+        return self._drawn
 
-    def nodes(self) -> Iterator[Node]:
-        return (data["node"] for _, data in self.graph.nodes(data=True))
+    def node(self, name: str) -> Node:
+        return self._nodes[name]
+
+    def nodes(self) -> Iterable[Node]:
+        return self._nodes.values()
 
     def edges(self) -> Iterator[tuple[str, str, EdgeKind]]:
         return ((source, target, data["kind"]) for source, target, data in self.graph.edges(data=True))
 
     def predecessors(self, name: str) -> Iterator[str]:
-        return iter(self.graph.predecessors(name))
+        return (source for source, _ in self._before[name])
 
     def in_order(self) -> list[str]:
         """Node names, each behind all it depends on; of several, the one that was recorded first."""
-        place = {name: index for index, name in enumerate(self.graph)}
+        place = {name: index for index, name in enumerate(self._nodes)}
         return list(nx.lexicographical_topological_sort(self.graph, key=place.__getitem__))
 
     def leading_to(self, name: str) -> set[str]:
@@ -106,7 +124,7 @@ class ReasoningGraph:
     @property
     def end(self) -> str | None:
         """Where the job's result stands: the answer, or as long as there is none, nothing."""
-        return ANSWER if ANSWER in self.graph else None
+        return ANSWER if ANSWER in self._nodes else None
 
     # -- growing ----------------------------------------------
 
@@ -119,7 +137,7 @@ class ReasoningGraph:
             case e.JobSubmitted():
                 self.began_at = at
                 self.branches.append(TRUNK)
-                self._point(START, TRUNK, NodeKind.START, at, [])
+                self._point(START, TRUNK, NodeKind.START, at, ())
             case e.JobClaimed() if self.claimed_at is None:
                 self.claimed_at = at
             case e.BranchForked() as event:
@@ -140,8 +158,8 @@ class ReasoningGraph:
                 self._lost(event, at)
             case e.BranchesJoined() as event:
                 tips = (source for branch in event.joined for source, _ in self._frontier(branch))
-                sources = [*self._frontier(event.branch), *((name, EdgeKind.JOIN) for name in tips)]
-                self._point(f"{event.branch}/j{event.join}", event.branch, NodeKind.JOIN, at, sources)
+                before = (*self._frontier(event.branch), *((name, EdgeKind.JOIN) for name in tips))
+                self._point(f"{event.branch}/j{event.join}", event.branch, NodeKind.JOIN, at, before)
             case e.BranchesPruned() as event:
                 self.pruned.update(event.pruned)
             case e.AnswerCommitted() as event:
@@ -150,16 +168,14 @@ class ReasoningGraph:
             case _:
                 pass
 
-    def _frontier(self, branch: BranchId) -> list[Predecessor]:
+    def _frontier(self, branch: BranchId) -> tuple[Predecessor, ...]:
         """What the branch's next node depends on; of a branch that has done nothing itself, what started it."""
         if branch in self._tip:
-            return [(self._tip[branch], EdgeKind.NEXT)]
-        inputs = (
-            (name, EdgeKind.DEPENDS)
-            for other in self._after.get(branch, ())
-            for name, _ in self._frontier(other)
-        )
-        return [*self._entry.get(branch, ()), *inputs]
+            return ((self._tip[branch], EdgeKind.NEXT),)
+        entry = self._entry.get(branch, ())
+        if not (after := self._after.get(branch)):
+            return entry
+        return (*entry, *((name, EdgeKind.DEPENDS) for other in after for name, _ in self._frontier(other)))
 
     def _entry_behind(self, branch: BranchId) -> tuple[Predecessor, ...]:
         """What a child that is forked now begins behind."""
@@ -168,30 +184,40 @@ class ReasoningGraph:
             self._last_entry = entry
         return self._last_entry
 
-    def _put(self, node: Node, sources: Iterable[Predecessor]) -> None:
-        self.graph.add_node(node.id, node=node)
-        for source, kind in sources:
-            if not self.graph.has_edge(source, node.id):
-                self.graph.add_edge(source, node.id, kind=kind)
+    def _put(self, node: Node, before: tuple[Predecessor, ...]) -> None:
+        """Of several edges from the same node the first counts, also where this node was there."""
+        if (earlier := self._before.get(node.id)) is not None:
+            before = (*earlier, *before)
+        kinds: dict[str, EdgeKind] = {}
+        for source, kind in before:
+            kinds.setdefault(source, kind)
+        if len(kinds) < len(before):
+            before = tuple(kinds.items())
+        self._nodes[node.id] = node
+        self._before[node.id] = before
+        self._drawn = None
 
     def _point(
-        self, name: str, branch: BranchId, kind: NodeKind, at: float, sources: Iterable[Predecessor]
+        self, name: str, branch: BranchId, kind: NodeKind, at: float, before: tuple[Predecessor, ...]
     ) -> None:
         node = Node(
             id=name, branch=branch, kind=kind, status=NodeStatus.FINISHED, started_at=at, finished_at=at
         )
-        self._put(node, sources)
+        self._put(node, before)
         self._tip[branch] = name
 
     def _started(self, event: e.SegmentStarted, at: float) -> None:
-        posted = [(name, EdgeKind.DEPENDS) for branch in event.reads for name, _ in self._frontier(branch)]
+        before = self._frontier(event.branch)
+        if event.reads:
+            read = (name for branch in event.reads for name, _ in self._frontier(branch))
+            before = (*before, *((name, EdgeKind.DEPENDS) for name in read))
         kind = NodeKind.TOOL if event.branch in self._tools else NodeKind.SEGMENT
         node = Node(id=f"{event.branch}/{event.segment}", branch=event.branch, kind=kind, started_at=at)
-        self._put(node, [*self._frontier(event.branch), *posted])
+        self._put(node, before)
 
     def _finished(self, event: e.SegmentFinished, at: float) -> None:
         name = f"{event.branch}/{event.segment}"
-        node = self.graph.nodes[name]["node"] = self._ended(self.node(name), event.decoded, at)
+        node = self._nodes[name] = self._ended(self._nodes[name], event.decoded, at)
         if node.status is not NodeStatus.FAILED:
             self._tip[event.branch] = name
 
@@ -213,8 +239,7 @@ class ReasoningGraph:
         """The decode beside the one that counts: it leads nowhere."""
         beside, decoded = f"{event.branch}/{event.segment}", event.decoded
         node = Node(id=f"{beside}h", branch=event.branch, kind=NodeKind.SEGMENT)
-        before = [(name, self.graph.edges[name, beside]["kind"]) for name in self.predecessors(beside)]
-        self._put(self._ended(replace(node, started_at=at), decoded, at), before)
+        self._put(self._ended(replace(node, started_at=at), decoded, at), self._before[beside])
 
 
 def build(records: Iterable[e.Record]) -> ReasoningGraph:

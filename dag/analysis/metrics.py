@@ -103,7 +103,7 @@ def makespan(graph: ReasoningGraph, capacity: int, weight: Weight = by_tokens) -
     """
     if capacity < 1:
         raise ValueError(f"a capacity of {capacity} decodes nothing")
-    waiting = {name: sum(1 for _ in graph.predecessors(name)) for name in graph.graph}
+    waiting = {node.id: sum(1 for _ in graph.predecessors(node.id)) for node in graph.nodes()}
     place = {name: index for index, name in enumerate(graph.in_order())}
     ready = [(place[name], name) for name, count in waiting.items() if count == 0]
     heapq.heapify(ready)
