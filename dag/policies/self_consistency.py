@@ -85,7 +85,7 @@ def self_consistency(
         tally = voted = yield from samples.count(outstanding)
         why = _reason(voted, stop, () if pending else drawn, confidence)
         if why:
-            if window or stop in ("posterior", "unanimous"):
+            if window or as_room or stop in ("posterior", "unanimous"):
                 spared = spared_tokens(samples.drawn.values(), left)
                 numbers = {"ended": len(samples.ballots), "stopped": len(pending), "not_drawn": left}
                 yield Explain("stop", why, {**numbers, "spared_tokens": round(spared, 1)})

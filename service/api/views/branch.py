@@ -134,6 +134,8 @@ def _segment_json(begun: e.SegmentStarted, decoded: Decoded) -> dict[str, Any]:
         "cost": decoded.in_fields().cost,
         "tokens": decoded.usage.completion_tokens,
         "reasoning_tokens": decoded.usage.reasoning_tokens,
+        "usage_estimated": decoded.usage_estimated,
+        "usage_at_least": decoded.usage_at_least,
         "structured": begun.structured,
         "grammar": begun.grammar,
     }

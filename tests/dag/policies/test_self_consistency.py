@@ -146,6 +146,18 @@ def test_windows_are_as_wide_as_there_is_room(simulate: Simulate) -> None:
     assert replay(simulation.records).state == simulation.interpreter.state
 
 
+def test_a_window_as_wide_as_there_was_room_tells_what_it_saved(simulate: Simulate) -> None:
+    script = samples(*[(10, "7")] * 7)
+    slowed = Limits(slowdown=1.5)
+    params = {"n": 7, "as_room": True}
+    simulation = simulate("self-consistency", script, params=params, limits=slowed, room=lambda _running: 4)
+    assert drawn(simulation) == 4
+    [why] = of_kind(simulation, e.ReasonGiven)
+    assert (why.about, why.text) == ("stop", "no other answer can win")
+    assert why.numbers == {"ended": 4, "stopped": 0, "not_drawn": 3, "spared_tokens": 30}
+    check(simulation)
+
+
 def test_without_a_bound_on_slowing_a_window_is_the_width_of_the_job(simulate: Simulate) -> None:
     script = samples(*[(10, "7")] * 5)
     params = {"n": 5, "as_room": True, "stop": "all"}

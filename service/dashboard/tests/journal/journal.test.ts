@@ -73,6 +73,16 @@ describe("a journal folded into a graph", () => {
     });
   });
 
+  it.each([
+    ["usage_at_least", "decoded at least 9 tokens in 1.0 s"],
+    ["usage_estimated", "decoded about 9 tokens in 1.0 s"],
+  ])("says of tokens that nobody counted to the end that they are %s", (mark, title) => {
+    const story = new Story().fork("0.1").start(["0.1"]).at(1);
+    const decoded = { text: "So", finish: "eos" as const, usage: { completion_tokens: 9 }, [mark]: true };
+    story.write("SegmentFinished", "0.1", { segment: 1, attempt: 1, decoded });
+    expect(transcriptOf(story.events, story.graph).at(-1)?.title).toBe(title);
+  });
+
   it("keeps each attempt of a retried branch as a node of its own", () => {
     const story = new Story().fork("0.1").start(["0.1"]).at(1);
     story.write("SegmentFinished", "0.1", {

@@ -128,6 +128,23 @@ async def test_a_branch_tells_what_it_thought_beside_what_it_wrote(
     assert [end["thought"] for end in ends] == ["six times ", "seven"]
 
 
+async def test_a_branch_tells_which_tokens_nobody_counted_to_the_end(
+    client: httpx.AsyncClient, organizer: Any, job: str
+) -> None:
+    usage = Usage(completion_tokens=3)
+    lost = Decoded(text="Forty", finish=Finish.INTERRUPTED, usage=usage, usage_at_least=True)
+    silent = Decoded(text="-two", finish=Finish.EOS, usage=usage, usage_estimated=True)
+    for segment, decoded in enumerate((lost, silent), start=1):
+        await organizer.append(
+            job,
+            e.SegmentStarted(segment=segment),
+            e.SegmentFinished(segment=segment, attempt=1, decoded=decoded),
+        )
+    branch = await get(client, f"/v1/jobs/{job}/branches/0")
+    told = [(segment["usage_at_least"], segment["usage_estimated"]) for segment in branch["segments"]]
+    assert told == [(True, False), (False, True)]
+
+
 async def test_a_branch_of_a_raw_job_tells_the_raw_text_it_was_sent(
     client: httpx.AsyncClient, organizer: Any
 ) -> None:

@@ -198,7 +198,7 @@ function Measures({ branch, node }: { branch: Branch; node: GraphNode }) {
   const facts: [string, string][] = [
     ["Prompt", isOpen ? "–" : `${tokens(node.promptTokens)} tok`],
     ["Cached", isOpen ? "–" : `${tokens(node.cachedTokens)} tok (${cached}%)`],
-    ["Decoded", `${tokens(decoded)} tok`],
+    ["Decoded", `${node.counted}${tokens(decoded)} tok`],
     ["Pool queue", seconds(spent.queue)],
     ["Prefill", seconds(spent.prefill)],
     ["Decode", seconds(spent.decode)],

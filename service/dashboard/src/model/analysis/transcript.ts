@@ -159,7 +159,9 @@ function segment(event: JournalEvent & { kind: "SegmentFinished" }, graph: Reaso
   const node = graph.nodes.get(id);
   const { fault } = event.payload.decoded;
   const took = node?.ended ? ` in ${seconds(node.ended - node.asked)}` : "";
-  const title = fault ? `broke off: ${fault.cause}` : `decoded ${counted(node?.tokens ?? 0, "token")}${took}`;
+  const title = fault
+    ? `broke off: ${fault.cause}`
+    : `decoded ${node?.counted ?? ""}${counted(node?.tokens ?? 0, "token")}${took}`;
   const { text = "", inserted = "", thought = "", thoughtTokens = 0 } = node ?? {};
   return { tone: fault ? "wrong" : "text", title, text, inserted, thought, thoughtTokens, node: id };
 }

@@ -10,6 +10,7 @@ export function endDecode(
   at: number,
 ): void {
   node.tokens = decoded.usage?.completion_tokens ?? 0;
+  node.counted = decoded.usage_at_least ? "at least " : decoded.usage_estimated ? "about " : "";
   node.promptTokens = decoded.usage?.prompt_tokens ?? 0;
   node.cachedTokens = decoded.usage?.cached_tokens ?? 0;
   node.timing = decoded.timing ?? {};

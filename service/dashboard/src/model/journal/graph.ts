@@ -49,6 +49,8 @@ export interface GraphNode {
   /** What the model thought before the text; nobody else reads it. */
   thought: string;
   /** Of its tokens, those of thoughts. */
+  /** Words before the tokens of a decode whose engine told no number, or whose organizer was lost. */
+  counted: "" | "about " | "at least ";
   thoughtTokens: number;
   /** Money, by the price table. */
   cost: number;

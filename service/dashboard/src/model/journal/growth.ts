@@ -71,6 +71,7 @@ export function makeNode(
     engine: "",
     text: "",
     thought: "",
+    counted: "",
     thoughtTokens: 0,
     cost: 0,
     model: "",
