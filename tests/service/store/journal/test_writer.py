@@ -13,6 +13,7 @@ from anabranch.dag.events import BranchForked, TextPosted
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.journal.chain import GENESIS
 from anabranch.service.store.errors import Fenced, JobEnded, NotFound
+from anabranch.service.store.journal import batch
 from anabranch.service.store.rows import Claim
 from anabranch.service.store.sql.database import Work
 from anabranch.service.store.store import Store
@@ -128,7 +129,12 @@ def postgres_url(databases: Databases) -> str:
 
 
 @pytest.mark.postgres
-async def test_a_job_cannot_be_claimed_while_an_append_to_it_is_being_written(postgres_url: str) -> None:
+async def test_a_job_cannot_be_claimed_while_an_append_to_it_is_being_written(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        batch, "LONG_SECONDS", 60.0
+    )  # however long this machine takes, no lease is kept for it
     operator = await asyncpg.connect(postgres_url)
     waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted"
     async with Store(postgres_url) as store, Store(postgres_url) as other_store:
