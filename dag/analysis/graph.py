@@ -63,8 +63,8 @@ Predecessor = tuple[str, EdgeKind]
 class ReasoningGraph:
     """A job's graph, grown event by event.
 
-    While it grows it is two plain dictionaries: networkx takes a kilobyte for a node, and a job may have a hundred
-    thousand. Its graph is drawn for who asks of its order or its ancestors, which is when a job has ended.
+    It is two plain dictionaries: networkx takes a kilobyte for a node, and a job may have a hundred thousand. Its graph
+    is drawn for who asks for more than they tell.
     """
 
     def __init__(self) -> None:
@@ -113,13 +113,18 @@ class ReasoningGraph:
         return (source for source, _ in self._before[name])
 
     def in_order(self) -> list[str]:
-        """Node names, each behind all it depends on; of several, the one that was recorded first."""
-        place = {name: index for index, name in enumerate(self._nodes)}
-        return list(nx.lexicographical_topological_sort(self.graph, key=place.__getitem__))
+        """Node names, each behind all it depends on: as they were recorded, since nothing begins behind what is not
+        there yet."""
+        return list(self._nodes)
 
     def leading_to(self, name: str) -> set[str]:
         """The node and everything it depends on."""
-        return {name, *nx.ancestors(self.graph, name)}
+        found, left = {name}, [name]
+        while left:
+            new = [source for source in self.predecessors(left.pop()) if source not in found]
+            found.update(new)
+            left += new
+        return found
 
     @property
     def end(self) -> str | None:
@@ -185,9 +190,7 @@ class ReasoningGraph:
         return self._last_entry
 
     def _put(self, node: Node, before: tuple[Predecessor, ...]) -> None:
-        """Of several edges from the same node the first counts, also where this node was there."""
-        if (earlier := self._before.get(node.id)) is not None:
-            before = (*earlier, *before)
+        """Of several edges from the same node the first counts."""
         kinds: dict[str, EdgeKind] = {}
         for source, kind in before:
             kinds.setdefault(source, kind)

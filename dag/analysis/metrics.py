@@ -46,7 +46,7 @@ def longest_path(graph: ReasoningGraph, weight: Weight = by_tokens) -> tuple[flo
 
     Equals AsyncThink's recurrence l_i = max(l_(i-1) + f_i, l_(j-1) + f_j(before k) + w_k) (arXiv 2510.26658; protocols
     section 1.3): a branch that nobody joined is on no path to the answer. Of equal chains the one counts that was
-    recorded first. Iterative, O(V log V + E).
+    recorded first. Iterative, O(V + E).
     """
     best: dict[str, float] = {}
     via: dict[str, str | None] = {}

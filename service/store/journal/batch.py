@@ -21,6 +21,7 @@ from anabranch.service.store.projections.apply import write
 from anabranch.service.store.projections.changes import Change, merge_changes
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.sql.clock import later
+from anabranch.service.store.sql.prepared import Prepared
 from anabranch.service.store.sql.tables import checkpoints, events, jobs, told_texts
 from anabranch.service.store.sql.webhook_tables import webhook_endpoints
 from anabranch.service.store.webhooks.outbox import find_told, write_deliveries
@@ -30,8 +31,7 @@ LONG_SECONDS, KEPT_SECONDS = 1.0, 5.0
 
 # Statements that every commit runs are built once: building them costs as much as running them.
 _FORGET = tuple(
-    delete(table).where(table.c.job_id.in_(bindparam("ended", expanding=True)))
-    for table in (checkpoints, told_texts)
+    Prepared(delete(table).where(table.c.job_id == bindparam("ended"))) for table in (checkpoints, told_texts)
 )
 _HEADS = (
     select(
@@ -137,7 +137,7 @@ def _forget_texts(connection: Connection, ended: Sequence[JobId]) -> None:
     """Deletes what was stored of unfinished text: the journals of jobs that have ended hold the whole."""
     if ended:
         for forget in _FORGET:
-            connection.execute(forget, {"ended": ended})
+            forget.run(connection, [{"ended": job} for job in ended])
 
 
 def _refusal(draft: Draft, head: JournalHead | None) -> StoreError:

@@ -161,7 +161,10 @@ def test_the_critical_path_is_the_longest_whoever_looks_for_it(policy: str, whim
     graph = build(simulation.run())
     critical, path = longest_path(graph)
     total = total_tokens(graph)
+    place = {name: index for index, name in enumerate(graph.graph)}
+    assert graph.in_order() == list(nx.lexicographical_topological_sort(graph.graph, place.__getitem__))
     if graph.end is not None:
+        assert graph.leading_to(graph.end) == {graph.end, *nx.ancestors(graph.graph, graph.end)}
         if len(graph.graph) < 40:
             assert critical == brute_force(graph, graph.end)
         assert critical == by_networkx(graph, graph.end)
