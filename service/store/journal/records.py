@@ -1,4 +1,5 @@
-"""Turns events into records, numbered, dated and chained to the journal's head; turns rows into records again."""
+"""Turns events into records, numbered, dated and chained to the journal's head, and these into rows; turns rows into
+records again."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
