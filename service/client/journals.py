@@ -76,6 +76,10 @@ class Segment(Told):
     finish_reason: str
     tokens: int
     reasoning_tokens: int = 0
+    usage_estimated: bool = False
+    """Nobody counted the tokens: they are told by the text's length."""
+    usage_at_least: bool = False
+    """Who counted them was lost: these were decoded, perhaps more."""
     structured: bool
     grammar: str | None
     model: str | None = None

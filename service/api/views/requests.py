@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from anabranch.dag.decoding import Draw, Structure, Thinking
 from anabranch.dag.decoding.tools import Tools
@@ -34,16 +34,6 @@ from anabranch.service.api.views.webhooks import SentWebhook
 class PolicyChoice(Sent):
     name: str = Field(examples=["self-consistency"])
     params: JsonObject = Field(default={}, examples=[{"n": 8}], description="See GET /v1/policies.")
-
-
-NamedPolicy = Annotated[
-    PolicyChoice,
-    BeforeValidator(
-        lambda told: {"name": told} if isinstance(told, str) else told,
-        json_schema_input_type=PolicyChoice | str,
-    ),
-]
-"""A name alone is that policy with its own defaults."""
 
 
 class SentMessage(Sent):
@@ -199,9 +189,7 @@ class JobRequest(Sent):
         description="Raw text that the model goes on with, without a chat template: for models and policies that are "
         "trained on completions.",
     )
-    policy: NamedPolicy | None = Field(
-        default=None, description="By its name, or with parameters. Left out: the server's default policy."
-    )
+    policy: PolicyChoice | None = Field(default=None, description="Left out: the server's default policy.")
     budget: SentBudget = SentBudget()
     priority: int = Field(default=5, ge=0, le=9, description="0 is first, 9 is last.")
     seed: Seed | None = Field(default=None, description="Left out: drawn, and recorded.")

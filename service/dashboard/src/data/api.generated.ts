@@ -548,8 +548,8 @@ export interface JobRequest {
   messages?: SentMessage[] | null;
   /** Raw text that the model goes on with, without a chat template: for models and policies that are trained on completions. */
   prompt?: string | null;
-  /** By its name, or with parameters. Left out: the server's default policy. */
-  policy?: PolicyChoice | string | null;
+  /** Left out: the server's default policy. */
+  policy?: PolicyChoice | null;
   budget?: SentBudget;
   /** 0 is first, 9 is last. */
   priority?: number;

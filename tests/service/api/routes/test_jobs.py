@@ -65,14 +65,6 @@ async def test_what_was_asked_is_what_is_shown(client: httpx.AsyncClient) -> Non
     assert len(job["created_at"]) == len("2026-03-14T09:26:53.589793Z")
 
 
-async def test_a_policy_may_be_named_without_parameters(client: httpx.AsyncClient) -> None:
-    named = await submitted(client, policy="self-consistency")
-    assert named["policy"] == (await submitted(client, policy={"name": "self-consistency"}))["policy"]
-    refused = await client.post("/v1/jobs", json=QUESTION | {"policy": "self-consistancy"})
-    assert refused.status_code == 422
-    assert "self-consistancy" in refused.text
-
-
 async def test_a_conversation_may_be_given_instead(client: httpx.AsyncClient) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Six times seven?"}]
     response = await client.post("/v1/jobs", json={"messages": messages})
