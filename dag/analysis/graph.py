@@ -63,8 +63,8 @@ Predecessor = tuple[str, EdgeKind]
 class ReasoningGraph:
     """A job's graph, grown event by event.
 
-    It is two plain dictionaries: networkx takes a kilobyte for a node, and a job may have a hundred thousand. Its graph
-    is drawn for who asks for more than they tell.
+    It is kept in plain dictionaries: networkx takes a kilobyte for a node, and a job may have a hundred thousand. From
+    them `graph` is drawn, for who asks for edges or successors.
     """
 
     def __init__(self) -> None:

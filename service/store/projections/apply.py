@@ -50,7 +50,7 @@ def replace(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
 
 @cache
 def _upsert(table: Table, columns: _Columns) -> Prepared:
-    statement = postgresql.insert(table)  # SQLite's is the same
+    statement = postgresql.insert(table)  # SQLite reads the same text
     others = {name: statement.excluded[name] for name in columns if not table.c[name].primary_key}
     upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
     return Prepared(upsert, columns)

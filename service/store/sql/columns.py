@@ -78,7 +78,8 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 def _text_of(moment: datetime | None) -> str | None:
-    return None if moment is None else utc_text(_aware(moment) or moment)
+    aware = _aware(moment)
+    return None if aware is None else utc_text(aware)
 
 
 @lru_cache(maxsize=64)

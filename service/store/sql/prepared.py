@@ -1,7 +1,7 @@
-"""Runs a statement for many rows with its text, and what turns values into the driver's, made once.
+"""Prepares statements that are run for many rows: their text, and how values are converted for the driver, are found
+once.
 
-SQLAlchemy's Core makes the parameters of each row anew, which takes longer than the database takes for the row: half of
-what a commit of a journal cost.
+SQLAlchemy's Core looks both up again for each row, which takes longer than the database takes to write it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,8 @@ class Prepared:
         self._texts: dict[str, _Text] = {}
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Runs it once for each row, in one round trip. Raises as `Connection.execute` does."""
+        """Runs it once for each row, of which there is at least one. Raises KeyError for a row that lacks a value, and
+        what else `Connection.execute` raises."""
         dialect = connection.dialect
         text = self._texts.get(dialect.name)
         if text is None:

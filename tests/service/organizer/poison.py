@@ -20,7 +20,8 @@ from anabranch.workers.engines.script import Line
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.pool.local import LocalPool
 
-LEASE = 1.0
+LEASE = 2.0
+"""A machine that stands still for a quarter of it makes any step look held."""
 
 
 def poison(problem: Problem, *, how: str = "kills") -> a.Policy:

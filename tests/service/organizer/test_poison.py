@@ -72,7 +72,6 @@ async def test_real_processes_are_ruined_by_one_job_and_all_others_succeed(house
     reason = Loss.ENDED if how == "kills" else Loss.HELD
     assert {each.reason for each in await house.store.suspicions.list_against(culprit)} == {reason}
     for job in others:
-        # (A machine that stands still for a quarter of a second makes any step look held.)
-        assert reason not in {each.reason for each in await house.store.suspicions.list_against(job)}
+        assert await house.store.suspicions.list_against(job) == []
         assert (await house.store.maintenance.audit(job)).sound
     assert not [event for event in await house.events(culprit) if isinstance(event, e.AnswerCommitted)]

@@ -132,9 +132,8 @@ def postgres_url(databases: Databases) -> str:
 async def test_a_job_cannot_be_claimed_while_an_append_to_it_is_being_written(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        batch, "LONG_SECONDS", 60.0
-    )  # however long this machine takes, no lease is kept for it
+    # However long this machine takes for the append, no lease is kept for it.
+    monkeypatch.setattr(batch, "LONG_SECONDS", 60.0)
     operator = await asyncpg.connect(postgres_url)
     waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted"
     async with Store(postgres_url) as store, Store(postgres_url) as other_store:

@@ -49,9 +49,9 @@ export interface GraphNode {
   /** What the model thought before the text; nobody else reads it. */
   thought: string;
   /** Of its tokens, those of thoughts. */
-  /** Words before the tokens of a decode whose engine told no number, or whose organizer was lost. */
-  counted: "" | "about " | "at least ";
   thoughtTokens: number;
+  /** What to write before its tokens, where the engine told no number of them, or its organizer was lost. */
+  counted: "" | "about " | "at least ";
   /** Money, by the price table. */
   cost: number;
   /** Who decoded it, as the engine names itself. */
