@@ -13,9 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from anabranch.service.organizer.deployment import APP, organizer
-from anabranch.service.settings.source import OwnEnvironment, SettingsSource
+from anabranch.service.settings.source import OwnEnvironment, SettingsSource, read_pool
 from anabranch.workers.pool.deployment import worker_pool
-from anabranch.workers.settings import PoolSettings
 
 
 class Arguments(BaseModel):
@@ -37,13 +36,7 @@ def application(source: SettingsSource, *, private: bool) -> Any:
     settings = source.read()
     placed = settings.places and not private
     pools = [
-        worker_pool(pool, partial(_read_pool, source, pool.name), app=APP, private=private, placed=placed)
+        worker_pool(pool, partial(read_pool, source, pool.name), app=APP, private=private, placed=placed)
         for pool in settings.pool_settings()
     ]
     return organizer(settings, source, pools=pools, private=private)
-
-
-def _read_pool(source: SettingsSource, name: str) -> PoolSettings:
-    settings = source.read()
-    settings.require_key(name)
-    return next(pool for pool in settings.pool_settings() if pool.name == name)

@@ -8,13 +8,15 @@ node, `join` from what a joined branch did last, `depends` from an input declare
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Finish
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.status import NodeStatus
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 START, ANSWER = "start", "answer"
 
@@ -90,6 +92,8 @@ class ReasoningGraph:
     @property
     def graph(self) -> "nx.DiGraph[str]":
         """Nodes by name, in the order in which they were recorded; edges with their `kind`."""
+        import networkx as nx  # a tenth of a second, which most processes never need
+
         if self._drawn is None:
             self._drawn = nx.DiGraph()
             self._drawn.add_nodes_from(self._nodes)

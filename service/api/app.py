@@ -1,13 +1,14 @@
 """Builds the REST surface as one ASGI app. It runs no jobs: it writes requests to the store and reads the results."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from anabranch.service.api import problems
 from anabranch.service.api.auth import Keys, require_own_job
@@ -81,8 +82,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.listing_of = cache(partial(Listing, deps))
     app.state.load_of = cache(partial(Load, deps))
     app.state.meters = Meters()
-    for routes in ROUTES:
-        app.include_router(routes.router, dependencies=[Depends(require_role), Depends(require_own_job)])
+    app.router.routes += _build_routes()
     check_roles(app)
     app.router.default = Dashboard()  # behind all routes: not a mount, which would hide a wrong method
     problems.install(app)
@@ -103,6 +103,15 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.add_middleware(Measuring, meters=app.state.meters)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _build_routes() -> Sequence[BaseRoute]:
+    """Those of every app of this process: they know nothing of its parts, and to build them takes a tenth of a second."""
+    router = APIRouter()
+    for routes in ROUTES:
+        router.include_router(routes.router, dependencies=[Depends(require_role), Depends(require_own_job)])
+    return router.routes
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from anabranch.service.settings.fields import Settings
 from anabranch.service.settings.reading import read_settings
+from anabranch.workers.settings import PoolSettings
 
 
 class SettingsSource(Protocol):
@@ -49,6 +50,13 @@ class WholeFile:
 
     def read(self) -> Settings:
         return _Whole.model_validate_json(Path(self.path).read_bytes())
+
+
+def read_pool(source: SettingsSource, name: str) -> PoolSettings:
+    """What a replica reads of the settings, which needs nothing else of the service. Raises BadSettings."""
+    settings = source.read()
+    settings.require_key(name)
+    return next(pool for pool in settings.pool_settings() if pool.name == name)
 
 
 class _Whole(Settings):
