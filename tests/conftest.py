@@ -23,7 +23,7 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
-COSTS = ("postgres", "ray", "real", "browser", "chaos", "cluster", "image")
+COSTS = ("postgres", "ray", "real", "browser", "chaos", "image", "cluster")
 
 
 def cost(item: pytest.Item) -> int:

@@ -1,4 +1,5 @@
-"""Folds a journal into the reasoning DAG of its job. In `dag/` the only file that knows networkx.
+"""Folds a journal into the reasoning DAG of its job. In `dag/` the only file that knows networkx,
+which is imported where it is used: it takes a tenth of a second, and most processes never need it.
 
 Nodes are segments ("0.2/1": the first segment of branch 0.2) and points that cost no token: "start", joins ("0/j1")
 and "answer". An edge says what had to be there first: `next` in the same branch, `fork` from the parent's last finished
@@ -92,7 +93,7 @@ class ReasoningGraph:
     @property
     def graph(self) -> "nx.DiGraph[str]":
         """Nodes by name, in the order in which they were recorded; edges with their `kind`."""
-        import networkx as nx  # a tenth of a second, which most processes never need
+        import networkx as nx
 
         if self._drawn is None:
             self._drawn = nx.DiGraph()
@@ -259,6 +260,8 @@ def build(records: Iterable[e.Record]) -> ReasoningGraph:
 
 def find_cycle(edges: Iterable[tuple[str, str]]) -> list[str] | None:
     """The nodes of one cycle in a plan's dependencies, or None when it is a true DAG."""
+    import networkx as nx
+
     try:
         return [source for source, _ in nx.find_cycle(nx.DiGraph(list(edges)))]
     except nx.NetworkXNoCycle:

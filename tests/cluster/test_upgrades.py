@@ -2,7 +2,6 @@
 memory in Redis."""
 
 import asyncio
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests.cluster.clients import Clients
 from tests.cluster.conftest import now
 from tests.cluster.effects import attempts, owners
 from tests.cluster.test_heads import lose_the_head
-from tests.cluster.test_secrets import leaks
 
 from anabranch.dag.ids import JobId
 
@@ -53,34 +51,6 @@ async def test_no_job_notices_a_head_that_kept_its_memory_in_redis(
     bed: Bed, clients: Clients, measured: Callable[[str], None]
 ) -> None:
     await lose_the_head(bed, clients, measured)
-
-
-def test_the_older_cluster_has_ended_by_itself(bed: Bed) -> None:
-    for pod in bed.leaving:
-        pod.await_end(180)
-
-
-async def test_no_secret_is_told_kept_or_logged_in_all_of_that(bed: Bed) -> None:
-    """Ray's dashboard shows the command lines of its processes, so there is no password of Redis: heads show a
-    certificate."""
-    assert not await leaks(bed)
-
-
-def test_redis_answers_whoever_shows_a_certificate_and_nobody_else(bed: Bed, tmp_path: Path) -> None:
-    shown: list[str | Path] = []
-    for path, text in bed.secrets.redis.client.items():
-        file = tmp_path / Path(path).name
-        file.write_text(text)
-        flag = {"tls.crt": "--cert", "tls.key": "--key"}.get(file.name)
-        shown += [flag, file] if flag else []
-    ping = ("redis-cli", "-h", bed.redis.address, "--tls", "--insecure")
-    answered, refused = (
-        subprocess.run([*ping, *more, "PING"], capture_output=True, text=True, timeout=60, check=False)
-        for more in (shown, [])
-    )
-    assert (answered.returncode, answered.stdout) == (0, "PONG\n")
-    # How a connection ends that is refused is said in one of two ways, by which side was quicker.
-    assert refused.returncode != 0 and "PONG" not in refused.stdout
 
 
 def _roll_out(bed: Bed, build: Build) -> None:

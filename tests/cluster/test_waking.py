@@ -12,7 +12,7 @@ from tests.cluster.waiting import await_true
 pytestmark = pytest.mark.cluster
 
 POOL = "pool-sleeper"
-WANTED = 6
+WANTED = 4
 """Decodes at once: more than one replica of four is asked for, at 0.7 of it."""
 
 
