@@ -107,7 +107,7 @@ def create_app(deps: Dependencies) -> FastAPI:
 
 @cache
 def _build_routes() -> Sequence[BaseRoute]:
-    """Those of every app of this process: they know nothing of its parts, and to build them takes a tenth of a second."""
+    """Those of every app of this process: they know nothing of its parts, and take a tenth of a second to build."""
     router = APIRouter()
     for routes in ROUTES:
         router.include_router(routes.router, dependencies=[Depends(require_role), Depends(require_own_job)])
