@@ -22,7 +22,7 @@ from anabranch.service.store.store import Store
 from anabranch.workers.checks.ray import RayChecks
 from anabranch.workers.cluster.ray_private import cluster_id
 from anabranch.workers.pool.autoscaling import stat_of, teller_scaling
-from anabranch.workers.pool.deployment import LOOK_SECONDS, deployment_name
+from anabranch.workers.pool.deployment import deployment_name
 from anabranch.workers.pool.pools import Pools
 from anabranch.workers.pool.serve import ServePool
 from anabranch.workers.pool.starting import watch_starts
@@ -134,7 +134,7 @@ def organizer(
         health_check_period_s=1,
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=10,
-        graceful_shutdown_wait_loop_s=LOOK_SECONDS,
+        graceful_shutdown_wait_loop_s=0.1,  # of Serve's two seconds, for calls: nobody calls an organizer
         ray_actor_options={
             "num_cpus": 0 if private else CPU_SHARE,
             "resources": {PLACE: 1} if settings.places and not private else {},
