@@ -23,6 +23,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.database import with_driver
 
+KEPT = 20
+"""Of PostgreSQL's databases, which take 10 MB each: more than one test asks for."""
+MEMORY, ROOM = Path("/dev/shm"), 2**30
 BOTH = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 
 
@@ -34,12 +37,13 @@ class Databases:
         self._servers = ExitStack()
         self._server: str | None = None
         self._templates: dict[str, str] = {}
+        self._lent: list[str] = []
 
     def new(self, kind: str) -> str:
         """URL of a migrated database without rows."""
         template = self._templates.get(kind)
         if template is None:
-            template = self.empty(kind)
+            template = self.empty(kind, for_good=True)
             asyncio.run(schema.upgrade(template))
             self._templates[kind] = template
         if kind == "sqlite":
@@ -48,20 +52,24 @@ class Databases:
             return url
         return self._create(template=make_url(template).database)
 
-    def empty(self, kind: str) -> str:
-        """URL of a database without tables."""
+    def empty(self, kind: str, *, for_good: bool = False) -> str:
+        """URL of a database without tables. One of PostgreSQL is gone when KEPT others were asked for after it, unless
+        it is `for_good`."""
         if kind == "sqlite":
             return f"sqlite:///{self._folder / secrets.token_hex(6)}.db"
-        return self._create()
+        return self._create(for_good=for_good)
 
     def close(self) -> None:
         self._servers.close()
 
-    def _create(self, template: str | None = None) -> str:
+    def _create(self, template: str | None = None, *, for_good: bool = False) -> str:
         if self._server is None:
             self._server = self._servers.enter_context(postgres_server())
         name = f"test_{secrets.token_hex(6)}"
         asyncio.run(_execute(self._server, f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}"))
+        self._lent += [] if for_good else [name]
+        if len(self._lent) > KEPT:
+            asyncio.run(_execute(self._server, f"DROP DATABASE {self._lent.pop(0)} WITH (FORCE)"))
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
 
@@ -108,7 +116,10 @@ class PostgresServer:
 
 @contextmanager
 def started(binaries: Path) -> Iterator[PostgresServer]:
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the name of a socket has at most 107 characters
+    # In memory where there is room: to make a database takes a third of a second on a disk, and a tenth of that there.
+    # Short: the name of a socket has at most 107 characters.
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=MEMORY if in_memory else None))
     port = free_port()
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
