@@ -1,8 +1,8 @@
 """Shares the suite between processes, as `make test` runs it: each takes file after file.
 
-The first one begins at the end, with the cluster, the others at the beginning. So clusters and real engines, which
-mostly wait, run beside what is quick, and not beside each other. From the third process on they begin when the cluster
-is done: beside them two cores are so busy that its nodes come too late.
+The first one begins at the end, the others at the beginning. So clusters and real engines, which mostly wait, run
+beside what is quick, and not beside each other. Beside a third process two cores are so busy that nodes of a cluster
+come too late.
 """
 
 from functools import cache
@@ -21,29 +21,7 @@ vLLM tells Prometheus is its process's, and the last engine's."""
 class Lanes(LoadScopeScheduling):
     """Gives a process a whole file, or all the files that share what is slow to start."""
 
-    _waiting: tuple[WorkerController, ...] = ()
-
-    def schedule(self) -> None:
-        if self.collection is None:
-            self._waiting = tuple(self.nodes[2:])
-        super().schedule()
-        self._let_begin()
-
-    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        super().mark_test_complete(node, item_index, duration)
-        self._let_begin()
-
-    def _let_begin(self) -> None:
-        """Gives work to those that wait, once there is no cluster any more."""
-        units = (self.workqueue, *self.assigned_work.values())
-        if not any(self._pending_of({BED: each[BED]}) for each in units if BED in each):
-            waiting, self._waiting = self._waiting, ()
-            for node in waiting * 2:  # a process begins a test when it knows of the next one
-                self._reschedule(node)
-
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if node in self._waiting:
-            return
         if node is self.nodes[0]:
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from jsonschema.validators import validator_for
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from anabranch.service.bounded_json import check_text
 
@@ -42,6 +42,13 @@ class Sent(BaseModel):
     """Base of all bodies: nothing unknown, nothing converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_an_object(cls, sent: Any) -> Any:
+        if isinstance(sent, dict | cls):
+            return sent
+        raise ValueError(f"an object is wanted here, of the fields {', '.join(cls.model_fields)}")
 
 
 def _check_schema(schema: JsonObject) -> JsonObject:

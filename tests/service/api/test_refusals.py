@@ -93,6 +93,12 @@ async def test_bad_input_is_told_field_by_field(body: Any, path: str, refused: A
     assert all(fault["message"] for fault in problem["errors"])
 
 
+async def test_a_policys_name_alone_is_answered_with_the_fields_that_it_has(refused: Any) -> None:
+    problem = await refused(422, "POST", "/v1/jobs", json={"question": Q, "policy": "self-consistency"})
+    [fault] = problem["errors"]
+    assert fault == {"path": "policy", "message": "an object is wanted here, of the fields name, params"}
+
+
 async def test_an_unknown_policy_is_answered_with_the_known(refused: Any) -> None:
     problem = await refused(422, "POST", "/v1/jobs", json={"question": Q, "policy": {"name": "genius"}})
     assert "self-consistency" in problem["errors"][0]["message"]
