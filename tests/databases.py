@@ -25,7 +25,7 @@ from anabranch.service.store.sql.database import with_driver
 
 KEPT = 20
 """Of PostgreSQL's databases, which take 10 MB each: more than one test asks for."""
-MEMORY, ROOM = Path("/dev/shm"), 2**30
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 BOTH = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 
 
@@ -121,7 +121,7 @@ def started(binaries: Path) -> Iterator[PostgresServer]:
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir=MEMORY if in_memory else None))
     port = free_port()
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c max_wal_size=256MB"
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     server = PostgresServer(url, binaries, folder, options)
     if os.geteuid() == 0:
