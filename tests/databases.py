@@ -24,8 +24,9 @@ from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.database import with_driver
 
 KEPT = 20
-"""Of PostgreSQL's databases, which take 10 MB each: more than one test asks for."""
+"""Copies on PostgreSQL, of 10 MB each: more than one test asks for."""
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+"""Where a server keeps its files if so many bytes are free there, its log among them."""
 BOTH = ("sqlite", pytest.param("postgres", marks=pytest.mark.postgres))
 
 
@@ -37,13 +38,14 @@ class Databases:
         self._servers = ExitStack()
         self._server: str | None = None
         self._templates: dict[str, str] = {}
-        self._lent: list[str] = []
+        self._copies: list[str] = []
+        """Of PostgreSQL's template, the oldest first."""
 
     def new(self, kind: str) -> str:
         """URL of a migrated database without rows."""
         template = self._templates.get(kind)
         if template is None:
-            template = self.empty(kind, for_good=True)
+            template = self.empty(kind)
             asyncio.run(schema.upgrade(template))
             self._templates[kind] = template
         if kind == "sqlite":
@@ -52,24 +54,24 @@ class Databases:
             return url
         return self._create(template=make_url(template).database)
 
-    def empty(self, kind: str, *, for_good: bool = False) -> str:
-        """URL of a database without tables. One of PostgreSQL is gone when KEPT others were asked for after it, unless
-        it is `for_good`."""
+    def empty(self, kind: str) -> str:
+        """URL of a database without tables."""
         if kind == "sqlite":
             return f"sqlite:///{self._folder / secrets.token_hex(6)}.db"
-        return self._create(for_good=for_good)
+        return self._create()
 
     def close(self) -> None:
         self._servers.close()
 
-    def _create(self, template: str | None = None, *, for_good: bool = False) -> str:
+    def _create(self, template: str | None = None) -> str:
         if self._server is None:
             self._server = self._servers.enter_context(postgres_server())
         name = f"test_{secrets.token_hex(6)}"
         asyncio.run(_execute(self._server, f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}"))
-        self._lent += [] if for_good else [name]
-        if len(self._lent) > KEPT:
-            asyncio.run(_execute(self._server, f"DROP DATABASE {self._lent.pop(0)} WITH (FORCE)"))
+        if template is not None:
+            self._copies.append(name)
+            if len(self._copies) > KEPT:
+                asyncio.run(_execute(self._server, f"DROP DATABASE {self._copies.pop(0)} WITH (FORCE)"))
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
 

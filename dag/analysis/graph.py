@@ -1,5 +1,5 @@
-"""Folds a journal into the reasoning DAG of its job. In `dag/` the only file that knows networkx. That
-is imported where it is used: it takes a tenth of a second, and most processes never need it.
+"""Folds a journal into the reasoning DAG of its job. In `dag/` the only file that knows networkx, which
+it imports where it is used: that takes a tenth of a second, and most processes never need it.
 
 Nodes are segments ("0.2/1": the first segment of branch 0.2) and points that cost no token: "start", joins ("0/j1")
 and "answer". An edge says what had to be there first: `next` in the same branch, `fork` from the parent's last finished
@@ -93,9 +93,9 @@ class ReasoningGraph:
     @property
     def graph(self) -> "nx.DiGraph[str]":
         """Nodes by name, in the order in which they were recorded; edges with their `kind`."""
-        import networkx as nx
-
         if self._drawn is None:
+            import networkx as nx
+
             self._drawn = nx.DiGraph()
             self._drawn.add_nodes_from(self._nodes)
             self._drawn.add_edges_from(

@@ -134,7 +134,7 @@ def organizer(
         health_check_period_s=1,
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=10,
-        graceful_shutdown_wait_loop_s=0.1,  # of Serve's two seconds, for calls: nobody calls an organizer
+        graceful_shutdown_wait_loop_s=0.1,  # nobody calls it: Serve's two seconds would be for calls
         ray_actor_options={
             "num_cpus": 0 if private else CPU_SHARE,
             "resources": {PLACE: 1} if settings.places and not private else {},

@@ -53,7 +53,8 @@ class WholeFile:
 
 
 def read_pool(source: SettingsSource, name: str) -> PoolSettings:
-    """What a replica reads of the settings, which needs nothing else of the service. Raises BadSettings."""
+    """Reads what a replica of this pool is made of; for that, its process imports nothing else of the service. Raises
+    BadSettings."""
     settings = source.read()
     settings.require_key(name)
     return next(pool for pool in settings.pool_settings() if pool.name == name)

@@ -1,4 +1,5 @@
-"""A pool that sleeps: it wakes for those who ask, grows with them, and sleeps again."""
+"""A pool scales: it wakes for those who ask, grows with them, and sleeps again. Meanwhile the older cluster ends, which
+`test_withdrawn.py` waits for."""
 
 from collections.abc import Callable
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from anabranch.service.settings import Settings
+from anabranch.service.settings.source import WholeFile
+
 # dag is a function of its inputs: nothing here reads the outside world or a random source of its own.
 PURE = {
     "ast", "__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
@@ -200,3 +203,19 @@ print(job.status, {name.split(".")[0] for name in sys.modules} & {"ray", "torch"
 def test_one_process_answers_a_job_and_never_imports_ray(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ANSWER_IN_ONE_PROCESS, str(tmp_path)]
     assert subprocess.check_output(command, text=True, timeout=120) == "succeeded set()\n"
+
+
+READ_A_POOL = """
+import sys
+import anabranch.workers.pool.deployment
+from anabranch.service.settings.source import WholeFile, read_pool
+
+print(read_pool(WholeFile(sys.argv[1]), "default").name)
+print([name for name in sys.modules if name.startswith(("anabranch.service.organizer", "networkx"))])
+"""
+
+
+def test_a_replica_reads_its_pool_without_what_organizers_are_made_of(tmp_path: Path) -> None:
+    source = WholeFile.write(Settings(state=tmp_path, engine="scripted"), tmp_path / "settings.json")
+    command = [sys.executable, "-c", READ_A_POOL, source.path]
+    assert subprocess.check_output(command, text=True, timeout=120) == "default\n[]\n"

@@ -29,9 +29,9 @@ AGAIN_SECONDS = 5.0
 """Between two tries to reach an upstream."""
 
 STAY_SECONDS = 2.0
-"""For how long at least a replica that is to end takes what was sent before all had heard of that."""
-LOOK_SECONDS = 0.1
-"""The same where its whole service ends: until its last call has ended."""
+"""How long a replica that is to end still takes calls: who sends may not have heard of it yet."""
+LAST_SECONDS = 0.1
+"""The same where the whole service ends: nobody sends any more."""
 
 ReadPool = Callable[[], PoolSettings]
 """Reads in a replica's own process what its pool is made of: what Serve keeps of it is a name, never a key."""
@@ -105,7 +105,7 @@ def worker_pool(
         health_check_period_s=1,
         health_check_timeout_s=5,
         graceful_shutdown_timeout_s=settings.grace_seconds,
-        graceful_shutdown_wait_loop_s=LOOK_SECONDS if private else STAY_SECONDS,
+        graceful_shutdown_wait_loop_s=LAST_SECONDS if private else STAY_SECONDS,
         ray_actor_options={
             # Placement is by GPU. On CPUs one replica takes what the machine has, and Ray's count of them means little.
             "num_cpus": 0 if private else CPU_SHARE,

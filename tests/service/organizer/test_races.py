@@ -54,8 +54,8 @@ async def test_an_organizer_that_slept_through_its_lease_writes_nothing_and_stop
     assert row.answer["text"].endswith("it is 42")
     records = await house.store.journal.read(job)
     taken = next(r for r in records if isinstance(r.event, e.JobClaimed) and r.event.owner == "second")
-    theirs = {r.epoch for r in records if isinstance(r.event, e.JobClaimed) and r.event.owner == "sleeper"}
-    assert max(theirs) < taken.epoch
+    slept = {r.epoch for r in records if isinstance(r.event, e.JobClaimed) and r.event.owner == "sleeper"}
+    assert max(slept) < taken.epoch
     assert min(record.epoch for record in records if record.seq >= taken.seq) == taken.epoch
     assert (await house.store.maintenance.audit(job)).sound
 
