@@ -1,8 +1,8 @@
 """How work and memory grow: with the branches of a job, with jobs and events in the store, with followers and tenants.
 
     python benchmarks/growth.py [--branches 1000,10000,100000] [--events 50000,500000] [--jobs 100000,1000000]
-                                [--purged 100000] [--followers 1000] [--queued 5000] [--running 200] [--database URL]
-                                [--only branches,store]
+                                [--purged 100000] [--packed 20000] [--followers 1000] [--queued 5000]
+                                [--running 200] [--database URL] [--only branches,store]
 
 What is counted (statements, records, bytes) says whether something grows as it should, on any machine; processor time
 says how much it is. A PostgreSQL URL names an empty database; without one it is SQLite in a temporary folder. A million
@@ -24,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import httpx
+from benchmarks.growth_packing import pack_filled
 from benchmarks.growth_scene import SilentPool, counted, has_ended, organizing, submit, until
 from benchmarks.growth_store import ask_filled
 from tests.service.organizer import long_journals
@@ -234,6 +235,7 @@ async def main(options: argparse.Namespace) -> None:
         "resume": partial(resume, sizes=lengths),
         "poll": partial(poll, running=options.running),
         "store": partial(ask_filled, sizes=sizes, purged=options.purged),
+        "packing": partial(pack_filled, size=options.packed),
     }
     wanted = options.only.split(",") if options.only else [*parts]
     for name in wanted:
@@ -253,11 +255,14 @@ if __name__ == "__main__":
     parser.add_argument("--events", default="50000,500000", help="of journals that are taken up again")
     parser.add_argument("--jobs", default="100000,1000000", help="that have ended, in the store")
     parser.add_argument("--purged", type=int, default=100_000, help="of these")
+    parser.add_argument("--packed", type=int, default=20_000, help="jobs whose journals are packed")
     parser.add_argument("--running", type=int, default=200, help="jobs, while they are listed")
     parser.add_argument("--followers", type=int, default=1000)
     parser.add_argument("--queued", type=int, default=5000, help="jobs of one tenant")
     parser.add_argument(
         "--database", help="URL of an empty PostgreSQL database; several parts need --only each"
     )
-    parser.add_argument("--only", help="some of: branches, memory, tenants, followers, resume, poll, store")
+    parser.add_argument(
+        "--only", help="some of: branches, memory, tenants, followers, resume, poll, store, packing"
+    )
     loops.run(main(parser.parse_args()))

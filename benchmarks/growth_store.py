@@ -3,9 +3,10 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import httpx
 from benchmarks.filled_store import FIRST, fill
@@ -105,6 +106,12 @@ async def weigh(store: Store) -> int:
 
 async def purge(store: Store, count: int) -> None:
     """A purge of the oldest, and how long a commit of somebody else waits beside it."""
+    gone = await beside_commits(store, store.maintenance.purge(FIRST + timedelta(seconds=count)), "a purge")
+    print(f"purged {gone:,} jobs", flush=True)
+
+
+async def beside_commits(store: Store, work: Coroutine[Any, Any, int], name: str) -> int:
+    """What this work returns; prints how long it takes, and how long a commit of somebody else waits beside it."""
     waits: list[float] = []
 
     async def commit_beside() -> None:
@@ -115,11 +122,13 @@ async def purge(store: Store, count: int) -> None:
             await asyncio.sleep(0.01)
 
     beside = asyncio.create_task(commit_beside())
-    began = time.perf_counter()
-    gone = await store.maintenance.purge(FIRST + timedelta(seconds=count))
-    took = time.perf_counter() - began
+    began, worked = time.perf_counter(), time.process_time()
+    done = await work
+    took, spent = time.perf_counter() - began, time.process_time() - worked
     beside.cancel()
     await asyncio.gather(beside, return_exceptions=True)
     waits.sort()
-    print(f"purged {gone:,} jobs in {took:.1f} s; a commit beside it took p50 {statistics.median(waits):.1f} ms, "
-          f"p99 {waits[int(0.99 * (len(waits) - 1))]:.1f}, longest {waits[-1]:.1f}", flush=True)  # fmt: skip
+    print(f"{name} took {took:.1f} s, {spent:.1f} s of processor time here; a commit beside it p50 "
+          f"{statistics.median(waits):.1f} ms, p99 {waits[int(0.99 * (len(waits) - 1))]:.1f}, longest {waits[-1]:.1f}",
+          flush=True)  # fmt: skip
+    return done

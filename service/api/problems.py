@@ -24,6 +24,7 @@ from anabranch.service.store.errors import (
     ApprovalWithdrawn,
     BadCursor,
     BatchConflict,
+    DamagedPack,
     EvaluationConflict,
     FileInUse,
     IdempotencyConflict,
@@ -176,6 +177,10 @@ def refusal_of(error: Exception) -> Refusal:
         case UnreadableFormat():
             return Refusal(
                 status=501, name="newer-journal", title="A newer release wrote it", detail=str(error)
+            )
+        case DamagedPack():
+            return Refusal(
+                status=500, name="damaged-journal", title="A journal is damaged", detail=str(error)
             )
         case StoreAway():
             return Refusal(

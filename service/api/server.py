@@ -17,7 +17,7 @@ from anabranch.service.api.live.dependencies import Dependencies, FirstHand
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.served import ServedModels
 from anabranch.service.link.links import Links
-from anabranch.service.retention import keep_purging
+from anabranch.service.retention import keep_packing, keep_purging
 from anabranch.service.settings import Settings
 from anabranch.service.store.programs import Role, this_program
 from anabranch.service.store.sql import schema
@@ -179,6 +179,7 @@ def _works(deps: Dependencies) -> Iterator[Coroutine[Any, Any, None]]:
     yield BatchRunner(deps).run()
     yield store.programs.keep(this_program(Role.API))
     yield keep_purging(store.maintenance, settings.retention_days)
+    yield keep_packing(store.maintenance, settings.pack_after_days)
     if settings.deliver_webhooks:
         yield Deliverer(store.webhooks, read_networks(settings.webhook_networks)).run()
 

@@ -30,7 +30,8 @@ def reading() -> Iterator[Client]:
         from anabranch.service.api.server import serve_api
 
         asyncio.run(prepare_store(settings))
-        alone = settings.model_copy(update={"retention_days": None, "deliver_webhooks": False, **OPEN})
+        unattended = {"retention_days": None, "pack_after_days": None, "deliver_webhooks": False}
+        alone = settings.model_copy(update={**unattended, **OPEN})
         with serve_api(alone) as url, Client(url) as client:
             yield client
 

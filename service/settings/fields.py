@@ -190,6 +190,9 @@ class Settings(BaseSettings):
     """Bytes that an upload of a batch's lines may have; each line is bound as a request is."""
     retention_days: float | None = Field(default=None, gt=0)
     """Days after which ended jobs are purged. Not set: they are kept for ever."""
+    pack_after_days: float | None = Field(default=None, ge=1)
+    """Days after which the journals of ended jobs are packed into a quarter of their room; they are read as before.
+    From the first pack on, older releases cannot use the database ([upgrades](upgrades.md)). Not set: none are."""
 
     @model_validator(mode="after")
     def _an_engine(self) -> "Settings":

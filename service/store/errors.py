@@ -173,6 +173,27 @@ class UnreadableFormat(StoreError):
         )
 
 
+class DamagedPack(StoreError):
+    """A part of a packed journal cannot be read: its bytes were changed, or a newer release packed it."""
+
+    def __init__(self, job: str, first_seq: int, why: BaseException) -> None:
+        super().__init__(
+            f"The journal of job {job} cannot be read from record {first_seq} on: {why}. Nothing was changed. If a "
+            "newer Anabranch packed it, upgrade this one; if not, take the job from a backup or an export."
+        )
+        self.first_seq = first_seq
+
+
+class OlderAtWork(StoreError):
+    """Programs work on the database that cannot read packed journals."""
+
+    def __init__(self, programs: Sequence[str]) -> None:
+        super().__init__(
+            f"Nothing was packed: programs of an older release work on this database, and read no packed journals: "
+            f"{', '.join(programs)}. Upgrade or stop them first."
+        )
+
+
 class SchemaBehind(StoreError):
     """The database lacks migrations that this program needs."""
 

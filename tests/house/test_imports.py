@@ -21,7 +21,7 @@ PURE = {
     "decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "html", "importlib", "inspect",
     "io", "itertools",
     "json", "math", "operator", "pkgutil", "re", "statistics", "string", "struct", "textwrap", "types", "typing",
-    "unicodedata",
+    "unicodedata", "zlib",
 }  # fmt: skip
 
 # Each heavy library, and the only files (or folders) that may know it.

@@ -1,4 +1,4 @@
-"""Ended jobs are purged once they are older than the operator wants them."""
+"""Ended jobs are purged, or their journals packed, once they are older than the operator wants them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.service.store.scenes import rows_of
 
 from anabranch.dag.job import JobSpec
 from anabranch.dag.text import say
 from anabranch.service import retention
-from anabranch.service.retention import keep_purging
+from anabranch.service.retention import keep_packing, keep_purging
 from anabranch.service.store.rows import NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store
@@ -37,9 +38,27 @@ async def test_only_ended_jobs_that_are_old_enough_go(tmp_path: Path, voted: Any
         purging.cancel()
 
 
+async def test_old_journals_are_packed_and_read_as_before(tmp_path: Path, voted: Any) -> None:
+    url = f"sqlite:///{tmp_path}/a.db"
+    await schema.upgrade(url)
+    async with Store(url, lambda: datetime(2026, 1, 1, tzinfo=UTC)) as store:
+        old = await _submit(store)
+        (claim,) = await store.queue.claim("o", 60, 10)
+        await store.journal.append(old, claim.epoch, [record.event for record in voted.records[1:]])
+        before = await store.journal.read(old)
+
+        packing = asyncio.create_task(keep_packing(store.maintenance, 1.0))
+        async with asyncio.timeout(10):
+            while await rows_of(store, "SELECT 1 FROM events"):
+                await asyncio.sleep(0.01)
+        assert await store.journal.read(old) == before
+        packing.cancel()
+
+
 async def test_without_a_limit_nothing_is_looked_for(tmp_path: Path) -> None:
     async with Store(f"sqlite:///{tmp_path}/gone/none.db") as store:
         await asyncio.wait_for(keep_purging(store.maintenance, None), 10)
+        await asyncio.wait_for(keep_packing(store.maintenance, None), 10)
 
 
 async def test_while_the_store_is_away_it_waits(
@@ -49,7 +68,7 @@ async def test_while_the_store_is_away_it_waits(
     async with Store(f"sqlite:///{tmp_path}/gone/none.db") as store:
         purging = asyncio.create_task(keep_purging(store.maintenance, 1.0))
         async with asyncio.timeout(10):
-            while caplog.text.count("stay for another hour") < 2:
+            while caplog.text.count("stay as they are for another hour") < 2:
                 await asyncio.sleep(0.01)
         assert not purging.done()
         purging.cancel()

@@ -100,14 +100,14 @@ def record_of_row(row: RowMapping) -> Record:
     return record_of_link(link_of_row(row))
 
 
-def known_record_of_row(row: RowMapping) -> Record:
-    """The same as far as this release knows it, for whoever passes it on."""
-    return _record(link_of_row(row), decode_known)
-
-
 def record_of_link(link: Link) -> Record:
     """The same record as readers see it. Raises UnreadableFormat."""
     return _record(link, decode)
+
+
+def known_record_of_link(link: Link) -> Record:
+    """The same as far as this release knows it, for whoever passes it on."""
+    return _record(link, decode_known)
 
 
 def _record(link: Link, decode: Callable[[str, str, Mapping[str, Any]], Event]) -> Record:

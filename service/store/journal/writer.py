@@ -16,15 +16,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Integer, RowMapping, Select, String, bindparam, cast, func, select
+from sqlalchemy import Integer, String, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
+from anabranch.dag.journal.chain import Link
 from anabranch.service.store.codec import encode
 from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.journal.batch import Append, Draft, append_drafts
-from anabranch.service.store.journal.records import known_record_of_row, record_of_row
+from anabranch.service.store.journal.reading import read_links
+from anabranch.service.store.journal.records import known_record_of_link, link_of_row, record_of_link
 from anabranch.service.store.sql.database import Database
 from anabranch.service.store.sql.repository import Repository, utc_now
 from anabranch.service.store.sql.storable import json_text
@@ -76,27 +78,28 @@ class Journal(Repository):
 
     async def read_page(self, job: JobId, after_seq: int = 0, limit: int = PAGE) -> list[Record]:
         """Reads a page of a journal, of each record what this release knows. Raises StoreAway."""
-        return await self._read(_page(job, after_seq, limit), known_record_of_row)
+        links = await self._links(job, after_seq, limit)
+        return [known_record_of_link(link) for link in links]
 
     async def pages(self, job: JobId, after_seq: int = 0) -> AsyncIterator[list[Record]]:
         """Reads all of a journal behind this seq, page by page: for who folds it, and keeps no page. Pages are decoded
         in a thread. Raises StoreAway, and UnreadableFormat where a newer release wrote what this one does not know.
         """
-        while rows := await self._rows(_page(job, after_seq, PAGE)):
-            yield await asyncio.to_thread(lambda page: [record_of_row(row) for row in page], rows)
-            if len(rows) < PAGE:
+        while links := await self._links(job, after_seq, PAGE):
+            yield await asyncio.to_thread(lambda page: [record_of_link(link) for link in page], links)
+            if len(links) < PAGE:
                 return
-            after_seq = rows[-1]["seq"]
+            after_seq = links[-1].seq
 
     async def read(self, job: JobId) -> list[Record]:
         """Reads a whole journal. Raises StoreAway, and UnreadableFormat where a newer release has written what this one
         does not know."""
-        whole = select(events_of_jobs).where(events_of_jobs.c.job_id == job).order_by(events_of_jobs.c.seq)
-        return await self._read(whole, record_of_row)
+        return [record_of_link(link) for link in await self._links(job)]
 
     async def read_many(self, after: Mapping[JobId, int]) -> list[Record]:
         """Reads what is new in these journals behind the given seq, by job and seq, at most MANY records: one query.
-        Of each record what this release knows. Raises StoreAway.
+        Of each record what this release knows. Of jobs that go on, or ended just now: packs are not looked at. Raises
+        StoreAway.
         """
         given = bindparam("after", json_text(dict(after)), type_=String())
         # Both databases unfold a JSON object into rows of `key` and `value`, and plan a lookup for each.
@@ -112,18 +115,16 @@ class Journal(Repository):
             .order_by(events_of_jobs.c.job_id, events_of_jobs.c.seq)
             .limit(MANY)
         )
-        return await self._read(new, known_record_of_row)
+        rows = await self._database.read(lambda connection: connection.execute(new).mappings().all())
+        return [known_record_of_link(link_of_row(row)) for row in rows]
 
     async def close(self) -> None:
         """Returns when all that was given to `append` is written or refused."""
         if self._writer is not None:
             await self._writer
 
-    async def _read(self, query: Select[Any], record_of: Callable[[RowMapping], Record]) -> list[Record]:
-        return [record_of(row) for row in await self._rows(query)]
-
-    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
-        return await self._database.read(lambda connection: connection.execute(query).mappings().all())
+    async def _links(self, job: JobId, after_seq: int = 0, limit: int | None = None) -> Sequence[Link]:
+        return await self._database.read(partial(read_links, job=job, after_seq=after_seq, limit=limit))
 
     async def _write(self) -> None:
         while self._waiting:
@@ -161,12 +162,3 @@ class Journal(Repository):
                 draft.fail(refused[draft])
             else:
                 draft.succeed()
-
-
-def _page(job: JobId, after_seq: int, limit: int) -> Select[Any]:
-    return (
-        select(events_of_jobs)
-        .where(events_of_jobs.c.job_id == job, events_of_jobs.c.seq > after_seq)
-        .order_by(events_of_jobs.c.seq)
-        .limit(limit)
-    )

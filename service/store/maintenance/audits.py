@@ -11,15 +11,16 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from anabranch.dag.ids import JobId
-from anabranch.dag.journal.chain import Break, Head, verify
-from anabranch.service.store.errors import NotFound
-from anabranch.service.store.journal.records import link_of_row, record_of_row
+from anabranch.dag.journal.chain import Break, Head, Link, Reason, verify
+from anabranch.service.store.errors import DamagedPack, NotFound
+from anabranch.service.store.journal.reading import read_links
+from anabranch.service.store.journal.records import record_of_link
 from anabranch.service.store.projections.apply import KEYS, write
 from anabranch.service.store.projections.changes import Change
 from anabranch.service.store.projections.fold import fold
 from anabranch.service.store.rows import Columns
 from anabranch.service.store.sql.storable import json_text
-from anabranch.service.store.sql.tables import approvals, events, jobs, metadata
+from anabranch.service.store.sql.tables import approvals, jobs, metadata
 
 FOLDED = ("branches", "segments", "joins", "approvals")
 """Tables of which each row is folded from a journal. Of `jobs`, some columns are."""
@@ -64,10 +65,12 @@ def audit(connection: Connection, job: JobId) -> Audit:
     row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().one_or_none()
     if row is None:
         raise NotFound("job", job)
-    journal = _journal(connection, job)
-    broken = verify(
-        [link_of_row(event) for event in journal], Head(seq=row["head_seq"], hash=row["head_hash"])
-    )
+    try:
+        journal = read_links(connection, job)
+    except DamagedPack as damaged:
+        changed = Break(seq=damaged.first_seq, reason=Reason.CHANGED)
+        return Audit(job=job, records=row["head_seq"], broken=changed, differences=())
+    broken = verify(journal, Head(seq=row["head_seq"], hash=row["head_hash"]))
     stored = {("jobs", (job,)): row, **_stored(connection, job)}
     found = () if broken else tuple(_differences(stored, _folded(job, journal)))
     return Audit(job=job, records=len(journal), broken=broken, differences=found)
@@ -77,7 +80,7 @@ def rebuild(connection: Connection, job: JobId) -> None:
     """Folds the journal into the tables anew; decisions that wait to be journaled stay. Raises NotFound."""
     if connection.execute(select(jobs.c.id).where(jobs.c.id == job).with_for_update()).one_or_none() is None:
         raise NotFound("job", job)
-    folded = _folded(job, _journal(connection, job))
+    folded = _folded(job, read_links(connection, job))
     waiting = _waiting_decisions(connection, job)
     for table in FOLDED:
         connection.execute(delete(metadata.tables[table]).where(_of_job(table, job)))
@@ -85,11 +88,6 @@ def rebuild(connection: Connection, job: JobId) -> None:
     for decision in waiting:
         of_gate = (approvals.c.job_id == job) & (approvals.c.ordinal == decision["ordinal"])
         connection.execute(update(approvals).where(of_gate).values(decision))
-
-
-def _journal(connection: Connection, job: JobId) -> Sequence[Columns]:
-    found = connection.execute(select(events).where(events.c.job_id == job).order_by(events.c.seq))
-    return found.mappings().all()
 
 
 def _of_job(table: str, job: JobId) -> Any:
@@ -104,9 +102,9 @@ def _stored(connection: Connection, job: JobId) -> dict[_Row, Columns]:
     return rows
 
 
-def _folded(job: JobId, journal: Sequence[Columns]) -> dict[_Row, Change]:
+def _folded(job: JobId, journal: Sequence[Link]) -> dict[_Row, Change]:
     """What the journal makes of the job's rows. Its row in `jobs` was made with it: there it only changes columns."""
-    inserted = [change for change in fold(record_of_row(row) for row in journal) if change.insert]
+    inserted = [change for change in fold(map(record_of_link, journal)) if change.insert]
     return {
         (change.table, (job, *change.key)): change
         if change.table in FOLDED

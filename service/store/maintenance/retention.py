@@ -9,17 +9,6 @@ from anabranch.dag.status import JobStatus
 from anabranch.service.store.sql.columns import UtcTime
 from anabranch.service.store.sql.tables import jobs, purged, spans
 
-FIRST_COUNT, MOST_AT_ONCE = 20, 200
-"""Jobs of the first transaction of a purge, and of any."""
-HOLD_SECONDS = 0.05
-"""A transaction of a purge should take no longer, for organizers wait for it: how long a job's rows take depends on its
-journal, on the disk and on who else writes."""
-
-
-def next_count(count: int, seconds: float) -> int:
-    """How many jobs the next transaction deletes, when one of so many took so long."""
-    return max(1, min(MOST_AT_ONCE, int(count * HOLD_SECONDS / max(seconds, 1e-6))))
-
 
 def purge_some(
     connection: Connection, count: int, before: datetime, statuses: Sequence[JobStatus], at: datetime

@@ -122,7 +122,7 @@ def _step(connection: Connection) -> Revision | None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text("SET statement_timeout = 0"))
-    _remember(connection, schema.revision, step.usable_from)
+    _remember(connection, schema.revision, max(step.usable_from, schema.usable_from or ""))
     _commit(connection)
     if step.contracts:
         _refuse_while_needed(connection, schema, step)
@@ -139,8 +139,7 @@ def _refuse_while_needed(connection: Connection, schema: Schema, step: Revision)
     too_old = [program for program in list_alive(connection) if program.revision < step.usable_from]
     _commit(connection)
     if too_old:
-        before = next(one for one in revisions() if one.name == schema.revision)
-        _remember(connection, schema.revision, before.usable_from)
+        _remember(connection, schema.revision, schema.usable_from or "")
         _commit(connection)
         raise ContractionRefused(step.name, step.usable_from, [program.in_words() for program in too_old])
 

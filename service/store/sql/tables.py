@@ -1,5 +1,5 @@
-"""Declares the tables. `events` is the truth; `branches`, `segments`, `joins` and parts of `jobs` and `approvals` fold
-it.
+"""Declares the tables. `events`, with `packs` of old ones, is the truth; `branches`, `segments`, `joins` and parts of
+`jobs` and `approvals` fold it.
 
 `migrations/` makes them; a test holds the two equal. There is one view besides, `usage`: the ledger of tokens and
 cost. Times are UTC.
@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -52,6 +53,11 @@ UNDECLARED = ("searched", "jobs_searched", "jobs_most_")
 
 def _job_key() -> Column[str]:
     return Column("job_id", PlainText, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+def _index_where(rows: str, name: str, column: str) -> Index:
+    """An index of these rows alone."""
+    return Index(name, column, postgresql_where=text(rows), sqlite_where=text(rows))
 
 
 def _tokens() -> tuple[Column[int], Column[int], Column[int], Column[int], Column[float]]:
@@ -106,26 +112,14 @@ jobs = Table(
     Column("metrics", Json),
     # -- who tells it to Prometheus: one process
     Column("measured", Boolean, nullable=False, server_default=false()),
+    # -- nothing of its journal is left to pack
+    Column("packed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("tenant", "idempotency_key"),
-    Index(
-        "jobs_claimable",
-        "turn",
-        postgresql_where=text("finished_at IS NULL"),
-        sqlite_where=text("finished_at IS NULL"),
-    ),
-    Index(
-        "jobs_held",
-        "lease_owner",
-        postgresql_where=text("finished_at IS NULL"),
-        sqlite_where=text("finished_at IS NULL"),
-    ),
+    _index_where("finished_at IS NULL", "jobs_claimable", "turn"),
+    _index_where("finished_at IS NULL", "jobs_held", "lease_owner"),
     Index("jobs_of_tenant", "tenant", "finished_at"),
-    Index(
-        "jobs_ended",
-        "finished_at",
-        postgresql_where=text("finished_at IS NOT NULL"),
-        sqlite_where=text("finished_at IS NOT NULL"),
-    ),
+    _index_where("finished_at IS NOT NULL", "jobs_ended", "finished_at"),
+    _index_where("NOT packed AND finished_at IS NOT NULL", "jobs_to_pack", "finished_at"),
     Index("jobs_newest", "created_at", "id"),
     Index("jobs_newest_by_status", "status", "created_at", "id"),
     Index("jobs_newest_of_tenant", "tenant", "created_at", "id"),
@@ -145,6 +139,14 @@ events = Table(
     Column("payload", ExactJson, nullable=False),
     Column("prev_hash", PlainText, nullable=False),
     Column("hash", PlainText, nullable=False),
+)
+
+packs = Table(
+    "packs",
+    metadata,
+    _job_key(),
+    Column("last_seq", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
 )
 
 branches = Table(
@@ -234,12 +236,7 @@ approvals = Table(
     Column("decided_at", UtcTime),
     Column("recorded", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("job_id", "ordinal"),
-    Index(
-        "approvals_undecided",
-        "requested_at",
-        postgresql_where=text("decision IS NULL"),
-        sqlite_where=text("decision IS NULL"),
-    ),
+    _index_where("decision IS NULL", "approvals_undecided", "requested_at"),
 )
 
 checkpoints = Table(

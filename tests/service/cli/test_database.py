@@ -1,6 +1,7 @@
 """What `anabranch db` says of the store and does with it: schema, old jobs, settings that name what is not there."""
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,17 @@ class TestOldJobs:
         assert anabranch("db", "import", str(file)).out == f"imported {answered}\n"
         assert "42" in anabranch("show", answered).out
         assert anabranch("audit", answered).code == 0
+
+    def test_a_packed_journal_is_shown_audited_and_exported_as_before(
+        self, anabranch: Any, answered: str, settings: Settings
+    ) -> None:
+        with sqlite3.connect(settings.state / "anabranch.db") as file:
+            file.execute("UPDATE jobs SET finished_at = '2026-01-01T00:00:00.000000Z'")
+        before = anabranch("export", answered, "--format", "jsonl").out
+        assert anabranch("db", "pack", "--days", "1").out == "made 1 packs\n"
+        assert anabranch("db", "pack", "--days", "1").out == "made 0 packs\n"
+        assert anabranch("export", answered, "--format", "jsonl").out == before
+        assert "42" in anabranch("show", answered).out
 
     def test_a_changed_export_is_refused_in_one_line(
         self, anabranch: Any, answered: str, tmp_path: Path

@@ -12,7 +12,8 @@ from anabranch.dag.ids import BranchId
 from anabranch.dag.journal.chain import Head, verify
 from anabranch.dag.status import JobStatus
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.maintenance.retention import next_count, purge_some
+from anabranch.service.store.maintenance.retention import purge_some
+from anabranch.service.store.maintenance.steps import next_count
 from anabranch.service.store.rows import Checkpoint
 from anabranch.service.store.store import Store
 from anabranch.service.telemetry.span import Kind, Link, Span, Status
@@ -102,7 +103,7 @@ async def test_a_purge_spares_the_young_and_other_statuses(store: Store) -> None
 
 async def test_a_purge_of_many_goes_in_steps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anabranch.service.store.maintenance.maintenance.FIRST_COUNT", 2)
-    monkeypatch.setattr("anabranch.service.store.maintenance.retention.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("anabranch.service.store.maintenance.steps.MOST_AT_ONCE", 2)
     for _ in range(5):
         await ended(store)
     assert await store.maintenance.purge(TOMORROW) == 5

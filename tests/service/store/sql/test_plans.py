@@ -110,6 +110,7 @@ async def ask_all(store: Store) -> None:
     await store.journal.read_many({job.id: 0})
     await store.spans.read(job.id)
     await store.maintenance.purge(datetime(2020, 1, 1, tzinfo=UTC))
+    await store.maintenance.pack(datetime(2020, 1, 1, tzinfo=UTC))
     await store.jobs.has_key("default", "k")
     await store.jobs.get_answered(job.id)
     await store.suspicions.list_against(job.id)

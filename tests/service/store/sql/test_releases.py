@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,9 +12,11 @@ from alembic import command
 from sqlalchemy import Connection, text
 from tests.databases import Databases
 from tests.releases import copy_migrations, newest_here, program_with, write_migration
+from tests.service.store.scenes import ended
 
 from anabranch.service.store.errors import ContractionRefused, SchemaAhead, SchemaBehind
 from anabranch.service.store.jobs.organizers import Presence
+from anabranch.service.store.maintenance.packing import READS_PACKS
 from anabranch.service.store.programs import Role, renew, this_program
 from anabranch.service.store.sql import schema
 from anabranch.service.store.sql.database import Database
@@ -119,6 +122,17 @@ async def test_what_programs_at_work_need_is_not_taken_away(database_url: str, l
         with pytest.raises(SchemaAhead):  # one that nobody had heard of: it may not go on
             await store.queue.heartbeat("organizer-1", 5.0)
         assert [program.name for program in await store.programs.list()] == ["api-2"]
+
+
+async def test_whom_packs_have_left_behind_no_later_migration_lets_in(
+    database_url: str, following: Path
+) -> None:
+    async with Store(database_url) as store:
+        await ended(store)
+        assert await store.maintenance.pack(datetime.now(UTC) + timedelta(days=1)) == 1
+    with program_with(following):
+        found = await schema.upgrade(database_url)
+        assert (found.revision, found.usable_from) == (EXPANSION, READS_PACKS)
 
 
 async def test_an_organizer_that_told_no_release_is_taken_for_an_old_one(
