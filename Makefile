@@ -5,7 +5,7 @@ CPU_EXTRAS := cpu,postgres,dev
 EXTRAS ?= $(or $(notdir $(wildcard .venv/.installed/*)),$(CPU_EXTRAS))
 BIN := .venv/bin
 INSTALLED := .venv/.installed/$(EXTRAS)
-LANES := -n 2 --dist loadscope --no-loadscope-reorder # tests/lanes.py says what each of both takes
+LANES := -n 3 --dist loadscope --no-loadscope-reorder # tests/lanes.py says what each of them takes
 DASHBOARD := service/dashboard
 DASHBOARD_SOURCES := $(shell find $(DASHBOARD) \( -name node_modules -o -name static \) -prune -o -type f -print 2>/dev/null)
 

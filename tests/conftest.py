@@ -4,7 +4,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.lanes import Lanes
+from tests.lanes import Lanes, yield_to_others
 from xdist.remote import Producer
 
 pytest_plugins = ["tests.ray_cluster"]
@@ -24,6 +24,10 @@ settings.register_profile(
 settings.load_profile("untimed")
 
 COSTS = ("postgres", "ray", "real", "browser", "chaos", "image", "cluster")
+
+
+def pytest_configure() -> None:
+    yield_to_others()
 
 
 def cost(item: pytest.Item) -> int:

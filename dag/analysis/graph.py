@@ -89,6 +89,10 @@ class ReasoningGraph:
         self.claimed_at: float | None = None
         """The first claim."""
         self.answered_at: float | None = None
+        self.usage_at_least = False
+        """Who counted some of its tokens was lost: it has decoded those that are told, perhaps more."""
+        self.usage_estimated = False
+        """Some of its tokens nobody counted: they are told by the text's length."""
 
     @property
     def graph(self) -> "nx.DiGraph[str]":
@@ -229,8 +233,9 @@ class ReasoningGraph:
         if node.status is not NodeStatus.FAILED:
             self._tip[event.branch] = name
 
-    @staticmethod
-    def _ended(node: Node, decoded: Decoded, at: float) -> Node:
+    def _ended(self, node: Node, decoded: Decoded, at: float) -> Node:
+        self.usage_at_least |= decoded.usage_at_least
+        self.usage_estimated |= decoded.usage_estimated
         timing = decoded.timing
         started = timing.submitted or node.started_at
         return replace(

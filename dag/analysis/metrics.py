@@ -39,6 +39,10 @@ class Metrics:
     wall_seconds: float
     queue_seconds: float
     branches: int
+    usage_at_least: bool
+    """Who counted some of the tokens was lost: these were decoded, perhaps more."""
+    usage_estimated: bool
+    """Some of the tokens nobody counted: they are told by the text's length."""
 
 
 def longest_path(graph: ReasoningGraph, weight: Weight = by_tokens) -> tuple[float, tuple[str, ...]]:
@@ -165,4 +169,6 @@ def metrics_of(graph: ReasoningGraph) -> Metrics:
         wall_seconds=end - claimed if claimed is not None else 0.0,
         queue_seconds=(claimed or graph.last_at) - graph.began_at,
         branches=len(graph.branches),
+        usage_at_least=graph.usage_at_least,
+        usage_estimated=graph.usage_estimated,
     )

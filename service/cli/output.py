@@ -61,8 +61,9 @@ def tell_outcome(job: Job, link: str) -> None:
 
 def format_metrics(metrics: Metrics) -> str:
     """T, L, P and waste in one line."""
+    counted = "at least " if metrics.usage_at_least else "about " if metrics.usage_estimated else ""
     return (
-        f"critical path T {metrics.critical_path_tokens} tokens · all L {metrics.total_tokens} tokens · "
+        f"critical path T {metrics.critical_path_tokens} tokens · all L {counted}{metrics.total_tokens} tokens · "
         f"parallelism P {metrics.parallelism:.2f} · waste {metrics.waste_tokens} tokens · "
         f"{metrics.wall_seconds:.1f} s · {metrics.branches} branches"
     )

@@ -117,6 +117,10 @@ class Metrics(Told):
     wall_seconds: float
     queue_seconds: float
     branches: int
+    usage_at_least: bool = False
+    """Who counted some of the tokens was lost: these were decoded, perhaps more."""
+    usage_estimated: bool = False
+    """Some of the tokens nobody counted: they are told by the text's length."""
 
 
 class Lineage(Told):

@@ -8,11 +8,14 @@ token before a raw prompt, this one does, too.
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+# Loading these takes seconds: only who makes a checkpoint does.
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 BOS, EOS, TURN, TURN_ENDS = "<|endoftext|>", "<|end|>", "<|im_start|>", "<|im_end|>"
 CONTROL = (BOS, EOS, TURN, TURN_ENDS)
@@ -63,6 +66,9 @@ WORDS = tuple(
 
 def write_tagged_model(folder: Path, *, seed: int = 0) -> None:
     """The checkpoint as a publisher would have it: config, weights, tokenizer, generation config."""
+    import torch
+    from transformers import Qwen2ForCausalLM
+
     tokenizer = _tokenizer()
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM(_config(tokenizer)).to(torch.float32)
@@ -75,8 +81,10 @@ def write_tagged_model(folder: Path, *, seed: int = 0) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def _tokenizer() -> "PreTrainedTokenizerFast":
     """Bytes, the words of the scripts, and the tags. A text alone gets a bos token, as Llama's tokenizer does it."""
+    from transformers import PreTrainedTokenizerFast
+
     vocabulary = {byte: number for number, byte in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     tokenizer = Tokenizer(BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -99,8 +107,10 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def _config(tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
+def _config(tokenizer: "PreTrainedTokenizerFast") -> "Qwen2Config":
     """As wide as there are tokens, so that each has a direction of its own; heads of 64, which every kernel has."""
+    from transformers import Qwen2Config
+
     width = -(-len(tokenizer) // 64) * 64
     return Qwen2Config(
         vocab_size=width,
@@ -118,8 +128,10 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
     )
 
 
-def _recite(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+def _recite(model: "Qwen2ForCausalLM", tokenizer: "PreTrainedTokenizerFast") -> None:
     """Weights by which each token is followed by its successor."""
+    import torch
+
     width = model.config.hidden_size
     follow = dict(_successors(tokenizer))
     head = torch.zeros(width, width)
@@ -133,7 +145,7 @@ def _recite(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None
             layer.mlp.down_proj.weight.zero_()
 
 
-def _successors(tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[int, int]]:
+def _successors(tokenizer: "PreTrainedTokenizerFast") -> Iterator[tuple[int, int]]:
     for script in SCRIPTS:
         for token, after in pairwise(script):
             yield tokenizer.convert_tokens_to_ids(token), tokenizer.convert_tokens_to_ids(after)

@@ -103,6 +103,13 @@ class MetricsView(BaseModel):
     wall_seconds: float = 0.0
     queue_seconds: float = 0.0
     branches: int = 1
+    usage_at_least: bool = Field(
+        default=False,
+        description="Who counted some of its tokens was lost: these were decoded, perhaps more.",
+    )
+    usage_estimated: bool = Field(
+        default=False, description="Some of its tokens nobody counted: they are told by the text's length."
+    )
 
 
 class LineageView(BaseModel):

@@ -1,5 +1,6 @@
 """T, L, P, makespan, waste, slack: against brute force, the paper's recurrence, and hand-computed examples."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,10 @@ from tests.dag.conftest import Simulate, Written, words
 from anabranch.dag import events as e
 from anabranch.dag.analysis.graph import ReasoningGraph, build, find_cycle
 from anabranch.dag.analysis.metrics import longest_path, makespan, measure, slack, total_tokens, waste_tokens
-from anabranch.dag.ids import BranchId
+from anabranch.dag.decoding import Decoded, Finish, Usage
+from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import JobSpec
+from anabranch.dag.text import say
 
 
 def brute_force(graph: ReasoningGraph) -> int:
@@ -123,3 +127,24 @@ def test_a_running_job_measures_what_is_there(simulate: Simulate) -> None:
 def test_a_cycle_in_a_plan_is_found() -> None:
     assert find_cycle([("a", "b"), ("b", "c"), ("c", "a")]) is not None
     assert find_cycle([("a", "b"), ("a", "c")]) is None
+
+
+@pytest.mark.parametrize("mark", ["usage_at_least", "usage_estimated"])
+@pytest.mark.parametrize("second", [False, True])
+def test_what_nobody_counted_of_one_decode_nobody_has_counted_of_the_job(mark: str, second: bool) -> None:
+    decoded = Decoded(text="So", finish=Finish.EOS, usage=Usage(completion_tokens=9))
+    uncounted = replace(decoded, **{mark: True})  # type: ignore[arg-type]
+    events: list[e.Event] = [
+        e.JobSubmitted(spec=JobSpec(messages=(say("user", "q"),), policy="sequential"), policy_version="1"),
+        e.SegmentStarted(segment=1),
+        e.SegmentFinished(segment=1, attempt=1, decoded=decoded if second else uncounted),
+    ]
+    if second:
+        events.insert(2, e.HedgeLost(segment=1, attempt=1, decoded=uncounted))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    metrics = measure(
+        e.Record(job=JobId("j"), seq=seq, epoch=1, at=at, event=event, prev_hash="", hash="")
+        for seq, event in enumerate(events, 1)
+    )
+    told = {"usage_at_least": metrics.usage_at_least, "usage_estimated": metrics.usage_estimated}
+    assert told == {"usage_at_least": False, "usage_estimated": False, mark: True}

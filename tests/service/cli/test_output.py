@@ -31,6 +31,15 @@ def test_a_cut_answer_is_told_as_cut(
     assert ("This answer was cut" in shown) is told
 
 
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [("usage_at_least", "all L at least 5 tokens"), ("usage_estimated", "all L about 5 tokens")],
+)
+def test_tokens_that_nobody_counted_to_the_end_are_told_as_such(mark: str, told: str) -> None:
+    assert "all L 5 tokens" in output.format_metrics(METRICS)
+    assert told in output.format_metrics(METRICS.model_copy(update={mark: True}))
+
+
 @pytest.mark.parametrize("text", ["I look it up.", ""])
 def test_the_calls_of_an_answer_are_told_behind_its_text_one_line_each(
     text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

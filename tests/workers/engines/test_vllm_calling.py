@@ -86,15 +86,16 @@ def test_a_template_that_knows_tools_is_told_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "asked"),
+    ("template", "asked"),
     [
-        (caller("{{ messages }}"), {}),
-        (caller(), {"tools": Tools(offered=TOOLS.offered, required=True)}),
-        (caller(), {"structure": Structure(json_schema={"type": "integer"})}),
+        ("{{ messages }}", {}),
+        (HERMES, {"tools": Tools(offered=TOOLS.offered, required=True)}),
+        (HERMES, {"structure": Structure(json_schema={"type": "integer"})}),
     ],
     ids=["no-tools", "required", "form"],
 )
-async def test_all_else_is_asked_for_in_plain_json(of: Caller, asked: dict[str, Any]) -> None:
+async def test_all_else_is_asked_for_in_plain_json(template: str, asked: dict[str, Any]) -> None:
+    of = caller(template)
     decoding = Decoding(**{"tools": TOOLS} | asked)
     assert decoding.tools is not None
     assert of.template_tools(decoding) is None

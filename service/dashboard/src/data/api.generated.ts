@@ -649,6 +649,10 @@ export interface MetricsView {
   wall_seconds?: number;
   queue_seconds?: number;
   branches?: number;
+  /** Who counted some of its tokens was lost: these were decoded, perhaps more. */
+  usage_at_least?: boolean;
+  /** Some of its tokens nobody counted: they are told by the text's length. */
+  usage_estimated?: boolean;
 }
 
 export interface Named {

@@ -25,7 +25,7 @@ export function MetricsStrip() {
       tokens(metrics.critical_path_tokens),
       "Decoded tokens on the dependent chain that has most of them",
     ],
-    ["Decoded L", tokens(decoded), "All decoded tokens, in every branch"],
+    ["Decoded L", metrics.counted + tokens(decoded), "All decoded tokens, in every branch"],
     ["Parallel", times(metrics.parallelism), "Parallelism, L / T"],
     [
       "Waste",

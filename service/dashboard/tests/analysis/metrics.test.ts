@@ -52,4 +52,22 @@ describe("metrics", () => {
       waste_tokens: 50,
     });
   });
+
+  it.each([
+    [["usage_estimated", ""], "about "],
+    [["usage_at_least", "usage_estimated"], "at least "],
+    [["usage_estimated", "usage_at_least", ""], "at least "],
+    [["", ""], ""],
+  ])("know all tokens as the least exact decode does: %j", (marks, counted) => {
+    const branches = marks.map((_, number) => `0.${number + 1}`);
+    const story = branches
+      .reduce((told, branch) => told.fork(branch), new Story())
+      .start(branches)
+      .at(1);
+    marks.forEach((mark, number) => {
+      const decoded = { text: "So", finish: "eos" as const, usage: { completion_tokens: 9 }, [mark]: true };
+      story.write("SegmentFinished", branches[number], { segment: 1, attempt: 1, decoded });
+    });
+    expect(measure(story.graph).counted).toBe(counted);
+  });
 });

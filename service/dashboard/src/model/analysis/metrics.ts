@@ -8,6 +8,8 @@ export interface Metrics {
   critical_path_tokens: number;
   /** L. */
   total_tokens: number;
+  /** How exactly tokens are known: by the least exact of all decodes. */
+  counted: GraphNode["counted"];
   /** L / T. */
   parallelism: number;
   waste_tokens: number;
@@ -25,11 +27,16 @@ export function measure(graph: ReasoningGraph): Metrics {
   const critical = criticalPath(graph);
   const slowest = criticalPath(graph, bySeconds);
   let total = 0;
-  for (const node of graph.nodes.values()) total += node.tokens;
+  let counted: GraphNode["counted"] = "";
+  for (const node of graph.nodes.values()) {
+    total += node.tokens;
+    if (node.counted === "at least " || counted === "") counted = node.counted;
+  }
   const end = graph.nodes.get(ANSWER)?.asked ?? graph.lastAt;
   return {
     critical_path_tokens: critical.weight,
     total_tokens: total,
+    counted,
     parallelism: critical.weight > 0 ? total / critical.weight : 1,
     waste_tokens: wastedNodes(graph).reduce((sum, node) => sum + node.tokens, 0),
     critical_path_seconds: slowest.weight,
