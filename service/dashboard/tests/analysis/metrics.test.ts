@@ -66,7 +66,7 @@ describe("metrics", () => {
       .at(1);
     marks.forEach((mark, number) => {
       const decoded = { text: "So", finish: "eos" as const, usage: { completion_tokens: 9 }, [mark]: true };
-      story.write("SegmentFinished", branches[number], { segment: 1, attempt: 1, decoded });
+      story.write("SegmentFinished", `0.${number + 1}`, { segment: 1, attempt: 1, decoded });
     });
     expect(measure(story.graph).counted).toBe(counted);
   });
