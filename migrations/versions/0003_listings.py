@@ -3,7 +3,7 @@
 `jobs_ended` leaves out the live, or else SQLite would take it for claims, and sort all that wait by their turns.
 
 On PostgreSQL they are built concurrently: jobs are written meanwhile. A search needs the extension pg_trgm there, and
-SQLite's FTS5 here; where it cannot be had, a search reads the newest jobs, page by page (`store/jobs/listing.py`).
+SQLite's FTS5 here; where it cannot be had, a search reads the newest jobs, page by page (`store/listings/listing.py`).
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Indexes of what ended jobs are sorted by; see `service/store/jobs/sorting.py`, which must agree to the letter.
+"""Indexes of what ended jobs are sorted by; see `service/store/listings/sorting.py`, which must agree to the letter.
 
 On PostgreSQL they are built concurrently, and cost has none: it changes while a job runs, and an index of it would have
 each commit of a running job write all of the table's indexes anew. `metrics` is written with the end alone.

@@ -13,8 +13,8 @@ from anabranch.service.api.problems import problems
 from anabranch.service.api.views.error_groups import ErrorGroupList, ErrorGroupView
 from anabranch.service.api.views.filters import read_filters
 from anabranch.service.api.views.job import JobPage, job_view
-from anabranch.service.store.jobs.listing import Wanted
-from anabranch.service.store.jobs.sorting import Sort
+from anabranch.service.store.listings.listing import Wanted
+from anabranch.service.store.listings.sorting import Sort
 from anabranch.service.tenants.callers import Caller
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute)

@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BeforeValidator
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.problems import Fault, bad_input
 from anabranch.service.api.views.fields import Seed
-from anabranch.service.store.jobs.facets import Fact, Part
-from anabranch.service.store.jobs.listing import Wanted
+from anabranch.service.store.listings.facets import Fact, Part
+from anabranch.service.store.listings.listing import Wanted
 
 LONGEST = 1000
 Text = Annotated[str, Query(max_length=LONGEST)]

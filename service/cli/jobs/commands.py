@@ -15,7 +15,7 @@ from anabranch.service.cli.connect import job_link, reading, running
 from anabranch.service.cli.jobs.tree import Growth
 from anabranch.service.cli.output import AsJson, console, tell, tell_json, tell_outcome, tell_table
 from anabranch.service.cli.texts import read_question
-from anabranch.service.store.jobs.sorting import Sort
+from anabranch.service.store.listings.sorting import Sort
 
 
 def run(

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Select, and_, select, tuple_
 
 from anabranch.dag.status import JobStatus
-from anabranch.service.store.jobs.cursors import cursor_at, place_of
 from anabranch.service.store.jobs.requests import of_tenant, who_asks
+from anabranch.service.store.listings.cursors import cursor_at, place_of
 from anabranch.service.store.rows import ApprovalRow, approval_row
 from anabranch.service.store.sql.tables import approvals, branches, jobs
 

@@ -12,8 +12,6 @@ from anabranch.dag.ids import BranchId, JobId, by_path
 from anabranch.dag.status import TERMINAL, JobStatus
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.jobs.approvals import ApprovalPage, is_pending, list_approval_page
-from anabranch.service.store.jobs.error_groups import ErrorGroups, group_errors
-from anabranch.service.store.jobs.listing import Filters, Wanted, list_page
 from anabranch.service.store.jobs.requests import (
     Decision,
     Verdict,
@@ -23,6 +21,8 @@ from anabranch.service.store.jobs.requests import (
     who_asks,
 )
 from anabranch.service.store.jobs.submissions import Taker, submit_all
+from anabranch.service.store.listings.error_groups import ErrorGroups, group_errors
+from anabranch.service.store.listings.listing import Filters, Wanted, list_page
 from anabranch.service.store.rows import (
     ApprovalRow,
     BranchRow,

@@ -48,7 +48,7 @@ BRANCH_STATUS = (
 
 UNDECLARED = ("searched", "jobs_searched", "jobs_most_")
 """How the names begin of what makes searches and sorted listings quick; migrations alone know it. See
-`jobs/search.py` and `jobs/sorting.py`."""
+`listings/search.py` and `listings/sorting.py`."""
 
 
 def _job_key() -> Column[str]:

@@ -12,7 +12,7 @@ from tests.service.store.scenes import answered, claimed, ended, finished, forke
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.service.store.errors import BadCursor, NotFound
-from anabranch.service.store.jobs.cursors import place_of
+from anabranch.service.store.listings.cursors import place_of
 from anabranch.service.store.rows import BranchRow
 from anabranch.service.store.store import Store
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection, text
 from tests.service.store.scenes import Statement, ended, new_job, recorded, submitted
 
-from anabranch.service.store.jobs import listing
-from anabranch.service.store.jobs.cursors import cursor_at
-from anabranch.service.store.jobs.facets import Fact
-from anabranch.service.store.jobs.listing import Wanted
-from anabranch.service.store.jobs.sorting import Sort
+from anabranch.service.store.listings import listing
+from anabranch.service.store.listings.cursors import cursor_at
+from anabranch.service.store.listings.facets import Fact
+from anabranch.service.store.listings.listing import Wanted
+from anabranch.service.store.listings.sorting import Sort
 from anabranch.service.store.store import Store
 
 IN_ORDER = ("jobs_newest", "jobs_most_")

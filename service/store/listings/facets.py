@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from anabranch.service.store.jobs.search import SEARCHED, contains, letters
+from anabranch.service.store.listings.search import SEARCHED, contains, letters
 from anabranch.service.store.sql.columns import PlainText
 from anabranch.service.store.sql.tables import branches, jobs
 

@@ -25,11 +25,11 @@ from sqlalchemy import (
     tuple_,
 )
 
-from anabranch.service.store.jobs.cursors import cursor_at, place_of
-from anabranch.service.store.jobs.facets import Fact, asked_for, asked_with, failed_as, says
 from anabranch.service.store.jobs.requests import of_tenant
-from anabranch.service.store.jobs.search import contains, find_candidates
-from anabranch.service.store.jobs.sorting import Sort, sorted_cursor, sorted_place, value_of
+from anabranch.service.store.listings.cursors import cursor_at, place_of
+from anabranch.service.store.listings.facets import Fact, asked_for, asked_with, failed_as, says
+from anabranch.service.store.listings.search import contains, find_candidates
+from anabranch.service.store.listings.sorting import Sort, sorted_cursor, sorted_place, value_of
 from anabranch.service.store.rows import Columns, Page, listed_job_row
 from anabranch.service.store.sql.tables import jobs
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select
 
 from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
-from anabranch.service.store.jobs.facets import told_of_error
-from anabranch.service.store.jobs.listing import LOOKS, Filters, Order, split
+from anabranch.service.store.listings.facets import told_of_error
+from anabranch.service.store.listings.listing import LOOKS, Filters, Order, split
 from anabranch.service.store.sql.tables import jobs
 
 MOST_GROUPS = 100

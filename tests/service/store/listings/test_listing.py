@@ -22,10 +22,10 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, child_of
 from anabranch.dag.job import Budget
 from anabranch.service.store.errors import BadCursor
-from anabranch.service.store.jobs import error_groups, listing
-from anabranch.service.store.jobs.facets import Fact
-from anabranch.service.store.jobs.search import SEARCHED
-from anabranch.service.store.jobs.sorting import Sort
+from anabranch.service.store.listings import error_groups, listing
+from anabranch.service.store.listings.facets import Fact
+from anabranch.service.store.listings.search import SEARCHED
+from anabranch.service.store.listings.sorting import Sort
 from anabranch.service.store.rows import UNREADABLE, JobRow, NewJob
 from anabranch.service.store.sql import schema
 from anabranch.service.store.store import Store

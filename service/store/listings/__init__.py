@@ -1,0 +1,1 @@
+"""Lists, sorts, searches and counts jobs, page by page."""
