@@ -4,7 +4,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.lanes import Lanes, yield_to_others
+from tests.lanes import COSTS, Lanes, yield_to_others
 from xdist.remote import Producer
 
 pytest_plugins = ["tests.ray_cluster"]
@@ -22,8 +22,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("untimed")
-
-COSTS = ("postgres", "ray", "real", "browser", "chaos", "image", "cluster")
 
 
 def pytest_configure() -> None:

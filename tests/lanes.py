@@ -25,7 +25,9 @@ LAST, THIRD = "gw0", "gw2"
 """The process that begins at the end, and the one that helps."""
 YIELDS = 5
 """How nice the third is: of a busy core it gets a third of what others get, so that its timeouts hold."""
-SLOW = re.compile(r"mark\.(ray|real|browser|chaos|image|cluster)\b")
+COSTS = ("postgres", "ray", "real", "browser", "chaos", "image", "cluster")
+"""Marks of tests, the cheapest first; tests without one cost less."""
+SLOW = re.compile(rf"mark\.({'|'.join(COSTS[1:])})\b")
 
 
 class Lanes(LoadScopeScheduling):
@@ -37,11 +39,11 @@ class Lanes(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
-        if node.gateway.id == THIRD and not node.shutting_down and not self._is_helped():
+        if node.gateway.id == THIRD and not node.shutting_down and not self._is_help_wanted():
             node.shutdown()
         super()._reschedule(node)
 
-    def _is_helped(self) -> bool:
+    def _is_help_wanted(self) -> bool:
         """The cluster's tests are under way, and what comes next is quick."""
         of_cluster = (work[BED] for work in self.assigned_work.values() if BED in work)
         is_waiting = any(not all(unit.values()) for unit in of_cluster)

@@ -1,4 +1,4 @@
-"""Serves the REST surface from a thread of this process, and purges old jobs and sends webhooks as long as it does."""
+"""Serves the REST surface from a thread of this process, and meanwhile purges jobs, packs journals and sends webhooks."""
 
 import asyncio
 import math

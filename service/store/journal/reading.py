@@ -5,6 +5,8 @@ and only what came later is in `events`. Links go from one table to the other in
 whoever finds rows missing finds them packed.
 """
 
+from math import ceil
+
 from sqlalchemy import Connection, select
 
 from anabranch.dag.ids import JobId
@@ -15,7 +17,7 @@ from anabranch.service.store.journal.records import link_of_row
 from anabranch.service.store.sql.tables import events, packs
 
 LINKS_OF_PACK = 500
-"""How many links a pack has at most: who reads a page unpacks two at most."""
+"""How many links a pack has; the last one of a journal may have fewer. Who reads a page unpacks two at most."""
 
 
 def read_links(
@@ -41,7 +43,7 @@ def _read_packed(connection: Connection, job: JobId, after_seq: int, limit: int 
         select(packs.c.last_seq, packs.c.data)
         .where(packs.c.job_id == job, packs.c.last_seq > after_seq)
         .order_by(packs.c.last_seq)
-        .limit(None if limit is None else limit // LINKS_OF_PACK + 2)
+        .limit(None if limit is None else ceil(limit / LINKS_OF_PACK) + 1)
     )
     links: list[Link] = []
     for row in connection.execute(found):

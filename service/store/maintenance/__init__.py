@@ -1,1 +1,1 @@
-"""Audits, imports and purges whole journals."""
+"""Audits, imports, packs and purges whole journals."""
