@@ -1,4 +1,4 @@
-"""Serves the REST surface from a thread of this process, and meanwhile purges jobs, packs journals and sends webhooks."""
+"""Serves the REST surface from a thread of this process; meanwhile it purges jobs, packs journals, sends webhooks."""
 
 import asyncio
 import math
