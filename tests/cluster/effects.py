@@ -25,14 +25,14 @@ def effects(journals: Mapping[JobId, Sequence[e.Record]], at: datetime) -> list[
     return sorted(seconds for seconds in found if seconds is not None)
 
 
-def attempts(journals: Iterable[Sequence[e.Record]]) -> int:
-    """The highest attempt of any job and branch; 1 where nothing had to be tried again."""
-    return max(
-        one.event.attempt
-        for records in journals
-        for one in records
-        if isinstance(one.event, e.JobClaimed | e.BranchRetried)
-    )
+def tried_again(journals: Mapping[JobId, Sequence[e.Record]]) -> list[str]:
+    """Each claim and branch beyond its first attempt, with what came before it in the journal."""
+    return [
+        f"{job}: " + "; ".join(f"{each.at:%H:%M:%S.%f} {each.event}" for each in records[max(nth - 4, 0) : nth + 1])
+        for job, records in journals.items()
+        for nth, one in enumerate(records)
+        if isinstance(one.event, e.JobClaimed | e.BranchRetried) and one.event.attempt > 1
+    ]
 
 
 def owners(journals: Iterable[Sequence[e.Record]]) -> set[str]:

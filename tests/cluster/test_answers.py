@@ -3,7 +3,7 @@
 import pytest
 from tests.cluster.bed import Bed
 from tests.cluster.clients import Clients
-from tests.cluster.effects import attempts, owners
+from tests.cluster.effects import owners, tried_again
 
 pytestmark = pytest.mark.cluster
 
@@ -17,7 +17,7 @@ async def test_fifty_jobs_are_answered_by_all_of_its_parts(bed: Bed, clients: Cl
     given = [job for wish in WISHES for job in await clients.submit(25, "steady", **wish)]
     await clients.await_ended(given)
     journals = await clients.check(given)
-    assert attempts(journals.values()) == 1
+    assert not tried_again(journals)
     assert owners(journals.values()) == {worker.name for worker in bed.ray.workers}
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.bed import Bed
 from tests.cluster.clients import Clients
 from tests.cluster.conftest import now
-from tests.cluster.effects import attempts, effects, owners
+from tests.cluster.effects import effects, owners, tried_again
 from tests.cluster.pod import Pod
 
 from anabranch.dag.ids import JobId
@@ -60,7 +60,7 @@ async def test_a_worker_that_is_told_to_end_hands_its_jobs_over(
     gone = (now() - at).total_seconds()
     await clients.await_ended(given)
     journals = await clients.check(given)
-    assert attempts(journals.values()) == 1
+    assert not tried_again(journals)
     assert leaving.name in owners(journals.values())
     hit = effects(journals, at)
     measured(f"{_figures('worker told to end', hit)}; gone after {gone:.1f} s")
