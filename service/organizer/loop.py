@@ -175,6 +175,8 @@ class Organizer:
         self._draining = True
         await self._let_go()
         with suppress(StoreAway):  # or it is believed to live until its lease ends
+            # What was being claimed when this began came too late to be held, and is in its name nevertheless.
+            await self._store.queue.hand_over(self._name, suspects_after=0.0)
             await self._store.organizers.remove(self._name)
 
     async def _let_go(self) -> None:
@@ -207,7 +209,7 @@ class Organizer:
             self.take(claim)
 
     def take(self, claim: Claim) -> None:
-        """Works on a job that was claimed for this organizer. Who hands over takes none: its lease ends by itself."""
+        """Works on a job that was claimed for this organizer. Who hands over takes none, and hands it over, too."""
         if self._draining:
             return
         if (earlier := self._held.get(claim.job)) is not None:

@@ -84,6 +84,31 @@ async def test_a_release_that_fails_is_made_up_for_while_the_organizer_lives(
     assert row.status == "succeeded"
 
 
+async def test_a_job_that_was_being_claimed_while_its_organizer_drained_is_handed_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claimed, answer = house.store.queue.claim, asyncio.Event(), asyncio.Event()
+
+    async def slow(name: str, *args: Any, **rest: Any) -> list[Claim]:
+        claims = await claim(name, *args, **rest)
+        if name == "leaver" and claims:
+            claimed.set()
+            await answer.wait()
+        return claims
+
+    monkeypatch.setattr(house.store.queue, "claim", slow)
+    async with house.organizer(answers, name="leaver") as leaver:
+        job = await house.submit("sequential")
+        await claimed.wait()
+        draining = asyncio.create_task(leaver.drain())
+        await asyncio.sleep(0)
+        answer.set()
+        await draining
+        async with house.organizer(answers, name="second"):
+            row = await house.ended(job)
+    assert (row.status, row.attempt) == ("succeeded", 1)
+
+
 async def test_a_claim_whose_answer_was_lost_is_given_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
