@@ -175,8 +175,6 @@ class Organizer:
         self._draining = True
         await self._let_go()
         with suppress(StoreAway):  # or it is believed to live until its lease ends
-            # What was being claimed when this began came too late to be held, and is in its name nevertheless.
-            await self._store.queue.hand_over(self._name, suspects_after=0.0)
             await self._store.organizers.remove(self._name)
 
     async def _let_go(self) -> None:
@@ -190,7 +188,7 @@ class Organizer:
             each.drop()
         await asyncio.gather(*(each.task for each in held if each.task is not None), return_exceptions=True)
         for each in held:
-            if self._held.get(each.claim.job) is each:  # cancelled before it had begun
+            if self._held.get(each.claim.job) is each:  # it had not begun
                 await self._give_back(each, 0.0)
 
     # -- claiming and keeping -----------------------------------------------------------------------------
@@ -209,13 +207,13 @@ class Organizer:
             self.take(claim)
 
     def take(self, claim: Claim) -> None:
-        """Works on a job that was claimed for this organizer. Who hands over takes none, and hands it over, too."""
-        if self._draining:
-            return
+        """Works on a job that was claimed for this organizer; who hands over does not begin it, and gives it back with
+        the rest."""
         if (earlier := self._held.get(claim.job)) is not None:
             earlier.drop()
         held = self._held[claim.job] = HeldJob(claim)
-        held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
+        if not self._draining:
+            held.task = asyncio.create_task(self._work(held), name=f"job {claim.job}")
 
     async def _keep(self) -> None:
         """Extend the leases, and hear what happened to the jobs that are held."""

@@ -28,7 +28,8 @@ def effects(journals: Mapping[JobId, Sequence[e.Record]], at: datetime) -> list[
 def tried_again(journals: Mapping[JobId, Sequence[e.Record]]) -> list[str]:
     """Each claim and branch beyond its first attempt, with what came before it in the journal."""
     return [
-        f"{job}: " + "; ".join(f"{each.at:%H:%M:%S.%f} {each.event}" for each in records[max(nth - 4, 0) : nth + 1])
+        f"{job}: "
+        + "; ".join(f"{each.at:%H:%M:%S.%f} {each.event}" for each in records[max(nth - 4, 0) : nth + 1])
         for job, records in journals.items()
         for nth, one in enumerate(records)
         if isinstance(one.event, e.JobClaimed | e.BranchRetried) and one.event.attempt > 1

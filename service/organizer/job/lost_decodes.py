@@ -79,6 +79,7 @@ def end_lost_segment(
 
     Free text goes on from its checkpoint, and so does a thought. Text under a grammar or a structure cannot be entered
     in the middle: it is decoded again from its segment's start (the last tag), as is text that was never checkpointed.
+    Where it was handed over before anything had come, nothing is lost, and no attempt is counted.
     """
     usage = _known(started, saved, 0)
     if saved is not None and _can_go_on(saved, started):
@@ -153,7 +154,7 @@ def _known(started: e.SegmentStarted, saved: Checkpoint | None, copy: int) -> Us
 
 
 def _can_go_on(saved: Checkpoint, started: e.SegmentStarted) -> bool:
-    """Whether a decode can go on from here. No form holds for a thought."""
+    """Whether a decode can go on from here: no form holds for a thought, and where nothing was decoded it begins."""
     if saved.text:
         return not started.structured and started.grammar is None
-    return bool(saved.thought)
+    return bool(saved.thought) or not saved.tokens

@@ -202,9 +202,17 @@ class PartialTexts:
         return self.all_changed()
 
     def all_changed(self) -> tuple[PartialText, ...]:
+        """Those of which the store does not know all."""
+        return self._to_save(lambda partial: partial.changed)
+
+    def all_to_hand_over(self) -> tuple[PartialText, ...]:
+        """Those, and those of which nothing has come yet: whoever knows that need not take them for lost."""
+        return self._to_save(lambda partial: partial.changed or not (partial.tokens or any(partial.place)))
+
+    def _to_save(self, wanted: Callable[[PartialText], bool]) -> tuple[PartialText, ...]:
         self._saved_at = self._clock()
         self._unsaved_tokens = 0
-        changed = tuple(partial for partial in self._texts.values() if partial.changed)
-        for partial in changed:
+        found = tuple(filter(wanted, self._texts.values()))
+        for partial in found:
             partial.changed = False
-        return changed
+        return found

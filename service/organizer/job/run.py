@@ -255,8 +255,8 @@ class JobRun:
     # -- beside the loop ----------------------------------------------
 
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
-        """Text to be saved now; for a clean hand-over, all that is not saved yet."""
-        partials = self._texts.all_changed() if everything else self._texts.due()
+        """Text to be saved now; for a clean hand-over, all that is not saved yet, and that there is none."""
+        partials = self._texts.all_to_hand_over() if everything else self._texts.due()
         branches = self._interpreter.state.branches
         return tuple(partial.checkpoint(branches[partial.branch].attempt) for partial in partials)
 

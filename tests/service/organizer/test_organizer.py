@@ -9,7 +9,7 @@ from tests.service.organizer.conftest import House
 
 from anabranch.dag import events as e
 from anabranch.dag.actions import Policy
-from anabranch.dag.decoding import Fault, Finish
+from anabranch.dag.decoding import Fault, Finish, Structure
 from anabranch.dag.job import AnswerFormat, Budget, JobSpec, Problem
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.policy import _CATALOGUE, policy_named
@@ -173,6 +173,35 @@ async def test_a_drained_organizer_hands_its_job_over_and_no_text_is_decoded_twi
     events = await house.events(job)
     assert [event.owner for event in events if isinstance(event, e.JobClaimed)] == ["first", "second"]
     assert replay(await house.store.journal.read(job)).over
+
+
+@pytest.mark.parametrize("structure", [None, Structure(choice=("41", "42"))], ids=["free", "structured"])
+async def test_what_is_handed_over_before_anything_came_of_it_begins_as_it_began(
+    house: House, structure: Structure | None
+) -> None:
+    """It was queued, and nothing of it is lost: no attempt is counted."""
+    messages = (say("user", "What is six times seven?"),)
+    held_to = AnswerFormat(structure=structure)
+    spec = JobSpec(messages=messages, policy="self-consistency", params={"n": 3}, answer_format=held_to)
+    job = await house.submit_spec(spec)
+    begun: list[DecodeRequest] = []
+
+    def begins(request: DecodeRequest) -> bool:
+        begun.append(request)
+        return True
+
+    async with house.organizer(forty_two, name="first", stuck=begins), asyncio.timeout(10):
+        while len(begun) < 3:
+            await asyncio.sleep(0.01)
+    async with house.organizer(forty_two, name="second"):
+        row = await house.ended(job)
+    assert row.status == "succeeded"
+    assert [event for event in await house.events(job) if isinstance(event, e.BranchRetried)] == []
+    first, second = (
+        [(each.key.branch, each.context, each.decoding, each.seed) for each in asked]
+        for asked in (begun, house.asked)
+    )
+    assert first == second
 
 
 async def test_a_deadline_makes_the_policy_answer_from_what_there_is(house: House) -> None:

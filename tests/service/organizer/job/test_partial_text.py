@@ -1,10 +1,13 @@
 """PartialTexts: what is kept of a segment is always how it begins, whatever happens to the messages."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag import events as e
+from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.service.organizer.job.partial_text import EVERY_SECONDS, EVERY_TOKENS, PartialTexts
 from anabranch.workers.messages import Key, TextPiece
 
@@ -62,6 +65,14 @@ def test_text_is_due_after_a_time_or_after_many_tokens() -> None:
     texts.add(piece("many", offset=3, tokens=3 + EVERY_TOKENS))
     assert [partial.text for partial in texts.due()] == ["fewmany"]
     assert texts.due() == ()
+
+
+def test_a_hand_over_tells_what_has_begun_without_a_word_too() -> None:
+    texts = PartialTexts(lambda: 0.0)
+    texts.began(e.SegmentStarted(branch=BRANCH, segment=1, attempt=1), seq=2)
+    texts.add(replace(piece("ab"), key=replace(KEY, branch=TRUNK)))
+    assert [partial.text for partial in texts.all_changed()] == ["ab"]
+    assert [(partial.branch, partial.tokens) for partial in texts.all_to_hand_over()] == [(BRANCH, 0)]
 
 
 THOUGHTS = [

@@ -125,6 +125,23 @@ def test_a_checkpoint_of_another_segment_is_not_this_ones(other: dict[BranchId, 
     assert (decoded.finish, decoded.usage.completion_tokens) == (Finish.ERROR, 0)
 
 
+@pytest.mark.parametrize(
+    "started",
+    [STARTED, replace(STARTED, structured=True), replace(STARTED, grammar="apr")],
+    ids=["free", "structured", "tags"],
+)
+def test_what_was_handed_over_before_anything_came_is_not_lost(started: e.SegmentStarted) -> None:
+    nothing = replace(saved()[TRUNK], text="", tokens=0)
+    decoded = end_lost_segment(started, find_saved(started, {TRUNK: nothing}, ()), Limits()).decoded
+    assert (decoded.finish, decoded.text, decoded.usage) == (Finish.INTERRUPTED, "", Usage())
+
+
+def test_tokens_whose_text_was_not_kept_are_lost() -> None:
+    unseen = replace(saved()[TRUNK], text="", tokens=3)
+    decoded = end_lost_segment(STARTED, find_saved(STARTED, {TRUNK: unseen}, ()), Limits()).decoded
+    assert (decoded.finish, decoded.usage.completion_tokens) == (Finish.ERROR, 3)
+
+
 def test_text_under_a_grammar_is_decoded_again_and_what_was_lost_is_counted() -> None:
     started = e.SegmentStarted(segment=2, attempt=1, grammar="async-think")
     decoded = end_lost_segment(started, find_saved(started, saved(), ()), Limits()).decoded
