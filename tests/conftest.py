@@ -1,5 +1,6 @@
 """Orders the suite: what is quick and tells most comes first, what starts or kills clusters comes last."""
 
+import gc
 import os
 
 import pytest
@@ -26,6 +27,13 @@ settings.load_profile("untimed")
 
 def pytest_configure() -> None:
     yield_to_others()
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector, which looks at all of it again and again, passes it by from here on.
+    That was an eighth of the processor time of tests that start nothing."""
+    gc.collect()
+    gc.freeze()
 
 
 def cost(item: pytest.Item) -> int:
