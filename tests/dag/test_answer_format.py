@@ -41,6 +41,22 @@ def test_sequential_writes_its_answer_in_the_form(simulate: Simulate) -> None:
     check(simulation)
 
 
+@pytest.mark.parametrize(
+    ("structure", "told"),
+    [
+        (None, ""),
+        (SCHEMA, "json"),
+        (Structure(choice=("yes", "no")), "text"),
+        (Structure(regex="a+"), "text"),
+    ],
+)
+def test_the_journal_says_which_kind_of_output_was_asked_for(
+    simulate: Simulate, structure: Structure | None, told: str
+) -> None:
+    simulation = simulate("sequential", Writer({"0": "{}"}), answer_format=AnswerFormat(structure=structure))
+    assert [each.output_type for each in of_kind(simulation, e.SegmentStarted)] == [told]
+
+
 def test_what_the_policy_reads_itself_is_not_held_to_the_form(simulate: Simulate) -> None:
     write = Writer({"0.1": "{}", "0.2": "3", "0.3": "{}", "0.4": "7"})
     simulate("best-of-n", write, params={"n": 2, "stop": "all"}, answer_format=JSON)

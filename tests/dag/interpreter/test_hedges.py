@@ -15,11 +15,11 @@ from anabranch.dag.decoding import Decoded, Fault, Finish, Usage
 from anabranch.dag.errors import InvalidTransition
 from anabranch.dag.ids import BranchId, JobId
 from anabranch.dag.interpreter import Interpreter, Step
-from anabranch.dag.interpreter.hedges import fact_of_end
+from anabranch.dag.interpreter.hedges import fact_of_end, may_hedge
 from anabranch.dag.job import Budget, JobSpec
 from anabranch.dag.journal.abandon import close_journal
 from anabranch.dag.journal.replay import replay
-from anabranch.dag.limits import Limits
+from anabranch.dag.limits import Limits, Price
 from anabranch.dag.state import fold
 from anabranch.dag.text import say
 from anabranch.dag.vocabulary import Cause
@@ -208,6 +208,37 @@ def test_the_width_of_the_job_and_its_tokens_hold_for_both() -> None:
     assert not World(Limits(hedge=1.0, width=3)).hedge("0.1")
     assert not World(budget=Budget(tokens=3 * 512 + 100)).hedge("0.1")
     assert World(budget=Budget(tokens=4 * 512)).hedge("0.1")
+
+
+@pytest.mark.parametrize(
+    ("started", "may"), [({}, True), ({"continues": True}, False), ({"final": True}, False)]
+)
+def test_what_was_told_or_stands_behind_a_tag_is_not_started_again(
+    started: dict[str, bool], may: bool
+) -> None:
+    state = World().interpreter.state
+    opened = state.branches[BranchId("0.1")].open
+    assert opened is not None
+    assert may_hedge(state, replace(opened, **started)) is may
+
+
+def test_a_tool_is_not_called_twice() -> None:
+    state = World().interpreter.state
+    branch = state.branches[BranchId("0.1")]
+    opened = branch.open
+    assert opened is not None
+    branch.tool = "search"
+    assert not may_hedge(state, opened)
+
+
+def test_an_end_costs_what_its_segments_model_costs() -> None:
+    world = World(Limits(hedge=1.0, prices={"big": Price(completion=2.0)}))
+    branch = world.interpreter.state.branches[BranchId("0.1")]
+    assert branch.open is not None
+    branch.open = replace(branch.open, model="big")
+    decoded = Decoded(text="42", finish=Finish.EOS, usage=Usage(completion_tokens=5))
+    end = fact_of_end(world.interpreter.state, BranchId("0.1"), 1, decoded)
+    assert end.decoded.cost == 10.0
 
 
 def test_one_that_has_ended_meanwhile_is_let_be() -> None:

@@ -99,6 +99,19 @@ def test_the_operators_width_holds_beside_it() -> None:
     assert widest(sampled(lambda _running: 50, Limits(slowdown=2.0, width=3)).records) == 3
 
 
+def test_a_decode_that_runs_twice_takes_two_places_of_that_width() -> None:
+    job = Interpreter()
+    limits = Limits(slowdown=2.0, width=3, hedge=1.0)
+    spec = JobSpec(messages=(say("user", "?"),), policy="self-consistency", params={"n": 4, "stop": "all"})
+    job.feed(e.JobSubmitted(spec=spec, policy_version="", limits=limits))
+    job.feed(e.JobClaimed(owner="first", attempt=1))
+    job.feed(e.RoomTold(width=2))
+    assert job.line is not None
+    twice = e.SegmentHedged(branch=BranchId("0.1"), segment=1, attempt=1, seconds=3.0, usual=1.0)
+    assert job.feed(twice).events
+    assert job.line is None
+
+
 def test_who_waits_for_room_is_cancelled_with_the_job() -> None:
     job = sampled(lambda _running: 2, cancel_at=1.0)
     assert job.interpreter.over

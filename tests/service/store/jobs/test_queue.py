@@ -40,6 +40,24 @@ async def test_a_claim_tells_where_the_journal_stands(store: Store) -> None:
     assert claim.cancel_requested is None
 
 
+async def test_a_first_claim_brings_the_journals_a_later_one_none(store: Store) -> None:
+    """Whoever claims a fresh job need not read it; a long journal is read page by page."""
+    for _ in range(2):
+        await submitted(store)
+    first = await store.queue.claim("organizer", LEASE, 10)
+    assert [each.journal for each in first] == [tuple(await store.journal.read(each.job)) for each in first]
+    assert [len(each.journal) for each in first] == [1, 1]
+    for each in first:
+        await store.queue.release(each.job, each.epoch, 0.0)
+    assert [each.journal for each in await store.queue.claim("organizer", LEASE, 10)] == [(), ()]
+
+
+async def test_what_is_left_to_others_is_not_claimed(store: Store) -> None:
+    left, taken = [(await submitted(store)).id for _ in range(2)]
+    assert [each.job for each in await store.queue.claim("one", LEASE, 10, left=[left])] == [taken]
+    assert await ids(store, "other") == [left]
+
+
 async def test_what_is_claimed_is_not_claimed_again(store: Store) -> None:
     await submitted(store)
     assert len(await ids(store)) == 1
