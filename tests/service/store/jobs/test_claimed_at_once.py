@@ -25,7 +25,10 @@ async def test_its_claim_is_what_claiming_it_would_have_given(store: Store) -> N
     alike = ("epoch", "attempt", "head_seq", "cancel_requested", "trace_id", "traceparent")
     assert [getattr(made.claim, name) for name in alike] == [getattr(claimed, name) for name in alike]
     known = await store.queue.heartbeat("first", 60.0)
-    assert {job: news.epoch for job, news in known.items()} == {made.job.id: 1, queued.job.id: 1}
+    assert {job: (news.epoch, news.woken) for job, news in known.items()} == {
+        made.job.id: (1, False),
+        queued.job.id: (1, False),
+    }
 
 
 async def test_a_lease_that_has_ended_gives_the_job_to_the_next(store: Store) -> None:
