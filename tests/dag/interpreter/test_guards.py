@@ -13,6 +13,7 @@ from anabranch.dag import actions as a
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Decoding, Finish, Structure, Usage
+from anabranch.dag.errors import NoAnswer
 from anabranch.dag.ids import TRUNK, BranchId
 from anabranch.dag.interpreter import Interpreter, Step
 from anabranch.dag.job import Budget, JobSpec, Problem
@@ -179,6 +180,40 @@ def test_who_has_no_budget_is_given_an_empty_segment_and_told_to_wind_up(simulat
     simulation = simulate(policy, {"0": [words(9), "more"]}, budget=Budget(tokens=4))
     empty = a.Segment(text="", tokens=0, finish=Finish.LENGTH, winding_down=True)
     assert answer(simulation).text == repr(empty)
+
+
+def test_who_has_no_budget_is_told_so_though_its_final_thoughts_stand(simulate: Simulate) -> None:
+    def policy(problem: Problem) -> a.Policy:
+        yield a.Think()
+        segment: a.Segment = yield a.Think()
+        return a.Answer(text=f"{segment.winding_down}")
+
+    marked = Limits(final_thoughts=True)
+    simulation = simulate(policy, {"0": [words(9), "more"]}, budget=Budget(tokens=4), limits=marked)
+    assert answer(simulation).text == "True"
+
+
+@pytest.mark.parametrize(
+    ("children", "most", "detail"),
+    [
+        (0, None, "nothing fits"),
+        (2, 1, "nothing fits"),
+        (1, 0, "its budget allows no more branches: nothing fits"),
+    ],
+    ids=["none", "some", "refused"],
+)
+def test_who_found_nothing_names_what_refused_it_every_child(
+    simulate: Simulate, children: int, most: int | None, detail: str
+) -> None:
+    def policy(problem: Problem) -> a.Policy:
+        if children:
+            yield a.Fork(children=(a.Thought(messages=(say("user", "x"),)),) * children)
+        yield a.Splice(text="")
+        raise NoAnswer("nothing fits")
+
+    simulation = simulate(policy, {"0.1": "w"}, budget=Budget(branches=most))
+    [failed] = of_kind(simulation, e.JobFailed)
+    assert failed.detail == detail
 
 
 @pytest.mark.parametrize("structure", [None, Structure(regex="[0-9]+")])

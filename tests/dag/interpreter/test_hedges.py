@@ -210,6 +210,12 @@ def test_the_width_of_the_job_and_its_tokens_hold_for_both() -> None:
     assert World(budget=Budget(tokens=4 * 512)).hedge("0.1")
 
 
+def test_a_job_that_winds_up_starts_nothing_once_more() -> None:
+    world = World()
+    world.interpreter.state.winding_down = True
+    assert not world.hedge("0.1")
+
+
 @pytest.mark.parametrize(
     ("started", "may"), [({}, True), ({"continues": True}, False), ({"final": True}, False)]
 )
