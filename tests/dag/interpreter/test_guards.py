@@ -226,6 +226,30 @@ def test_a_segment_tells_whether_it_has_a_form(simulate: Simulate, structure: St
     assert started.structured is (structure is not None)
 
 
+def test_who_reads_its_parent_shares_that_branchs_prefix(simulate: Simulate) -> None:
+    asked: dict[str, str] = {}
+
+    def write(decode: c.Decode) -> str:
+        asked[decode.branch] = decode.affinity
+        return "so"
+
+    def child() -> a.Policy:
+        yield a.Think()
+        forked: a.Forked = yield a.Fork(
+            children=tuple(a.Thought(base=base) for base in (Base.PARENT, Base.PROBLEM, Base.NOTHING))
+        )
+        yield a.Join(targets=forked.branches)
+        return a.Answer(text="done")
+
+    def policy(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(a.SubPolicy(run=child, base=Base.NOTHING),))
+        yield a.Join(targets=forked.branches)
+        return a.Answer(text="done")
+
+    simulate(policy, write)
+    assert asked == {"0.1": "0.1", "0.1.1": "0.1", "0.1.2": "0", "0.1.3": "0.1.3"}
+
+
 def test_only_who_reads_its_parent_is_forked_with_a_place_in_its_text(simulate: Simulate) -> None:
     def policy(problem: Problem) -> a.Policy:
         yield a.Think()

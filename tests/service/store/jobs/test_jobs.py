@@ -136,6 +136,33 @@ async def test_a_branch_is_found_and_all_are_listed_by_their_paths(store: Store)
         await store.jobs.get_branch(claim.job, BranchId("0.12"))
 
 
+async def test_branches_are_counted_and_found_in_their_own_job_alone(store: Store) -> None:
+    """The branches of two jobs have the same names."""
+    made = []
+    for children in (3, 2):
+        claim = await claimed(store)
+        answer = e.AnswerCommitted(text="42", sources=(BranchId(f"0.{children}"),))
+        events = (*forked(*range(1, children + 1)), answer, e.BranchReturned(value="42"))
+        await store.journal.append(claim.job, claim.epoch, events)
+        made.append(claim.job)
+    assert [await store.jobs.count_branches(job) for job in made] == [4, 3]
+    for job, source in zip(made, ("0.3", "0.2"), strict=True):
+        row, found = await store.jobs.get_answered(job)
+        assert (row.id, [each.branch for each in found]) == (job, [source])
+
+
+async def test_a_gate_is_found_by_its_number_and_another_tenants_is_not_there(store: Store) -> None:
+    claim = await claimed(store, tenant="acme")
+    asked = e.ApprovalRequested(approval=1, gate="answer", subject="42")
+    await store.journal.append(claim.job, claim.epoch, [asked])
+    [gate] = await store.jobs.list_approvals("pending")
+    assert await store.jobs.get_approval(gate.id) == gate
+    assert await store.jobs.get_approval(gate.id, "acme") == gate
+    for number, tenant in ((gate.id, "other"), ("nobody's", None)):
+        with pytest.raises(NotFound):
+            await store.jobs.get_approval(number, tenant)
+
+
 async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
     claim = await claimed(store)
     branch = BranchId("0.1")

@@ -53,9 +53,9 @@ async def test_a_first_claim_brings_the_journals_a_later_one_none(store: Store) 
 
 
 async def test_what_is_left_to_others_is_not_claimed(store: Store) -> None:
-    left, taken = [(await submitted(store)).id for _ in range(2)]
-    assert [each.job for each in await store.queue.claim("one", LEASE, 10, left=[left])] == [taken]
-    assert await ids(store, "other") == [left]
+    *left, taken = [(await submitted(store)).id for _ in range(3)]
+    assert [each.job for each in await store.queue.claim("one", LEASE, 10, left=left)] == [taken]
+    assert await ids(store, "other") == left
 
 
 async def test_what_is_claimed_is_not_claimed_again(store: Store) -> None:
