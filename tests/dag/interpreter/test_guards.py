@@ -171,6 +171,22 @@ def test_nothing_is_spliced_into_an_open_stream(simulate: Simulate) -> None:
     assert failed.detail == "branch 0 splices into a stream that is open"
 
 
+def test_what_a_stream_wrote_meanwhile_is_read_in_its_order(simulate: Simulate) -> None:
+    def policy(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(a.Thought(messages=(say("user", "x"),)),))
+        read: list[str] = []
+        for wait in (True, False, False):
+            segment: a.Segment = yield a.Think(Decoding(grammar="async-think"))
+            read.append(segment.text)
+            if wait:
+                yield a.Join(targets=forked.branches)
+        return a.Answer(text="|".join(read))
+
+    pieces = ["a<FORK-1>p</FORK-1>", "b<FORK-2>q</FORK-2>", "c<FORK-3>r</FORK-3>"]
+    simulation = simulate(policy, {"0": "".join(pieces) + "d", "0.1": words(40)})
+    assert answer(simulation).text == "|".join(pieces)
+
+
 def test_who_has_no_budget_is_given_an_empty_segment_and_told_to_wind_up(simulate: Simulate) -> None:
     def policy(problem: Problem) -> a.Policy:
         yield a.Think()

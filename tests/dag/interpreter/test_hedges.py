@@ -216,13 +216,15 @@ def test_a_job_that_winds_up_starts_nothing_once_more() -> None:
     assert not world.hedge("0.1")
 
 
-def test_what_was_told_or_stands_behind_a_tag_is_not_started_again() -> None:
-    state = World().interpreter.state
-    opened = state.branches[BranchId("0.1")].open
-    assert opened is not None
-    assert may_hedge(state, opened)
-    assert not may_hedge(state, replace(opened, continues=True))
-    assert not may_hedge(state, replace(opened, final=True))
+@pytest.mark.parametrize("standing", ["continues", "final"])
+def test_what_was_told_or_stands_behind_a_tag_is_not_started_again(standing: str) -> None:
+    world = World()
+    branch = world.interpreter.state.branches[BranchId("0.1")]
+    assert branch.open is not None
+    assert may_hedge(world.interpreter.state, branch.open)
+    branch.open = replace(branch.open, continues=standing == "continues", final=standing == "final")
+    assert not may_hedge(world.interpreter.state, branch.open)
+    assert not world.hedge("0.1")
 
 
 def test_a_tool_is_not_called_twice() -> None:
