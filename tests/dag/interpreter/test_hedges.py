@@ -206,6 +206,8 @@ def test_a_decode_is_started_once_more_and_not_twice() -> None:
 
 def test_the_width_of_the_job_and_its_tokens_hold_for_both() -> None:
     assert not World(Limits(hedge=1.0, width=3)).hedge("0.1")
+    four = World(Limits(hedge=1.0, width=4))
+    assert [four.hedge("0.1"), four.hedge("0.2")] == [True, False]
     assert not World(budget=Budget(tokens=3 * 512 + 100)).hedge("0.1")
     assert World(budget=Budget(tokens=4 * 512)).hedge("0.1")
 

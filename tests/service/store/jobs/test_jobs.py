@@ -163,6 +163,24 @@ async def test_a_gate_is_found_by_its_number_and_another_tenants_is_not_there(st
             await store.jobs.get_approval(number, tenant)
 
 
+async def test_gates_come_page_by_page_and_none_twice(store: Store) -> None:
+    claim = await claimed(store)
+    asked = [e.ApprovalRequested(approval=n, gate="answer", subject=f"{n}") for n in range(1, 8)]
+    await store.journal.append(claim.job, claim.epoch, asked)
+    page = await store.jobs.list_approval_page("pending", limit=3)
+    seen = list(page.items)
+    while page.next_cursor is not None:
+        page = await store.jobs.list_approval_page("pending", limit=3, cursor=page.next_cursor)
+        seen += page.items
+    assert sorted(gate.subject for gate, _question in seen) == ["1", "2", "3", "4", "5", "6", "7"]
+
+
+async def test_a_key_is_its_tenants_own(store: Store) -> None:
+    await submitted(store, tenant="acme", idempotency_key="once", body_digest="digest")
+    asked = [("acme", "once"), ("acme", "twice"), ("other", "once")]
+    assert [await store.jobs.has_key(*each) for each in asked] == [True, False, False]
+
+
 async def test_a_branch_tells_how_far_it_is(store: Store) -> None:
     claim = await claimed(store)
     branch = BranchId("0.1")
