@@ -175,6 +175,17 @@ async def test_gates_come_page_by_page_and_none_twice(store: Store) -> None:
     assert sorted(gate.subject for gate, _question in seen) == ["1", "2", "3", "4", "5", "6", "7"]
 
 
+async def test_a_job_tells_of_which_models_it_is_asking(store: Store) -> None:
+    asking, idle = await claimed(store), await claimed(store)
+    one, two = BranchId("0.1"), BranchId("0.2")
+    opened = [e.SegmentStarted(branch=one, segment=1, model="big"), started(two)]
+    await store.journal.append(asking.job, asking.epoch, [*forked(1, 2), *opened])
+    jobs = [asking.job, idle.job]
+    assert await store.jobs.list_open_models(jobs) == {asking.job: {"big", None}}
+    await store.journal.append(asking.job, asking.epoch, [finished(one)])
+    assert await store.jobs.list_open_models(jobs) == {asking.job: {None}}
+
+
 async def test_a_key_is_its_tenants_own(store: Store) -> None:
     await submitted(store, tenant="acme", idempotency_key="once", body_digest="digest")
     asked = [("acme", "once"), ("acme", "twice"), ("other", "once")]
