@@ -21,7 +21,7 @@ from anabranch.service.api.problems import Refusal
 
 SUBMISSIONS = frozenset({"/v1/jobs", "/v1/chat/completions", "/v1/responses"})
 """Paths to which jobs are posted."""
-WAIT_SECONDS = 0.07
+WAIT_SECONDS = 0.1
 FEW = 8
 """Submissions under way that are no line, however slow the store is: where each takes half a second, it is not they who
 make it slow."""

@@ -102,7 +102,7 @@ def test_behind_an_overload_bursts_are_taken_again() -> None:
 
 def test_a_quicker_service_lets_more_in_at_once() -> None:
     depths = []
-    for each in (0.02, 0.001):
+    for each in (0.02, 0.002):
         service = Service()
         service.EACH = each
         service.work(10.0, every=each / 2)
