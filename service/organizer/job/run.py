@@ -255,7 +255,7 @@ class JobRun:
     # -- beside the loop ----------------------------------------------
 
     def checkpoints(self, *, everything: bool) -> tuple[Checkpoint, ...]:
-        """Text to be saved now; for a clean hand-over, all that is not saved yet, and that there is none."""
+        """Text to be saved now; for a clean hand-over, all that is not saved yet, and where none has come."""
         partials = self._texts.all_to_hand_over() if everything else self._texts.due()
         branches = self._interpreter.state.branches
         return tuple(partial.checkpoint(branches[partial.branch].attempt) for partial in partials)

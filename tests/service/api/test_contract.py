@@ -7,13 +7,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import positive_data_acceptance
@@ -107,8 +106,6 @@ class Served:
     url: str
     count: Callable[[], tuple[int, ...]]
     """Counts what requests have written."""
-    session: requests.Session = field(default_factory=requests.Session)
-    """Keeps its connection from one request to the next."""
 
     def call(self, case: Any, key: str = "") -> Any:
         """Sends the case, its Idempotency-Key behind this one; checks that nothing is written if it is refused."""
@@ -117,7 +114,7 @@ class Served:
         if isinstance(own := case.headers.get("idempotency-key"), str):
             case.headers["idempotency-key"] = key + own
         before = self.count()
-        response = case.call(base_url=self.url, session=self.session, timeout=20)
+        response = case.call(base_url=self.url, timeout=20)
         if 400 <= response.status_code < 500:
             assert self.count() == before, f"refused with {response.status_code}, and something was written"
         return response
@@ -127,7 +124,7 @@ class Served:
         made = response.headers.get("location") or response.headers.get("x-anabranch-job", [None])
         if response.status_code < 300 and made[0]:
             job = made[0].removeprefix(f"{JOBS}/")
-            ended = self.session.get(f"{self.url}{JOBS}/{job}", params={"wait": 20}, timeout=30).json()
+            ended = httpx.get(f"{self.url}{JOBS}/{job}", params={"wait": 20}, timeout=30).json()
             assert ended["finished_at"] is not None
 
 
