@@ -44,8 +44,8 @@ lint: install ## ruff, mypy, import rules, biome
 	$(BIN)/lint-imports
 	[ ! -d $(DASHBOARD)/node_modules ] || npm --prefix $(DASHBOARD) run --silent lint
 
-mutants: install ## do the tests notice? one room: make mutants ROOM=dag/state.py (slow; not in CI)
-	@$(BIN)/python .ci/mutants.py $(ROOM)
+mutants: install ## do the tests notice? make mutants ROOM="dag/state.py service/store" (minutes; not in CI)
+	@$(BIN)/python .ci/mutants $(ROOM)
 
 bench: install ## one table, beside peers and floors; make bench OPTIONS="--postgres URL --peers PYTHON --all"
 	@$(BIN)/python benchmarks/run.py $(OPTIONS)

@@ -172,7 +172,7 @@ def stop(run: Run, answering: BranchId | None = None) -> None:
 
 def stop_with(run: Run, fact: e.SegmentFinished) -> None:
     """The final thought of a job whose time is up was stopped, if this is its end: it is the answer."""
-    if fact.branch == run.stopping and TRUNK in run.state.live and run.ending is None:
+    if fact.branch == run.stopping and TRUNK in run.state.live:
         _answer_with(run, fact.branch, fact.decoded.text)
 
 
@@ -219,7 +219,7 @@ def cancel(run: Run, branches: tuple[BranchId, ...], reason: str, by: e.Cancelle
 
 def cancel_from_outside(run: Run, fact: e.BranchCancelled) -> bool:
     """A client cancels a branch, or with the trunk the job. False when it has ended already."""
-    if fact.branch not in run.state.live or run.ending is not None:
+    if fact.branch not in run.state.live:
         return False
     cancel(run, (fact.branch,), fact.reason, fact.by)
     if fact.branch == TRUNK:

@@ -37,7 +37,7 @@ def hedge(run: Run, fact: e.SegmentHedged) -> bool:
         return False
     if branch.id in state.hedges or branch.hedged == fact.segment:
         return False
-    if run.ending is not None or state.winding_down or not _affordable(run, started):
+    if state.winding_down or not _affordable(run, started):
         return False
     run.emit(fact)
     run.commands.append(_second(run, run.routines[branch.id], started))

@@ -38,21 +38,19 @@ def must_wait(run: Run, routine: Routine) -> bool:
     """Whether this one, which is next in line, has no room. The trunk goes on at once: the job depends on it."""
     if not run.state.limits.slowdown or routine.branch == TRUNK:
         return False
-    return streams_of(run.state) >= max(1, run.room)
+    return streams_of(run.state) >= run.room
 
 
 def line(run: Run) -> Line | None:
     """Who waits for room; None where nobody does."""
     state = run.state
-    if not state.limits.slowdown or run.ending is not None:
+    if not state.limits.slowdown or run.ending is not None or not run.line:
         return None
-    while run.line and (run.line[0].waiting is None or not state.branches[run.line[0].branch].live):
-        run.line.popleft()
-    if not run.line or len(state.open_segments) + len(state.hedges) >= state.limits.width:
+    if len(state.open_segments) + len(state.hedges) >= state.limits.width:
         return None
     model = model_of(run, run.line[0])
     tokens = tokens_left(run, model)
-    if not must_wait(run, run.line[0]) or (tokens is not None and tokens <= 0):
+    if tokens is not None and tokens <= 0:
         return None  # it waits for what others leave over of the budget
     return Line(running=streams_of(run.state), waiting=len(run.line), model=model)
 

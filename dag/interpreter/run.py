@@ -33,7 +33,7 @@ class Run:
     stopping: BranchId | None = None
     """The time is up, and this branch is to say how far it came with the answer."""
     ending: e.Event | None = None
-    """The job's terminal event, due when the last open segment is closed."""
+    """The job's terminal event, due when the last open segment is closed. No branch lives any more."""
     events: list[e.Event] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     verdicts: Mapping[int, e.BranchesVoted] | None = None

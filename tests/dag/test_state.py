@@ -103,6 +103,7 @@ ILLEGAL = {
     "a second end after a rating": ((*OVER, RATED), e.JobSucceeded()),
     "a rating before the end": ((e.AnswerCommitted(text="x"), returned()), RATED),
     "a rating of a branch": ((forked("0.1"), returned("0.1"), *OVER), replace(RATED, branch=BranchId("0.1"))),
+    "a rating below 0.0": (OVER, replace(RATED, score=-0.5)),
     "a rating above 1.0": (OVER, replace(RATED, score=1.5)),
     "a rating that is no number": (OVER, replace(RATED, score=float("nan"))),
 }

@@ -120,7 +120,7 @@ def test_rewording_a_child_changes_its_last_message_alone(simulate: Simulate) ->
     read = []
 
     def policy(problem: Problem) -> a.Policy:
-        child = a.Thought(messages=(say("user", "be kind"), say("user", "go left")), label="left")
+        child = a.Thought(messages=(say("system", "be kind"), say("user", "go left")), label="left")
         forked: a.Forked = yield a.Fork(children=(child, replace(child, label="left")))
         joined: a.Joined = yield a.Join(targets=forked.branches)
         return a.Answer(text=joined.results[0].value)
@@ -131,11 +131,12 @@ def test_rewording_a_child_changes_its_last_message_alone(simulate: Simulate) ->
         )
 
     def write(decode: c.Decode) -> str:
-        read.append("|".join(text for _, text in decode.context.messages))
+        read.append([(role, text) for role, text in decode.context.messages])
         return "done"
 
     simulate(policy, write, approvals=("fork",), decide=edit)
-    assert read == ["be kind\n\ngo left", "be kind\n\ngo right instead"]
+    kind = ("system", "be kind")
+    assert read == [[kind, ("user", "go left")], [kind, ("user", "go right instead")]]
 
 
 def test_of_lines_that_say_the_same_the_first_keep_their_children(simulate: Simulate) -> None:

@@ -204,6 +204,13 @@ def test_a_decode_is_started_once_more_and_not_twice() -> None:
     assert [world.hedge("0.1"), world.hedge("0.1")] == [True, False]
 
 
+def test_a_segment_whose_second_decode_failed_is_not_started_a_third_time() -> None:
+    world = World(Limits(hedge=1.0))
+    assert world.hedge("0.1")
+    world.end((BranchId("0.1"), 1, 1), finish=Finish.ERROR)
+    assert not world.hedge("0.1")
+
+
 def test_the_width_of_the_job_and_its_tokens_hold_for_both() -> None:
     assert not World(Limits(hedge=1.0, width=3)).hedge("0.1")
     four = World(Limits(hedge=1.0, width=4))

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from anabranch.dag import actions as a
 from anabranch.dag import commands as c
 from anabranch.dag import events as e
+from anabranch.dag import policy as catalogue
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.interpreter import Interpreter
-from anabranch.dag.job import Budget, JobSpec
+from anabranch.dag.job import Budget, JobSpec, Sampling
 from anabranch.dag.journal.replay import replay
 from anabranch.dag.limits import Limits
+from anabranch.dag.policy import PolicyInfo
 from anabranch.dag.simulator import EPOCH, Simulation
 from anabranch.dag.text import say
 from anabranch.dag.vocabulary import Cause
@@ -93,6 +95,41 @@ def test_room_that_lets_nobody_in_is_not_recorded() -> None:
     assert job.feed(e.RoomTold(width=9)).events
     assert job.line is None
     assert not job.feed(e.RoomTold(width=9)).events
+
+
+def test_room_is_asked_of_the_model_that_is_next_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def policy(problem: object) -> a.Policy:
+        yield a.Fork(children=tuple(a.Thought(model=model) for model in ("one", "two", "three")))
+        segment: a.Segment = yield a.Think()
+        return a.Answer(text=segment.text)
+
+    info = PolicyInfo(name="under-test", title="", paper="", use_when="", function=policy)
+    monkeypatch.setitem(catalogue._CATALOGUE, "under-test", info)
+    job = Interpreter()
+    spec = JobSpec(messages=(say("user", "?"),), policy="under-test")
+    job.feed(e.JobSubmitted(spec=spec, policy_version="", limits=SLOWED))
+    job.feed(e.JobClaimed(owner="first", attempt=1))
+    models = []
+    while (line := job.line) is not None:
+        models.append(line.model)
+        job.feed(e.RoomTold(width=line.running + 1))
+    assert models == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(("left", "waits"), [(1, True), (0, False)])
+def test_who_waits_for_room_asks_for_it_while_there_is_a_token_left(left: int, waits: bool) -> None:
+    """Who has none left waits for what others give back of theirs."""
+    job = Interpreter()
+    spec = JobSpec(
+        messages=(say("user", "?"),),
+        policy="self-consistency",
+        params={"n": 2, "stop": "all"},
+        sampling=Sampling(max_tokens=10),
+        budget=Budget(tokens=10 + left),
+    )
+    job.feed(e.JobSubmitted(spec=spec, policy_version="", limits=SLOWED))
+    job.feed(e.JobClaimed(owner="first", attempt=1))
+    assert (job.line is not None) is waits
 
 
 def test_the_operators_width_holds_beside_it() -> None:
