@@ -80,7 +80,7 @@ def lost(run: Run, fact: e.HedgeLost) -> bool:
 
 
 def fact_of_end(
-    state: JobState, branch: BranchId, segment: int, decoded: Decoded, copy: int = 0
+    state: JobState, branch: BranchId, segment: int, decoded: Decoded, copy: int
 ) -> e.SegmentFinished | e.HedgeLost:
     """What the end of a decode is, with what it cost; `copy` 1: of the second one. Of a segment that is decoded twice
     the first end counts, unless it is a failure: then the other goes on alone."""

@@ -93,7 +93,7 @@ class World:
             fact = e.HedgeLost(branch=branch, segment=segment, attempt=attempt, decoded=lost, copy=copy)
             self._take(self.interpreter.feed(fact))
         for opened in self.interpreter.open_decodes():
-            fact_of_it = fact_of_end(self.interpreter.state, opened.branch, opened.segment, lost)
+            fact_of_it = fact_of_end(self.interpreter.state, opened.branch, opened.segment, lost, 0)
             self._take(self.interpreter.feed(fact_of_it))
 
     def finish(self) -> None:
@@ -251,7 +251,7 @@ def test_an_end_costs_what_its_segments_model_costs() -> None:
     assert branch.open is not None
     branch.open = replace(branch.open, model="big")
     decoded = Decoded(text="42", finish=Finish.EOS, usage=Usage(completion_tokens=5))
-    end = fact_of_end(world.interpreter.state, BranchId("0.1"), 1, decoded)
+    end = fact_of_end(world.interpreter.state, BranchId("0.1"), 1, decoded, 0)
     assert end.decoded.cost == 10.0
 
 

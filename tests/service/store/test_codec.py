@@ -25,6 +25,7 @@ from anabranch.dag.events import (
 )
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import JobSpec, Sampling
+from anabranch.dag.text import say
 from anabranch.dag.vocabulary import Cause
 from anabranch.service.store.codec import (
     FORMAT,
@@ -69,6 +70,11 @@ def test_defaults_are_left_out_so_journals_stay_small() -> None:
         encode(BranchForked(child=BranchId("0.1"), role="worker")).payload
         == '{"child":"0.1","role":"worker"}'
     )
+
+
+def test_of_a_spec_only_what_was_asked_is_kept() -> None:
+    spec = JobSpec(messages=(say("user", "q"),), policy="sequential", seed=7)
+    assert spec_to_json(spec).keys() == {"messages", "policy", "seed"}
 
 
 def test_a_length_that_nobody_named_is_not_the_first_releases_default() -> None:
@@ -151,6 +157,8 @@ def test_a_field_of_a_newer_release_is_refused_by_who_acts_on_it_and_left_out_by
     with pytest.raises(UnreadableFormat, match="an event TextPosted whose mood this release does not know"):
         decode("TextPosted", "0", LATER)
     assert decode_known("TextPosted", "0", LATER) == TextPosted(text="?")
+    with pytest.raises(UnreadableFormat, match="an event TextPosted whose mood this"):
+        decode("TextPosted", "0", {**LATER, "weather": "mild"})
     inner = {"segment": 1, "attempt": 1, "decoded": {"text": "", "finish": "eos", "mood": 1}}
     with pytest.raises(UnreadableFormat, match=r"decoded\.mood"):
         decode("SegmentFinished", "0", inner)

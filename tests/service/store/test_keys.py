@@ -35,6 +35,10 @@ async def test_nothing_in_the_database_holds_the_key(store: Store) -> None:
     assert name_of(made.key) in kept and made.key.removeprefix(name_of(made.key)) not in kept
 
 
+def test_a_key_is_named_by_its_beginning_which_tells_nothing_of_its_secret() -> None:
+    assert name_of(f"ab-01234567-{'s' * 43}") == "ab-01234567"
+
+
 async def test_a_key_expires(store: Store) -> None:
     alive = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=3600))
     over = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=-1))

@@ -91,6 +91,16 @@ async def test_what_is_spent_is_there_again_at_midnight(database_url: str) -> No
         await store.jobs.submit(job(100))
 
 
+@pytest.mark.parametrize(("wanted", "never"), [(100, False), (101, True)])
+async def test_only_what_is_more_than_a_whole_days_quota_never_fits(
+    store: Store, wanted: int, never: bool
+) -> None:
+    await store.jobs.submit(job(1))
+    with pytest.raises(QuotaSpent) as no:
+        await store.jobs.submit(job(wanted))
+    assert no.value.never is never
+
+
 async def test_a_job_without_a_budget_needs_the_whole_quota(store: Store) -> None:
     await store.jobs.submit(job(1))
     with pytest.raises(QuotaSpent, match="this job may spend 100"):
