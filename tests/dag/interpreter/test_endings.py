@@ -100,6 +100,17 @@ def test_the_budget_that_is_spent_is_named_though_the_other_has_little_left(spen
     assert [event.resource for event in events if isinstance(event, e.BudgetExceeded)] == [spent]
 
 
+def test_a_job_whose_time_was_up_before_anybody_claimed_it_ends_when_somebody_does() -> None:
+    interpreter = Interpreter()
+    spec = JobSpec(messages=(say("user", "q"),), policy="self-consistency", params={"n": 2})
+    interpreter.feed(e.JobSubmitted(spec=spec, policy_version="v"))
+    over = e.BudgetExceeded(resource=e.Resource.SECONDS, limit=20, spent=20)
+    assert interpreter.feed(over).events == (over,)
+    step = interpreter.feed(e.JobClaimed(owner="o", attempt=1))
+    assert step.commands == ()
+    assert isinstance(step.events[-1], e.JobFailed)
+
+
 def test_a_gate_tells_what_waits_at_it() -> None:
     interpreter = Interpreter()
     spec = JobSpec(

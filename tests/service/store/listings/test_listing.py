@@ -22,7 +22,7 @@ from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, child_of
 from anabranch.dag.job import Budget
 from anabranch.service.store.errors import BadCursor
-from anabranch.service.store.listings import error_groups, listing
+from anabranch.service.store.listings import listing
 from anabranch.service.store.listings.facets import Fact
 from anabranch.service.store.listings.search import SEARCHED
 from anabranch.service.store.listings.sorting import Sort
@@ -342,36 +342,3 @@ async def test_pages_sorted_by_a_number_hold_every_ended_job_once_the_greatest_f
 async def test_a_cursor_of_another_order_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(BadCursor):
         await store.jobs.list_page(sort=Sort.TOKENS, cursor=cursor)
-
-
-async def test_failures_are_counted_by_their_error_over_all_that_the_filters_leave(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def failed(title: str, **more: Any) -> JobRow:
-        claim = await claimed(store, **more)
-        over: list[e.Event] = [
-            e.BranchFailed(cause="engine-error", detail="", attempts=1),
-            e.JobFailed(type="no-answer", title=title, detail=claim.job),
-        ]
-        await store.journal.append(claim.job, claim.epoch, over)
-        return await store.jobs.get(claim.job)
-
-    await failed("No answer", question="the first")
-    second = await failed("No answer", tenant="acme")
-    other = await failed("Too late", tenant="acme")
-    await ended(store)
-    groups = await store.jobs.group_errors()
-    assert [(group.title, group.count, group.newest) for group in groups.items] == [
-        ("No answer", 2, second.id),
-        ("Too late", 1, other.id),
-    ]
-    assert groups.complete
-    assert [group.count for group in (await store.jobs.group_errors(q="first")).items] == [1]
-    assert [group.count for group in (await store.jobs.group_errors(tenant="acme")).items] == [1, 1]
-    assert (await store.jobs.group_errors(status="succeeded")).items == ()
-    assert (await store.jobs.group_errors(since=other.created_at)).items[0].newest == other.id
-    assert await walked(store, error="no-answer", error_title="Too late") == [other.id]
-    monkeypatch.setattr(listing, "LOOK", 1)
-    monkeypatch.setattr(error_groups, "LOOKS", 2)
-    some = await store.jobs.group_errors()
-    assert ([group.count for group in some.items], some.complete) == ([1, 1], False)

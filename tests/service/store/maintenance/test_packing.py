@@ -149,7 +149,24 @@ async def test_a_pack_that_was_changed_is_told(store: Store, small_packs: None) 
     assert (await store.maintenance.audit(job)).broken == Break(seq=5, reason=Reason.CHANGED)
     with pytest.raises(DamagedPack, match="from record 5 on"):
         await store.journal.read(job)
+    with pytest.raises(DamagedPack, match="from record 7 on"):
+        await store.journal.read_page(job, 6)
     assert len(await store.journal.read_page(job, 8)) > 0
+
+
+async def test_what_is_packed_between_the_looks_at_rows_and_at_packs_is_read_once(
+    store: Store, small_packs: None
+) -> None:
+    """On PostgreSQL each look sees what is committed by then: rows that are packed meanwhile are found by both."""
+    job = await long_job(store)
+    before = await store.journal.read(job)
+    keep = "CREATE TABLE kept AS SELECT * FROM events WHERE seq > 1"
+    give_back = "INSERT INTO events SELECT * FROM kept WHERE seq NOT IN (SELECT seq FROM events)"
+    await store.database.write(lambda connection: connection.exec_driver_sql(keep))
+    await store.database.write(lambda connection: packing.pack_some(connection, 1, TOMORROW))
+    await store.database.write(lambda connection: connection.exec_driver_sql(give_back))
+    assert (await count(store, "packs"), await count(store, "events")) == (1, len(before) - 1)
+    assert await store.journal.read(job) == before
 
 
 async def test_nothing_is_packed_while_an_older_program_lives_and_none_starts_after(store: Store) -> None:
