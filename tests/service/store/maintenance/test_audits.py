@@ -112,6 +112,18 @@ async def test_an_audit_finds_what_was_done_to_the_tables(store: Store) -> None:
     assert (finish.column, finish.stored, finish.folded) == ("finish", "length", "eos")
 
 
+async def test_an_audit_tells_what_a_row_held_and_what_it_should_hold(store: Store) -> None:
+    claim = await claimed(store)
+    await store.journal.append(claim.job, claim.epoch, forked(1))
+    await tamper(
+        store, "UPDATE jobs SET cost = 0.5", "UPDATE branches SET branch = '0.9' WHERE branch = '0.1'"
+    )
+    gone, added, cost = (await store.maintenance.audit(claim.job)).differences
+    assert (gone.key, gone.stored, gone.folded["role"]) == ((claim.job, "0.1"), None, "worker")
+    assert (added.key, added.stored["role"], added.folded) == ((claim.job, "0.9"), "worker", None)
+    assert cost == Difference(table="jobs", key=(claim.job,), column="cost", stored=0.5, folded=0.0)
+
+
 async def test_a_rebuild_mends_the_tables(store: Store) -> None:
     jobs = [await claimed(store) for _ in range(3)]
     for claim in jobs:
@@ -140,7 +152,7 @@ async def test_a_rebuild_keeps_what_the_journal_does_not_tell(store: Store) -> N
     decided = await store.jobs.decide_approval(gate.id, "reject", by="Zoë")
     before = await store.jobs.get(claim.job)
     assert (await store.maintenance.audit(claim.job)).sound
-    await store.maintenance.rebuild_projections(claim.job)
+    assert await store.maintenance.rebuild_projections(claim.job) == 1
     assert await store.jobs.list_approvals("decided") == [decided]
     assert await store.jobs.get(claim.job) == before
     assert set(await store.queue.heartbeat("organizer", 30.0)) == {claim.job}

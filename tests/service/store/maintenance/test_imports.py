@@ -5,8 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from tests.service.store.scenes import claimed, ended, forked
+from tests.service.store.scenes import answered, claimed, ended, forked, submitted
 
+from anabranch.dag import events as e
 from anabranch.service.store.errors import BadJournal, JobExists, NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
@@ -34,8 +35,12 @@ async def test_what_was_exported_and_purged_comes_back_the_same(store: Store) ->
     assert await exported(store, back) == lines
     audit = await store.maintenance.audit(job.id)
     assert (audit.sound, audit.records) == (True, job.head_seq)
-    same = ("id", "status", "spec", "answer", "usage", "cost", "created_at", "started_at", "finished_at")
+    same = (
+        *("id", "status", "spec", "answer", "usage", "cost", "attempt"),
+        *("created_at", "started_at", "finished_at"),
+    )
     assert {name: getattr(back, name) for name in same} == {name: getattr(job, name) for name in same}
+    assert back.trace_id == job.id.replace("-", ""), "its own is not in the journal"
     assert back.metrics is not None
     assert back.metrics["branches"] == 1
     assert await store.queue.claim("organizer", 60, 10) == [], "there is nothing left to do"
@@ -62,6 +67,46 @@ async def test_it_can_be_purged_and_imported_again(store: Store) -> None:
     for _ in range(2):
         await store.maintenance.import_journal(lines)
         assert await store.maintenance.purge(TOMORROW) == 1
+
+
+async def test_a_job_comes_back_with_its_attempts_though_it_was_never_begun(store: Store) -> None:
+    await claimed(store, lease=0.0)
+    (twice,) = await store.queue.claim("another", 30.0, 1)
+    again = e.JobClaimed(owner="another", attempt=twice.attempt)
+    await store.journal.append(twice.job, twice.epoch, [again, *answered()])
+    await submitted(store)
+    (never,) = await store.queue.claim("another", 30.0, 1)
+    cancelled: list[e.Event] = [e.BranchCancelled(reason="enough"), e.JobCancelled(reason="enough")]
+    await store.journal.append(never.job, never.epoch, cancelled)
+    exports = [await exported(store, await store.jobs.get(job)) for job in (twice.job, never.job)]
+    await store.maintenance.purge(TOMORROW)
+    assert [(await store.maintenance.import_journal(lines)).attempt for lines in exports] == [2, 1]
+
+
+async def test_another_end_than_the_one_that_was_purged_is_refused(store: Store) -> None:
+    """What is kept of a purged journal is its last hash: an earlier export of it is not the whole."""
+    job = await ended(store)
+    earlier = await exported(store, job)
+    await store.feedback.rate(job.id, "ann", 1.0, "right")
+    whole = await exported(store, job)
+    await store.maintenance.purge(TOMORROW)
+    with pytest.raises(BadJournal, match="was purged here, and its journal ended in another way"):
+        await store.maintenance.import_journal(earlier)
+    await store.maintenance.import_journal(whole)
+    assert await exported(store, job) == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("so long", "line 2 is no record"),
+        ('{"payload": {"text": 1e999}, "x": ' + "[" * 99 + "]" * 99 + "}", "line 2: "),
+    ],
+)
+async def test_a_line_that_is_no_record_is_named(store: Store, line: str, told: str) -> None:
+    _, lines = await purged(store)
+    with pytest.raises(BadJournal, match=told):
+        await store.maintenance.import_journal([lines[0], line, *lines[1:]])
 
 
 def without_one(lines: Lines) -> Lines:

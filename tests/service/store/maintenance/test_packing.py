@@ -169,6 +169,13 @@ async def test_what_is_packed_between_the_looks_at_rows_and_at_packs_is_read_onc
     assert await store.journal.read(job) == before
 
 
+async def test_programs_of_the_first_release_that_reads_packs_hold_up_nothing(store: Store) -> None:
+    await long_job(store)
+    first = Program(name="first", role="api", release="1.0", revision=packing.READS_PACKS)
+    await store.database.write(lambda connection: renew(connection, first, 60.0))
+    assert await store.maintenance.pack(TOMORROW) == 1
+
+
 async def test_nothing_is_packed_while_an_older_program_lives_and_none_starts_after(store: Store) -> None:
     job = await long_job(store)
     older = Program(name="old", role="api", release="0.9", revision="0021")
