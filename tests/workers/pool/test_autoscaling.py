@@ -58,7 +58,7 @@ def organizers(*each: Mapping[str, float] | None) -> Any:
     told: dict[str, dict[str, Sequence[Told]]] = {}
     for name, wants in zip(names, each, strict=True):
         for of, decodes in (wants or {}).items():
-            told.setdefault(stat_of(of), {})[name] = [Told(99.0), Told(decodes)]
+            told.setdefault(stat_of(of), {})[name] = [Told(99.0), Told(98.0), Told(decodes)]
     return deployment("Organizer", teller_scaling(len(each)), len(each), names, told)
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.workers.conftest import Listener, RequestFor, fault_in, tag_in
 
 from anabranch.dag.decoding import Fault, Finish
-from anabranch.workers.engines.protocol import Chunk
+from anabranch.workers.engines.protocol import Capabilities, Chunk
 from anabranch.workers.engines.script import Line, Rule, Rules
 from anabranch.workers.engines.scripted import ScriptedEngine
 from anabranch.workers.errors import EngineDead
@@ -328,3 +329,27 @@ async def test_a_call_that_is_lost_leaves_each_decode_an_end(
         assert end.decoded.finish is Finish.ERROR
         assert end.decoded.fault == Fault(cause="engine-error", detail="OSError: no route")
     assert "a call of local was lost" in caplog.text
+
+
+class Called(ScriptedEngine):
+    """A scripted engine that says it is another."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Rules((Rule(line=Line(text=FOREVER)),)))
+        self._name = name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, name=self._name)
+
+
+@pytest.mark.parametrize(("engine", "elsewhere"), [("scripted", True), ("vllm", False)])
+async def test_a_decode_is_started_once_more_only_where_it_may_reach_another_machine(
+    opened: Opened, listener: Listener, request_for: RequestFor, engine: str, elsewhere: bool
+) -> None:
+    pool = opened(LocalPool(Called(engine)))
+    request, other = request_for("0.1"), request_for("0.2")
+    pool.start([request], listener)
+    await listener.until(lambda: bool(listener.heard))
+    assert pool.elsewhere(request.key) is elsewhere
+    assert not pool.elsewhere(other.key)

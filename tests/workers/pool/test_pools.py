@@ -6,6 +6,7 @@ import pytest
 from tests.workers.conftest import Listener, RequestFor, fault_in
 
 from anabranch.dag.decoding import Finish
+from anabranch.dag.limits import OTHERS
 from anabranch.dag.room import NOTHING_LEARNED, StepFit, Streams
 from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.settings import OpenAISettings
@@ -164,3 +165,17 @@ def test_a_pool_that_nobody_declared_is_not_listed() -> None:
 def test_a_name_that_would_mean_two_things_is_refused(declared: list[PoolSettings]) -> None:
     with pytest.raises(ValueError, match="called"):
         ModelNames(declared, "a")
+
+
+@pytest.mark.parametrize("name", ["", "  ", OTHERS])
+def test_what_no_job_could_ask_for_is_no_name(name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of a model that a job could ask for"):
+        ModelNames([pool("a", name)], "a")
+
+
+def test_only_one_pool_takes_what_no_other_has() -> None:
+    engine = OpenAISettings(base_url="http://h/v1")
+    two = [PoolSettings(name=name, engine=engine, takes_any=True) for name in ("one", "two")]
+    assert ModelNames(two[:1], "one").open_pool == "one"
+    with pytest.raises(ValueError, match="one and two would both take any model"):
+        ModelNames(two, "one")
