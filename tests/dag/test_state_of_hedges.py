@@ -1,4 +1,4 @@
-"""The transition table of segments that are decoded twice: when that is legal, what is reserved, and which decode is left."""
+"""Segments that are decoded twice, in the transition table: when that is legal, what is reserved, which one is left."""
 
 from dataclasses import replace
 from typing import Any

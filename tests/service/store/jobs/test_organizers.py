@@ -40,7 +40,8 @@ async def test_an_organizer_that_ends_or_is_found_lost_is_reached_no_longer(stor
 
 
 async def test_what_an_organizer_tells_of_itself_is_read_as_it_was(store: Store) -> None:
-    load = PoolLoad(replicas=2, decoding=7, capacity=64)
+    small = PoolLoad(replicas=1, decoding=3, capacity=32)
+    load = PoolLoad(replicas=2, decoding=7, capacity=64, pools={"small": small})
     told = Presence(address="ws://here:1/link", generation=3, ready=True, load=load)
     await store.queue.heartbeat("one", 60, Presence(address="ws://here:1/link"))
     first = (await store.organizers.list())["one"].started
