@@ -1,0 +1,124 @@
+"""How SQLite is opened, and what is made of a driver's words."""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from tests.databases import Databases
+
+from anabranch.service.store.errors import StoreAway, StoreRefuses
+from anabranch.service.store.sql import database
+from anabranch.service.store.sql.database import sqlite_file, with_driver
+from anabranch.service.store.sql.faults import is_away
+from anabranch.service.store.store import Store
+
+
+@pytest.fixture
+def sqlite_url(databases: Databases) -> str:
+    return databases.new("sqlite")
+
+
+def pragma(name: str) -> database.Work[object]:
+    return lambda connection: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+
+async def test_who_meets_a_locked_file_waits_and_who_reads_cannot_write(sqlite_url: str) -> None:
+    async with Store(sqlite_url) as store:
+        doors = (store.database.read, store.database.write)
+        assert [await door(pragma("busy_timeout")) for door in doors] == [
+            database.LOCK_TIMEOUT_SECONDS * 1000
+        ] * 2
+        assert [await door(pragma("query_only")) for door in doors] == [1, 0]
+        with pytest.raises(OperationalError, match="readonly"):
+            await store.database.read(lambda connection: connection.execute(text("DELETE FROM jobs")))
+
+
+def held(path: Path, seconds: float) -> threading.Thread:
+    """Somebody else opens a new file for so long."""
+    holds = threading.Event()
+
+    def hold() -> None:
+        other = sqlite3.connect(path)
+        other.execute("BEGIN EXCLUSIVE")
+        holds.set()
+        time.sleep(seconds)
+        other.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    return thread
+
+
+def test_a_new_file_that_others_open_is_waited_for(tmp_path: Path) -> None:
+    thread = held(tmp_path / "new.db", 0.3)
+    connection = sqlite3.connect(tmp_path / "new.db", timeout=0)
+    database._keep_write_ahead_log(connection)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+    thread.join()
+
+
+def test_a_new_file_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
+    thread = held(tmp_path / "new.db", 1.0)
+    connection = sqlite3.connect(tmp_path / "new.db", timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        database._keep_write_ahead_log(connection)
+    assert thread.is_alive(), "it did not wait until the file was free"
+    connection.close()
+    thread.join()
+
+
+def test_what_waiting_does_not_mend_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite3.connect(tmp_path / "old.db").execute("CREATE TABLE t (x)")
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waited"))
+    connection = sqlite3.connect(f"file:{tmp_path}/old.db?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database._keep_write_ahead_log(connection)
+    connection.close()
+
+
+async def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Sir or Madam, " * 100)
+    with pytest.raises(StoreRefuses, match="file is not a database"):
+        async with Store(f"sqlite:///{file}") as store:
+            await store.jobs.list_page()
+    assert file.read_text().startswith("Dear Sir")
+
+
+async def test_a_file_in_a_folder_that_is_not_there_is_away(tmp_path: Path) -> None:
+    with pytest.raises(StoreAway):
+        async with Store(f"sqlite:///{tmp_path}/nowhere/jobs.db") as store:
+            await store.jobs.list_page()
+
+
+async def test_a_fault_of_ours_is_told_as_it_is(sqlite_url: str) -> None:
+    async with Store(sqlite_url) as store:
+        with pytest.raises(DBAPIError, match="no such table"):
+            await store.database.read(lambda connection: connection.execute(text("SELECT * FROM none_such")))
+
+
+def test_only_the_database_is_away_not_the_statement() -> None:
+    def told(error: BaseException) -> bool:
+        return is_away(DBAPIError("SELECT 1", {}, error))
+
+    busy, plain = sqlite3.OperationalError("database is locked"), sqlite3.OperationalError("no such table")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY_SNAPSHOT
+    plain.sqlite_errorcode = sqlite3.SQLITE_ERROR
+    assert (told(busy), told(plain), told(sqlite3.Error("without a code"))) == (True, False, False)
+    assert (is_away(ConnectionRefusedError()), is_away(ValueError())) == (True, False)
+
+
+def test_a_url_names_a_file_where_it_is_sqlites() -> None:
+    assert sqlite_file("sqlite:////var/jobs.db") == Path("/var/jobs.db")
+    assert sqlite_file("postgresql://host/jobs") is None
+    assert str(with_driver("postgresql+psycopg://host/jobs")) == "postgresql+asyncpg://host/jobs"
+    for url in ("sqlite://", "sqlite:///:memory:", "mysql://host/jobs"):
+        with pytest.raises(ValueError, match=r"sqlite:///FILE"):
+            with_driver(url)
