@@ -26,7 +26,7 @@ def mutants_of(path: str) -> list[Mutant]:
     return [
         Mutant(path, first, last, changed_lines(text, new), new)
         for name in operator_names()
-        if not EXCLUDED.match(name)
+        if not EXCLUDED.match(name) and not get_operator(name).arguments()
         for first, last, new in changes(text, name)
         if not IDLE.search(text.splitlines()[first - 1])
     ]
