@@ -183,6 +183,25 @@ async def test_a_batch_that_is_stopped_cancels_what_has_not_ended_and_begins_not
     assert (await store.batches.begin_lines(now, [NewLine(number=3, custom_id="line-3", result="{}")])).lines
 
 
+async def test_a_batch_that_is_stopped_cancels_the_jobs_of_its_open_lines_alone(store: Store) -> None:
+    batch = await batch_of(store, await file_of(store, 2))
+    await store.batches.begin_lines(batch, [line(1)])
+    await answer_all(store)
+    await collect(store, batch)
+    begun = await store.batches.begin_lines(await store.batches.get(batch.id), [line(2, jobs=2)])
+    assert sorted(await store.batches.stop(batch.id, "cancelled")) == sorted(begun.jobs)
+
+
+async def test_who_makes_a_batch_is_told_whether_it_was_there(store: Store) -> None:
+    file = await file_of(store, 1)
+    new = NewBatch(
+        tenant="acme", file=file.id, endpoint="/v1/jobs", completion_window="24h", expires_at=LATER,
+        total=file.lines, idempotency_key="k", body_digest="d",
+    )  # fmt: skip
+    (first, made), (again, made_again) = [await store.batches.create(new) for _ in range(2)]
+    assert (first.id == again.id, made, made_again) == (True, True, False)
+
+
 async def test_a_line_whose_jobs_were_purged_ends_without_them(store: Store) -> None:
     batch = await batch_of(store, await file_of(store, 1))
     await store.batches.begin_lines(batch, [line(1)])
