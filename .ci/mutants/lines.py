@@ -47,9 +47,7 @@ functools.cache, functools.lru_cache = (
 
 seconds: dict[str, float] = {}
 covered = coverage.Coverage(
-    data_file=None,
-    include=[f"{ROOT}/{folder}/*" for folder in ("dag", "service", "workers")],
-    concurrency=["greenlet", "thread"],
+    data_file=None, include=[f"{ROOT}/{folder}/*" for folder in ("dag", "service", "workers")]
 )
 covered.start()
 
