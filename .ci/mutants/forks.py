@@ -23,7 +23,7 @@ from mutant import Mutant, Result, read_mutants, write
 
 ROOT, RESULTS = Path.cwd(), Path(os.environ["RESULTS"])
 LANES = os.cpu_count() or 1
-WALL_SECONDS, PROCESSOR_SECONDS = 400, 60
+WALL_SECONDS, PROCESSOR_SECONDS = 300, 20
 """After which a fork is ended, the latter beyond three times what its tests take. Its mutant counts as killed: they
 waited for ever, or worked for ever."""
 LIVED, KILLED = 0, 1
@@ -79,7 +79,7 @@ def functions_of_the_checkout() -> dict[str, list[FunctionType]]:
     gc.unfreeze()  # what is frozen is not told (tests/conftest.py)
     found = defaultdict[str, list[FunctionType]](list)
     for each in gc.get_objects():
-        if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(str(ROOT)):
+        if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(f"{ROOT}/.dev/"):
             found[str(Path(each.__code__.co_filename).resolve().relative_to(ROOT))].append(each)
     gc.freeze()
     return found
