@@ -1,6 +1,7 @@
 """Webhooks reach a real receiver, signed, at least once, whoever is killed; nothing here waits for a certain time."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,57 @@ async def test_the_end_of_a_batch_that_was_cancelled_says_so(store: Store) -> No
     await store.webhooks.record(taken, gone, 5.0, DAYS)
     (row,) = await store.webhooks.list_deliveries(None)
     assert row.given_up_at is not None
+
+
+async def test_who_does_not_listen_to_batches_keeps_it_from_nobody(store: Store) -> None:
+    """Whichever endpoint comes first: ids are drawn by chance."""
+    for _ in range(4):
+        await store.webhooks.add("acme", to("https://example.com/", "job.completed"))
+        await store.webhooks.add("acme", to("https://example.com/", "batch.completed"))
+    assert await store.batches.end(await empty_batch(store, tenant="acme"))
+    assert len(await store.webhooks.take(10, 60, [])) == 4
+
+
+async def test_no_more_is_taken_than_can_be_sent(store: Store) -> None:
+    await store.webhooks.add("acme", to("https://example.com/", "job.completed", "batch.completed"))
+    for _ in range(2):
+        await run_job(store)
+        await store.batches.end(await empty_batch(store, tenant="acme"))
+    taken = [await store.webhooks.take(3, 60, []) for _ in range(3)]
+    assert [len(each) for each in taken] == [3, 1, 0]
+    assert len({one.id for each in taken for one in each}) == 4
+
+
+async def test_a_body_is_plain_ascii_and_tells_when_the_job_began_and_ended(store: Store) -> None:
+    """Receivers sign over bytes, and not all of them read UTF-8 as we write it."""
+    await store.webhooks.add("acme", to("https://example.com/", "job.completed", "job.cancelled"))
+    spec = JobSpec(messages=(say("user", "?"),), policy="sequential", metadata={"wem": "Zoë"})
+    for began in (True, False):
+        new = NewJob(spec=spec, policy_version="1", trace_id="0" * 32, tenant="acme")
+        job = (await store.jobs.submit(new)).job.id
+        if began:
+            await start(store, job)
+            await finish(store, job)
+        else:
+            await store.queue.claim("organizer-1", 60, 100)
+            await append(store, job, e.BranchCancelled(branch=TRUNK, reason="r"), e.JobCancelled(reason="r"))
+    told = [
+        json.loads(one.body)["data"] for one in await store.webhooks.take(10, 60, []) if one.body.isascii()
+    ]
+    assert [one["metadata"] for one in told] == [{"wem": "Zoë"}] * 2
+    assert sorted((one["status"], one["started_at"] is not None) for one in told) == [
+        ("cancelled", False),
+        ("succeeded", True),
+    ]
+    assert all(one["finished_at"] for one in told)
+
+
+@pytest.mark.parametrize(
+    ("status", "succeeded"),
+    [(None, False), (199, False), (200, True), (204, True), (299, True), (300, False)],
+)
+def test_only_an_answer_of_two_hundred_and_some_is_a_success(status: int | None, succeeded: bool) -> None:
+    assert replace(FAILED, status=status).succeeded is succeeded
 
 
 async def test_a_secret_that_was_replaced_signs_on_for_a_while(store: Store) -> None:
