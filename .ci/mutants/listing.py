@@ -3,6 +3,7 @@
 python listing.py OUT FILE...               (from the root of the checkout)
 """
 
+import ast
 import difflib
 import re
 import sys
@@ -38,8 +39,17 @@ def changes(text: str, operator: str) -> Iterator[tuple[int, int, str]]:
     places = [place for node in ast_nodes(get_ast(text)) for place in change.mutation_positions(node)]
     for occurrence, (start, end) in enumerate(places):
         new = mutate_code(text, get_operator(operator)(), occurrence)
-        if new is not None:
+        if new is not None and is_python(new):
             yield start[0], end[0], new
+
+
+def is_python(text: str) -> bool:
+    """Whether it can be compiled: `if not x := f():` cannot."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def changed_lines(old: str, new: str) -> str:
