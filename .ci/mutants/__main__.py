@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 WORK = Path("build/mutants").absolute()
 TOOL, COVERAGE, RESULTS = WORK / "tool", WORK / "coverage", WORK / "results.jsonl"
 SETTINGS = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["mutants"]
-TESTS_SECONDS = 60
+TESTS_SECONDS = 15
 """For how long test files run over a mutant that is imported, in processor time over the code as it is."""
 # Only the plug-ins that the tests need: the others take a second of each run.
 PLUGINS = ("pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin")
