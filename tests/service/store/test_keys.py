@@ -32,6 +32,7 @@ async def test_nothing_in_the_database_holds_the_key(store: Store) -> None:
         return str(connection.execute(text("SELECT * FROM keys")).all())
 
     kept = await store.database.read(everything)
+    assert made.key not in repr(made), "nor does a log of it"
     assert name_of(made.key) in kept and made.key.removeprefix(name_of(made.key)) not in kept
 
 

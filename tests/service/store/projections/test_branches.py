@@ -6,7 +6,7 @@ import pytest
 from tests.service.store.scenes import answered, claimed, finished, forked, rows_of, started
 
 from anabranch.dag import events as e
-from anabranch.dag.decoding import Decoded, Finish, Timing
+from anabranch.dag.decoding import Decoded, Finish, Timing, Usage
 from anabranch.dag.ids import BranchId
 from anabranch.service.store.store import Store
 
@@ -33,7 +33,9 @@ async def test_a_branch_is_where_its_events_led_it(store: Store, upto: int, at_o
         await store.journal.append(claim.job, claim.epoch, some)
     _, row = await store.jobs.list_branches(claim.job)
     assert (row.branch, row.status, row.attempts) == (A, STEPS[upto - 1][1], 1)
-    assert row.usage.completion_tokens == 5 * sum(isinstance(event, e.SegmentFinished) for event in events)
+    ends = sum(isinstance(event, e.SegmentFinished) for event in events)
+    spent = Usage(prompt_tokens=20 * ends, cached_tokens=16 * ends, completion_tokens=5 * ends)
+    assert row.usage == (await store.jobs.get(claim.job)).usage == spent
 
 
 async def test_a_branch_that_is_tried_again_counts_its_attempts(store: Store) -> None:
