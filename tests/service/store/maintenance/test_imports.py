@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.service.store.scenes import answered, claimed, ended, forked, submitted
+from tests.service.store.scenes import answered, claimed, ended, forked, new_job, submitted
 
 from anabranch.dag import events as e
+from anabranch.service.bounded_json import MAX_DEPTH
 from anabranch.service.store.errors import BadJournal, JobExists, NotFound
 from anabranch.service.store.rows import JobRow
 from anabranch.service.store.store import Store
@@ -100,13 +102,28 @@ async def test_another_end_than_the_one_that_was_purged_is_refused(store: Store)
     ("line", "told"),
     [
         ("so long", "line 2 is no record"),
-        ('{"payload": {"text": 1e999}, "x": ' + "[" * 99 + "]" * 99 + "}", "line 2: "),
+        ("1e999", "line 2: it: the number is not finite"),
+        ('{"x": ' + "[" * 99 + "]" * 99 + "}", r"line 2: x\.0\.0"),
     ],
 )
 async def test_a_line_that_is_no_record_is_named(store: Store, line: str, told: str) -> None:
     _, lines = await purged(store)
     with pytest.raises(BadJournal, match=told):
         await store.maintenance.import_journal([lines[0], line, *lines[1:]])
+
+
+async def test_what_a_job_may_hold_comes_back_however_deep_it_is(store: Store) -> None:
+    """A record wraps what was submitted, so it is nested deeper than that may be."""
+    deep: object = "bottom"
+    for _ in range(MAX_DEPTH - 1):
+        deep = [deep]
+    new = new_job()
+    await store.jobs.submit(replace(new, spec=replace(new.spec, params={"deep": deep})))
+    (claim,) = await store.queue.claim("organizer", 60, 1)
+    await store.journal.append(claim.job, claim.epoch, answered())
+    lines = await exported(store, await store.jobs.get(claim.job))
+    await store.maintenance.purge(TOMORROW)
+    assert (await store.maintenance.import_journal(lines)).spec.params == {"deep": deep}
 
 
 def without_one(lines: Lines) -> Lines:
