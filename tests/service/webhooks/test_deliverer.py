@@ -233,6 +233,10 @@ async def test_a_body_is_plain_ascii_and_tells_when_the_job_began_and_ended(stor
     assert all(one["finished_at"] for one in told)
 
 
+def test_neither_url_nor_secret_is_in_a_log_of_a_webhook() -> None:
+    assert repr(to("https://example.com/token", "job.failed")) == "NewWebhook(events=('job.failed',))"
+
+
 @pytest.mark.parametrize(
     ("status", "succeeded"),
     [(None, False), (199, False), (200, True), (204, True), (299, True), (300, False)],

@@ -95,6 +95,12 @@ def served(**deployments: Any) -> SimpleNamespace:
             "2 of 2 replicas running",
         ),
         (
+            served(small={"status": "UPDATING", "replica_states": {"RUNNING": 1, "STARTING": 1}}),
+            1,
+            False,
+            "1 of 2 replicas running, 1 starting",
+        ),
+        (
             served(small={"status": "UPDATING", "replica_states": {"RUNNING": 1, "STOPPING": 1}}),
             1,
             False,
@@ -118,6 +124,7 @@ def served(**deployments: Any) -> SimpleNamespace:
         "not deployed",
         "no application could be",
         "all run",
+        "one starts",
         "one stops",
         "broken",
         "again",

@@ -13,7 +13,7 @@ from tests.databases import Databases
 from anabranch.service.store.errors import StoreAway, StoreRefuses
 from anabranch.service.store.sql import database
 from anabranch.service.store.sql.database import sqlite_file, with_driver
-from anabranch.service.store.sql.faults import is_away
+from anabranch.service.store.sql.faults import is_away, raise_store_away, waited_for_lock
 from anabranch.service.store.store import Store
 
 
@@ -113,6 +113,44 @@ def test_only_the_database_is_away_not_the_statement() -> None:
     plain.sqlite_errorcode = sqlite3.SQLITE_ERROR
     assert (told(busy), told(plain), told(sqlite3.Error("without a code"))) == (True, False, False)
     assert (is_away(ConnectionRefusedError()), is_away(ValueError())) == (True, False)
+
+
+class PostgresError(Exception):
+    """As asyncpg's."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__("it said so")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "lost", "raised"),
+    [
+        ("57P01", False, StoreAway),
+        ("55P03", False, StoreAway),
+        ("42P01", True, DBAPIError),
+        ("28P01", False, StoreRefuses),
+        ("3D000", False, StoreRefuses),
+        (None, True, StoreAway),
+        (None, False, DBAPIError),
+    ],
+)
+def test_what_postgresql_says_is_told_apart(
+    sqlstate: str | None, lost: bool, raised: type[Exception]
+) -> None:
+    error = DBAPIError("SELECT 1", {}, PostgresError(sqlstate), connection_invalidated=lost)
+    with pytest.raises(raised) as told, raise_store_away():
+        raise error
+    if isinstance(told.value, StoreAway):
+        assert waited_for_lock(told.value) is (sqlstate == "55P03")
+    if isinstance(told.value, StoreRefuses):
+        assert "it said so" in str(told.value)
+
+
+def test_who_waited_for_no_statement_waited_for_no_lock() -> None:
+    with pytest.raises(StoreAway) as told, raise_store_away():
+        raise ConnectionRefusedError
+    assert not waited_for_lock(told.value)
 
 
 def test_a_url_names_a_file_where_it_is_sqlites() -> None:
