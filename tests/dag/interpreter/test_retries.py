@@ -8,11 +8,13 @@ from anabranch.dag import actions as a
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoding, Fault
 from anabranch.dag.interpreter.decodes import DENIALS
+from anabranch.dag.interpreter.decode_run import DecodeRun
 from anabranch.dag.interpreter.retries import (
     LONGEST_BACKOFF,
     LONGEST_WAIT,
     NOT_THE_BRANCHS_FAULT,
     allowed_tries,
+    excuse_told_wait,
     retry_delay,
 )
 from anabranch.dag.job import Budget, Problem
@@ -67,6 +69,13 @@ def test_told_waits_are_not_counted_until_they_are_too_long_in_all(simulate: Sim
     fault = Fault(cause="overloaded", retry_after=60.0)
     assert tries(simulate, fault) == LONGEST_WAIT / 60 + allowed_tries(LIMITS, fault)
     assert LONGEST_WAIT == 600.0
+
+
+def test_however_short_a_wait_was_told_its_try_is_not_counted() -> None:
+    decodes = DecodeRun()
+    excuse_told_wait(decodes, Fault(cause="overloaded", retry_after=0.5), 0.5)
+    excuse_told_wait(decodes, Fault(cause="overloaded"), 2.0)
+    assert (decodes.excused, decodes.waited) == (1, 0.5)
 
 
 def test_the_journal_says_each_retry_with_its_cause_and_delay(simulate: Simulate) -> None:
