@@ -7,8 +7,8 @@ from tests.dag.journals import answer, check, of_kind
 from anabranch.dag import actions as a
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoding, Fault
-from anabranch.dag.interpreter.decodes import DENIALS
 from anabranch.dag.interpreter.decode_run import DecodeRun
+from anabranch.dag.interpreter.decodes import DENIALS
 from anabranch.dag.interpreter.retries import (
     LONGEST_BACKOFF,
     LONGEST_WAIT,
