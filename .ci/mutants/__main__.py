@@ -35,10 +35,15 @@ PLUGINS = ("pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin"
 
 
 def main(*paths: str) -> int:
-    files = [file for path in paths for file in files_of(Path(path))]
-    if not files:
-        print("mutants: of which files or folders? As in: make mutants ROOM=dag/state.py", file=sys.stderr)
+    tops = tuple(f"{top}/" for top in SETTINGS["tests"])
+    wrong = [path for path in paths if not f"{path}/".startswith(tops) or not Path(path).exists()]
+    if wrong or not paths:
+        told = (
+            f"{' '.join(wrong)} is no code below {', '.join(tops)}" if wrong else "of which files or folders"
+        )
+        print(f"mutants: {told}; as in: make mutants ROOM=dag/state.py", file=sys.stderr)
         return 2
+    files = [file for path in paths for file in files_of(Path(path))]
     install()
     run(TOOL / "bin/python", HERE / "listing.py", WORK / "listed.jsonl", *files)
     mutants = read_mutants(WORK / "listed.jsonl")
@@ -84,8 +89,8 @@ def last_change() -> float:
 
 
 def test_files(mutants: Iterable[Mutant], lines: Path) -> dict[str, list[str]]:
-    """For each changed module the test files to run: those that are laid out as it is, then those that run most of its
-    lines for their time, as far as the time goes."""
+    """For each changed module the test files to run: first those of its own folder below tests/, then those that run
+    most of its lines for their time, as far as the time goes."""
     told = json.loads(lines.read_text())
     seconds, chosen = Counter[str](), dict[str, list[str]]()
     for test, each in told["seconds"].items():

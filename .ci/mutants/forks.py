@@ -1,8 +1,8 @@
 """Tries mutants in forks of a process that has loaded all tests: a plug-in of pytest that does so in place of them.
 
 A fork gives the mutant's code to the functions that it changes, and runs the tests that run its lines, until one fails:
-those that are laid out as the module is first, then the quickest. A change outside of functions (a constant, a default,
-a class) was taken in by whoever imported it, and is left to `imported.py`.
+first those of the module's own folder below tests/, then the quickest. A change outside of functions (a constant, a
+default, a class) was taken in by whoever imported it, and is left to `imported.py`.
 """
 
 import gc

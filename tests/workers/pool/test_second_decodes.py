@@ -31,21 +31,6 @@ def test_the_second_decode_goes_elsewhere_whatever_draws_it(request_for: Request
     play(request_for, story)
 
 
-def test_a_first_decode_beside_a_second_goes_where_it_would_have_gone(request_for: RequestFor) -> None:
-    """Only the second makes way: the first one's next segment goes on where its text is."""
-
-    async def story(scene: Scene) -> None:
-        request = scene.start(prompt="a long beginning " * 100)
-        await asyncio.sleep(SOON)
-        first = scene.serve.streams[-1].replica
-        scene.start("0.2", prompt="a long beginning " * 100)
-        await asyncio.sleep(SOON)
-        assert scene.serve.streams[-1].replica == first
-        assert scene.pool.elsewhere(request.key)
-
-    play(request_for, story)
-
-
 def test_where_there_is_no_other_replica_it_waits_for_one(request_for: RequestFor) -> None:
     async def story(scene: Scene) -> None:
         scene.pool._learn({"a": 64})
@@ -76,6 +61,8 @@ def test_what_does_not_decode_can_go_nowhere_else(request_for: RequestFor) -> No
 
 @pytest.mark.parametrize("replica", sorted(PLACES))
 def test_who_goes_on_from_what_a_replica_wrote_goes_there(request_for: RequestFor, replica: str) -> None:
+    """Nothing else draws it: both replicas have nothing to do."""
+
     async def story(scene: Scene) -> None:
         while not any(stream.replica == replica for stream in scene.serve.streams):
             request = scene.start(f"0.{len(scene.serve.streams)}", prompt="x")
@@ -83,7 +70,10 @@ def test_who_goes_on_from_what_a_replica_wrote_goes_there(request_for: RequestFo
         stream, text = scene.serve.streams[-1], "what was written here " * 100
         stream.say(TextPiece(key=request.key, segment=0, offset=0, text=text, tokens=300))
         stream.end(request, text)
+        for other in scene.serve.streams[:-1]:
+            other.end(other.requests[0])
         await asyncio.sleep(SOON)
+        assert scene.pool.load().decoding == 0
         asked = request_for("1")
         asked = replace(asked, context=replace(request.context, continuation=text))
         scene.pool.start([asked], scene.listener)

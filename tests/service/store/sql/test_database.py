@@ -1,8 +1,9 @@
 """How SQLite is opened, and what is made of a driver's words."""
 
 import sqlite3
-import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,41 +38,30 @@ async def test_who_meets_a_locked_file_waits_and_who_reads_cannot_write(sqlite_u
             await store.database.read(lambda connection: connection.execute(text("DELETE FROM jobs")))
 
 
-def held(path: Path, seconds: float) -> threading.Thread:
-    """Somebody else opens a new file for so long."""
-    holds = threading.Event()
-
-    def hold() -> None:
-        other = sqlite3.connect(path)
-        other.execute("BEGIN EXCLUSIVE")
-        holds.set()
-        time.sleep(seconds)
-        other.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    holds.wait()
-    return thread
+@contextmanager
+def held(path: Path) -> Iterator[Callable[[], None]]:
+    """Somebody else opens a new file, until what is given here is called."""
+    other = sqlite3.connect(path)
+    other.execute("BEGIN EXCLUSIVE")
+    yield other.close
+    other.close()
 
 
-def test_a_new_file_that_others_open_is_waited_for(tmp_path: Path) -> None:
-    thread = held(tmp_path / "new.db", 0.3)
+def test_a_new_file_that_others_open_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = sqlite3.connect(tmp_path / "new.db", timeout=0)
-    database._keep_write_ahead_log(connection)
+    with held(tmp_path / "new.db") as let_go:
+        monkeypatch.setattr(time, "sleep", lambda _: let_go())
+        database._keep_write_ahead_log(connection)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
-    thread.join()
 
 
 def test_a_new_file_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_TIMEOUT_SECONDS", 0.1)
-    thread = held(tmp_path / "new.db", 1.0)
     connection = sqlite3.connect(tmp_path / "new.db", timeout=0)
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
+    with held(tmp_path / "new.db"), pytest.raises(sqlite3.OperationalError, match="locked"):
         database._keep_write_ahead_log(connection)
-    assert thread.is_alive(), "it did not wait until the file was free"
     connection.close()
-    thread.join()
 
 
 def test_what_waiting_does_not_mend_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
