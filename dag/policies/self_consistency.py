@@ -75,15 +75,18 @@ def self_consistency(
             left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
             pending = drawn = forked.branches
             continue
-        joined: Joined = yield Join(targets=pending, mode=Mode.FIRST, seconds=within)
-        if joined.expired:
-            break
+        wait = (Mode.FIRST_K, len(pending)) if stop == "all" else (Mode.FIRST, 0)
+        joined: Joined = yield Join(targets=pending, mode=wait[0], count=wait[1], seconds=within)
         pending, left = joined.pending, 0 if joined.winding_down else left
+        if joined.expired and not joined.results:
+            break
         for result in joined.results:
             samples.take(result)
         outstanding = max(0, m - len(samples.ballots)) if stop == "first" else len(pending) + left
         tally = voted = yield from samples.count(outstanding)
         why = _reason(voted, stop, () if pending else drawn, confidence)
+        if joined.expired:
+            break
         if why:
             if window or as_room or stop in ("posterior", "unanimous"):
                 spared = spared_tokens(samples.drawn.values(), left)

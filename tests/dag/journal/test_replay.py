@@ -23,7 +23,7 @@ ANSWERS = {"0.1": r"\boxed{10 m}", "0.2": r"\boxed{10 cm}", "0.3": r"\boxed{10 m
 def journal_of_an_earlier_release(simulate: Simulate, texts: Mapping[str, str] = ANSWERS) -> list[e.Record]:
     """The same job, by a release that took 10 m and 10 cm for equal."""
     n = len(texts)
-    simulation = simulate("self-consistency", texts, params={"n": n, "stop": "all"})
+    simulation = simulate("self-consistency", texts, params={"n": n, "window": 1, "stop": "all"})
     ballots = [Ballot(branch=BranchId(name), answer=text[7:-1] or None) for name, text in texts.items()]
     records, cast = [], 0
     for record in simulation.records:

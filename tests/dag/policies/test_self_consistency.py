@@ -70,6 +70,25 @@ def test_one_failed_sample_never_fails_the_job(simulate: Simulate) -> None:
     check(simulation)
 
 
+def test_who_waits_for_all_joins_and_votes_once(simulate: Simulate) -> None:
+    script = samples((40, "41"), (30, "42"), (20, "42"), (10, "40"))
+    simulation = simulate("self-consistency", script, params={"n": 4, "stop": "all"})
+    (joined,), (voted,) = of_kind(simulation, e.BranchesJoined), of_kind(simulation, e.BranchesVoted)
+    assert joined.joined == ("0.4", "0.3", "0.2", "0.1") and voted.decided
+    assert answer(simulation).text == "42"
+
+
+def test_who_waits_for_all_takes_those_in_time_once_their_window_is_over(simulate: Simulate) -> None:
+    script = samples((5, "42"), (100, "41"), (6, "42"))
+    params = {"n": 6, "window": 3, "stop": "all", "within": 30.0}
+    simulation = simulate("self-consistency", script, params=params)
+    check(simulation)
+    (joined,) = of_kind(simulation, e.BranchesJoined)
+    assert joined.expired and joined.joined == ("0.1", "0.3") and joined.pending == ("0.2",)
+    assert len(of_kind(simulation, e.BranchForked)) == 3  # no further window
+    assert answer(simulation).sources == ("0.1", "0.3")
+
+
 def test_no_answer_at_all_fails_the_job_and_says_what_was_tried(simulate: Simulate) -> None:
     simulation = simulate("self-consistency", samples((1, "what\nnow"), (1, "who\nknows")), params={"n": 2})
     [failed] = of_kind(simulation, e.JobFailed)

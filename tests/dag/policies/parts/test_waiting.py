@@ -67,9 +67,9 @@ def test_the_seconds_count_from_the_first_wait_however_often_it_joins(simulate: 
 
     def staggered(decode: Decode) -> str:
         number = int(decode.branch.split(".")[1])
-        return words({1: 5, 2: 10, 3: 15, 4: 1000}[number], "\\boxed{42}")
+        return words({1: 5, 2: 10, 3: 15, 4: 1000}[number], f"\\boxed{{{number}}}")
 
-    simulation = simulate("self-consistency", staggered, params={"n": 4, "stop": "all", "within": 12.0})
+    simulation = simulate("self-consistency", staggered, params={"n": 4, "within": 12.0})
     check(simulation)
     assert measure(simulation.records).wall_seconds == 12.0
     assert [len(join.joined) for join in of_kind(simulation, e.BranchesJoined)] == [1, 1, 0]
@@ -89,7 +89,7 @@ def test_other_branches_have_their_own_time(simulate: Simulate) -> None:
 
 
 def test_after_a_crash_the_join_is_owed_with_its_first_request(simulate: Simulate) -> None:
-    simulation = simulate("self-consistency", slow_second, params={"n": 4, "stop": "all", "within": 30.0})
+    simulation = simulate("self-consistency", slow_second, params={"n": 4, "within": 30.0})
     third = [r.seq for r in simulation.records if isinstance(r.event, e.JoinRequested)][2]
     owed = _at(simulation.records[:third]).owed()
     assert [(command.join, command.since, command.seconds) for command in owed] == [(3, 1, 30.0)]  # type: ignore[union-attr]
