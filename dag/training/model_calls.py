@@ -2,7 +2,8 @@
 
 A call is one decode: its segments, one after the other, are one stream of tokens that only the model wrote. What the
 runtime writes into a branch (a spliced result, a judge's question) begins another call, whose prompt it is part of.
-Of a call that failed nothing is read; one that was cancelled has the text that it came to.
+Of a call that failed only the segments are read that stand, since a tag had closed them; one that was cancelled has
+the text that it came to. A tool's branch calls no model.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,14 +58,15 @@ def model_calls(records: Sequence[e.Record]) -> Iterator[ModelCall]:
     for record in records:
         apply(state, record.event)
         match record.event:
-            case e.SegmentStarted(continues=False) as began:
+            case e.SegmentStarted(continues=False) as began if state.branches[began.branch].tool is None:
                 under_way[began.branch] = _Open(began, render(state, began.branch))
             case e.SegmentFinished(branch=branch, decoded=decoded) if branch in under_way:
                 call = under_way[branch]
-                call.decoded.append(decoded)
+                if decoded.open or decoded.finish is not Finish.ERROR:
+                    call.decoded.append(decoded)
                 if not decoded.open:
                     del under_way[branch]
-                if not decoded.open and decoded.finish is not Finish.ERROR:
+                if not decoded.open and call.decoded:
                     yield _call(call, used)
             case _:
                 pass

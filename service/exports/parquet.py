@@ -19,7 +19,7 @@ def write_parquet(pieces: Iterable[str], file: Path) -> None:
     rows = [json.loads(line) for line in "".join(pieces).split("\n") if line]
     try:
         pq.write_table(pa.Table.from_pylist(rows), file)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise NoParquet(
             f"these lines have no common form ({error}); export raw jobs, whose prompts are texts, apart"
         ) from error

@@ -88,7 +88,9 @@ def follow(probing: Probing) -> Policy:
     stride = Decoding(max_tokens=probing.interval, temperature=probing.temperature, thinking=Thinking.OFF)
     while True:
         segment: Segment = yield Think(stride)
-        text, spent = text + segment.text, spent + segment.tokens
+        # A stride that was cut has taken its interval, though an upstream may tell no tokens of a thought it hides.
+        took = probing.interval if segment.finish is Finish.LENGTH else 0
+        text, spent = text + segment.text, spent + (segment.tokens or took)
         if segment.finish is not Finish.LENGTH:
             return Answer(text=text)
         if segment.winding_down or spent + probing.interval > probing.tokens:

@@ -8,6 +8,7 @@ hand had written it, in the order of the plan (protocols.md sections 2.1 and 4.1
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from anabranch.dag.actions import (
@@ -45,7 +46,8 @@ SHORTEN = (
 WAYS = {"summary": ("full", "summary", "truncate"), "truncate": ("full", "truncate"), "refuse": ("full",)}
 """How a block is said, one way after the other, until the engine takes it."""
 
-_END = re.compile(r"</\s*+(?:think|Parallel|Outlines|Goal|Summary|guideline|takeaway)\s*+>", re.IGNORECASE)
+_CLOSING = ("Parallel", "Outlines", "Goal", "Summary", "guideline", "takeaway")
+"""Marks behind whose ends a trajectory goes on."""
 
 Text = Callable[[str], str]
 
@@ -135,11 +137,18 @@ class Trajectory:
         Raises NoAnswer when nothing was.
         """
         for text in (self.text[self.since :], self.text):
-            for piece in reversed(_END.split(text)):
+            for piece in reversed(_ends(self.grammar).split(text)):
                 said = strip_marks(piece, grammar_named(self.grammar).marks).strip()
                 if said:
                     return Answer(text=said, sources=(TRUNK, *self.sources))
         raise NoAnswer("the model wrote nothing")
+
+
+@cache
+def _ends(grammar: str) -> re.Pattern[str]:
+    """The ends of this grammar's marks, and of thinking: other grammars' marks are text to its reader, as is HTML."""
+    names = ("think", *(name for name in _CLOSING if name in grammar_named(grammar).marks))
+    return re.compile(rf"</\s*+(?:{'|'.join(names)})\s*+>", re.IGNORECASE)
 
 
 def plan_structure(opens: str, closes: str, width: int, item: str = OUTLINE) -> Structure:

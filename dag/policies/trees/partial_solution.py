@@ -1,5 +1,6 @@
 """Grows solutions step by step: the nodes of a search tree, and the children that write and judge them."""
 
+import re
 from dataclasses import dataclass
 
 from anabranch.dag.actions import Result, Thought
@@ -23,6 +24,12 @@ Reply with the number alone."""
 def states_answer(step: str, final: str) -> bool:
     """Whether a step contains the words that state an answer; there may be none."""
     return bool(final) and final in step.casefold()
+
+
+def stated_answer(step: str, final: str) -> str:
+    """What stands behind the last of these words; the whole step where there are none."""
+    pieces = re.split(re.escape(final), step, flags=re.IGNORECASE) if final else []
+    return pieces[-1].strip(" :\n") if len(pieces) > 1 else step
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from anabranch.dag.grammars.escape import escape
 from anabranch.dag.policies.parts.judge import branches_in, read_mark
 from anabranch.dag.policies.parts.lists import TRUNCATED, numbered, written_lines
 from anabranch.dag.policies.parts.prompts import Fields, ask, fill_text
-from anabranch.dag.policies.trees.partial_solution import FINISH, NEXT, Node, states_answer
+from anabranch.dag.policies.trees.partial_solution import FINISH, NEXT, Node, stated_answer, states_answer
 
 PROPOSE = "Propose {k} different next steps of the solution: a numbered list, one sentence each."
 PROPOSE_LINES = (
@@ -111,8 +111,7 @@ class Questions:
 
     def fields(self, node: Node) -> Fields:
         """What a prompt can name."""
-        at = node.last.casefold().rfind(self.final) if node.final else -1
-        stated = node.last[at + len(self.final) :].strip(" :\n") if at >= 0 else node.last
+        stated = stated_answer(node.last, self.final) if node.final else node.last
         state = self.question if not node.texts else escape(self.state_of(node))
         return {
             "question": (self.question,), "steps": node.parts, "state": (state,), "answer": (escape(stated),),

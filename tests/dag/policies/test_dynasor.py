@@ -7,7 +7,8 @@ from tests.dag.policies.conftest import Listen
 
 from anabranch.dag import events as e
 from anabranch.dag.analysis.metrics import measure
-from anabranch.dag.decoding import Fault
+from anabranch.dag.commands import Decode
+from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.errors import BadParameters
 from anabranch.dag.policies.parts.probing import PROBE, check_probe
 from anabranch.dag.policy import catalogue
@@ -94,3 +95,14 @@ def test_a_probe_that_opens_no_box_could_never_agree(probe: str) -> None:
 def test_a_chain_has_room_for_one_interval() -> None:
     with pytest.raises(BadParameters, match="interval is at most tokens"):
         catalogue()["dynasor"].check({"interval": 65, "tokens": 64})
+
+
+def test_strides_that_tell_no_tokens_come_to_an_end_too(simulate: Simulate) -> None:
+    """An upstream that hides thoughts, and tells no usage: each stride has taken its interval."""
+
+    def hides(decode: Decode) -> Decoded:
+        return Decoded(text="", finish=Finish.LENGTH)
+
+    simulation = simulate("dynasor", hides, params={"n": 1, "interval": 10, "tokens": 40, "agree": 2})
+    check(simulation)
+    assert sum(started.branch == "0.1" for started in of_kind(simulation, e.SegmentStarted)) == 4

@@ -300,3 +300,8 @@ def test_when_the_tokens_are_spent_the_answer_is_what_there_is(simulate: Simulat
 def test_silence_fails_the_job_with_the_reason(simulate: Simulate) -> None:
     simulation = simulate("thread-weaver", {"0": ""}, params=TRAINED)
     assert of_kind(simulation, e.JobFailed)[0].type == "no-answer"
+
+
+def test_html_is_no_mark_to_its_reader(simulate: Simulate) -> None:
+    said = "Here it is: <details><summary>Click</summary>the rest</details></goal>"
+    assert answer(simulate("thread-weaver", {"0": said})).text == said

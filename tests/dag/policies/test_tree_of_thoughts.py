@@ -15,7 +15,7 @@ from anabranch.dag.commands import Decode
 from anabranch.dag.decoding import Fault
 from anabranch.dag.ids import BranchId
 from anabranch.dag.job import Budget
-from anabranch.dag.policies.trees.partial_solution import Node
+from anabranch.dag.policies.trees.partial_solution import Node, stated_answer
 from anabranch.dag.policies.trees.questions import Questions
 from anabranch.dag.status import BranchStatus
 
@@ -333,3 +333,17 @@ def test_a_single_candidate_is_not_voted_on(simulate: Simulate) -> None:
     simulation = run(simulate, tree, {}, depth=1, evaluate="vote")
     assert answer(simulation).text == "A"
     assert not of_kind(simulation, e.BranchesVoted)
+
+
+@pytest.mark.parametrize(
+    ("step", "stated"),
+    [
+        ("Die Größe der Straße ist groß. Final answer: 42", "42"),
+        ("FINAL ANSWER: 41, or rather final answer: 42\n", "42"),
+        ("Final answer:", ""),
+        ("Nothing is stated: 42", "Nothing is stated: 42"),
+    ],
+)
+def test_a_judge_reads_all_of_a_stated_answer(step: str, stated: str) -> None:
+    assert stated_answer(step, "final answer") == stated
+    assert stated_answer(step, "") == step

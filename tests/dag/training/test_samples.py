@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.dag.conftest import Simulate
 from tests.service.conftest import Writing, hedged_vote, vote
 
 from anabranch.dag import events as e
@@ -22,6 +23,27 @@ def test_each_call_is_a_sample_with_what_was_sent_and_decoded() -> None:
     assert (first["used"], first["finish"], first["policy"]) == (True, "eos", "self-consistency")
     assert (first["reward"], first["rewards"][1]) == (0.75, {"by": "Eve", "score": 0.5})
     assert (first["token_ids"], first["logprobs"]) == (None, None)
+
+
+def test_a_tools_result_is_no_sample_of_a_model(simulate: Simulate) -> None:
+    """Of retrieval the passages are read, and only what is written from them is decoded."""
+    passages = '[{"text": "It is due on Monday."}]'
+    simulation = simulate(
+        "retrieval", lambda _: "Monday", params={"tools": ["files"]}, tool=lambda _: passages
+    )
+    tools = {record.event.child for record in simulation.records
+             if isinstance(record.event, e.BranchForked) and record.event.tool}  # fmt: skip
+    samples = list(sft_samples(simulation.records, ()))
+    assert tools and tools.isdisjoint(sample["branch"] for sample in samples)
+    assert all(sample["completion"] == [{"role": "assistant", "content": "Monday"}] for sample in samples)
+    assert tools.isdisjoint(call["branch"] for call in rl_sample(simulation.records, ())["calls"])
+
+
+def test_of_a_call_that_fails_behind_a_closed_tag_what_stands_is_read() -> None:
+    """The tag's segment stays in the branch, and the next call goes on behind it; the text of the fault does not."""
+    writing = Writing().submit().claim().start("0").finish("0", "<FORK-1>a</FORK-1>", open=True)
+    writing.start("0", 2, continues=True).finish("0", "lost", segment=2, fault="replica-lost")
+    assert [(call.segment, call.text) for call in model_calls(writing.records)] == [(1, "<FORK-1>a</FORK-1>")]
 
 
 def kept(records: list[Record], branch: str, ids: list[int], logprobs: list[float]) -> list[Record]:
