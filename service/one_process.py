@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from anabranch.client import Client
 from anabranch.service import loops
 from anabranch.service.api.server import bind, serve_on
+from anabranch.service.instance import INSTANCE
 from anabranch.service.organizer.first_hand import FirstHand
 from anabranch.service.organizer.guardian import Guardian
 from anabranch.service.organizer.loop import Organizer
@@ -166,7 +167,8 @@ async def _organizer(settings: Settings, engines: Built) -> AsyncIterator[tuple[
     """An organizer that listens for REST, and is ready to run."""
     load_policies(settings.policy_modules)
     store = Store(settings.database, connections=settings.connections)
-    pool = Pools({name: _local(*built) for name, built in engines.items()}, settings.model_names())
+    local = {name: _local(*built) for name, built in engines.items()}
+    pool = Pools(local, settings.model_names(), cluster=INSTANCE)  # no other process has these replicas
     first, _ = next(iter(engines.values()))
     traces = Traces(store, first.engine.model or first.engine.name)
     name = f"{socket.gethostname()}/{os.getpid()}"

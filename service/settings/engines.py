@@ -1,6 +1,7 @@
 """Makes an engine's settings of what an operator said of it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -27,6 +28,9 @@ def engine_settings(
         settings = _adapter(engine).validate_python(given | dict(options))
     except ValidationError as error:
         raise ValueError("; ".join(describe_option_fault(fault) for fault in error.errors())) from error
+    for name in given.keys() | options.keys():
+        if isinstance(value := getattr(settings, name), float) and not math.isfinite(value):
+            raise ValueError(f"{name}: Input should be a finite number")
     return settings.on_gpus(gpus)
 
 

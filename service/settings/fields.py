@@ -17,6 +17,7 @@ from anabranch.service.settings.engines import engine_settings
 from anabranch.service.settings.errors import BadSettings, suggest
 from anabranch.service.settings.pools import POOL_NAME, PREFIX, PoolDeclaration, Price
 from anabranch.service.settings.prices import PriceList
+from anabranch.service.store.sql.postgres_url import check_postgres_url
 from anabranch.workers.engines.factory import EngineSettings
 from anabranch.workers.pool.naming import ModelNames
 from anabranch.workers.settings import DEFAULT_POOL, PoolSettings
@@ -25,6 +26,10 @@ OF_ONE_POOL = (
     "engine", "engine_options", "model", "replicas", "gpus_per_replica", "max_decodes", "script", "upstream_url",
 )  # fmt: skip
 """What the pool is made of where none are declared."""
+
+DAY = 86_400
+MAX_DAYS = 100_000
+"""Before the first year there is nothing to purge or to pack."""
 
 Ask = Literal["auto", "always", "never"]
 
@@ -45,6 +50,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         frozen=True,
         extra="forbid",
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
 
@@ -59,7 +65,8 @@ class Settings(BaseSettings):
     state: Path = Field(default_factory=_state_folder)
     """Folder of the embedded database."""
     database: str = Field(default_factory=_embedded_database)
-    """SQLAlchemy URL: sqlite:///FILE or postgresql://…"""
+    """URL: sqlite:///FILE, or postgresql://USER:PASSWORD@HOST:PORT/NAME as libpq takes it, with what its query may
+    [ask for](cluster.md#the-databases-url), such as TLS."""
     host: str = "127.0.0.1"
     """Address to listen on. Any but a loopback address is reached by others: then make keys, too
     ([keys](keys.md))."""
@@ -140,7 +147,7 @@ class Settings(BaseSettings):
     one. Clusters that are to work side by side on one database have the same."""
 
     # -- how jobs run
-    lease_seconds: float = Field(default=4.0, gt=0)
+    lease_seconds: float = Field(default=4.0, gt=0, le=DAY)
     """Seconds after which the jobs of a lost organizer are taken over; keep it well below ten."""
     policy: str = "plan"
     """Policy of jobs that name none."""
@@ -188,9 +195,9 @@ class Settings(BaseSettings):
     """Bytes that the body of a request may have."""
     max_upload_bytes: int = Field(default=200_000_000, ge=1)
     """Bytes that an upload of a batch's lines may have; each line is bound as a request is."""
-    retention_days: float | None = Field(default=None, gt=0)
+    retention_days: float | None = Field(default=None, gt=0, le=MAX_DAYS)
     """Days after which ended jobs are purged. Not set: they are kept for ever."""
-    pack_after_days: float | None = Field(default=None, ge=1)
+    pack_after_days: float | None = Field(default=None, ge=1, le=MAX_DAYS)
     """Days after which the journals of ended jobs are packed into a quarter of their room; they are read as before.
     From the first pack on, older releases cannot use the database ([upgrades](upgrades.md)). Not set: none are."""
 
@@ -324,7 +331,7 @@ class Settings(BaseSettings):
         if not _STORES.fullmatch(url) or url.endswith(":memory:"):
             raise ValueError("use sqlite:///FILE or postgresql://HOST/NAME")
         if not url.startswith("sqlite"):
-            _check_port(url)
+            check_postgres_url(url)
         return url
 
     @field_validator("host")
@@ -372,14 +379,6 @@ class Settings(BaseSettings):
             raise BadSettings(
                 f"{PREFIX}STATE: the folder {self.state} cannot be made ({error.strerror}): name one that can"
             ) from error
-
-
-def _check_port(url: str) -> None:
-    """Raises ValueError for a URL whose port is none."""
-    try:
-        urlsplit(url).port  # noqa: B018 - reading it checks it
-    except ValueError as error:
-        raise ValueError(f"{error}; use postgresql://HOST:PORT/NAME") from error
 
 
 def is_loopback(host: str) -> bool:

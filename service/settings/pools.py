@@ -33,7 +33,7 @@ _ENGINES_NAMES = {"upstream_url": "base_url", "kv_cache_bytes": "kv_cache_gib", 
 class Price(BaseModel):
     """What a model's tokens cost, per million, in the operator's currency."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     prompt: float = Field(default=0.0, ge=0)
     completion: float = Field(default=0.0, ge=0)
@@ -42,7 +42,9 @@ class Price(BaseModel):
 class PoolDeclaration(BaseModel):
     """What the settings say of a pool."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     engine: str = "vllm"
     """vllm in the replica's process, an OpenAI-compatible endpoint (openai), or a recorded script (scripted)."""

@@ -37,16 +37,13 @@ def read_settings(**overrides: Any) -> Settings:
     _refuse_unknown(os.environ.keys() - links)
     _refuse_bad_json(os.environ)
     said = {name: value for name, value in overrides.items() if value is not None}
-    environment = _from_environment()
-    if f"{PREFIX}PORT" in links:
-        environment.pop("port", None)
-    over = environment | said
+    linked = [name for name in Settings.model_fields if PREFIX + name.upper() in links]
+    over = {name: value for name, value in _from_environment().items() if name not in linked} | said
     path = over.get("config")
-    written = read_config(Path(path)) if path is not None else {}
-    if f"{PREFIX}PORT" in links:
-        written = {"port": Settings.model_fields["port"].default} | dict(written)
+    of_links = {name: Settings.model_fields[name].default for name in linked}
+    written = of_links | dict(read_config(Path(path)) if path is not None else {})
     try:
-        return Settings(**(dict(written) | over))
+        return Settings(**(written | over))
     except ValidationError as error:
         of_file = written.keys() - over.keys()
         faults = [fault for fault in error.errors() if fault["type"] != FOLLOWS]
@@ -94,7 +91,7 @@ def _tell(fault: Any, path: object, of_file: Collection[str]) -> str:
     if not name:
         return describe_fault(fault)
     where = f"{PREFIX}CONFIG: {path}: {name}" if name in of_file else PREFIX + name.upper()
-    hint = f"; {LINK_HINT}" if name == "port" and "://" in str(fault["input"]) else ""
+    hint = f"; {LINK_HINT}" if LINK.fullmatch(PREFIX + name.upper()) and "://" in str(fault["input"]) else ""
     if fault["type"] == "extra_forbidden":
         known = (
             Price.model_fields if "price" in inner[:-1] or name == "prices" else PoolDeclaration.model_fields

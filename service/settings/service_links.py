@@ -1,4 +1,4 @@
-"""Finds the environment variables that Kubernetes makes for a Service named anabranch: they are no settings."""
+"""Finds the environment variables that Kubernetes makes for Services named anabranch…: they are no settings."""
 
 import re
 from collections.abc import Mapping
@@ -9,14 +9,15 @@ LINK = re.compile(
     r"(ANABRANCH(?:_\w+?)??)_(SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
 )
 LINK_HINT = (
-    "it looks like a service link, which Kubernetes makes for a Service that is named anabranch: "
+    "it looks like a service link, which Kubernetes makes for a Service whose name begins with anabranch: "
     "set enableServiceLinks: false in the pod's spec, or name the Service otherwise"
 )
 
 
 def find_service_links(environment: Mapping[str, str]) -> set[str]:
     """The variables that Kubernetes puts into every container for a Service whose name begins with anabranch: they are
-    no settings, though one of them is called ANABRANCH_PORT. Such a set is known by its ..._SERVICE_HOST, an address.
+    no settings, though some are called like one: ANABRANCH_PORT, ANABRANCH_LINK_PORT. Such a set is known by its
+    ..._SERVICE_HOST, an address.
     """
     hosts = (name for name, value in environment.items() if name.endswith(_HOST) and _is_address(value))
     services = {name.removesuffix(_HOST) for name in hosts}

@@ -8,13 +8,17 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from tests.workers.engines.upstream import Upstream, serving
+from tests.databases import Databases
+from tests.workers.engines.misbehaviours import STOP, said, stream
+from tests.workers.engines.upstream import Answer, Upstream, serving
 
 from anabranch.client import Client, ServiceRefused
 from anabranch.service.cli import main
@@ -66,6 +70,26 @@ def test_it_answers_with_the_real_checks_and_ends_when_it_is_told_to(start: Star
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     assert told(tmp_path) == ""
+
+
+@pytest.mark.postgres
+def test_two_on_one_database_tell_the_load_of_both(
+    environment: dict[str, str], start: Start, databases: Databases
+) -> None:
+    environment["ANABRANCH_DATABASE"] = databases.new("postgres")
+    urls = [start("--engine", "scripted")[1].url for _ in range(2)]
+    for url in urls:
+        ready = until_all_are_told(url)
+        assert (ready["organizers"], ready["replicas"]) == (2, 2)
+        assert ready["pools"]["default"]["capacity"] == 64
+
+
+def until_all_are_told(url: str, seconds: float = 60.0) -> Any:
+    """What /readyz says once it has heard of two replicas; in the end whatever it says."""
+    give_up = time.monotonic() + seconds
+    while (ready := httpx.get(f"{url}/readyz").json())["replicas"] < 2 and time.monotonic() < give_up:
+        time.sleep(0.2)
+    return ready
 
 
 def test_jobs_go_on_after_everything_was_killed_and_are_kept_at_ctrl_c(
@@ -124,6 +148,24 @@ def test_an_upstream_of_many_models_is_used_by_each_of_its_names(tmp_path: Path)
             with pytest.raises(ServiceRefused, match="there are: large, small, large:latest"):
                 client.submit("What is 2 + 2?", model="medium")
     assert [body["model"] for body in upstream.asked if "messages" in body][-2:] == ["large", "small"]
+
+
+def reciting(asked: dict[str, Any]) -> Answer:
+    """A judge says how good a sample is, and reasons, since no form holds it back."""
+    judges = "Reply with the number alone" in asked["messages"][-1]["content"]
+    return stream(said("7, since it is what it is" if judges else "It is 4."), STOP)
+
+
+def test_judges_rank_samples_of_an_upstream_that_knows_no_forms(tmp_path: Path) -> None:
+    upstream = Upstream(answer=reciting)
+    with (
+        serving(upstream),
+        served(tmp_path, engine="openai", upstream_url=upstream.url) as client,
+    ):
+        job = client.submit("What is 2 + 2?", policy={"name": "best-of-n", "params": {"n": 3}}).id
+        kinds = [event.kind for event in client.follow(job)]
+    assert (kinds.count("BranchScored"), kinds.count("BranchFailed"), kinds[-1]) == (3, 0, "JobSucceeded")
+    assert not any("response_format" in asked for asked in upstream.asked)
 
 
 def test_what_keeps_it_from_starting_is_told_in_one_line(

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from anabranch.service.store.errors import DriverMissing
+from anabranch.service.store.errors import DriverMissing, StoreRefuses
 from anabranch.service.store.sql.faults import raise_store_away
+from anabranch.service.store.sql.postgres_url import TRANSLATED, asyncpg_dsn, check_files, server_settings
 from anabranch.service.store.sql.storable import json_text
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -41,7 +42,8 @@ class Database:
 
     def __init__(self, url: str, connections: int = CONNECTIONS, beside: "Database | None" = None) -> None:
         """`connections` are those that PostgreSQL is asked for at most. `beside` is another of this process, which is
-        open for longer: both write SQLite's file by its connection, in turn. Raises DriverMissing."""
+        open for longer: both write SQLite's file by its connection, in turn. Raises DriverMissing, and StoreRefuses
+        where the URL names a file that is not there."""
         self.url = with_driver(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._doors: _Sqlite | _Postgres
@@ -173,23 +175,30 @@ class _Postgres:
     """One pool for all."""
 
     def __init__(self, url: URL, connections: int) -> None:
+        words = {name: values[-1] for name, values in url.normalized_query.items()}
         settings = {
             "application_name": "anabranch",
+            **server_settings(words),
             "timezone": "UTC",
             "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
             "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         }
         if find_spec("asyncpg") is None:
             raise DriverMissing
+        try:
+            check_files(words)
+        except OSError as error:
+            raise StoreRefuses(error) from error
         self._writer = create_async_engine(
-            url,
+            url.difference_update_query(TRANSLATED),
             json_serializer=json_text,
             pool_size=connections,
             max_overflow=0,
             pool_timeout=LOCK_TIMEOUT_SECONDS,
             connect_args={
+                "dsn": asyncpg_dsn(words),
                 "server_settings": settings,
-                "timeout": CONNECT_TIMEOUT_SECONDS,
+                "timeout": float(words.get("connect_timeout", CONNECT_TIMEOUT_SECONDS)),
                 "command_timeout": STATEMENT_TIMEOUT_SECONDS + CONNECT_TIMEOUT_SECONDS,
             },
         )

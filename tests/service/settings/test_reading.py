@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from anabranch.service.settings import BadSettings, Price, read_settings
+from anabranch.service.settings import BadSettings, Price, Settings, read_settings
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.scripted import ScriptedSettings
 from anabranch.workers.engines.vllm.settings import VllmSettings
@@ -52,6 +53,9 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known_one(monkeypatch: 
         ("ANABRANCH_DATABASE", "sqlite://"),
         ("ANABRANCH_DATABASE", "sqlite:///:memory:"),
         ("ANABRANCH_LEASE_SECONDS", "-1"),
+        ("ANABRANCH_LEASE_SECONDS", "1e6"),
+        ("ANABRANCH_RETENTION_DAYS", "1e6"),
+        ("ANABRANCH_PACK_AFTER_DAYS", "1e6"),
         ("ANABRANCH_PRICES", '{"*": {"prompt": -1}}'),
         ("ANABRANCH_PRICES", "cheap"),
     ],
@@ -102,6 +106,25 @@ def test_service_links_are_no_settings(service: str, address: str, monkeypatch: 
     assert read_settings(port=9001).port == 9001
 
 
+def test_a_link_that_is_called_like_any_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Service is named anabranch-link."""
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name.replace("ANABRANCH", "ANABRANCH_LINK", 1), value)
+    assert read_settings().link_port == 0
+    monkeypatch.setenv("ANABRANCH_LINK_PORT", "7411")
+    assert read_settings().link_port == 7411
+
+
+def test_the_file_says_what_a_link_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "anabranch.yaml").write_text("port: 9000\nlink_port: 7411\n")
+    monkeypatch.setenv("ANABRANCH_CONFIG", str(tmp_path / "anabranch.yaml"))
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.replace("ANABRANCH", "ANABRANCH_LINK", 1), value)
+    settings = read_settings()
+    assert (settings.port, settings.link_port) == (9000, 7411)
+
+
 def test_a_port_beside_service_links_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in LINKS.items():
         monkeypatch.setenv(name, value)
@@ -113,6 +136,27 @@ def test_a_port_beside_service_links_counts(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_may_be_a_service_link_is_refused_as_that(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, LINKS[name])
     with pytest.raises(BadSettings, match=f"{name}.*enableServiceLinks: false"):
+        read_settings()
+
+
+def test_a_link_to_link_port_is_refused_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANABRANCH_LINK_PORT", "tcp://10.96.0.17:7411")
+    with pytest.raises(BadSettings, match=r"ANABRANCH_LINK_PORT.*enableServiceLinks: false"):
+        read_settings()
+
+
+NUMBERS = [
+    name
+    for name, field in Settings.model_fields.items()
+    if float in (field.annotation, *get_args(field.annotation))
+]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_is_finite(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ANABRANCH_{name.upper()}", value)
+    with pytest.raises(BadSettings, match=f"ANABRANCH_{name.upper()}: Input should be a finite number"):
         read_settings()
 
 
@@ -173,6 +217,7 @@ def test_a_script_is_told_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ({"ENGINE_OPTIONS": '{"max_model_len": "long"}'}, "max_model_len: Input should be a valid integer"),
         ({"ENGINE_OPTIONS": '{"max_model_len": -1}'}, "max_model_len must be more than 0"),
+        ({"ENGINE_OPTIONS": '{"kv_cache_gib": "inf"}'}, "kv_cache_gib: Input should be a finite number"),
         ({"ENGINE_OPTIONS": '{"extra": 1}'}, "extra: Input should be a valid"),
         ({"ENGINE_OPTIONS": '{"tensor_parallel": 4}', "GPUS_PER_REPLICA": "2"}, "each replica has 2 GPUs"),
         ({"GPUS_PER_REPLICA": "1.5"}, "whole ones: not 1.5"),
