@@ -61,6 +61,9 @@ class Cause(StrEnum):
     """What was asked cannot be had; another try meets it again."""
     ENGINE_ERROR = "engine-error"
     UPSTREAM_AWAY = "upstream-away"
+    UPSTREAM_DENIED = "upstream-denied"
+    """The upstream sends this service away whatever it asks: it wants another key, money, another URL. The operator has
+    to see to it."""
     POOL_UNAVAILABLE = "pool-unavailable"
     ORGANIZER_LOST = "organizer-lost"
     """What was decoded went with its organizer."""

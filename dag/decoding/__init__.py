@@ -14,11 +14,13 @@ from anabranch.dag.ids import JobId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """A form that the decoded text must have, by structured decoding. Exactly one field is set."""
+    """A form that the decoded text must have, by structured decoding. Exactly one of the first three fields is set."""
 
     json_schema: Mapping[str, Any] | None = None
     regex: str | None = None
     choice: tuple[str, ...] | None = None
+    strict: bool = False
+    """Of a schema: an upstream is told the protocol's word for keeping to all of it. Our own engines always do."""
 
 
 class Purpose(StrEnum):
@@ -29,7 +31,8 @@ class Purpose(StrEnum):
     CANDIDATE = "candidate"
     """Becomes the answer, or is made into it, once the policy has chosen, counted votes, or removed marks."""
     ANSWER = "answer"
-    """The final thought: its text, without blanks around it, is the answer, and is told as such while it is decoded."""
+    """The final thought: its text, as `Problem.trimmed` leaves it, is the answer, and is told as such while it is
+    decoded."""
 
 
 class Thinking(StrEnum):

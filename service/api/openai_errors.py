@@ -28,8 +28,10 @@ JOB_CODES: Mapping[str, tuple[int, str]] = {
     Cause.REFUSED: (HTTPStatus.BAD_REQUEST, "refused"),
     Failure.REJECTED: (HTTPStatus.FORBIDDEN, "rejected"),
     Cause.DEADLINE: (HTTPStatus.REQUEST_TIMEOUT, "deadline"),
+    Cause.UPSTREAM_DENIED: (HTTPStatus.BAD_GATEWAY, "upstream_denied"),
 }
-"""How a job may fail by what its client asked, or by a person's word; all other failures are the service's."""
+"""How a job may fail by what its client asked, by a person's word, or by who decodes for the service; all other
+failures are the service's."""
 
 
 def speaks_openai(path: str) -> bool:

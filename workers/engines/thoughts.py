@@ -15,14 +15,19 @@ from anabranch.dag.text import Context
 
 LEADING_BLANKS = 64
 """Characters. Behind more of them no opening mark is looked for."""
+FENCES = ("```", "~~~")
+"""How a line begins that opens or closes a block of code."""
+QUOTES = "`'\"“”‘’«»"
 
 
 class Begin(Enum):
     """Where a decode's first token stands."""
 
     UNKNOWN = auto()
-    """Nobody can tell: a closing mark without an opening one makes a thought of all the text before it. (A text that
-    speaks of the marks names the opening one first, or quotes the closing one in backticks: then all is text.)"""
+    """Nobody can tell: a closing mark without an opening one makes a thought of all the text before it, where it stands
+    as models write it: it begins a line, ends one, or stands between two words without a blank. (A text that speaks of
+    the marks names the opening one first, or the closing one in quotes, in code, or among its words: then all is
+    text.)"""
     OUTSIDE = auto()
     """A thought begins with its opening mark, or there is none."""
     INSIDE = auto()
@@ -107,6 +112,35 @@ class Told:
         return Told(self.thought + told.thought, self.text + told.text, self.recast)
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where in its lines a text has come to."""
+
+    last: str = ""
+    begun: str = ""
+    """The line's first characters, without blanks before them."""
+    fenced: bool = False
+    """In a block of code."""
+
+    def go_over(self, text: str) -> None:
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                self.fenced ^= self.begun in FENCES
+                self.begun = ""
+            self.begun = (self.begun + (line if self.begun else line.lstrip())[:3])[:3]
+        self.last = text[-1:] or self.last
+
+    def suits_mark(self, behind: str) -> bool | None:
+        """Whether a closing mark stands here as models write it. None: what stands behind it is not known yet."""
+        if self.fenced or self.begun in FENCES:
+            return False
+        if not self.begun or behind in ("\n", "\r"):
+            return True
+        if not behind:
+            return None
+        return not any(char.isspace() or char in QUOTES for char in (self.last, behind))
+
+
 class _At(Enum):
     START = auto()
     THOUGHT = auto()
@@ -126,8 +160,8 @@ class ThoughtSplitter:
         """Of the last piece: what may be a part of a mark."""
         self._breaks = 0
         """Line breaks at the end of what may be a thought."""
-        self._last = ""
-        """The last character before what is fed next, while it may be a thought."""
+        self._place = _Place()
+        """Before what is fed next, while it may be a thought."""
 
     @property
     def thinking(self) -> bool:
@@ -214,14 +248,18 @@ class ThoughtSplitter:
 
     def _doubt(self, text: str) -> Told:
         body, mark, behind = text.partition(self._marks.closing)
-        if self._marks.opening in body or (mark and (self._last + body).endswith("`")):
-            self._at = _At.TEXT
-            return Told(text=self._with_breaks(text) + "\n" * self._breaks)
         if not mark:
             marks = self._marks
             self._held = max(_begun_mark(body, marks.opening), _begun_mark(body, marks.closing), key=len)
             body = body.removesuffix(self._held)
-            self._last = body[-1:] or self._last
+        self._place.go_over(body)
+        suits = self._place.suits_mark(behind[:1])
+        if self._marks.opening in body or (mark and suits is False):
+            self._at = _At.TEXT
+            left, self._held = f"{body}{self._held}{mark}{behind}", ""
+            return Told(text=self._with_breaks(left) + "\n" * self._breaks)
+        if not mark or suits is None:
+            self._held = self._held or mark
             return Told(text=self._with_breaks(body))
         self._at = _At.BLANKS
         thought = self._with_breaks(body)

@@ -43,7 +43,7 @@ class JsonObjectFormat(_Part):
 
 
 class JsonSchemaFormat(_Part):
-    """Name, description and `strict` are taken, and change nothing: the schema is always kept to."""
+    """Name and description are taken, and change nothing; `strict` is that of chat completions."""
 
     type: Literal["json_schema"]
     form: JsonSchema = Field(alias="schema")
@@ -62,8 +62,9 @@ class Text(_Part):
         match self.format:
             case JsonObjectFormat():
                 return {"type": "json_object"}
-            case JsonSchemaFormat(form=form, name=name):
-                return {"type": "json_schema", "json_schema": {"name": name or "answer", "schema": form}}
+            case JsonSchemaFormat(form=form, name=name, strict=strict):
+                named = {"name": name or "answer", "schema": form, "strict": strict}
+                return {"type": "json_schema", "json_schema": named}
             case _:
                 return None
 

@@ -115,6 +115,7 @@ FORMS: dict[str, tuple[Answer, Reads]] = {
         Reads(),
     ),
     "DONE is missing": (stream(*BEGUN, STOP, done=False), Reads()),
+    "DONE without a reason": (stream(*BEGUN), Reads()),
     "DONE is followed by junk": (raw(sse(*BEGUN, STOP) + b"<html>bye</html>"), Reads()),
     "the connection is cut behind the end": (
         Answer(pieces=(sse(*BEGUN, STOP, done=False),), then="cut"),
@@ -139,6 +140,11 @@ FORMS: dict[str, tuple[Answer, Reads]] = {
         ),
         Reads(),
     ),
+    "empty data keep it alive": (
+        raw(b"data:\n\n" + sse(*BEGUN, done=False) + b"data: \n\ndata:\n\n" + sse(STOP)),
+        Reads(),
+    ),
+    "an empty line of data before the data": (raw(sse(*BEGUN, STOP, prefix="data:\ndata: ")), Reads()),
     "no blank behind the colon": (stream(*BEGUN, STOP, prefix="data:"), Reads()),
     "carriage returns": (stream(*BEGUN, STOP, end="\r\n\r\n"), Reads()),
     "one newline between events": (stream(*BEGUN, STOP, end="\n"), Reads()),
@@ -214,6 +220,14 @@ FORMS: dict[str, tuple[Answer, Reads]] = {
     "the stop string has another name": (
         stream(*BEGUN, said(finish="stop", matched_stop="END")),
         Reads(text=f"{TEXT}END", finish=Finish.STOP),
+    ),
+    "what it stopped at was not asked for": (
+        stream(*BEGUN, said(finish="stop", stop_reason="end_turn")),
+        Reads(),
+    ),
+    "it stopped at a token of the model's": (
+        stream(*BEGUN, said(finish="stop", matched_stop="<|im_end|>")),
+        Reads(),
     ),
     "the stop string is not named": (
         stream(*BEGUN, said(finish="stop_sequence")),
@@ -309,9 +323,13 @@ ENDS: dict[str, tuple[Answer, Fails]] = {
         stream(*BEGUN, done=False),
         Fails(cause="upstream-away", told="in the middle", text=TEXT),
     ),
-    "DONE without a reason": (
-        stream(*BEGUN),
-        Fails(cause="upstream-away", told="in the middle", text=TEXT),
+    "DONE without a reason and without text": (
+        stream(said("")),
+        Fails(cause="upstream-away", told="in the middle"),
+    ),
+    "DONE behind an error": (
+        stream(*BEGUN, {"error": {"message": "out of memory"}}),
+        Fails(cause="engine-error", told="out of memory", text=TEXT),
     ),
     "the connection is cut": (
         Answer(pieces=(sse(*BEGUN, done=False),), then="cut"),
@@ -388,6 +406,14 @@ ERRORS: dict[str, tuple[Answer, Fails]] = {
         raw(sse(*BEGUN, done=False) + b'{"error": {"message": "out of memory"}}\n'),
         Fails(cause="engine-error", told="out of memory", text=TEXT),
     ),
+    "an error that speaks of a key and means a limit": (
+        stream({"error": {"message": "too much for your API key", "type": "rate_limit_error"}}),
+        Fails(cause="overloaded", told="too much"),
+    ),
+    "an error that wants another key": (
+        stream({"error": {"message": "who are you?", "type": "authentication_error"}}),
+        Fails(cause="upstream-denied", told="who are you?", again=False),
+    ),
     "an error as the whole answer": (
         raw(json.dumps({"error": {"message": "model not loaded", "code": 503}}, indent=1).encode()),
         Fails(cause="overloaded", told="model not loaded"),
@@ -399,15 +425,15 @@ ERRORS: dict[str, tuple[Answer, Fails]] = {
 }
 
 NO_STREAM: dict[str, tuple[Answer, Fails]] = {
-    "a web page": (raw(PAGE), Fails(cause="refused", told="Welcome to nginx!", again=False)),
+    "a web page": (raw(PAGE), Fails(cause="upstream-denied", told="Welcome to nginx!", again=False)),
     "a web page that never ends": (
         Answer(pieces=(PAGE,), then="hang"),
-        Fails(cause="refused", told="Welcome to nginx!", again=False),
+        Fails(cause="upstream-denied", told="Welcome to nginx!", again=False),
     ),
-    "a text": (raw(b"It works!"), Fails(cause="refused", told="It works!", again=False)),
+    "a text": (raw(b"It works!"), Fails(cause="upstream-denied", told="It works!", again=False)),
     "JSON that is no completion": (
         raw(b'{"status": "ok"}'),
-        Fails(cause="refused", told='{"status": "ok"}', again=False),
+        Fails(cause="upstream-denied", told='{"status": "ok"}', again=False),
     ),
     "nothing": (raw(b""), Fails(cause="upstream-away", told="in the middle")),
     "nothing but signs of life": (
@@ -425,11 +451,30 @@ NO_STREAM: dict[str, tuple[Answer, Fails]] = {
 }
 
 REFUSALS: dict[str, tuple[Answer, Fails]] = {
+    "a URL that has moved": (
+        refuses(301, PAGE),
+        Fails(cause="upstream-denied", told="HTTP 301", again=False),
+    ),
+    "a key that Gemini does not know": (
+        refuses(400, [{"error": {"message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]),
+        Fails(cause="upstream-denied", told="API key not valid", again=False),
+    ),
+    "a model that is not there": (
+        refuses(400, {"error": {"message": "no model x", "code": "model_not_found"}}),
+        Fails(cause="upstream-denied", told="no model x", again=False),
+    ),
+    "a filter that forbids": (
+        refuses(403, {"error": {"message": "Your input was flagged for violence", "code": 403}}),
+        Fails(cause="refused", told="flagged", again=False),
+    ),
     "a gateway's page": (
         refuses(502, PAGE),
         Fails(cause="upstream-away", told="HTTP 502: <!DOCTYPE html> <html>"),
     ),
-    "a page that was not found": (refuses(404, PAGE), Fails(cause="refused", told="nginx", again=False)),
+    "a page that was not found": (
+        refuses(404, PAGE),
+        Fails(cause="upstream-denied", told="nginx", again=False),
+    ),
     "a refusal in plain text": (
         refuses(400, b"no such thing"),
         Fails(cause="refused", told="HTTP 400: no such thing", again=False),
@@ -444,7 +489,7 @@ REFUSALS: dict[str, tuple[Answer, Fails]] = {
     ),
     "a refusal as a bare word": (
         refuses(403, {"error": "forbidden", "message": "not from there"}),
-        Fails(cause="refused", told="forbidden: not from there", again=False),
+        Fails(cause="upstream-denied", told="forbidden: not from there", again=False),
     ),
     "a refusal that hides its reason": (
         refuses(400, {"error": {"message": "Provider returned error", "metadata": {"raw": "bad schema"}}}),
@@ -456,7 +501,7 @@ REFUSALS: dict[str, tuple[Answer, Fails]] = {
     ),
     "a good status without an answer": (
         refuses(204, b""),
-        Fails(cause="refused", told="HTTP 204", again=False),
+        Fails(cause="upstream-denied", told="HTTP 204", again=False),
     ),
     "seconds to wait": (
         refuses(429, {"error": "slow down"}, retry_after="6"),
@@ -504,7 +549,7 @@ REFUSALS: dict[str, tuple[Answer, Fails]] = {
     ),
     "no money": (
         refuses(429, {"error": {"message": "pay first", "code": "insufficient_quota"}}, retry_after="6"),
-        Fails(cause="refused", told="pay first", again=False),
+        Fails(cause="upstream-denied", told="pay first", again=False),
     ),
 }
 

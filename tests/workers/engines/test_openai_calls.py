@@ -78,6 +78,28 @@ STREAMED: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] = {
         [call("weather", ROME, index=0, id_="a"), call("time", "{}", index=0, id_="b")],
         [WEATHER, TIME],
     ),
+    "all with the number 0 and without ids": (
+        [call("weather", ROME, index=0, id_=""), call("time", "{}", index=0, id_="")],
+        [("weather", ROME, ""), ("time", "{}", "")],
+    ),
+    "all with the number 0, without ids, in pieces": (
+        [
+            call("weather", "", index=0),
+            call(arguments='{"city": {"a": "}\\', index=0),
+            call(arguments='""}}', index=0),
+            call("weather", "", index=0),
+            call(arguments=ROME, index=0),
+        ],
+        [("weather", '{"city": {"a": "}\\""}}', ""), ("weather", ROME, "")],
+    ),
+    "the name with every piece, where a piece ends in a bracket": (
+        [call("weather", '{"a": {}', index=0), call("weather", ', "city": "Rome"}', index=0)],
+        [("weather", '{"a": {}, "city": "Rome"}', "")],
+    ),
+    "name and id once more behind the end": (
+        [call("weather", ROME, index=0, id_="a"), call("weather", "", index=0, id_="a")],
+        [WEATHER],
+    ),
     "neither numbers nor ids": (
         [call("weather", '{"city": '), call(arguments='"Rome"}'), call("time", "{}")],
         [("weather", ROME, ""), ("time", "{}", "")],
@@ -126,6 +148,12 @@ def test_arguments_may_be_cut_anywhere(cuts: list[int], numbered: bool) -> None:
     index = 0 if numbered else None
     pieces = [call(arguments=ROME[a:b], index=index) for a, b in pairwise(places)]
     assert put_together(call("weather", index=index, id_="a"), *pieces) == [WEATHER]
+
+
+def test_all_arguments_of_one_number_are_looked_at_once() -> None:
+    pieces = [call("weather", "{}", index=0) for _ in range(30_000)]
+    ((_, arguments, _),) = put_together(call("weather", '{"city": "', index=0), *pieces)
+    assert len(arguments) == len('{"city": "') + 2 * 30_000
 
 
 def test_a_call_without_a_name_and_calls_without_end_are_faults() -> None:

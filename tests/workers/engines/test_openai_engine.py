@@ -9,7 +9,7 @@ from tests.workers.conftest import Connect, RequestFor, usage_of
 from tests.workers.engines.misbehaviours import PAGE, raw, refuses
 from tests.workers.engines.upstream import Answer, Upstream, decoded, fault_of, one_by_one, spent, text_in
 
-from anabranch.dag.decoding import Draw, Finish, Structure, Usage
+from anabranch.dag.decoding import Draw, Finish, Purpose, Structure, Usage
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.openai.upstream import UNKNOWN_MODEL_LEN, served_by
@@ -191,7 +191,22 @@ async def test_a_schema_is_the_protocols_own(
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
     await decoded(connect(), request_for(structure=Structure(json_schema=schema)))
-    assert upstream.asked[0]["response_format"]["json_schema"]["schema"] == schema
+    assert upstream.asked[0]["response_format"]["json_schema"] == {"name": "answer", "schema": schema}
+
+
+async def test_a_strict_schema_is_asked_for_as_such(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    await decoded(connect(), request_for(structure=Structure(json_schema=schema, strict=True)))
+    assert upstream.asked[0]["response_format"]["json_schema"]["strict"] is True
+
+
+async def test_any_object_is_asked_for_by_the_word_that_more_upstreams_know(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    await decoded(connect(), request_for(structure=Structure(json_schema={"type": "object"})))
+    assert upstream.asked[0]["response_format"] == {"type": "json_object"}
 
 
 @pytest.mark.parametrize(
@@ -201,19 +216,39 @@ async def test_a_schema_is_the_protocols_own(
         (Structure(choice=("yes", "no")), {"choice": ["yes", "no"]}),
     ],
 )
-async def test_other_forms_are_asked_of_vllm_and_refused_elsewhere(
+@pytest.mark.parametrize("purpose", [Purpose.CANDIDATE, Purpose.ANSWER])
+async def test_other_forms_of_the_answer_are_asked_of_vllm_and_refused_elsewhere(
     upstream: Upstream,
     connect: Connect,
     request_for: RequestFor,
     structure: Structure,
     in_vllms_words: dict[str, object],
+    purpose: Purpose,
 ) -> None:
-    fault = await fault_of(connect(), request_for(structure=structure))
+    fault = await fault_of(connect(), request_for(structure=structure, purpose=purpose))
     assert (fault.cause, fault.retryable, upstream.asked) == ("refused", False, [])
 
     upstream.owned_by = "vllm"
-    await decoded(connect(), request_for(structure=structure))
+    await decoded(connect(), request_for(structure=structure, purpose=purpose))
     assert upstream.asked[0]["structured_outputs"] == in_vllms_words
+
+
+@pytest.mark.parametrize("structure", [Structure(regex="[0-9]+"), Structure(choice=("7", "8"))])
+async def test_a_policys_own_pattern_or_choice_is_left_to_its_prompt(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, structure: Structure
+) -> None:
+    upstream.pieces = ("7", ", it is right.")
+    chunks = await decoded(connect(), request_for(structure=structure, max_tokens=8))
+    assert text_in(chunks) == "7, it is right."
+    assert not {"response_format", "structured_outputs"} & upstream.asked[0].keys()
+
+
+async def test_a_policys_own_schema_is_asked_for(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    schema = {"type": "array"}
+    await decoded(connect(), request_for(structure=Structure(json_schema=schema)))
+    assert upstream.asked[0]["response_format"]["json_schema"]["schema"] == schema
 
 
 async def test_a_raw_prompt_is_refused(connect: Connect, request_for: RequestFor) -> None:
@@ -277,6 +312,16 @@ async def test_a_stop_string_is_put_back_where_the_upstream_names_it(
     upstream.pieces, upstream.stop_reason = ("<answer>4",), "</answer>"
     chunks = await decoded(connect(), request_for(stop=("</answer>",)))
     assert (text_in(chunks), chunks[-1].finish) == ("<answer>4</answer>", Finish.STOP)
+
+
+@pytest.mark.parametrize("told", ["end_turn", "<|im_end|>", "repetition_detected", "</ANSWER>"])
+@pytest.mark.parametrize("stop", [(), ("</answer>",)])
+async def test_what_was_not_asked_for_as_a_stop_string_is_none(
+    upstream: Upstream, connect: Connect, request_for: RequestFor, told: str, stop: tuple[str, ...]
+) -> None:
+    upstream.stop_reason = told
+    chunks = await decoded(connect(), request_for(stop=stop))
+    assert (text_in(chunks), chunks[-1].finish) == ("The answer is 4.", Finish.EOS)
 
 
 async def test_a_stop_string_that_the_upstream_left_in_is_not_doubled(

@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 from tests.workers.conftest import Connect, RequestFor
+from tests.workers.engines.misbehaviours import BEGUN, stream
 from tests.workers.engines.upstream import Upstream, decoded, fault_of, serving
 
 from anabranch.workers.engines.openai.engine import OpenAIEngine
@@ -23,11 +24,26 @@ TOO_LONG = "This model's maximum context length is 4096 tokens."
         (400, {"message": "exceeds the available context size"}, "prompt-too-long", False),
         (413, {"message": "body too large"}, "prompt-too-long", False),
         (400, {"message": "bad schema"}, "refused", False),
-        (401, {"message": "no such key"}, "refused", False),
-        (403, {"message": "not for you"}, "refused", False),
-        (404, {"message": "no such model"}, "refused", False),
+        (400, {"message": "Input exceeds Context Length of the model"}, "prompt-too-long", False),
+        (
+            400,
+            {"message": "The input token count (11) exceeds the maximum number of tokens allowed (10)."},
+            "prompt-too-long",
+            False,
+        ),
+        (
+            422,
+            {"message": "`inputs` tokens + `max_new_tokens` must be <= 8193. Given: 9000 `inputs` tokens"},
+            "prompt-too-long",
+            False,
+        ),
+        (400, {"message": "blocked", "code": "content_filter"}, "refused", False),
+        (401, {"message": "no such key"}, "upstream-denied", False),
+        (402, {"message": "pay first"}, "upstream-denied", False),
+        (403, {"message": "not for you"}, "upstream-denied", False),
+        (404, {"message": "no such model"}, "upstream-denied", False),
         (429, {"message": "slow down"}, "overloaded", True),
-        (429, {"message": "pay first", "code": "insufficient_quota"}, "refused", False),
+        (429, {"message": "pay first", "code": "insufficient_quota"}, "upstream-denied", False),
         (503, {"message": "later"}, "overloaded", True),
         (504, {"message": "nobody answered"}, "timeout", True),
         (500, {"message": "oops"}, "engine-error", True),
@@ -80,7 +96,7 @@ async def test_a_connection_that_breaks_is_an_upstream_that_is_away(
 async def test_a_stream_that_ends_without_a_reason_is_not_taken_for_an_answer(
     upstream: Upstream, connect: Connect, request_for: RequestFor
 ) -> None:
-    upstream.finish = None
+    upstream.answer = stream(*BEGUN, done=False)
     fault = await fault_of(connect(), request_for())
     assert (fault.cause, fault.detail) == ("upstream-away", "the stream ended in the middle of the text")
 

@@ -138,7 +138,7 @@ async def test_an_empty_prompt_is_refused(engine: OpenAIEngine, request_for: Req
 
 async def test_a_model_that_is_not_served_is_refused(engine: OpenAIEngine, request_for: RequestFor) -> None:
     fault = await fault_of(engine, replace(asking(request_for), model="another"))
-    assert (fault.cause, fault.retryable) == ("refused", False)
+    assert (fault.cause, fault.retryable) == ("upstream-denied", False)
     assert "another" in fault.detail
 
 

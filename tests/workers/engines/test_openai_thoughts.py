@@ -25,6 +25,8 @@ from anabranch.workers.replica.admission import Admission
 from anabranch.workers.replica.decode_task import DecodeTask
 from anabranch.workers.replica.segmenter import Segmenter
 
+CUT = said(finish="length")
+
 
 def thought(text: str, name: str = "reasoning") -> dict[str, Any]:
     return chunk({"index": 0, "delta": {name: text}, "finish_reason": None})
@@ -132,6 +134,75 @@ async def test_an_answer_that_was_taken_for_a_thought_is_read_as_text_when_it_is
     end = segment(await decoded(engine, request), request_for).decoded
     assert (end.thought, end.text) == ("", "Four.")
     assert upstream.asked[-1]["messages"][-1]["role"] == "user"
+
+
+STOPPED = said(finish="stop", stop_reason="END")
+
+
+@pytest.mark.parametrize(
+    ("last", "finish", "text"),
+    [(STOP, Finish.EOS, "Four."), (STOPPED, Finish.STOP, "Four.END"), (CUT, Finish.LENGTH, "Four.")],
+)
+async def test_a_model_that_was_once_taken_for_a_thinker_is_read_as_text_again_however_it_ends(
+    last: dict[str, Any],
+    finish: Finish,
+    text: str,
+    upstream: Upstream,
+    connect: Connect,
+    request_for: RequestFor,
+) -> None:
+    engine, request = connect(), request_for(stop=("END",))
+    upstream.answer = stream(said("My favourite mark:\n</think>\nThat is all."), STOP)
+    await decoded(engine, request)
+    upstream.answer = stream(said("Four."), last)
+    with pytest.raises(DecodeError) as error:
+        await decoded(engine, request)
+    assert error.value.fault.retryable
+    for _ in range(2):
+        end = segment(await decoded(engine, request), request_for).decoded
+        assert (end.thought, end.text, end.finish) == ("", text, finish)
+
+
+async def test_a_thought_that_a_limit_cuts_stays_one_where_the_model_is_known_to_end_them(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine = connect()
+    upstream.answer = FORMS["begun inside"]
+    for _ in range(2):
+        await decoded(engine, request_for())
+    upstream.answer = stream(said("two and"), CUT)
+    end = segment(await decoded(engine, request_for()), request_for).decoded
+    assert (end.thought, end.text, end.finish) == ("two and", "", Finish.LENGTH)
+
+
+@pytest.mark.parametrize("answer", ["Use </think> here.", "```\nt.split('</think>')[-1]\n```\nThat is all."])
+async def test_an_answer_that_speaks_of_the_mark_is_text_and_teaches_nothing(
+    answer: str, upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine = connect()
+    for text in (answer, "Four."):
+        upstream.answer = stream(said(text), STOP)
+        end = segment(await decoded(engine, request_for()), request_for).decoded
+        assert (end.thought, end.text) == ("", text)
+
+
+async def test_a_model_that_is_told_not_to_think_writes_text(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine, written = connect(), "My favourite mark:\n</think>\nThat is all."
+    upstream.answer = stream(said(written), STOP)
+    end = segment(await decoded(engine, request_for(thinking=Thinking.OFF)), request_for).decoded
+    assert (end.thought, end.text) == ("", written)
+
+
+async def test_a_model_that_is_known_to_think_may_do_so_though_it_is_told_not_to(
+    upstream: Upstream, connect: Connect, request_for: RequestFor
+) -> None:
+    engine = connect()
+    upstream.answer = FORMS["begun inside"]
+    for thinking in (None, Thinking.OFF):
+        end = segment(await decoded(engine, request_for(thinking=thinking)), request_for).decoded
+        assert (end.thought, end.text) == ("two and two", "Four.")
 
 
 @pytest.mark.parametrize("form", ["reasoning", "marks"])

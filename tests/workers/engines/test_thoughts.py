@@ -53,6 +53,23 @@ CASES = [
     ("Say <think>a</think> b</think>c", UNKNOWN, ("", "Say <think>a</think> b</think>c")),
     ("It ends with `</think>`.\n", UNKNOWN, ("", "It ends with `</think>`.\n")),
     ("a <th\n</think>b", UNKNOWN, ("a <th", "b")),
+    ("hm</think>\n\nFour.", UNKNOWN, ("hm", "Four.")),
+    ("hm `a`</think>\r\nFour.", UNKNOWN, ("hm `a`", "Four.")),
+    ("```\na\n```\nhm\n</think>Four.", UNKNOWN, ("```\na\n```\nhm", "Four.")),
+    ("Use </think> here.", UNKNOWN, ("", "Use </think> here.")),
+    ("Split at '</think>' there.", UNKNOWN, ("", "Split at '</think>' there.")),
+    ("'</think>'", UNKNOWN, ("", "'</think>'")),
+    ("What ends it is </think>", UNKNOWN, ("", "What ends it is </think>")),
+    (
+        "```python\ntext.split('</think>')[-1]\n```\nThat is all.",
+        UNKNOWN,
+        ("", "```python\ntext.split('</think>')[-1]\n```\nThat is all."),
+    ),
+    (
+        "So it ends:\n\n ```\nhm\n</think>\n\n4\n```\n",
+        UNKNOWN,
+        ("", "So it ends:\n\n ```\nhm\n</think>\n\n4\n```\n"),
+    ),
     ("<thi", OUTSIDE, ("", "<thi")),
     ("<thinking>", OUTSIDE, ("", "<thinking>")),
     ("a <</think>b", INSIDE, ("a <", "b")),
@@ -67,7 +84,7 @@ def test_what_is_thought_and_what_is_text(written: str, begin: Begin, expected: 
 
 
 @given(
-    st.lists(st.sampled_from(["<think>", "</think>", "<", "/th", "\n", " ", "a", "ink>", "`"])),
+    st.lists(st.sampled_from(["<think>", "</think>", "<", "/th", "\n", " ", "a", "ink>", "`", "```", "'"])),
     st.sampled_from(Begin),
     st.data(),
 )

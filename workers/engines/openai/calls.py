@@ -1,10 +1,12 @@
 """Assembles calls of tools from what upstreams stream of them.
 
 The protocol numbers each call and sends its name and id once, then its arguments in pieces. Upstreams leave the number
-out, give all calls the same one, repeat name and id with each piece, or send the arguments as an object.
+out, give all calls the same one, with ids or without, repeat name and id with each piece, or send the arguments as an
+object.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,12 +59,33 @@ def _arguments(told: Any) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
+_STRUCTURAL = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
+"""In JSON: what may open or close something, and an escape, which may be cut behind its first character."""
+
+
 @dataclass(slots=True)
 class _Begun:
     index: int | None
     id: str = ""
     name: str = ""
     arguments: list[str] = field(default_factory=list)
+    whole: bool = False
+    """All that its arguments opened is closed."""
+    _depth: int = 0
+    _quoted: bool = False
+    _escaped: bool = False
+
+    def add(self, arguments: str) -> None:
+        """Each character is looked at once, however many pieces come."""
+        self.arguments.append(arguments)
+        all_found = _STRUCTURAL.findall(arguments[self._escaped :])
+        for found in all_found:
+            if found == '"':
+                self._quoted = not self._quoted
+            elif found[0] != "\\" and not self._quoted:
+                self._depth += 1 if found in "{[" else -1
+                self.whole = self._depth == 0
+        self._escaped = all_found[-1:] == ["\\"]
 
 
 @dataclass(slots=True)
@@ -86,7 +109,7 @@ class CallReading:
         if piece.name != call.name:  # the same name once more is no part of it
             call.name += piece.name
         if piece.arguments:
-            call.arguments.append(piece.arguments)
+            call.add(piece.arguments)
 
     def calls(self) -> tuple[Call, ...]:
         """All of them. Raises DecodeError for one without a name."""
@@ -103,10 +126,8 @@ class CallReading:
             known = next((call for call in self._begun if call.id == piece.id), None)
             found = known or (None if piece.name else last)
         else:
-            whole = bool(last.arguments) and last.arguments[-1].endswith("}")
-            found = None if piece.name and last.name and whole else last
-        another = bool(found and piece.name and piece.id and found.id and piece.id != found.id)
-        return None if another else found
+            found = last
+        return None if found is None or (piece.name and _is_another(piece, found)) else found
 
     def _named_apart(self) -> Iterator[tuple[_Begun, str]]:
         """Each call with its id; one that was given before is none."""
@@ -119,6 +140,13 @@ class CallReading:
         if not call.name:
             raise _broken("it calls a tool without naming it")
         return Call(name=call.name, arguments="".join(call.arguments).strip() or "{}", id=id_)
+
+
+def _is_another(piece: CallPiece, call: _Begun) -> bool:
+    """Whether a piece with a name begins a call of its own, though its number is that of this call."""
+    if piece.id and call.id:
+        return piece.id != call.id
+    return bool(call.name) and call.whole
 
 
 def _broken(detail: str) -> DecodeError:

@@ -22,11 +22,11 @@ from anabranch.dag.vocabulary import Cause
 from anabranch.workers.engines.openai.connections import CONNECT_SECONDS, Connections
 from anabranch.workers.engines.openai.dialect import Dialect
 from anabranch.workers.engines.openai.events import Done, Event, EventReader, Heard, NoStream, TooLong
-from anabranch.workers.engines.openai.faults import fault_of, http_errors_as_faults, refused
+from anabranch.workers.engines.openai.faults import denied, fault_of, http_errors_as_faults
 from anabranch.workers.engines.openai.parts import read_parts
 from anabranch.workers.engines.openai.reading import Reading, estimated_tokens
 from anabranch.workers.engines.openai.refusals import read_body, start_of
-from anabranch.workers.engines.openai.requests import chat_body, completion_body
+from anabranch.workers.engines.openai.requests import chat_body, completion_body, form_for
 from anabranch.workers.engines.openai.settings import OpenAISettings
 from anabranch.workers.engines.openai.tokens import UpstreamTokenizer
 from anabranch.workers.engines.openai.upstream import look_up, root_of, served_by
@@ -67,8 +67,8 @@ class OpenAIEngine:
 
     A vLLM upstream is asked for all that the protocol lacks: raw prompts, turns that go on to the letter, regex and
     choice, tags that are special tokens. Of others: a turn that was begun is sent as a last assistant message; raw
-    prompts, regex and choice are refused; and a stop string is put back where the upstream names it, else the text ends
-    before it and the finish is EOS.
+    prompts are refused, and so are a regex and a choice that the job's owner asked for, while a policy's own are left
+    out; and a stop string is put back where the upstream names it, else the text ends before it and the finish is EOS.
     """
 
     def __init__(self, settings: OpenAISettings) -> None:
@@ -89,6 +89,8 @@ class OpenAIEngine:
         self._begins: dict[str, Begin] = {}
         """By model, where its turns were found to begin: INSIDE a thought; UNKNOWN once more, where one did
         not: such a thought was none, and is not given back."""
+        self._thinkers: set[str] = set()
+        """Models of which a turn that was begun INSIDE went on behind its thought: one that a limit cuts is one."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -120,12 +122,8 @@ class OpenAIEngine:
                 async with aclosing(_told(response, reading)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                if reading.recast:
-                    self._begins[call.body["model"]] = Begin.INSIDE
                 last = reading.last_chunk()
-                if call.guessed and last.finish is Finish.EOS and reading.is_all_thought:
-                    self._begins[call.body["model"]] = Begin.UNKNOWN
-                    raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=NO_MARK))
+                self._learn(call, reading, last)
                 yield last
 
     async def count_tokens(self, text: str) -> int:
@@ -160,6 +158,20 @@ class OpenAIEngine:
         body = completion_body(request, prompt, model=model, max_model_len=room)
         return _Call("completions", body, begin, request.affinity)
 
+    def _learn(self, call: _Call, reading: Reading, last: Chunk) -> None:
+        """Where turns of this model begin. Raises DecodeError where this one began elsewhere: the next try knows."""
+        model = call.body["model"]
+        if reading.recast:
+            self._begins[model] = Begin.INSIDE
+        elif call.guessed and reading.thought_ended:
+            self._thinkers.add(model)
+        elif call.guessed and reading.is_all_thought:
+            found_once = self._begins.get(model) is Begin.INSIDE and model not in self._thinkers
+            if found_once or last.finish is Finish.EOS:
+                self._begins[model] = Begin.UNKNOWN
+                self._thinkers.discard(model)
+                raise DecodeError(Fault(cause=Cause.ENGINE_ERROR, detail=NO_MARK))
+
     def _hints(self, call: _Call) -> dict[str, str]:
         """For a router behind the URL: which requests want the same engine. A digest, and no id of ours."""
         if not self._session_header or not call.session:
@@ -174,9 +186,9 @@ class OpenAIEngine:
             return Begin.OUTSIDE
         if context.thought:
             return Begin.INSIDE
-        if decoding.structure is not None:
+        if decoding.thinking is Thinking.OFF or form_for(decoding, vllm=self._upstream.vllm) is not None:
             return Begin.UNKNOWN if known is Begin.INSIDE else Begin.OUTSIDE
-        return Begin.UNKNOWN if known is None or decoding.thinking is Thinking.OFF else known
+        return known or Begin.UNKNOWN
 
     @asynccontextmanager
     async def _answer(self, call: _Call) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -219,7 +231,7 @@ async def _told(response: aiohttp.ClientResponse, reading: Reading) -> AsyncGene
         if fault is not None:
             raise fault
     if not reading.recognised and events.start.strip() and not events.is_stream:
-        raise refused(f"the upstream's answer is no completion: {_shown(events)}")
+        raise denied(f"the upstream's answer is no completion: {_shown(events)}")
 
 
 def _take(
@@ -229,6 +241,7 @@ def _take(
     try:
         for heard in all_heard:
             if isinstance(heard, Done):
+                reading.done()
                 return None, True
             event = _event(heard, events, reading)
             for part in read_parts(event.data, event.name):
@@ -266,7 +279,7 @@ def _event(heard: Event | NoStream, events: EventReader, reading: Reading) -> Ev
                 Fault(cause=Cause.ENGINE_ERROR, detail="the stream ended in something else than a stream")
             )
         case NoStream():
-            raise refused(f"the upstream does not answer with a stream, but with: {_shown(events)}")
+            raise denied(f"the upstream does not answer with a stream, but with: {_shown(events)}")
 
 
 def _shown(events: EventReader) -> str:

@@ -106,6 +106,9 @@ class EventReader:
 
     def _complete(self, *, at_any_rate: bool) -> Iterator[Heard]:
         text = _text(b"\n".join(self._data))
+        if not text.strip():  # a sign of life
+            self._data.clear()
+            return
         value = _json(text, otherwise=_NOT_JSON)
         if value is not _NOT_JSON or at_any_rate:
             self._data.clear()

@@ -108,10 +108,20 @@ class Reading:
     def ended(self) -> bool:
         return bool(self._end)
 
+    def done(self) -> None:
+        """The upstream says that nothing more comes. After text, that is an end that nobody gave a reason for."""
+        if not self.ended and self._pieces:
+            self._end = "stop"
+
     @property
     def is_all_thought(self) -> bool:
         """Whether the thought that it began with goes on, and nothing is called."""
         return self._splitter.thinking and self._pieces > 0 and not self._calls
+
+    @property
+    def thought_ended(self) -> bool:
+        """Whether a mark ended the thought that it began in."""
+        return self.begin is Begin.INSIDE and not (self.raw_thoughts or self._splitter.thinking)
 
     @property
     def tokens(self) -> int:
@@ -265,7 +275,7 @@ class Reading:
             raise refused(f"the model declines: {self._declined}")
         if finish is Finish.LENGTH:
             return finish, ""
-        if self._stop:
+        if self._stop in self.stops:  # others are words for the end, or tokens of the model's
             return Finish.STOP, "" if self._tail.endswith(self._stop) else self._stop
         if any(self._tail.endswith(stop) for stop in self.stops):
             return Finish.STOP, ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from anabranch.dag.decoding import Decoding, Structure, Thinking
+from anabranch.dag.decoding import Decoding, Purpose, Structure, Thinking
 from anabranch.dag.decoding.tools import Tool, Tools
 from anabranch.dag.text import Turn
 from anabranch.workers.engines.openai.faults import refused
@@ -22,6 +22,8 @@ ALL_THAT_IS_DECODED: Mapping[str, Any] = {
     "include_stop_str_in_output": False,  # with it the token that ends a turn would be text, too
 }
 """Of vLLM: its default leaves special tokens out of the text."""
+ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
+"""The schema that the protocol has a word of its own for, which more upstreams know than schemas."""
 
 
 def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: bool) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def chat_body(request: DecodeRequest, *, model: str, max_model_len: int, vllm: b
     if vllm:
         goes_on = {"continue_final_message": True, "add_generation_prompt": False}
         return body | _in_vllms_words(request) | (goes_on if begun else {})
-    return body | {"stream_options": {"include_usage": True}} | _response_format(request.decoding.structure)
+    return body | {"stream_options": {"include_usage": True}} | _response_format(request.decoding)
 
 
 def _message(turn: Turn, *, vllm: bool) -> dict[str, Any]:
@@ -132,13 +134,25 @@ def _effort(decoding: Decoding) -> str:
     return "medium" if decoding.thinking is Thinking.ON else ""
 
 
-def _response_format(structure: Structure | None) -> dict[str, Any]:
-    """The one form that the protocol has a word for."""
-    if structure is None:
+def form_for(decoding: Decoding, *, vllm: bool) -> Structure | None:
+    """The form that the upstream is to keep to. A policy asks in words, too, and reads what comes: only vLLM is told
+    its pattern or choice. As a schema the choice would not fit in the tokens that the policy has for it."""
+    form = decoding.structure
+    if form is None or vllm or form.json_schema is not None:
+        return form
+    return None if decoding.purpose is Purpose.WORK else form
+
+
+def _response_format(decoding: Decoding) -> dict[str, Any]:
+    """The forms that the protocol has words for."""
+    form = form_for(decoding, vllm=False)
+    if form is None:
         return {}
-    if structure.json_schema is None:
+    if form.json_schema is None:
         raise refused("this upstream decodes by a JSON schema, not by a regular expression or a choice")
-    schema = {"name": "answer", "schema": dict(structure.json_schema)}
+    if form.json_schema == ANY_OBJECT:
+        return {"response_format": {"type": "json_object"}}
+    schema = {"name": "answer", "schema": dict(form.json_schema)} | ({"strict": True} if form.strict else {})
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from anabranch.dag.decoding import Decoding
 from anabranch.dag.text import Context
 from anabranch.workers.engines.openai.connections import Connections
-from anabranch.workers.engines.openai.faults import fault_of, refused
+from anabranch.workers.engines.openai.faults import denied, fault_of, refused
 from anabranch.workers.engines.openai.refusals import read_body
 from anabranch.workers.engines.thoughts import Begin, Marks, switches_of
 from anabranch.workers.errors import DecodeError
@@ -108,13 +108,13 @@ class UpstreamTokenizer:
         except ValueError:
             told = None
         if not isinstance(told, dict):
-            raise refused(f"the upstream's /{path} does not answer with a JSON object")
+            raise denied(f"the upstream's /{path} does not answer with a JSON object")
         return told
 
 
 def _tokens(told: Any) -> Tokens:
     if not isinstance(told, Sequence) or not all(isinstance(token, int) for token in told):
-        raise refused("the upstream's /tokenize does not answer with tokens")
+        raise denied("the upstream's /tokenize does not answer with tokens")
     return tuple(told)
 
 

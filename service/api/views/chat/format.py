@@ -16,9 +16,11 @@ class JsonObjectFormat(BaseModel):
 
 
 class NamedSchema(BaseModel):
-    """Name, description and `strict` are taken, and change nothing: the schema is always kept to."""
+    """Name and description are taken, and change nothing. `strict` is told to an upstream; engines of our own always
+    keep to the schema."""
 
     form: JsonSchema = Field(alias="schema")
+    strict: bool | None = None
 
 
 class JsonSchemaFormat(BaseModel):
@@ -37,3 +39,7 @@ def schema_of(asked: ResponseFormat | None) -> JsonObject | None:
             return asked.json_schema.form
         case _:
             return None
+
+
+def is_strict(asked: ResponseFormat | None) -> bool:
+    return isinstance(asked, JsonSchemaFormat) and bool(asked.json_schema.strict)

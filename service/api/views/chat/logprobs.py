@@ -41,7 +41,7 @@ def _of_decode(decoded: Decoded, answer: str) -> Sequence[TokenLogprob]:
     tokens, text = decoded.token_logprobs, decoded.text
     if not tokens or not answer or answer not in text:
         return ()
-    begin = len(text) - len(text.lstrip())
+    begin = 0 if text.startswith(answer) else len(text) - len(text.lstrip())
     return _between(tokens, text, begin, begin + len(answer)) if text.startswith(answer, begin) else tokens
 
 

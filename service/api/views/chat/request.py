@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from anabranch.dag.policy import PRESET, PolicyInfo, policy_named
-from anabranch.service.api.views.chat.format import ResponseFormat, schema_of
+from anabranch.service.api.views.chat.format import ResponseFormat, is_strict, schema_of
 from anabranch.service.api.views.chat.messages import ChatMessage, read_conversation
 from anabranch.service.api.views.chat.tools import (
     ChatChoice,
@@ -264,6 +264,7 @@ class ChatRequest(BaseModel):
             ),
             answer_format=SentAnswerFormat(
                 json_schema=schema_of(self.response_format),
+                strict=is_strict(self.response_format),
                 stop=stop,
                 max_tokens=of_answer,
                 logprobs=(self.top_logprobs or 0) if self.logprobs else None,
