@@ -57,5 +57,5 @@ def _is_prose(text: str) -> bool:
 def fold_words(text: str) -> str:
     """Writes text as it is compared: without case, without an article before it or a full stop behind it."""
     folded = " ".join(text.casefold().split())
-    folded = folded.rstrip(".!") or folded
+    folded = folded.rstrip(".!\u3002") or folded
     return _ARTICLE.sub("", folded, count=1) if _ARTICLE.match(folded) else folded

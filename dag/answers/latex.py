@@ -14,12 +14,15 @@ _TYPOGRAPHY = str.maketrans(
         "\u2044": "/", "\u2215": "/", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*", "\u2217": "*", "\u00f7": "/",
         "\u00a0": THIN, "\u202f": THIN, "\u2002": " ", "\u2003": " ", "\u3000": " ", "\u200b": "", "\ufeff": "",
         "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
-        "\u00bd": " 1/2", "\u00bc": " 1/4", "\u00be": " 3/4", "\u2153": " 1/3", "\u2154": " 2/3", "\u215b": " 1/8",
         "\u2205": "\\emptyset", "\u221e": "\\infty", "\u03c0": "\\pi", "\u221a": "\\sqrt", "\u222a": "\\cup",
         "\u2264": "\\le", "\u2265": "\\ge", "\u2208": "\\in", "\u00b1": "\\pm", "\u00ba": "\u00b0",
-        "\u2155": " 1/5", "\u2156": " 2/5", "\u2157": " 3/5", "\u2158": " 4/5", "\u2229": "\\cap",
+        "\u2229": "\\cap", "\u00b5": "\u03bc",
     }
     | {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
+    | {
+        sign: rf"\frac{{{over}}}{{{under}}}"
+        for sign, over, under in zip("½¼¾⅓⅔⅕⅖⅗⅘⅛", "1131212341", "2443355558", strict=True)
+    }
 )  # fmt: skip
 """Full-width forms are the same characters, set as wide as Chinese ones."""
 
@@ -51,13 +54,19 @@ _SIGNS = {
     r"\cfrac": r"\frac", r"\colon": ":", r"\euro": "€", r"\pounds": "£", r"\neq": r"\ne",
 }  # fmt: skip
 _SIGN = re.compile(r"\\(?:[A-Za-z]+|[$%#&_])")
-_HALVES = re.compile(r"\\frac\s{0,4}([0-9])\s{0,4}(?:([0-9])|\{\s{0,4}([0-9]+)\s{0,4}\})")
+_HALVES = re.compile(r"\\[dtc]?frac\s{0,4}([0-9])\s{0,4}(?:([0-9])|\{\s{0,4}([0-9]+)\s{0,4}\})")
 _NUMBER = r"\{\s{0,4}(-?[0-9][0-9,.]*)\s{0,4}\}"
 _FRACTION = re.compile(
     r"(?<![\^/*_A-Za-z])(?<![\^/*_A-Za-z] )(-?)\s{0,4}\\frac\s{0,4}"
     rf"{_NUMBER}\s{{0,4}}(?:{_NUMBER.replace('-?', '')}|([0-9]))"
+    r"(?!\s{0,4}(?:[0-9^_!]|\.[0-9]))(?!(?:\*\*|\s\*\*\s)[\w(\[{\\+-])"
 )
-"""A fraction of two numbers, but for one behind a mark that would then take its upper part only: `x^\frac12`."""
+"""A fraction of two numbers, but for one behind a mark that would then take its upper part only, `x^\frac12`, or before
+what would then take its lower part only: `\frac12 3` is no 1/23."""
+_POWER = re.compile(
+    r"(?<=[\w)\]}!])(?:\s\*\*\s|\*\*)(?:([+-]?[0-9]+(?:\.[0-9]+)?)(?![\w.])|(?=[\w(\[{\\+-]))"
+)
+"""Between two operands: `2**n`, `2 ** n`. With a blank on one side only it may begin or end what is bold."""
 
 
 def plain(text: str) -> str:
@@ -70,14 +79,26 @@ def plain(text: str) -> str:
         text = _WRAPPED.sub(r" \1 ", text)
     text = _SIGN.sub(lambda sign: _SIGNS.get(sign[0], sign[0]), text)
     text = _BLANK.sub(" ", _LOOKS.sub(" ", text))
-    text = _HALVES.sub(lambda half: rf"\frac{{{half[1]}}}{{{half[2] or half[3]}}}", text)
+    text = _brace_halves(text)
     text = _FRACTION.sub(lambda found: f"{found[1]} {found[2]}/{found[3] or found[4]}", text)
     return _unwrap(text.replace("- ", "-") if text.startswith("- ") else text)
 
 
 def for_algebra(text: str) -> str:
-    r"""Rewrites a text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i."""
-    return _NAME.sub(r"\\\g<0>", _WRAPPED.sub(r" \1 ", _use_keyboard_marks(text)))
+    r"""Rewrites a text in LaTeX that algebra reads whole: `2√3` as `2\sqrt3`, `2*pi` as `2*\pi`, `\mathbf{i}` as i,
+    `\frac123` as `\frac{1}{2}3`, `x**12` as `x^{12}`."""
+    text = _brace_halves(_WRAPPED.sub(r" \1 ", _use_keyboard_marks(text)))
+    return _NAME.sub(r"\\\g<0>", use_carets(text))
+
+
+def use_carets(text: str) -> str:
+    """Writes powers with a caret: `2 ** n` as 2^n, `x**12` as x^{12}."""
+    return _POWER.sub(lambda found: f"^{{{found[1]}}}" if found[1] else "^", text)
+
+
+def _brace_halves(text: str) -> str:
+    r"""Writes `\frac12` with its braces."""
+    return _HALVES.sub(lambda half: rf"\frac{{{half[1]}}}{{{half[2] or half[3]}}}", text)
 
 
 def _use_keyboard_marks(text: str) -> str:
@@ -91,6 +112,7 @@ def _unwrap(text: str) -> str:
     """Removes the marks of mathematics or Markdown around all of a text."""
     text = text.strip(" \t\r\n")
     for mark in ("**", "__", "`", "$", '"', "'", "*"):
-        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
-            text = text[len(mark) : -len(mark)].strip(" \t\r\n")
+        inner = text[len(mark) : -len(mark)]
+        if inner and text.startswith(mark) and text.endswith(mark) and (mark != "**" or mark not in inner):
+            text = inner.strip(" \t\r\n")
     return text

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 _BRACKET = re.compile(r"\\?[(\[{]|\\?[)\]}]|[,;]")
 _SPACED = re.compile(r",\s")
+_WITHIN = re.compile(r"(?<=[0-9]),0[0-9]{2}(?![0-9])")
 _AND = re.compile(r",?\s(?:and|&)\s")
 
 
@@ -38,7 +39,8 @@ def brackets(text: str) -> tuple[str, str, str]:
 def split_items(text: str) -> list[str] | None:
     """Splits a text at its outermost commas (semicolons, where there are any); None where one is empty.
 
-    A comma without a blank behind it separates only where none has one: (1,000, 2,000) are two numbers.
+    A comma without a blank behind it separates only where none has one: (1,000, 2,000) are two numbers. One before
+    `000` or `050` does not: no item is written so, and 1,050 is one number.
     """
     places: dict[str, list[int]] = {",": [], ", ": [], ";": []}
     level = 0
@@ -47,7 +49,7 @@ def split_items(text: str) -> list[str] | None:
         level += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(kind, 0)
         if level < 0:
             return None
-        if level == 0 and kind in ",;":
+        if level == 0 and kind in ",;" and not _WITHIN.match(text, mark.start()):
             spaced = kind == "," and _SPACED.match(text, mark.start())
             places[", " if spaced else kind].append(mark.start())
     cuts = places[";"] or places[", "] or places[","]

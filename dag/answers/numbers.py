@@ -1,7 +1,7 @@
 r"""Reads a number, where the whole of a text is one number in a closed list of forms; anything else is none.
 
-The forms: digits with separators in threes (1,234.5; 1 234; 1'234; 1.234.567), a repeating decimal
-(0.1\overline{6}), a fraction (3/4), a mixed number (2 1/2 is a sum),
+The forms: digits with separators in threes (1,234.5; 1 234; 1'234; 1.234.567; none begins with 0), a repeating
+decimal (0.1\overline{6}), a fraction (3/4), a mixed number (2 1/2 is a sum),
 a power or scientific notation (10^3, 10**3, 1.5e3, 1.5*10^3), each with a sign before it and behind it a magnitude
 (1.5 million) or a percent sign. Sizes are bounded before anything is computed: what is longer is text.
 """
@@ -15,13 +15,15 @@ DIGITS = 400
 """Digits and powers of ten up to which a number is read. Nobody writes a longer one by hand, and its arithmetic would
 take time that grows faster than its text."""
 
-_THREES = rf"[0-9]{{1,3}}(?:(?:,[0-9]{{3}})+|(?:[ {THIN}][0-9]{{3}})+|(?:'[0-9]{{3}})+)(?![0-9])(?:\.[0-9]+)?"
+_THREES = (
+    rf"[1-9][0-9]{{0,2}}(?:(?:,[0-9]{{3}})+|(?:[ {THIN}][0-9]{{3}})+|(?:'[0-9]{{3}})+)(?![0-9])(?:\.[0-9]+)?"
+)
 _PLAIN = rf"(?:{_THREES}|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _EXPONENT = r"(?:[({]\s?)?([+-]?\s?[0-9]{1,6})(?:\s?[)}])?"
 _RAISED = r"\s?(?:\^|\*\*)\s?"
 
 _DECIMAL = re.compile(rf"({_PLAIN})(?:[eE]([+-]?[0-9]{{1,6}}))?")
-_CONTINENTAL = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+),([0-9]+)|([0-9]{1,3}(?:\.[0-9]{3}){2,})")
+_CONTINENTAL = re.compile(r"([1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)|([1-9][0-9]{0,2}(?:\.[0-9]{3}){2,})")
 _REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\s?\\overline\s?(?:\{([0-9]+)\}|([0-9]))")
 _MIXED = re.compile(r"([0-9]+)(?:\s+|\s+and\s+)([0-9]+)\s?/\s?([0-9]+)")
 _RATIO = re.compile(rf"({_PLAIN})\s?/\s?(-?)({_PLAIN})")

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from anabranch.dag.answers.expressions import FUNCTIONS
 from anabranch.dag.answers.latex import THIN
+from anabranch.dag.answers.lists import split_items
 from anabranch.dag.answers.meaning import Quantity, Range, Ratio, Set, Words
 from anabranch.dag.answers.numbers import DIGITS, read_number
 from anabranch.dag.answers.units import name_unit, read_unit
@@ -30,8 +31,9 @@ def read_quantity(text: str) -> Quantity | None:
     value = read_number(text)
     if value is not None:
         return Quantity(value)
-    if text.startswith("(") and text.endswith(")") and (value := read_number(text[1:-1])) is not None:
-        return Quantity(value)
+    if text.startswith("(") and text.endswith(")") and len(split_items(text[1:-1]) or ()) == 1:
+        value = read_number(text[1:-1])
+        return None if value is None else Quantity(value)
     if money := _MONEY.fullmatch(text):
         return _read_money(money[2], money[1] or money[3], money[4])
     if compound := _read_compound(text):
@@ -48,7 +50,7 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 _COMPOUND = re.compile(
-    r"([0-9]{1,12})\s?([A-Za-z]{1,12})\s(?:and\s)?([0-9]{1,12}(?:\.[0-9]{1,12})?)\s?([A-Za-z]{1,12})"
+    r"([0-9]{1,12})\s?([A-Za-z]{1,12})\.?\s(?:and\s)?([0-9]{1,12}(?:\.[0-9]{1,12})?)\s?([A-Za-z]{1,12})"
 )
 
 

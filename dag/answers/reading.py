@@ -8,11 +8,12 @@ An answer of more than LENGTH characters is text, and nothing in it is read any 
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from anabranch.dag.answers.dates import read_date
 from anabranch.dag.answers.expressions import fold_words, read_expression
-from anabranch.dag.answers.latex import for_algebra, plain
+from anabranch.dag.answers.latex import for_algebra, plain, use_carets
 from anabranch.dag.answers.lists import brackets, is_listed, split_items
 from anabranch.dag.answers.meaning import Choice, Formula, Meaning, Quantity, Set, Several, Words
 from anabranch.dag.answers.quantities import (
@@ -37,8 +38,8 @@ def read(answer: str) -> Meaning:
 
 @lru_cache(maxsize=4096)
 def _read(answer: str) -> Meaning:
-    text = _POWER_MARK.sub("**", plain(answer)).replace("`", "")
-    text = _BOLD.sub("", text)
+    text = use_carets(plain(unicodedata.normalize("NFC", answer)).replace("`", ""))
+    text = _BOLD.sub(r"\1", text)
     if text.count("$") > 1:
         text = _MATH_MARK.sub("", text)
     return _read_whole(_BLANKS.sub(" ", text).strip(), answer)
@@ -69,10 +70,9 @@ def drop_unit(answer: str) -> Meaning:
 
 
 _BLANKS = re.compile(r"[ \t\r\n]+")
-_POWER_MARK = re.compile(r"(?<=[0-9])\s\*\*\s(?=[0-9])")
-_BOLD = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w({+-])")
+_BOLD = re.compile(r"\*\*(?=\S)((?:[^*]|\*(?!\*))+)(?<=\S)\*\*")
 _MATH_MARK = re.compile(r"\$(?!\s?[-+]?[0-9.])")
-_FULL_STOP = re.compile(r"(?:[ .]|(?<=[^\W\d_]{2})!)+\Z")
+_FULL_STOP = re.compile(r"(?:[ .\u3002]|(?<=[^\W\d_]{2})!)+\Z")
 """What ends a sentence; behind a number, a bracket or a single letter `!` is a factorial."""
 _NAMED = re.compile(r"[A-Za-z]\s?(?:=|\\in(?![A-Za-z]))\s?(?![=<>])")
 """The letter is only a name: of one question's answers, `x = 5`, `n = 5` and `5` agree. That the lines `x = 5` and

@@ -26,8 +26,8 @@ class Unit:
 NO_UNIT = Unit()
 
 _PREFIXES = {
-    "n": ("nano", -9), "µ": ("micro", -6), "m": ("milli", -3), "c": ("centi", -2), "d": ("deci", -1), "": ("", 0),
-    "k": ("kilo", 3), "M": ("mega", 6), "G": ("giga", 9), "T": ("tera", 12),
+    "n": ("nano", -9), "\u00b5": ("micro", -6), "\u03bc": ("micro", -6), "m": ("milli", -3), "c": ("centi", -2),
+    "d": ("deci", -1), "": ("", 0), "k": ("kilo", 3), "M": ("mega", 6), "G": ("giga", 9), "T": ("tera", 12),
 }  # fmt: skip
 _METRIC = {
     "m": ("meter metre", "m", "1"), "g": ("gram gramme", "g", "1"), "s": ("second sec", "s", "1"),
@@ -38,7 +38,7 @@ _METRIC = {
 _OTHERS = """
 ms=1/1000 s; min minute minutes=60 s; h hr hrs hour hours=3600 s; day days=86400 s; week weeks wk=604800 s; sec secs=1 s
 month months=1 month; year years yr yrs=12 month; decade decades=120 month; century centuries=1200 month
-inch inches=0.0254 m; ft foot feet=0.3048 m; yd yard yards=0.9144 m; mi mile miles=1609.344 m
+in inch inches=0.0254 m; ft foot feet=0.3048 m; yd yard yards=0.9144 m; mi mile miles=1609.344 m
 lb lbs pound pounds=453.59237 g; oz ounce ounces=28.349523125 g; ton tons=1 ton; t tonne tonnes=1000000 g
 acre acres=1 acre; ha hectare hectares=10000 m2; gallon gallons gal=1 gallon
 pint pints=1/8 gallon; quart quarts=1/4 gallon

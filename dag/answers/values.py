@@ -1,9 +1,10 @@
 r"""Finds the last value in prose: a number with all that belongs to it, so that nothing is torn apart.
 
 A sign is a sign only where no digit or letter stands before it; a number within a word (H2O) is none; of a date, a
-range, a power, a fraction or a mixed number no part is taken for the whole. Digits of other scripts are text. One pass:
-each pattern begins at a digit, a sign or a month, and its repetitions are bounded but for runs of digits, which are
-never looked at twice.
+range, a power, a root, a fraction, a mixed number, a version or an address no part is taken for the whole: where the
+whole is none of the forms below (x^2), it is no value. Digits of other scripts are text. One pass: each pattern begins
+at a digit, a sign, a root, π or a month, and its repetitions are bounded but for runs of digits, which are never looked
+at twice.
 """
 
 import re
@@ -21,9 +22,16 @@ TAIL = 4_096
 # Runs of digits are possessive (++): what was matched is never given back. Groups are not, since before 3.11.5 re kept
 # what a possessive group had matched when it failed (CPython #106052): what follows a number forbids to tear it apart.
 _ONE = r"[0-9]++(?:\.[0-9]++|(?!\.[0-9]))"
-_BETWEEN = r"\\?\{?[,\u2009\u202f]\}?"
+_BETWEEN = r"\\?\{?[,\u2009\u202f\u00a0]\}?"
 _N = rf"{_ONE}(?:{_BETWEEN}{_ONE})*(?!{_BETWEEN}[0-9])"
-_UP = r"\s?(?:\^|\*\*)\s?(?:\{\s?)?[-+\u2212]?[0-9]++(?:\s?\})?"
+_RAISED = r"\s?(?:\^|\*\*)\s?"
+_ABOVE = r"[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]"
+_UP = rf"(?:{_RAISED}(?:\{{\s?)?[-+\u2212]?[0-9]++(?:\s?\}})?|[\u207a\u207b]?{_ABOVE}++)"
+_UNKNOWN = r"(?:[A-Za-z](?!\w)|\\circ|\{[^{}\n]{1,40}\}|\([^()\n]{1,40}\))"
+_TIMES = rf"{_N}\s?(?:(?:[*\u00b7\u00d7]|\\cdot|\\times)\s?)?"
+_OVER = rf"(?:\s?/\s?{_N})?(?!\w)"
+_PI = r"(?:\u03c0|\\?pi\b)"
+_ROOT = rf"(?:\u221a|\\?sqrt)\s?(?:\{{\s?{_N}\s?\}}|\(\s?{_N}\s?\)|{_N})"
 _MONTH = rf"(?:{'|'.join(f'{month.capitalize()}|{month[:3].capitalize()}' for month in MONTHS)}|Sept)\b\.?"
 _VALUES = (
     rf"{_MONTH}\s{{1,4}}[0-9]{{1,2}}(?:st|nd|rd|th)?(?:,?\s{{1,4}}[0-9]{{4}})?(?![0-9])",
@@ -36,7 +44,13 @@ _VALUES = (
     rf"(?:[0-9]++\s?)?\\[dt]?frac\s?\{{\s?-?{_N}\s?\}}\s?\{{\s?{_N}\s?\}}",
     rf"{_N}\s?(?:[x*\u00d7]|\\times|\\cdot)\s?10{_UP}",
     rf"{_N}{_UP}",
+    rf"{_N}{_RAISED}{_UNKNOWN}",
     rf"{_N}[eE][-+]?[0-9]++",
+    rf"(?:{_TIMES})?{_ROOT}{_OVER}",
+    rf"{_TIMES}{_PI}{_OVER}",
+    rf"{_PI}\s?/\s?{_N}(?!\w)",
+    rf"(?:(?<=is\s)|(?<=is\s\$)|(?<==)|(?<==\s)|(?<==\s\$)){_PI}(?!\s?[\w*(])",
+    r"[0-9]++(?:\.[0-9]++){2,}(?:,[0-9]++)?(?!\.?[0-9])",
     r"[0-9]++\s[0-9]++/[0-9]++(?!/)",
     rf"{_N}\s?%?(?:\s?[\u2013\u2014]\s?|-|\sto\s)[$€£]?{_N}",
     rf"{_N}\s?/\s?{_N}(?!/)",
@@ -44,10 +58,10 @@ _VALUES = (
     r"\.[0-9]++",
 )
 _VALUE = re.compile(
-    r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)"
+    r"(?<![A-Za-z0-9_.\u221a^])(?<![A-Za-z]-)(?<!\u221a[\s(])(?<!sqrt[\s({])(?<!\^\{)(?<![\w)\]}]\*\*)(?<!\s\*\*\s)"
     r"(?P<sign>(?<![0-9A-Za-z)\]}%!])[-+\u2212])?(?P<money>US\$|\\?\$|[€£¥₹])?(?P<inner>[-+\u2212])?"
-    rf"(?P<value>{'|'.join(_VALUES)})(?P<percent>\s?\\?%)?(?P<size>\s(?:hundred|thousand|million|billion|trillion)\b)?"
-    r"(?![A-Za-z0-9_](?!\b))"
+    rf"(?P<value>{'|'.join(_VALUES)})(?P<percent>\s?\\?%|\sper\s?cent\b)?(?P<size>\s(?:hundred|thousand|million|billion|trillion)\b)?"
+    rf"(?![A-Za-z0-9_](?!\b)|\.[0-9]|\s?\^|\s?[*\u00b7]?\s?(?:[\u03c0\u221a]|\\?pi\b|\\?sqrt)|[\u207a\u207b]|{_ABOVE}|(?:\*\*|\s\*\*\s)[\w(\[{{\\])"
 )
 _UNIT = re.compile(
     r"\s?([^\W\d_]{1,12}|°(?:\s?[CF]\b)?)(\s?/\s?[A-Za-z]{1,4}(?:\^?[0-9])?|\^[0-9])?(\s[a-z]{2,10})?(\s[a-z]{2,10})?"
@@ -80,7 +94,7 @@ def _find_unit(text: str) -> str:
     ends = [named.end(group) for group in (4, 3, 2, 1) if named[group]]
     for end in ends:
         name = text[:end].strip()
-        alone = len(name) > 1 or _ENDS.match(text, end)
+        alone = (len(name) > 1 and name != "in") or _ENDS.match(text, end)
         if alone and read_unit(name) is not None:
             return text[:end]
     return ""

@@ -65,12 +65,18 @@ PIECES = (
     "a.\n\n", "}\n\n", "é", "٣", "#", "#### ", "answer is ", "answer: ", "Final Answer\n", "**a [1]:** ",
     "**a ", "### ", "<...>", "1. a:", "1) ", ". . ", "Goal Reached", "Generated Node #0: 1:[", "'",
     "Moving to Node #0\nCurrent State: 1:[", "Moving to Node #0 ", "<Outline>1: ", "<Goal>", "<Parallel>",
-    '{"a":', "[1,", ", and ",
+    '{"a":', "[1,", ", and ", "\u221a1", "\u03c0", "2 ** ", "Dr. ", "!",
 )  # fmt: skip
 SIZE, TIMES = 80, 3
 """Characters of the shorter text, and how many times as long the other one is."""
 ANCHORED = (
-    *("answers.extraction._WORKING", "answers.extraction._OPTION_TEXT", "answers.extraction._BEFORE"),
+    *(
+        "answers.clauses._WORKING",
+        "answers.clauses._OPTION_TEXT",
+        "answers.clauses._ITEM",
+        "answers.clauses._BEGINS",
+    ),
+    "answers.extraction._BEFORE",
     *(
         "answers.values._UNIT",
         "answers.values._ENDS",
@@ -217,7 +223,7 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
     "skeleton": lambda text: skeleton.read_skeleton(text, 20),
     "numbered": lists.numbered,
     "fill": lambda text: prompts.fill(text, {"a": ("b",)}),
-    "blocks": parallel_block._END.split,
+    "blocks": parallel_block._ends("thread-weaver").split,
     "likeness": likeness,
     "mark": lambda text: read_mark(
         a.Result(branch=TRUNK, ended=BranchStatus.RETURNED, value=text, text=text, tokens=1)

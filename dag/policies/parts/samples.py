@@ -9,7 +9,7 @@ from typing import Any
 from anabranch.dag.actions import Action, Answer, Ballot, Result, Thought, Vote, Voted
 from anabranch.dag.answers.extraction import extract_answer, read_boxed
 from anabranch.dag.decoding import Decoding, Purpose
-from anabranch.dag.decoding.tools import meaning_of, without_halves
+from anabranch.dag.decoding.tools import meaning_of, read_json, without_halves
 from anabranch.dag.errors import NoAnswer
 from anabranch.dag.events import AnswerClass
 from anabranch.dag.ids import BranchId
@@ -100,8 +100,8 @@ def whole_answer(result: Result) -> str | None:
     if not result.ok or TRUNCATED in result.flags:
         return None
     try:
-        return without_halves(json.dumps(json.loads(result.value), sort_keys=True, ensure_ascii=False))
-    except (ValueError, RecursionError):
+        return without_halves(json.dumps(read_json(result.value), sort_keys=True, ensure_ascii=False))
+    except ValueError:
         return result.value.strip() or None
 
 

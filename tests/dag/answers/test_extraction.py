@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.answers.extraction import LONGEST, SHORT, TAIL, extract_answer, read_boxed, remove_thoughts
+from anabranch.dag.answers.extraction import TAIL, extract_answer, read_boxed, remove_thoughts
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,79 @@ def test_a_box_comes_first(text: str, answer: str) -> None:
         ("The answer should be (D).", "(D)"),
         ("The answer to the question is 12 apples.", "12 apples"),
         ("First, the answer is 3. Wait: the answer is 4.", "4"),
+        ("The answer is as follows:\n\n42", "42"),
+        ("The final answer is the following.\n42", "42"),
+        ("The answer is given below: 42", "42"),
+        ("The answer for n = 10 is 55.", "55"),
+        ("The answer to 3x = 12 is 4", "4"),
+        ("The answer to the equation x = y is 5", "5"),
+        ("The answer for n = 10: 55", "55"),
+        ("The answer to 2 + 2 = 4", "4"),
+        ("Answer => 5", "5"),
+        ("Answer:\n> 42", "42"),
+        ("Answer: correct", "correct"),
     ],
 )
 def test_then_what_is_announced(text: str, answer: str) -> None:
     assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("x = 41. I checked it: the answer is correct.", "41"),
+        ("The answer is 42. Let me check: so the answer is right.", "42"),
+        ("The answer is 42. The answer is consistent with the data.", "42"),
+        ("The answer is 42. I hope this answer is helpful!", "42"),
+        ("The answer is clear sky.", "clear sky"),
+        ("So it is.\nI hope this answer is helpful!", None),
+    ],
+)
+def test_a_judgement_announces_nothing(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Answer:\n```python\nprint(1)\n```", "print(1)"),
+        ('Answer:\n```json\n{"a": 5}\n```\nDone.', '{"a": 5}'),
+        ("**Answer:**\n\n```cpp\nint x;\n```", "int x;"),
+        ("The answer is ```5```", "5"),
+        ("<answer>```python\nprint(2)\n```</answer>", "print(2)"),
+        ("Answer:\n```python\nprint(2 ** n)", "print(2 ** n)"),
+        ("Answer:\n```python", None),
+    ],
+)
+def test_a_block_of_code_is_the_answer_and_not_its_language(text: str, answer: str | None) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Answer:\n1. Paris\n2. Rome", "Paris, Rome"),
+        ("Answer:\n1) Paris\n2) Rome\n\nBoth are cities.", "Paris, Rome"),
+        ("Answer:\n\n- 5\n- 6", "5, 6"),
+        ("The answers differ. Answer:\n* **Paris**\n* Rome.", "Paris, Rome"),
+        ("Answer:\n- Paris, France\n- Rome, Italy", "Paris, France; Rome, Italy"),
+        ("Answer:\n1. Paris\n   on the Seine\n2. Rome", "Paris on the Seine, Rome"),
+        ("Answer:\n1. Paris", "Paris"),
+        ("Answer:\n42. Yes, it is.", "42"),
+        ("Answer: - 5", "- 5"),
+    ],
+)
+def test_a_list_is_read_with_all_its_items(text: str, answer: str) -> None:
+    assert extract_answer(text) == answer
+
+
+@pytest.mark.parametrize(
+    "mark", [r"\boxed{%s}", "<answer>%s</answer>", "Answer: %s", "#### %s", "Answer:\n```\n%s\n```"]
+)
+@pytest.mark.parametrize("end", ["in 2024", "in the end"])
+def test_what_is_announced_is_taken_whole_however_long_it_is(mark: str, end: str) -> None:
+    essay = "word " * 1000 + end
+    assert extract_answer(mark % essay) == essay
 
 
 @pytest.mark.parametrize(
@@ -76,6 +145,33 @@ def test_then_what_is_announced(text: str, answer: str) -> None:
         ("The answer is {1, 2}", "{1, 2}"),
         ("The answer is ٤٢", "٤٢"),
         ("The answer is not 5. It is 6.", "6"),
+        ("The answer is Jan. 5, 2024.", "Jan. 5, 2024"),
+        ("Answer: Dec. 25", "Dec. 25"),
+        ("The answer is Mt. Everest.", "Mt. Everest"),
+        ("The answer is Prof. Smith, as he wrote it", "Prof. Smith"),
+        ("The answer is Fig. 3. It shows more.", "Fig. 3"),
+        ("The answer is 5 ft. 6 in.", "5 ft. 6 in"),
+        ("The answer is 6 in. by 4 in. That is small.", "6 in. by 4 in"),
+        ("The answer is 5 ft. This is long.", "5 ft"),
+        ("The answer is vitamin C. It helps.", "vitamin C"),
+        ("The answer is Dr. No. It is a film.", "Dr. No"),
+        ("The answer is no. 5", "no. 5"),
+        ("The answer is no. Because it is so.", "no"),
+        ("The answer is 5!.", "5!"),
+        ("The answer is n!", "n!"),
+        ("The answer is (n + 1)!.", "(n + 1)!"),
+        ("The answer is 5! = 120", "120"),
+        ("The answer is 42! This is great.", "42"),
+        ("The answer is Paris!", "Paris"),
+        ("The answer is (B)!", "(B)"),
+        ("The answer is > 5", "> 5"),
+        ("The answer is >= 5.", ">= 5"),
+        ("The answer is **B**: Paris", "B"),
+        ("**The answer is B**: Paris", "B"),
+        ("The answer is **42** apples.", "42 apples"),
+        ("Final answer: **5** and **6**", "5 and 6"),
+        ("**Answer:** 2 ** n", "2 ** n"),
+        ("The answer is 東京。これは首都です。", "東京"),
     ],
 )
 def test_the_sentence_around_an_answer_is_none_of_it(text: str, answer: str) -> None:
@@ -83,42 +179,9 @@ def test_the_sentence_around_an_answer_is_none_of_it(text: str, answer: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("3 + 4 = 7", "7"),
-        ("it costs $1,234.50", "1,234.50"),
-        ("x - 5", "5"),
-        ("x = -5", "-5"),
-        ("x = −5", "−5"),
-        ("so 5-10", "5-10"),
-        ("so 5–10 km", "5–10 km"),
-        ("on March 5, 2024", "March 5, 2024"),
-        ("on 5 March 2024, that is", "5 March 2024"),
-        ("it was 2024-03-05.", "2024-03-05"),
-        ("on 03/05/2024.", "03/05/2024"),
-        ("at 3:30 pm", "3:30 pm"),
-        ("about 2.5 × 10^3", "2.5 × 10^3"),
-        (r"about 2.5 \times 10^{-3}", r"2.5 \times 10^{-3}"),
-        ("so 10^3", "10^3"),
-        ("so 10**3", "10**3"),
-        ("so 1.5e-3", "1.5e-3"),
-        ("so 2 1/2", "2 1/2"),
-        (r"x = \frac{1}{2}.", r"\frac{1}{2}"),
-        (r"x = 2\frac{1}{2}.", r"2\frac{1}{2}"),
-        ("so 15/20, which is 75%.", "75%"),
-        ("It is 10 km.", "10 km"),
-        ("It took 3 hours in total", "3 hours"),
-        ("about 1.5 million people", "1.5 million"),
-        ("it costs €10", "€10"),
-        ("1,2,3", "1,2,3"),
-        ("答案是42", "42"),
-    ],
+    "text",
+    ["x^2", "x ** 2", r"\sqrt{x}", "25πr²", "H2O", "GPT-4", "COVID-19", "Paris, Tokyo and Cairo", "unknown"],
 )
-def test_without_a_mark_the_last_value_counts_as_a_whole(text: str, answer: str) -> None:
-    assert extract_answer(text) == answer
-
-
-@pytest.mark.parametrize("text", ["H2O", "GPT-4", "COVID-19", "Paris, Tokyo and Cairo", "unknown"])
 def test_a_short_line_without_a_value_is_the_answer(text: str) -> None:
     assert extract_answer(text) == text
 
@@ -171,7 +234,7 @@ def test_whatever_is_found_says_something_and_is_bounded(text: str) -> None:
     answer = extract_answer(text)
     if answer is not None:
         assert any(letter.isalnum() for letter in answer)
-        assert len(answer) <= max(LONGEST, SHORT)
+        assert len(answer) <= TAIL
 
 
 @pytest.mark.parametrize(
@@ -196,7 +259,3 @@ def test_a_box_is_found_only_where_one_is_closed(text: str, inside: str | None) 
 )
 def test_an_empty_box_says_nothing(text: str) -> None:
     assert extract_answer(text) is None
-
-
-def test_degrees_of_temperature_belong_to_the_value() -> None:
-    assert extract_answer("It rose to 42 °C.") == "42 °C"
