@@ -152,7 +152,7 @@ class SegmentStarted(OfBranch):
     structured: bool = False
     """Decoded under a regex, a schema or a choice: its form is the runtime's doing, not the model's."""
     final: bool = False
-    """The final thought: its text, without blanks around it and up to the owner's stop string, is the answer."""
+    """The final thought: its text up to the owner's stop string, as `Problem.trimmed` leaves it, is the answer."""
     top_p: float | None = field(default=None, compare=False)  # told to readers only, as is what follows
     output_type: str = field(default="", compare=False)
     """json or text, where the text was asked for in a form."""

@@ -186,6 +186,8 @@ class Problem:
     seed: int = 0
     raw: bool = False
     """The question is a raw prompt, which branches with `Base.PROBLEM` continue: no chat template, no turns."""
+    begun: bool = False
+    """An answer was begun for the assistant: what is answered goes on from there."""
     structured: bool = False
     """The job's owner gave the answer a form: what is decoded as an answer has it, and stands as it is."""
     budget: Budget = Budget()
@@ -201,5 +203,15 @@ class Problem:
         asked = list(messages)
         while asked and asked[-1].role == "assistant":
             asked.pop()
-        question = question_of(messages)
-        return cls(messages=tuple(asked), question=question, seed=seed, raw=raw, structured=structured)
+        return cls(
+            messages=tuple(asked),
+            question=question_of(messages),
+            seed=seed,
+            raw=raw,
+            begun=len(asked) < len(messages),
+            structured=structured,
+        )
+
+    def trimmed(self, text: str) -> str:
+        """An answer's text without blanks around it; of one that was begun, those in front are what joins the two."""
+        return text.rstrip() if self.begun else text.strip()

@@ -12,6 +12,7 @@ from anabranch.dag.grammars.escape import strip_marks
 from anabranch.dag.ids import TRUNK, BranchId, by_path, descends, parent_of
 from anabranch.dag.interpreter import decodes, forks, joins
 from anabranch.dag.interpreter.branch_run import Routine
+from anabranch.dag.interpreter.outside import gated
 from anabranch.dag.interpreter.run import Run
 from anabranch.dag.journal.wording import in_current_words
 from anabranch.dag.state import JobState
@@ -75,28 +76,39 @@ def commit(run: Run, answer: Answer, *, forced: bool = False) -> None:
 
 def is_cut(state: JobState, answer: Answer) -> bool:
     """Whether a limit of tokens cut the answer's text: it ends where the trunk was cut, it holds the whole value of a
-    source that was, or it was found at the very end of sources that all were."""
+    source that was, or it was found at the very end of sources that all were. One without a word was cut where the
+    trunk or a source was before its first."""
     text = answer.text.strip()
-    if not text:
-        return False
     trunk = state.branches[TRUNK]
+    sources = [state.branches[source] for source in answer.sources if source in state.branches]
+    if not text:
+        silent = any(source.cut and not source.value.strip() for source in sources if source is not trunk)
+        return not answer.calls and (silent or _is_cut_before_a_word(trunk))
     if trunk.cut and trunk.own.rstrip().endswith(text[-TAIL:]):
         return True
-    sources = [state.branches[source] for source in answer.sources if source in state.branches]
     values = [source.value.strip() for source in sources if source.cut]
     if any(value and value in text for value in values):
         return True
     return bool(values) and all(source.cut and source.own.rstrip().endswith(text) for source in sources)
 
 
+def _is_cut_before_a_word(branch: BranchState) -> bool:
+    """Whether the limit fell into what it thought before it would have written."""
+    return branch.cut and not branch.own.strip()
+
+
 def fail(run: Run, routine: Routine, error: Exception) -> None:
     """A routine raised. Its branch has failed; the trunk's failure is the job's, unless there is something to say
-    for a job that is being wound down."""
+    for a job that is being wound down, or a limit left no room for a word: then the answer is empty, and cut. Where a
+    person has to approve the answer, none counts that nobody has."""
     branch = routine.branch
-    if branch == TRUNK and run.state.winding_down:
-        forced = last_words(run)
+    if branch == TRUNK and not gated(run, "answer"):
+        forced = last_words(run) if run.state.winding_down else None
         if forced is not None:
             commit(run, forced, forced=True)
+            return
+        if isinstance(error, NoAnswer) and _is_cut_before_a_word(run.state.branches[TRUNK]):
+            commit(run, Answer(text="", sources=(TRUNK,)))
             return
     _cancel_below(run, branch, "its parent has failed", e.CancelledBy.PARENT)
     decodes.abort(run, routine)
@@ -167,7 +179,8 @@ def stop(run: Run, answering: BranchId | None = None) -> None:
         return
     routine.generator.close()
     routine.waiting = None
-    fail(run, routine, DecodeFailed(Cause.DEADLINE, "nothing had been written when the time was up"))
+    missing = "no answer had been approved" if gated(run, "answer") else "nothing had been written"
+    fail(run, routine, DecodeFailed(Cause.DEADLINE, f"{missing} when the time was up"))
 
 
 def stop_with(run: Run, fact: e.SegmentFinished) -> None:
@@ -182,8 +195,8 @@ def _answer_with(run: Run, branch: BranchId, text: str) -> None:
     routine.generator.close()
     routine.waiting = None
     run.stopping = None
-    text = run.spec.answer_format.cut(run.routines[branch].decodes.partial + text).strip()
-    if text:
+    text = run.spec.problem.trimmed(run.spec.answer_format.cut(run.routines[branch].decodes.partial + text))
+    if text.strip() and not gated(run, "answer"):
         commit(run, Answer(text=text, sources=(branch,)), forced=True)
     else:
         stop(run)
@@ -197,8 +210,8 @@ def last_words(run: Run) -> Answer | None:
         if ASIDE not in state.flags and (value or state.calls):
             return Answer(text=value, sources=(branch,), calls=state.calls)
     trunk = run.state.branches[TRUNK]
-    own = _readable(trunk, trunk.own).strip()
-    return Answer(text=own, sources=(TRUNK,)) if own else None
+    own = run.spec.problem.trimmed(_readable(trunk, trunk.own))
+    return Answer(text=own, sources=(TRUNK,)) if own.strip() else None
 
 
 def _readable(branch: BranchState, text: str) -> str:

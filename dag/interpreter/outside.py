@@ -148,8 +148,8 @@ def decision(fact: e.ApprovalDecided, request: e.ApprovalRequested) -> Decision:
 def edited_children(action: Fork, subject: str) -> tuple[Child | None, ...]:
     """The children of a fork as edited, in their places; None for those that were taken out.
 
-    A line that stands as it was keeps its child. Other lines reword the children that are left, in order: only thoughts
-    that were sent a message can be reworded, and the line takes the place of their last one.
+    A line that stands as it was keeps its child. Other lines reword the children that are left, in order, and take the
+    place of the last message that each was sent: of those only in which a person has read what is asked.
     """
     lines = [" ".join(line.split()) for line in subject.splitlines() if line.strip()]
     unclaimed, kept = Counter(lines), dict[int, Child]()
@@ -159,7 +159,7 @@ def edited_children(action: Fork, subject: str) -> tuple[Child | None, ...]:
             kept[place] = child
     others = deque(_left(lines, unclaimed))
     for place, child in enumerate(action.children):
-        if place not in kept and others and isinstance(child, Thought) and child.messages:
+        if place not in kept and others and isinstance(child, Thought) and _shows_its_message(child):
             line = others.popleft()
             last = replace(child.messages[-1], parts=(line,))
             kept[place] = replace(child, messages=(*child.messages[:-1], last), label=line)
@@ -174,6 +174,13 @@ def _left(lines: list[str], unclaimed: Counter[str]) -> Iterable[str]:
             claimed[line] -= 1
         else:
             yield line
+
+
+def _shows_its_message(child: Thought) -> bool:
+    """Whether the line by which a person knows it says what it is asked: else a line in its place would take away what
+    nobody has seen, as a sampler's instructions behind the name of its role."""
+    asked = child.messages[-1].parts if child.messages else ()
+    return _line(child) in " ".join(" ".join(part for part in asked if isinstance(part, str)).split())
 
 
 def _line(child: Child) -> str:

@@ -77,7 +77,7 @@ def para_thinker(
         )
         merged: Forked = yield Merge(merged=forked.branches, child=child)
         summary: Joined = yield Join(targets=merged.branches)
-        said = said_in(summary, trained=trained and not problem.structured)
+        said = said_in(summary, problem, trained=trained and not problem.structured)
         calls = summary.results[0].calls if summary.results else ()
         if said or calls:
             sources = (*forked.branches, *merged.branches)

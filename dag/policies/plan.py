@@ -71,10 +71,10 @@ def plan(
         useful = [each for each in joined.results if each.ok and (each.value.strip() or each.calls)]
         if useful and (last := useful[-1]).branch in merged.branches:
             sources = tuple(each.branch for each in useful)
-            return a.Answer(text=last.value.strip(), sources=sources, calls=last.calls)
+            return a.Answer(text=problem.trimmed(last.value), sources=sources, calls=last.calls)
         yield a.Splice(messages=conclusion)
     segment: a.Segment = yield a.Think(ANSWER)
-    text = segment.text.strip()
+    text = problem.trimmed(segment.text)
     if not problem.structured and not segment.calls:  # results side by side have no form
         text = text or "\n\n".join(each.value.strip() for each in useful)
     if not text and not segment.calls and not segment.stopped:

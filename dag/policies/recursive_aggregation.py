@@ -61,9 +61,7 @@ def recursive_aggregation(
     read; a step of which nothing came, or which may not be forked, ends it with the population before.
     """
     if widths is None and subset > population:
-        raise BadParameters(
-            f"a new solution cannot read {subset} of {population}: subset is at most population"
-        )
+        raise BadParameters(f"a solution cannot read {subset} of {population}: subset is at most population")
     plan = tuple(widths) if widths is not None else (population,) * steps
     aggregation = Aggregation(
         problem=problem,
@@ -92,4 +90,5 @@ def recursive_aggregation(
             samples.take(member)
         tally = yield from samples.count(0)
         chosen = samples.drawn[tally.supporters[0]] if tally.supporters else chosen
-    return Answer(text=chosen.value.strip(), sources=(chosen.branch,), flags=chosen.flags, calls=chosen.calls)
+    text = problem.trimmed(chosen.value)
+    return Answer(text=text, sources=(chosen.branch,), flags=chosen.flags, calls=chosen.calls)

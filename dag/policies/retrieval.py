@@ -76,7 +76,7 @@ def retrieval(
     notes_answer = () if problem.structured else useful  # a note has no form
     for result in (*written, *notes_answer):
         sources = (result.branch, *(each.branch for each in useful if each is not result))
-        text = result.value.strip()
+        text = problem.trimmed(result.value)
         return Answer(
             text=text,
             sources=sources,

@@ -18,7 +18,7 @@ from anabranch.dag.policy import policy
 def sequential(problem: Problem) -> Policy:
     """Decode one chain of thought; what it says is the answer. T = L = its length."""
     segment: Segment = yield Think(Decoding(purpose=Purpose.ANSWER))
-    text = segment.text.strip()
+    text = problem.trimmed(segment.text)
     if not text and not segment.calls and not segment.stopped:
         raise NoAnswer("the model wrote nothing")
     return Answer(text=text, sources=(TRUNK,), calls=segment.calls)

@@ -55,7 +55,7 @@ def skeleton_of_thought(
     """
     suits = router == "off" or (yield from ask_router(router_prompt, planner_model))
     if not suits:
-        return (yield from _answer_directly())
+        return (yield from _answer_directly(problem))
     ask = fill_text(skeleton_prompt, points=points, question=problem.question)
     yield a.Splice(messages=(say("user", ask),))
     form = skeleton_form(points, point_words)
@@ -66,7 +66,7 @@ def skeleton_of_thought(
     if len(skeleton) < 2:
         yield a.Malformed(problem="no-skeleton", span=outline.text[:200])
         yield a.Splice(messages=(say("user", NO_SKELETON),))
-        return (yield from _answer_directly())
+        return (yield from _answer_directly(problem))
     children = tuple(
         replace(point_child(i, point, point_tokens, point_prompt, problem.question), model=worker_model)
         for i, point in enumerate(skeleton, start=1)
@@ -80,8 +80,8 @@ def skeleton_of_thought(
     return a.Answer(text="\n".join(lines), sources=(TRUNK, *(each.branch for each in written)))
 
 
-def _answer_directly() -> a.Policy:
+def _answer_directly(problem: Problem) -> a.Policy:
     segment: a.Segment = yield a.Think(Decoding(purpose=Purpose.ANSWER))
     if not segment.text.strip() and not segment.stopped:
         raise NoAnswer("the model wrote neither a skeleton nor an answer")
-    return a.Answer(text=segment.text.strip(), sources=(TRUNK,))
+    return a.Answer(text=problem.trimmed(segment.text), sources=(TRUNK,))

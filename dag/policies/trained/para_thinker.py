@@ -106,9 +106,9 @@ def _before_stop(segment: Segment) -> Answer:
             return Answer(text=segment.text)
 
 
-def said_in(summary: Joined, *, trained: bool) -> str:
+def said_in(summary: Joined, problem: Problem, *, trained: bool) -> str:
     """What the summary says; only the released checkpoints write marks in it."""
     if not summary.results or not summary.results[0].ok:
         return ""
     value = summary.results[0].value
-    return readable(value) if trained else value.strip()
+    return readable(value) if trained else problem.trimmed(value)

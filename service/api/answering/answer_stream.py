@@ -17,8 +17,9 @@ What it promises
 * Only the final thought (`SegmentStarted.final`) is told before the answer is committed. Where there is none, the
   answer comes whole when it is decided; so does one that has a form (a lost decode begins anew), and one that a person
   has to approve. Candidates are reasoning.
-* The answer is the final thought's text up to the first stop string of the job's owner, without blanks around it. So
-  what may begin a stop string, and blanks, wait until something follows.
+* The answer is the final thought's text up to the first stop string of the job's owner, without blanks around it; of
+  one that was begun (prefill), blanks in front are kept. So what may begin a stop string, and blanks, wait until
+  something follows.
 * A segment that is interrupted goes on in the next one of its branch (`retries.goes_on`), from the text in its
   record; one that failed before it wrote anything goes on from the text before it. Live text may be behind a record or
   ahead of it: it is used only for the segment that the records say is open, and the record of its end tells the rest,
@@ -91,6 +92,7 @@ class AnswerStream:
 
     def __init__(self, spec: JobSpec) -> None:
         self._stops = spec.answer_format.stop
+        self._begun = spec.problem.begun
         self._approved = "answer" in spec.approvals
         self._thoughts: dict[BranchId, _FinalThought] = {}
         self._early: dict[BranchId, list[LiveText]] = {}
@@ -144,7 +146,7 @@ class AnswerStream:
             thought.read = thought.thought_read = 0
         else:
             tells = goes_on(event) and not self._approved
-            safe = SafeText(self._stops if tells else None)
+            safe = SafeText(self._stops if tells else None, begun=self._begun)
             thought = self._thoughts[event.branch] = _FinalThought(event.branch, event.segment, safe)
         early = self._early.pop(event.branch, [])
         self._early[event.branch] = [text for text in early if text.segment > event.segment]

@@ -1,6 +1,6 @@
 """Releases the text of an answer as far as it is sure to stay: up to a stop string, and without blanks around it.
 
-The same as `stripped(cut(text))` of the whole, where `cut` ends the text before the first stop string in it; but piece
+The same as `trimmed(cut(text))` of the whole, where `cut` ends the text before the first stop string in it; but piece
 by piece, and each character once. What may begin a stop string, and blanks, wait for what follows. Stop strings are
 found as by Knuth, Morris and Pratt (SIAM J. Comput. 6, 1977).
 """
@@ -36,8 +36,8 @@ class _Matcher:
 class SafeText:
     """What may be told of a text that is still growing."""
 
-    def __init__(self, stops: Sequence[str] | None) -> None:
-        """None: nothing may be told."""
+    def __init__(self, stops: Sequence[str] | None, *, begun: bool = False) -> None:
+        """None: nothing may be told. `begun`: it goes on from a text, so blanks in front of it are its own."""
         self._matchers = [_Matcher(stop) for stop in stops or () if stop]
         self._mute = stops is None
         self._seen = 0
@@ -49,7 +49,7 @@ class SafeText:
         """What is seen and may begin a stop string."""
         self._blanks: list[str] = []
         """What is sure to stay if anything but blanks follows."""
-        self._told = False
+        self._keeps_front = begun
 
     def feed(self, text: str) -> str:
         """What is sure now, behind what was told before."""
@@ -89,6 +89,6 @@ class SafeText:
             return ""
         told = "".join([*self._blanks, kept])
         self._blanks = [sure[len(kept) :]]
-        if not self._told:
-            self._told, told = True, told.lstrip()
+        if not self._keeps_front:
+            self._keeps_front, told = True, told.lstrip()
         return told

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from anabranch.service.api.auth import CurrentCaller
 from anabranch.service.api.body import JsonRoute
 from anabranch.service.api.live.dependencies import Injected
-from anabranch.service.api.problems import problems
+from anabranch.service.api.problems import Fault, bad_input, problems
 from anabranch.service.api.views.asked import AskedChild, BudgetLeft, budget_left, children_asked
 from anabranch.service.api.views.job import Moment
 from anabranch.service.api.views.requests import DecisionRequest
@@ -87,7 +87,10 @@ async def approval(approval: str, deps: Injected, caller: CurrentCaller) -> Appr
 
 @router.post("/approvals/{approval}", tags=["approvals"], responses=problems(400, 404, 409, 413, 415))
 async def decide(approval: str, sent: DecisionRequest, deps: Injected, caller: CurrentCaller) -> ApprovalView:
-    """Decide. The first decision stands."""
+    """Decide. The first decision stands. An edited fork has a line for each branch: one that is left out is not forked,
+    a changed one rewords a branch, and there are no more than were asked for."""
+    if sent.decision == "edit":
+        _refuse_more_branches(await deps.store.jobs.get_approval(approval, caller.scope), sent.edit or "")
     row = await deps.store.jobs.decide_approval(
         approval,
         sent.decision,
@@ -98,6 +101,14 @@ async def decide(approval: str, sent: DecisionRequest, deps: Injected, caller: C
     )
     deps.organizers.nudge(row.job)
     return _approval(row, (await deps.store.jobs.get(row.job)).spec.question)
+
+
+def _refuse_more_branches(row: ApprovalRow, edit: str) -> None:
+    """Raises Refused for an edited fork that asks for more branches than its policy did."""
+    asked, edited = (sum(map(bool, map(str.strip, text.splitlines()))) for text in (row.subject, edit))
+    if row.gate == "fork" and edited > asked:
+        told = f"has {edited} lines, and {asked} branches are asked for: leave lines out or reword them, add none"
+        raise bad_input([Fault(path="edit", message=told)])
 
 
 def _approval(row: ApprovalRow, question: str) -> ApprovalView:

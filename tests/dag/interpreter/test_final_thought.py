@@ -28,9 +28,10 @@ def begin(
     limits: Limits = MARKED,
     form: AnswerFormat | None = None,
     budget: Budget | None = None,
+    begun: str = "",
 ) -> Interpreter:
     spec = JobSpec(
-        messages=(say("user", "What?"),),
+        messages=(say("user", "What?"), *([say("assistant", begun)] if begun else [])),
         policy=policy,
         answer_format=form or AnswerFormat(),
         budget=budget or Budget(),
@@ -111,6 +112,36 @@ def test_when_time_is_up_what_it_has_written_is_the_answer() -> None:
     told = committed(end(interpreter, " The largest is", Finish.ABORT))
     assert (told.text, told.forced, told.sources) == ("The largest is", True, (TRUNK,))
     assert interpreter.over
+
+
+def test_when_time_is_up_an_answer_that_was_begun_goes_on_with_the_blanks_that_join_it() -> None:
+    interpreter = begin(begun="The largest is")
+    interpreter.feed(OVER)
+    assert committed(end(interpreter, " Jupiter, ", Finish.ABORT)).text == " Jupiter,"
+
+
+@pytest.mark.parametrize(
+    ("policy", "script"),
+    [
+        ("sequential", {"0": "    return 7\n"}),
+        ("best-of-n", {"0.1": "    return 7", "0.2": "10"}),
+        ("plan", {"0.1": '{"subtasks":[]}', "0": "    return 7\n"}),
+        ("skeleton-of-thought", {"0.1": "C", "0": "    return 7\n"}),
+        ("retrieval", {"0.1": "    return 7\n"}),
+        ("recursive-aggregation", {"0.1": "    return 7\n"}),
+    ],
+)
+def test_an_answer_that_was_begun_goes_on_with_the_blanks_that_join_it(
+    simulate: Simulate, policy: str, script: dict[str, str]
+) -> None:
+    params = {
+        "best-of-n": {"n": 1},
+        "recursive-aggregation": {"population": 1, "steps": 1, "subset": 1},
+        "retrieval": {"tools": []},
+    }.get(policy, {})
+    messages = (say("user", "Write f."), say("assistant", "def f():\n"))
+    simulation = simulate(policy, script, params=params, messages=messages)
+    assert answer(simulation).text == "    return 7"
 
 
 def test_when_time_is_up_what_an_interrupted_decode_has_written_counts() -> None:

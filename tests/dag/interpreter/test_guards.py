@@ -139,6 +139,30 @@ def test_rewording_a_child_changes_its_last_message_alone(simulate: Simulate) ->
     assert read == [[kind, ("user", "go left")], [kind, ("user", "go right instead")]]
 
 
+def test_a_child_whose_message_nobody_has_seen_can_be_kept_or_left_out_but_not_reworded(
+    simulate: Simulate,
+) -> None:
+    """A person sees `sample` twice, the name of its role, and edits the second line."""
+    read = []
+
+    def policy(problem: Problem) -> a.Policy:
+        child = a.Thought(messages=(say("system", "Write the answer in a box."),), role="sample")
+        forked: a.Forked = yield a.Fork(children=(child, child))
+        yield a.Join(targets=forked.branches)
+        return a.Answer(text="done")
+
+    def edit(request: e.ApprovalRequested) -> e.ApprovalDecided:
+        assert request.subject == "sample\nsample"
+        return e.ApprovalDecided(approval=request.approval, decision=e.Choice.EDIT, edit="sample\nbe brief")
+
+    def write(decode: c.Decode) -> str:
+        read.append("|".join(text for _, text in decode.context.messages))
+        return "done"
+
+    simulate(policy, write, approvals=("fork",), decide=edit)
+    assert read == ["Write the answer in a box."]
+
+
 def test_of_lines_that_say_the_same_the_first_keep_their_children(simulate: Simulate) -> None:
     """What is left over rewords the others in the order in which a person wrote it."""
     read = []

@@ -9,6 +9,7 @@ from tests.dag.journals import answer, check, ended, of_kind
 from anabranch.dag import events as e
 from anabranch.dag.job import JobSpec
 from anabranch.dag.journal.wording import in_current_words
+from anabranch.dag.limits import Limits
 from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 
@@ -49,6 +50,33 @@ def test_the_request_stops_the_children_and_only_them() -> None:
         ("0.1", "deadline"),
         ("0.2", "deadline"),
     ]
+
+
+def run_to_a_gate(tokens: int, *facts: tuple[float, e.Event]) -> Simulation:
+    """A job whose answer a person has to approve; it is written after so many seconds."""
+    spec = JobSpec(messages=(say("user", "q"),), policy="sequential", approvals=("answer",))
+    simulation = Simulation(spec, lambda decode: words(tokens, "7"), Limits(final_thoughts=True))
+    for at, fact in facts:
+        simulation._at(at, partial(simulation.interpreter.feed, fact))
+    simulation.run()
+    check(simulation)
+    return simulation
+
+
+REJECTED = e.ApprovalDecided(approval=1, decision=e.Choice.REJECT, reason="no")
+
+
+def test_an_answer_that_a_person_rejects_is_none_though_the_job_winds_up() -> None:
+    simulation = run_to_a_gate(10, (16, SOON), (17, REJECTED))
+    assert [failed.type for failed in of_kind(simulation, e.JobFailed)] == ["rejected"]
+
+
+@pytest.mark.parametrize("tokens", [10, 500], ids=["waits for a person", "is still written"])
+def test_out_of_time_an_answer_that_nobody_has_approved_is_none(tokens: int) -> None:
+    simulation = run_to_a_gate(tokens, (16, SOON), (20, OVER))
+    [failed] = of_kind(simulation, e.JobFailed)
+    assert (failed.type, failed.detail) == ("deadline", "no answer had been approved when the time was up")
+    assert not of_kind(simulation, e.AnswerCommitted)
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,28 @@ from typing import Any
 
 import pytest
 from tests.dag.conftest import Simulate, words
+from tests.dag.journals import check, of_kind
 from tests.dag.policies.test_every_policy import PARAMS, POLICIES, approve, retrieve, verify
 from tests.dag.policies.writers import part
 
+from anabranch.dag import actions as a
 from anabranch.dag import events as e
 from anabranch.dag.commands import Decode
-from anabranch.dag.decoding import Finish
+from anabranch.dag.decoding import Decoded, Finish
+from anabranch.dag.decoding.tools import Call
 from anabranch.dag.ids import TRUNK
+from anabranch.dag.interpreter import Interpreter
+from anabranch.dag.job import Budget, JobSpec, Problem
 from anabranch.dag.journal.replay import replay
+from anabranch.dag.policies.sequential import sequential
 from anabranch.dag.simulator import Simulation
+from anabranch.dag.status import JobStatus
+from anabranch.dag.text import say
 
 SHORT = {"dynasor": {"tokens": 16}}
 """Its chains are the only ones that go on over many segments: in a long text without an answer none is found."""
+SILENCE = " "
+"""One token of which nothing is left: to the interpreter, as a thought before any text."""
 Run = Callable[[str, Callable[[Decode], str], int], Simulation]
 
 
@@ -92,3 +102,60 @@ def test_a_journal_from_before_it_was_told_replays_the_same(run: Run) -> None:
         for record in simulation.records
     ]
     assert replay(older).state.status == simulation.interpreter.state.status
+
+
+def test_a_thought_that_a_limit_cut_before_its_first_word_is_an_empty_answer_that_was_cut(
+    simulate: Simulate,
+) -> None:
+    simulation = simulate("sequential", {"0": SILENCE}, max_tokens=1)
+    answer = committed(simulation)
+    assert (answer.text, answer.sources, answer.truncated, answer.forced) == ("", (TRUNK,), True, False)
+    assert simulation.interpreter.state.status is JobStatus.SUCCEEDED
+    check(simulation)
+
+
+def test_so_it_is_where_the_limit_is_the_budget(simulate: Simulate) -> None:
+    answer = committed(simulate("sequential", {"0": SILENCE}, budget=Budget(tokens=1)))
+    assert (answer.text, answer.truncated) == ("", True)
+
+
+def test_who_stops_by_itself_without_a_word_has_no_answer(simulate: Simulate) -> None:
+    simulation = simulate("sequential", {"0": SILENCE}, max_tokens=2)
+    assert simulation.interpreter.state.answer is None
+    assert of_kind(simulation, e.JobFailed)[0].detail == "the model wrote nothing"
+
+
+def test_what_others_have_said_comes_before_an_empty_answer(simulate: Simulate) -> None:
+    """The budget is spent on a thought; a branch had returned something before."""
+
+    def policy(problem: Problem) -> a.Policy:
+        forked: a.Forked = yield a.Fork(children=(a.Thought(),))
+        yield a.Join(targets=forked.branches)
+        yield a.Think()
+        return (yield from sequential(problem))
+
+    answer = committed(simulate(policy, {"0.1": "It is 7.", "0": SILENCE}, budget=Budget(tokens=4)))
+    assert (answer.text, answer.forced) == ("It is 7.", True)
+
+
+def test_the_best_sample_is_cut_where_it_was_before_its_first_word(simulate: Simulate) -> None:
+    samples = {f"0.{n}": SILENCE for n in (1, 2)} | {"0.3": "0", "0.4": "0"}
+    answer = committed(simulate("best-of-n", samples, params={"n": 2}, max_tokens=1))
+    assert (answer.text.strip(), answer.truncated) == ("", True)
+
+
+def test_an_empty_answer_of_a_sample_that_ended_by_itself_is_whole(simulate: Simulate) -> None:
+    samples = {"0.1": SILENCE, "0.2": words(3), "0.3": "10", "0.4": "0"}
+    answer = committed(simulate("best-of-n", samples, params={"n": 2}, max_tokens=2))
+    assert (answer.text.strip(), answer.truncated) == ("", False)
+
+
+def test_calls_without_a_text_are_no_cut_answer() -> None:
+    interpreter = Interpreter()
+    spec = JobSpec(messages=(say("user", "q"),), policy="sequential")
+    interpreter.feed(e.JobSubmitted(spec=spec, policy_version="v"))
+    interpreter.feed(e.JobClaimed(owner="o", attempt=1))
+    called = Decoded(text="", finish=Finish.LENGTH, calls=(Call(name="f", arguments="{}"),))
+    interpreter.feed(e.SegmentFinished(segment=1, attempt=1, decoded=called))
+    assert interpreter.state.answer is not None
+    assert not interpreter.state.answer.truncated

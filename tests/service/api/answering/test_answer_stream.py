@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dag.policies.test_every_policy import PARAMS, POLICIES, approve, retrieve, verify
+from tests.dag.policies.writers import part
 
 from anabranch.dag import events as e
 from anabranch.dag.decoding import Decoded, Fault, Finish
 from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import AnswerFormat, JobSpec
+from anabranch.dag.limits import Limits
+from anabranch.dag.simulator import Simulation
 from anabranch.dag.text import say
 from anabranch.service.api.answering.answer_stream import (
     AnswerStream,
@@ -23,6 +28,7 @@ from anabranch.service.api.answering.answer_stream import (
 from anabranch.service.api.live.text import LiveText
 
 SPEC = JobSpec(messages=(say("user", "What?"),), policy="sequential")
+BEGUN = replace(SPEC, messages=(*SPEC.messages, say("assistant", "def f(x):\n")))
 BRANCH = BranchId("0.3")
 
 
@@ -63,6 +69,33 @@ def test_the_final_thought_is_told_while_it_is_decoded() -> None:
     end = [finished(" The largest is Jupiter.\n"), *answered("The largest is Jupiter.")]
     assert stream.read(end) == [Content(" is Jupiter."), Ended(answered=True)]
     assert stream.told == "The largest is Jupiter."
+
+
+def test_an_answer_that_was_begun_goes_on_with_the_blanks_that_join_it() -> None:
+    stream = AnswerStream(BEGUN)
+    assert stream.read([started()], [live("    ")]) == []
+    assert stream.read([], [live("if x:\n", 4)]) == [Content("    if x:")]
+    end = [finished("    if x:\n        return 1\n"), *answered("    if x:\n        return 1")]
+    assert stream.read(end) == [Content("\n        return 1"), Ended(answered=True)]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_whatever_policy_answers_what_is_told_of_its_final_thought_is_its_answer(
+    policy: str, begun: bool
+) -> None:
+    spec = replace(BEGUN if begun else SPEC, policy=policy, params=PARAMS.get(policy, {}))
+    outside: dict[str, Any] = {"verify": verify, "decide": approve, "tool": retrieve}
+    simulation = Simulation(
+        spec, lambda decode: f"\n  {part(policy, decode)} \n", Limits(final_thoughts=True), **outside
+    )
+    simulation.run()
+    stream = AnswerStream(spec)
+    deltas = stream.read(simulation.records)
+    answer = simulation.interpreter.state.answer
+    assert answer is not None
+    assert not any(isinstance(delta, Replaced) for delta in deltas)
+    assert stream.told == answer.text
 
 
 def test_what_other_branches_write_is_reasoning_when_they_have_written_it() -> None:

@@ -3,20 +3,21 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anabranch.dag.job import AnswerFormat
+from anabranch.dag.job import AnswerFormat, Problem
 from anabranch.service.api.answering.stop_strings import SafeText
 
 LETTERS = st.text(alphabet="ab \n", max_size=30)
 STOPS = st.lists(st.text(alphabet="ab \n", min_size=1, max_size=5), max_size=3)
 
 
-@given(pieces=st.lists(LETTERS, max_size=8), stops=STOPS)
+@given(pieces=st.lists(LETTERS, max_size=8), stops=STOPS, begun=st.booleans())
 def test_what_is_told_is_how_the_answer_begins_and_all_of_it_but_what_is_in_doubt(
-    pieces: list[str], stops: list[str]
+    pieces: list[str], stops: list[str], begun: bool
 ) -> None:
-    whole, safe = "".join(pieces), SafeText(stops)
+    whole, safe = "".join(pieces), SafeText(stops, begun=begun)
     told = "".join(safe.feed(piece) for piece in pieces)
-    answer = AnswerFormat(stop=tuple(stops)).cut(whole).strip()
+    problem = Problem(messages=(), question="", begun=begun)
+    answer = problem.trimmed(AnswerFormat(stop=tuple(stops)).cut(whole))
     assert answer.startswith(told)
     left = answer[len(told) :].strip()
     assert not left or any(stop.startswith(left[-1:]) or left[-1] in stop for stop in stops)
@@ -32,6 +33,11 @@ def test_text_is_told_as_soon_as_it_cannot_begin_a_stop_string() -> None:
     safe = SafeText(("END",))
     assert [safe.feed(piece) for piece in (" The", " E", "N", "ORM END of")] == ["The", "", "", " ENORM"]
     assert safe.feed("it") == ""
+
+
+def test_of_a_text_that_goes_on_from_another_blanks_in_front_are_told_with_its_first_word() -> None:
+    safe = SafeText((), begun=True)
+    assert [safe.feed(piece) for piece in ("    ", "if x:\n", "   ")] == ["", "    if x:", ""]
 
 
 def test_an_earlier_stop_string_that_is_longer_counts_first() -> None:

@@ -40,7 +40,7 @@ class NoChecks:
 
 def recite(request: DecodeRequest) -> Line:
     """Keeps to the form that is asked for, and calls what it is offered until there is a result. Else it tells what it
-    read, after a thought."""
+    read, after a thought; behind a beginning, after blanks."""
     asked = rendered(request.context)
     if request.decoding.tools is not None and "[Result of" not in asked:
         names = [tool.name for tool in request.decoding.tools.offered]
@@ -49,7 +49,8 @@ def recite(request: DecodeRequest) -> Line:
         )
     if request.decoding.structure is not None:
         return Line(text=json.dumps({"name": "Ada", "born": 1815}))
-    return Line(thought="Let me  see.", text=f"I read:\n{asked}The answer is 42.")
+    blanks = "  " if request.context.continuation else ""
+    return Line(thought="Let me  see.", text=f"{blanks}I read:\n{asked}The answer is 42.")
 
 
 @asynccontextmanager

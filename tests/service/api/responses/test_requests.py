@@ -145,6 +145,20 @@ async def test_the_same_key_gives_the_same_response(client: httpx.AsyncClient) -
     assert (other.status_code, error_of(other)["code"]) == (409, "idempotency_conflict")
 
 
+@pytest.mark.parametrize(
+    ("sent", "strict"), [({"strict": True}, True), ({"strict": False}, False), ({}, False)]
+)
+async def test_a_strict_schema_is_one_for_the_job(
+    client: httpx.AsyncClient, store: Store, sent: dict[str, bool], strict: bool
+) -> None:
+    form = {"type": "json_schema", "name": "x", "schema": {"type": "object"}} | sent
+    await client.post(URL, json=ASK | {"text": {"format": form}})
+    (job,) = (await store.jobs.list_page()).items
+    structure = job.spec.answer_format.structure
+    assert structure is not None
+    assert structure.strict is strict
+
+
 async def test_what_was_sent_is_told_again(client: httpx.AsyncClient) -> None:
     tool = {"type": "function", "name": "f", "parameters": {"b": None, "a": 1}}
     form = {"type": "json_schema", "name": "x", "schema": {"type": "object"}, "strict": False}

@@ -142,13 +142,14 @@ async def test_a_conversation_goes_on(openai_client: openai.AsyncOpenAI) -> None
 async def test_the_answer_that_was_begun_is_one_message_of_the_conversation(
     openai_client: openai.AsyncOpenAI,
 ) -> None:
-    items: Any = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "It was "}]
+    items: Any = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "It was"}]
     begun = await openai_client.responses.create(model=SEQUENTIAL, input=items)
     after = await openai_client.responses.create(
         model=SEQUENTIAL, input="When?", previous_response_id=begun.id
     )
+    assert begun.output_text.startswith("  I read:")
     assert after.output_text.count("assistant: ") == 1 + begun.output_text.count("assistant: ")
-    assert f"assistant: It was {begun.output_text}" in after.output_text
+    assert f"assistant: It was  {begun.output_text.lstrip()}" in after.output_text
 
 
 async def test_the_background_answers_at_once(openai_client: openai.AsyncOpenAI) -> None:
@@ -169,6 +170,21 @@ async def test_a_limit_makes_a_response_incomplete(openai_client: openai.AsyncOp
     assert response.incomplete_details.reason == "max_output_tokens"
     assert response.output[-1].type == "message"
     assert response.output[-1].status == "incomplete"
+
+
+async def test_a_limit_that_leaves_no_word_behind_the_thought_does_so_too(
+    openai_client: openai.AsyncOpenAI,
+) -> None:
+    asked: Any = {"model": SEQUENTIAL, "input": "Who was it?", "max_output_tokens": 2}
+    response = await openai_client.responses.create(**asked)
+    assert (response.status, response.error, response.output_text) == ("incomplete", None, "")
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    events = [event async for event in await openai_client.responses.create(**asked, stream=True)]
+    assert events[-1].type == "response.incomplete"
+    after = await openai_client.responses.create(
+        model=SEQUENTIAL, input="And?", previous_response_id=response.id
+    )
+    assert after.status == "completed"
 
 
 async def test_a_deleted_response_is_gone(openai_client: openai.AsyncOpenAI, store: Store) -> None:

@@ -57,3 +57,15 @@ async def test_another_gate_tells_no_branches(
 
 async def test_a_gate_that_is_not_there_is_told(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/approvals/nobody")).status_code == 404
+
+
+async def test_an_edited_fork_has_no_more_branches_than_were_asked_for(
+    client: httpx.AsyncClient, store: Store, organizer: Any
+) -> None:
+    policy = {"name": "self-consistency", "params": {"n": 3}}
+    gate = await gate_of(client, store, organizer, policy=policy, approvals=["fork"])
+    sent = {"decision": "edit", "edit": "sample\nsample\n\nsample\nsample"}
+    refused = await client.post(f"/v1/approvals/{gate['id']}", json=sent)
+    assert (refused.status_code, [fault["path"] for fault in refused.json()["errors"]]) == (422, ["edit"])
+    taken = await client.post(f"/v1/approvals/{gate['id']}", json=sent | {"edit": "sample\n\nsample"})
+    assert (taken.status_code, taken.json()["edit"]) == (200, "sample\n\nsample")

@@ -65,6 +65,7 @@ YES = said("\n", "Yes", ",", " it is", ".\n")
         ([*segments("0", YES), *committed("Yes, it is.", "0")], ["Yes", ",", " it is", ".\n"]),
         ([*segments("0", YES), *committed("Yes, it is.")], ["Yes", ",", " it is", ".\n"]),
         ([*segments("0", YES), *committed("Yes", "0")], ["Yes"]),
+        ([*segments("0", YES), *committed("\nYes", "0")], ["\n", "Yes"]),
         (
             [*segments("0.1", said("so ", "42")), *segments("0.2", YES), *committed("42", "0.1", "0.2")],
             ["so ", "42"],
@@ -82,6 +83,7 @@ YES = said("\n", "Yes", ",", " it is", ".\n")
         "without the blanks around it",
         "of the trunk where no source is named",
         "up to a stop string",
+        "with the blank that joins an answer to its beginning",
         "found in a text",
         "of the first source that has any",
         "put together",

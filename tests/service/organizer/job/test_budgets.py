@@ -81,5 +81,9 @@ async def test_a_job_that_waits_for_people_is_let_go_and_still_ends_at_its_deadl
         job = await house.submit("sequential", budget=Budget(seconds=2.0), approvals=("answer",))
         await house.until(job, lambda row: row.status == "waiting" and not organizer._held)
         row = await house.ended(job)
-    assert row.answer is None or row.answer["forced"]
+    assert row.answer is None and row.error is not None
+    assert (row.error["type"], row.error["detail"]) == (
+        "deadline",
+        "no answer had been approved when the time was up",
+    )
     assert (await house.store.maintenance.audit(job)).sound
