@@ -159,6 +159,12 @@ async def open_stream(request: Request) -> None:
         await call.open_stream()
 
 
+def has_ended(request: Request) -> bool:
+    """Whether the answer to this request was ended here, because its key has ended."""
+    call: Call | None = getattr(request.state, "call", None)
+    return call is not None and call.ended
+
+
 async def find_caller(request: Request) -> Caller:  # async: FastAPI runs any other dependency in a thread
     call: Call | None = getattr(request.state, "call", None)
     return ANYBODY if call is None else call.caller

@@ -114,11 +114,19 @@ def _wrong_origin(method: str, headers: Headers) -> Refusal | None:
     if method in SAFE_METHODS:
         return None
     origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    foreign = origin is not None and _host_of(origin) != headers.get("host", "").lower()
     if not foreign and headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
         return None
     detail = f"A page of {origin or 'another site'} may not change anything here."
     return Refusal(status=403, name="wrong-origin", title="Cross-origin request", detail=detail)
+
+
+def _host_of(origin: str) -> str | None:
+    """None where it is no origin at all."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _is_upload(path: str, headers: Headers) -> bool:

@@ -14,7 +14,7 @@ import typer
 from anabranch.dag.ids import JobId
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli.output import AsJson, tell, tell_json
-from anabranch.service.cli.texts import read_text
+from anabranch.service.cli.texts import read_lines
 from anabranch.service.settings import read_settings
 
 # What reads the store is loaded by the commands that need it: loading it takes longer than most commands do.
@@ -104,7 +104,7 @@ def import_journal(
     as_json: AsJson = False,
 ) -> None:
     """Bring an exported job back (--format jsonl); its hash chain is verified first."""
-    job = asyncio.run(_import(read_text(file).splitlines(), tenant, database))
+    job = asyncio.run(_import(read_lines(file), tenant, database))
     _tell(f"imported {job}", as_json)
 
 

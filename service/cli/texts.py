@@ -26,7 +26,7 @@ def read_question(given: str | None, file: Path | None) -> str:
 def read_text(file: Path) -> str:
     """A file's text. Raises typer.BadParameter for one that is no UTF-8, or cannot be read."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise typer.BadParameter(
             f"{file} is no text in UTF-8 ({error.reason} at byte {error.start})"
@@ -35,8 +35,14 @@ def read_text(file: Path) -> str:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from error
 
 
+def read_lines(file: Path) -> list[str]:
+    """A file's lines, of JSON for example. Raises typer.BadParameter as `read_text`."""
+    lines = read_text(file).split("\n")  # other line ends, such as U+2028, may stand in texts
+    return lines if lines[-1] else lines[:-1]
+
+
 def _read_standard_input() -> str:
     try:
-        return sys.stdin.buffer.read().decode()
+        return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"standard input is no text in UTF-8 ({error.reason})") from error

@@ -23,7 +23,7 @@ def read_tasks(path: Path, limit: int | None = None) -> tuple[Task, ...]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadTasks(f"{path} is larger than {MAX_BYTES >> 20} MiB; split it")
-        lines = path.read_text(encoding="utf-8").split("\n")  # other line ends may stand in texts
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # other line ends may stand in texts
     except (OSError, UnicodeDecodeError) as error:
         raise BadTasks(f"{path} cannot be read: {error}") from error
     written = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

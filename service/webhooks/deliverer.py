@@ -95,7 +95,9 @@ class Deliverer:
     def _forget(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("a webhook could not be sent; it is tried again when its lease ends", exc_info=error)
+            logger.error(
+                "what came of a webhook was not stored; it is sent again when its lease ends", exc_info=error
+            )
 
     async def _deliver(self, taken: Taken) -> None:
         attempt, asked = await self._sender.attempt(taken)

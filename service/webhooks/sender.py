@@ -1,6 +1,7 @@
 """Sends a webhook once: to a place that was judged, signed, within a time."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ ATTEMPT_SECONDS = 15.0
 LONGEST_ERROR = 200
 LONGEST_ASKED = 3600.0
 """Seconds for which a receiver may ask to be left alone (Retry-After) beyond the pause."""
+logger = logging.getLogger(__name__)
 
 
 class Sender:
@@ -44,6 +46,10 @@ class Sender:
         except TimeoutError:
             error = f"no answer within {self._seconds:g} s"
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+        except Exception as failure:
+            # Whatever it is, it counts as an attempt: or else the delivery would be tried without a pause, for ever.
+            logger.exception("a webhook could not be sent; this attempt has failed")
             error = f"{type(failure).__name__}: {failure}"
         told = error and error[:LONGEST_ERROR]
         seconds = time.monotonic() - begun

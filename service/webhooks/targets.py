@@ -7,6 +7,7 @@ and only there, plain http is taken, too.
 """
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -21,6 +22,9 @@ LONGEST_URL = 2000
 _NAT64 = ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
 _COMPATIBLE = ip_network("::/96")
+_SITE_LOCAL = ip_network("fec0::/10")
+_NAME = re.compile(r"[^.]{1,63}(\.[^.]{1,63})*\.?")
+"""Others no resolver takes."""
 
 
 class TargetRefused(Exception):
@@ -50,6 +54,8 @@ def check_url(url: str, allowed: Networks) -> None:
     address = _read_address(host)
     if address is not None:
         check_address(address, allowed, plain=parts.scheme == "http")
+    elif not _NAME.fullmatch(host):
+        raise TargetRefused("between the dots of a host's name stand 1 to 63 characters")
 
 
 def check_address(address: Address, allowed: Networks, *, plain: bool) -> None:
@@ -59,7 +65,7 @@ def check_address(address: Address, allowed: Networks, *, plain: bool) -> None:
         each in network for each in (address, seen) for network in allowed if network.version == each.version
     ):
         return
-    if not seen.is_global or seen.is_multicast or seen.is_reserved:
+    if not seen.is_global or seen.is_multicast or seen.is_reserved or seen in _SITE_LOCAL:
         raise TargetRefused(
             f"{address} is no public address, and ANABRANCH_WEBHOOK_NETWORKS does not allow it"
         )

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 
 from fastapi import Request
 
+from anabranch.service.api.auth import has_ended
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import AWAY_SECONDS
 from anabranch.service.api.live.news import wait_until_over
@@ -64,8 +65,8 @@ class Waiting:
         _run_apart(self._leave_if_gone(request))
 
     async def _leave_if_gone(self, request: Request) -> None:
-        """It was the client that went, and not this server."""
-        if await request.is_disconnected():
+        """It was the client that went: to a request that this server has ended, its client seems to be gone, too."""
+        if not has_ended(request) and await request.is_disconnected():
             await self._leave(others=self._deps.feed.followers(self._job))
 
     async def _leave(self, *, others: int) -> None:

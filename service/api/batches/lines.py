@@ -1,6 +1,7 @@
 """Reads an upload line by line, and refuses it whole where lines are wrong: all of them are told, by their numbers."""
 
 import asyncio
+import codecs
 import hashlib
 import json
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def read_line(text: str | bytes, number: int, *, plain: bool = False) -> Line:
 
     Raises BadJson, json.JSONDecodeError and pydantic.ValidationError.
     """
-    found = read_json(text)
+    found = read_json(text if isinstance(text, str) else _decode(text))
     if plain and isinstance(found, dict) and "body" not in found:
         custom_id = found.pop("custom_id", str(number))
         found = {"custom_id": custom_id, "method": "POST", "url": JOBS, "body": found}
@@ -153,6 +154,8 @@ class _WrongPlace(Refused):
 def _split(file: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers; of one that is too long, a part that is too long, too."""
     file.seek(0)
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:  # some editors begin a file with one
+        file.seek(0)
     number = 0
     while text := file.readline(most + 2):
         number += 1
@@ -162,6 +165,14 @@ def _split(file: BinaryIO, most: int) -> Iterator[tuple[int, bytes]]:
         stripped = text.strip()
         if stripped:
             yield number, stripped
+
+
+def _decode(line: bytes) -> str:
+    """The line as it is stored and read again: JSON may have other encodings, a file of lines has one."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise json.JSONDecodeError("it is not text in UTF-8", "", error.start) from error
 
 
 def _digest(file: BinaryIO) -> str:

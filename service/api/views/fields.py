@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -52,11 +52,23 @@ class Sent(BaseModel):
 
 
 def _check_schema(schema: JsonObject) -> JsonObject:
-    try:
-        validator_for(schema, default=Draft202012Validator).check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"this is no JSON Schema: {error.message[:200]}") from error
+    """Takes patterns unread: they are ECMA-262's, and Python has others. Who is held to one says whether it can be."""
+    dialect = _dialect_of(schema)
+    fault = next(dialect(dialect.META_SCHEMA).iter_errors(schema), None)
+    if fault is not None:
+        raise ValueError(f"this is no JSON Schema: {fault.message[:200]}")
     return schema
+
+
+def _dialect_of(schema: JsonObject) -> type[Validator]:
+    match schema.get("$schema", ""):
+        case str():
+            try:
+                return validator_for(schema, default=Draft202012Validator)
+            except ValueError as error:
+                raise ValueError(f"this is no JSON Schema: $schema is no address ({error})") from error
+        case _:
+            raise ValueError("this is no JSON Schema: $schema is a text, the address of its dialect")
 
 
 JsonSchema = Annotated[JsonObject, AfterValidator(_check_schema)]

@@ -1,9 +1,10 @@
 """Reads by what a listing of jobs is filtered."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from anabranch.dag.status import JobStatus
 from anabranch.service.api.problems import Fault, bad_input
@@ -23,7 +24,15 @@ def _written(told: object) -> object:
     return told
 
 
-Since = Annotated[AwareDatetime, BeforeValidator(_written)]
+def _in_utc(moment: datetime) -> datetime:
+    """Refuses a moment that lies in UTC before the first year, or behind the last."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC, this is in no year from 1 to 9999") from error
+
+
+Since = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 
 
 async def read_filters(

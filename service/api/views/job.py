@@ -122,6 +122,7 @@ class AnswerFormatView(BaseModel):
     json_schema: dict[str, Any] | None
     regex: str | None
     choice: list[str] | None
+    strict: bool = False
     stop: list[str]
     max_tokens: int | None
     logprobs: int | None
@@ -227,6 +228,7 @@ def _answer_format(asked: AnswerFormat) -> AnswerFormatView | None:
         json_schema=None if form.json_schema is None else cut_deep(dict(form.json_schema)),
         regex=form.regex,
         choice=None if form.choice is None else list(form.choice),
+        strict=form.strict,
         stop=list(asked.stop),
         max_tokens=asked.max_tokens,
         logprobs=asked.logprobs,

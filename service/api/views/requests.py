@@ -138,6 +138,7 @@ class SentAnswerFormat(Sent):
     json_schema: JsonSchema | None = None
     regex: WrittenText | None = None
     choice: Annotated[list[WrittenText], Field(min_length=1, max_length=1000)] | None = None
+    strict: bool = Field(default=False, description="Of json_schema: an upstream keeps to all of it.")
     stop: Stops = Field([], description="The answer ends before the first of these.")
     max_tokens: Tokens | None = Field(default=None, description="Tokens the answer may have.")
     logprobs: LikelyTokens | None = Field(
@@ -150,13 +151,15 @@ class SentAnswerFormat(Sent):
     def _one_form(self) -> "SentAnswerFormat":
         if sum(form is not None for form in (self.json_schema, self.regex, self.choice)) > 1:
             raise ValueError("give one of json_schema, regex and choice")
+        if self.strict and self.json_schema is None:
+            raise ValueError("strict goes with json_schema")
         return self
 
     def as_format(self) -> AnswerFormat:
         choice = None if self.choice is None else tuple(self.choice)
-        structure = Structure(json_schema=self.json_schema, regex=self.regex, choice=choice)
+        form = Structure(json_schema=self.json_schema, regex=self.regex, choice=choice, strict=self.strict)
         return AnswerFormat(
-            structure=None if structure == Structure() else structure,
+            structure=None if form == Structure() else form,
             stop=tuple(self.stop),
             max_tokens=self.max_tokens,
             logprobs=self.logprobs,

@@ -1,9 +1,10 @@
 """Reads what a client says of webhooks: where they go, what they tell, and how they are signed."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_serializer
 
 from anabranch.service.api.problems import Fault, bad_input
 from anabranch.service.api.views.fields import Sent
@@ -53,6 +54,11 @@ class SentWebhook(Sent):
         description="What it is signed with: `whsec_` and 24 to 64 random bytes in Base64. It is never told again."
     )
     events: list[JobEvent] = EVENTS
+
+    @field_serializer("secret")
+    def _told(self, secret: SecretStr) -> str:
+        """Tells two secrets apart (`new_jobs.digest_of`), and neither of them."""
+        return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()
 
     def as_new(self, settings: Settings) -> NewWebhook:
         """Raises Refused."""

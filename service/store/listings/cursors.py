@@ -2,12 +2,17 @@
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, literal
 
+from anabranch.service.bounded_json import read_json
 from anabranch.service.store.errors import BadCursor
 from anabranch.service.store.sql.columns import PlainText, UtcTime, utc_text
+
+LONGEST = 1000
+"""Characters. Those that are given out have about a hundred."""
 
 
 def cursor_at(created_at: datetime, job: str) -> str:
@@ -17,11 +22,24 @@ def cursor_at(created_at: datetime, job: str) -> str:
 
 def place_of(cursor: str) -> tuple[ColumnElement[datetime], ColumnElement[str]]:
     """When the last job of the page before was made, and its id. Raises BadCursor."""
+    at, job = read_cursor(cursor)
     try:
-        at, job = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         moment = datetime.fromisoformat(at)
-    except (ValueError, TypeError) as error:  # not base64, not JSON, not a pair, not a time
+        if moment.tzinfo is None:
+            raise BadCursor
+        return literal(moment.astimezone(UTC), UtcTime()), literal(job, PlainText())
+    except (ValueError, TypeError, OverflowError) as error:  # no time, or one that is in no year of UTC
         raise BadCursor from error
-    if moment.tzinfo is None or not isinstance(job, str):
+
+
+def read_cursor(cursor: str) -> tuple[Any, str]:
+    """What the jobs are sorted by, of the last of the page before, and its id. Raises BadCursor."""
+    if len(cursor) > LONGEST:
         raise BadCursor
-    return literal(moment, UtcTime()), literal(job, PlainText())
+    try:
+        place, job = read_json(base64.urlsafe_b64decode(cursor.encode()))
+    except (ValueError, TypeError) as error:  # not base64, not JSON, not a pair
+        raise BadCursor from error
+    if not isinstance(job, str):
+        raise BadCursor
+    return place, job

@@ -7,13 +7,13 @@ commits; there, a page sorted by cost reads all ended jobs.
 
 import base64
 import json
-import math
 from collections.abc import Mapping
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, Double, literal, literal_column
 
 from anabranch.service.store.errors import BadCursor
+from anabranch.service.store.listings.cursors import read_cursor
 from anabranch.service.store.sql.columns import PlainText
 
 
@@ -78,12 +78,7 @@ def sorted_cursor(value: float, job: str) -> str:
 
 def sorted_place(cursor: str) -> tuple[ColumnElement[float], ColumnElement[str]]:
     """The number of the last job of the page before, and its id. Raises BadCursor."""
-    try:
-        value, job = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-    except (ValueError, TypeError) as error:  # not base64, not JSON, not a pair
-        raise BadCursor from error
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isinstance(job, str):
-        raise BadCursor
-    if not math.isfinite(value):
+    value, job = read_cursor(cursor)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadCursor
     return literal(float(value), Double()), literal(job, PlainText())

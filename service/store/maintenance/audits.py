@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -139,5 +140,14 @@ def _same(stored: Any, folded: Any) -> bool:
     if isinstance(folded, float):
         return isinstance(stored, int | float) and math.isclose(stored, folded, rel_tol=1e-9)
     if isinstance(folded, dict | list):
-        return bool(stored == json.loads(json_text(folded)))
+        return bool(_with_decimals(stored) == _with_decimals(folded))
     return bool(stored == folded)
+
+
+def _with_decimals(value: Any) -> Any:
+    """JSON whose numbers are what is written, however that is: PostgreSQL writes 1e23 as an integer."""
+    return json.loads(json_text(value), parse_int=_decimal, parse_float=_decimal)
+
+
+def _decimal(written: str) -> tuple[Decimal]:
+    return (Decimal(written),)  # by itself, 1 would equal true

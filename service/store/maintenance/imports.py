@@ -1,9 +1,10 @@
 """Imports journals from exports: all of a file is verified before any of it is written."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, insert, select
 
 from anabranch.dag.analysis.metrics import measure
@@ -50,10 +51,11 @@ def insert_journal(connection: Connection, journal: VerifiedJournal, tenant: str
 def _link(number: int, line: str) -> Link:
     try:
         told = read_json(line, depth=MAX_DEPTH + ENVELOPE, most_values=None)
-        return _LINK.validate_python({**told, "payload": json_text(told["payload"])})
+        link = _LINK.validate_python({**told, "payload": json_text(told["payload"])})
+        return replace(link, at=link.at.astimezone(UTC))
     except BadJson as error:
         raise BadJournal(f"line {number}: {error.where or 'it'}: {error}") from error
-    except (ValueError, TypeError, KeyError, ValidationError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadJournal(f"line {number} is no record of an export in JSON lines") from error
 
 

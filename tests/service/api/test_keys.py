@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from anabranch.service.api import auth
+from anabranch.service.api.answering import waiting
 from anabranch.service.api.app import create_app
 from anabranch.service.api.live.dependencies import Dependencies
 from anabranch.service.api.live.feed import Feed
@@ -128,6 +129,25 @@ async def test_whoever_waits_for_an_answer_is_told_when_the_key_ends(
             await asyncio.sleep(0.05)
         assert (await waiting).status_code == 401
     assert (await store.jobs.get(job)).cancel_requested is None, "its job goes on"
+
+
+@pytest.mark.parametrize("way", ["chat", "responses"])
+async def test_a_job_goes_on_whose_stream_is_closed_because_its_key_ends(
+    app: FastAPI, store: Store, key: MadeKey, way: str
+) -> None:
+    path, sent = {
+        "chat": ("/v1/chat/completions", CHAT),
+        "responses": ("/v1/responses", {"model": "anabranch/sequential", "input": "Hi", "stream": True}),
+    }[way]
+    async with served(app) as client, client.stream("POST", path, json=sent, headers=bearer(key)) as stream:
+        pieces = stream.aiter_bytes()
+        await anext(pieces)
+        await store.keys.revoke(key.row.name)
+        async for _ in pieces:
+            pass
+        await asyncio.gather(*waiting._ERRANDS)
+    (job,) = (await store.jobs.list_page()).items
+    assert job.cancel_requested is None
 
 
 async def test_a_stream_of_another_key_goes_on(app: FastAPI, store: Store, key: MadeKey) -> None:

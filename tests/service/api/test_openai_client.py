@@ -24,6 +24,8 @@ from anabranch.workers.messages import DecodeRequest
 from anabranch.workers.pool.local import LocalPool
 
 ASK: Any = [{"role": "user", "content": "Who wrote it?"}]
+PONDER: Any = [{"role": "user", "content": "Ponder it."}]
+TWO = {"anabranch": {"params": {"n": 2}}}
 TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 ABLE = ["best-of-n", "para-thinker", "plan", "self-consistency", "sequential"]
 PLAN = {
@@ -60,6 +62,10 @@ def recite(request: DecodeRequest) -> Line:
     structure = request.decoding.structure
     if request.decoding.tools is not None:
         return Line(text="I look. ", calls=(Call(name="weather", arguments='{"city": "Rome"}'),))
+    if request.context.continuation:
+        return Line(text="    if x:\n        return 1\n")
+    if structure is None and "Ponder" in rendered(request.context):
+        return Line(thought="one two three four five six", text="Well.")
     if structure is None:
         return Line(text=f"I read: {rendered(request.context)}\nQuestion: and then?")
     if structure.choice is not None:
@@ -129,6 +135,40 @@ async def test_an_answer_that_its_limit_cut_ended_by_its_length(client: openai.A
         await client.chat.completions.parse(
             model="anabranch/sequential", messages=ASK, response_format=Person, max_tokens=1
         )
+
+
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+async def test_a_limit_that_leaves_no_word_behind_the_thought_ends_an_empty_answer(
+    limit: str, client: openai.AsyncOpenAI
+) -> None:
+    asked: Any = {"model": "anabranch/sequential", "messages": PONDER, limit: 3}
+    completion = await client.chat.completions.create(**asked)
+    assert completion.choices[0].message.content == ""
+    assert completion.choices[0].finish_reason == "length"
+    chunks = [chunk async for chunk in await client.chat.completions.create(**asked, stream=True)]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ""
+    assert chunks[-1].choices[0].finish_reason == "length"
+
+
+async def test_so_does_the_best_of_samples_without_a_word(client: openai.AsyncOpenAI) -> None:
+    completion = await client.chat.completions.create(
+        model="anabranch/best-of-n", messages=PONDER, max_tokens=3, extra_body=TWO
+    )
+    assert (completion.choices[0].message.content, completion.choices[0].finish_reason) == ("", "length")
+
+
+@pytest.mark.parametrize("policy", ["sequential", "best-of-n"])
+async def test_an_answer_that_was_begun_goes_on_with_the_blanks_that_join_it(
+    policy: str, client: openai.AsyncOpenAI
+) -> None:
+    messages: Any = [*ASK, {"role": "assistant", "content": "def f(x):\n"}]
+    asked: Any = {"model": f"anabranch/{policy}", "messages": messages, "extra_body": TWO}
+    asked = asked if policy == "best-of-n" else asked | {"extra_body": {}}
+    completion = await client.chat.completions.create(**asked)
+    chunks = [chunk async for chunk in await client.chat.completions.create(**asked, stream=True)]
+    told = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert told == completion.choices[0].message.content
+    assert told.rstrip() == "    if x:\n        return 1"
 
 
 async def test_a_stream_ends_with_the_answer(client: openai.AsyncOpenAI) -> None:

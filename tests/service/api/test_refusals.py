@@ -1,5 +1,6 @@
 """Whatever is refused is refused with a problem document, and writes nothing."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -188,6 +189,23 @@ async def test_bad_queries(query: str, refused: Any) -> None:
 @pytest.mark.parametrize("cursor", ["garbage", "e30", "%00", "ä"])
 async def test_a_cursor_that_was_never_given_out(cursor: str, refused: Any) -> None:
     await refused(400, "GET", f"/v1/jobs?cursor={cursor}")
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("/v1/jobs", '["9999-12-31T23:59:59-14:00", "x"]'),
+        ("/v1/jobs", "[" * 700),
+        ("/v1/jobs", "[" * 40_000),
+        ("/v1/jobs?sort=cost", f'[{"9" * 400}, "x"]'),
+        ("/v1/jobs?sort=cost", "[" * 700),
+        ("/v1/approvals", '["0001-01-01T00:00:00+14:00", "x"]'),
+    ],
+)
+async def test_a_cursor_that_was_made_to_do_harm(path: str, written: str, refused: Any) -> None:
+    cursor = base64.urlsafe_b64encode(written.encode()).decode()
+    problem = await refused(400, "GET", path, params={**dict(httpx.URL(path).params), "cursor": cursor})
+    assert problem["type"] == "urn:anabranch:bad-cursor"
 
 
 async def test_a_method_that_is_not_there(refused: Any, client: httpx.AsyncClient) -> None:

@@ -110,6 +110,8 @@ class TestBrowsers:
         [
             {"Origin": "https://evil.example"},
             {"Origin": "null"},
+            {"Origin": "http://["},
+            {"Origin": "http://℀.example".encode()},
             {"Origin": "http://127.0.0.1:9999"},
             {"Sec-Fetch-Site": "cross-site"},
             {"Sec-Fetch-Site": "same-site"},

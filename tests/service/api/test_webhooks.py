@@ -1,5 +1,6 @@
 """Webhooks by REST: endpoints are made and seen without their secrets, and what was sent can be read."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from anabranch.dag.journal.chain import canonical
 from anabranch.service.api.batches.asking import read_asked
+from anabranch.service.api.new_jobs import digest_of
 from anabranch.service.api.problems import Refused
+from anabranch.service.api.views.requests import JobRequest
+from anabranch.service.api.views.webhooks import SentWebhook
 from anabranch.service.store.store import Store
 from anabranch.service.store.webhooks.notices import BATCH_TYPES
 from anabranch.service.store.webhooks.outbox import TYPES
@@ -87,10 +92,24 @@ async def test_a_test_call_says_what_came_of_it_and_reaches_no_private_place(
 
 
 @pytest.mark.parametrize(
+    ("url", "secret"), [("https://a..b/x", "whsec_" + "QUFB" * 8), ("https://example.com/", "not-a-secret")]
+)
+async def test_a_test_call_that_cannot_be_made_says_why(
+    client: httpx.AsyncClient, store: Store, url: str, secret: str
+) -> None:
+    """Such a URL was taken once, and what stands in the store may be damaged."""
+    made = await store.webhooks.add("default", NewWebhook(url=url, secret=secret))
+    told = await client.post(f"/v1/webhooks/{made.id}/test")
+    assert (told.status_code, told.json()["status"]) == (200, None)
+    assert told.json()["error"] and "not-a-secret" not in told.text
+
+
+@pytest.mark.parametrize(
     ("sent", "where"),
     [
         ({"url": "https://127.0.0.1/"}, "url"),
         ({"url": "http://example.com/"}, "url"),
+        ({"url": "https://a..b/x"}, "url"),
         ({"url": "https://169.254.169.254/latest"}, "url"),
         ({"url": URL, "events": ["job.ended"]}, "events.0"),
         ({"url": URL, "secret": "mine"}, "secret"),
@@ -150,6 +169,28 @@ async def test_secret_and_url_are_in_no_answer_journal_or_export(
         if one["type"] == "job.started"
     ]
     assert one["status"] == "waiting", "the same request again made no second one"
+
+
+async def test_the_same_key_with_another_secret_is_a_conflict(client: httpx.AsyncClient) -> None:
+    """Or else what is told of the job would be signed with a secret that the receiver no longer has."""
+    secret, other = draw_secret(), draw_secret()
+    told = [
+        await client.post(
+            "/v1/jobs", json=Q | {"webhook": {"url": URL, "secret": each}}, headers={"Idempotency-Key": "k"}
+        )
+        for each in (secret, other, secret)
+    ]
+    assert [each.status_code for each in told] == [202, 409, 200]
+    assert told[1].json()["type"] == "urn:anabranch:idempotency-conflict"
+
+
+async def test_the_digest_of_a_body_tells_no_secret_and_stays_what_it_was_without_one() -> None:
+    """A job whose first answer was lost is asked for again, perhaps from the next release."""
+    sent = JobRequest.model_validate(Q | {"priority": 3})
+    assert digest_of(sent) == hashlib.sha256(canonical(Q | {"priority": 3}).encode()).hexdigest()
+    secret = draw_secret()
+    told = SentWebhook.model_validate({"url": URL, "secret": secret})
+    assert secret not in f"{told!r}{told.model_dump()}{told.model_dump_json()}"
 
 
 async def test_a_line_of_a_batch_names_none_for_its_file_can_be_read(

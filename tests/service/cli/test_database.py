@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.releases import copy_migrations, program_with, write_migration
 
+from anabranch.dag import events as e
 from anabranch.service.settings import Settings
 from anabranch.service.store.sql.revisions import newest, revisions
 
@@ -101,6 +102,22 @@ class TestOldJobs:
         assert anabranch("db", "import", str(file)).out == f"imported {answered}\n"
         assert "42" in anabranch("show", answered).out
         assert anabranch("audit", answered).code == 0
+
+    def test_a_text_with_line_ends_that_json_leaves_alone_comes_back(
+        self, anabranch: Any, books: Any, tmp_path: Path
+    ) -> None:
+        question, file = "one\x85two\u2028three\u2029four\x0cfive\x1csix", tmp_path / "job.jsonl"
+        job = books.job(question)
+        books.does(books.write(job, e.BranchCancelled(reason="enough"), e.JobCancelled(reason="enough")))
+        file.write_bytes(anabranch("export", job, "--format", "jsonl").out.encode())
+        assert anabranch("db", "purge", "--days", "0").out == "purged 1 jobs\n"
+        assert anabranch("db", "import", str(file)).out == f"imported {job}\n"
+        assert json.loads(anabranch("show", job, "--json").out)["question"] == question
+
+    def test_an_empty_file_is_no_journal(self, anabranch: Any, books: Any, tmp_path: Path) -> None:
+        file = tmp_path / "job.jsonl"
+        file.touch()
+        assert "it is empty" in anabranch("db", "import", str(file)).err
 
     def test_a_packed_journal_is_shown_audited_and_exported_as_before(
         self, anabranch: Any, answered: str, settings: Settings

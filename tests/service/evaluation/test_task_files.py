@@ -59,6 +59,11 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     assert [task.question for task in read_tasks(file)] == ["a\u2028b\u0085c?", "d?"]
 
 
+def test_a_mark_of_the_encoding_before_the_first_line_is_none_of_it(tmp_path: Path) -> None:
+    file = written(tmp_path, '\ufeff{"question": "d?", "answer": "1"}\n')
+    assert [task.question for task in read_tasks(file)] == ["d?"]
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadTasks, match="cannot be read"):
         read_tasks(tmp_path / "nowhere.jsonl")

@@ -320,6 +320,22 @@ async def test_failures_are_tried_again_and_then_given_up_and_can_be_read(
     assert row.due is None and len(receiver.got()) == 3
 
 
+@pytest.mark.parametrize(
+    "webhook", [to("https://a..b/x"), NewWebhook(url="https://example.com/", secret="short")]
+)
+async def test_what_cannot_be_sent_at_all_is_given_up_as_any_other_failure(
+    store: Store, deliver: Deliver, webhook: NewWebhook
+) -> None:
+    """Such a URL was taken once, and what stands in the store may be damaged."""
+    job = await run_job(store, replace(webhook, events=("job.completed",)))
+    deliver(pauses=[0.01])
+    async with asyncio.timeout(LONG):
+        while (row := (await rows(store, job))[0]).given_up_at is None:
+            await asyncio.sleep(0.02)
+    assert [(one.number, one.status) for one in row.tries] == [(1, None), (2, None)]
+    assert all(one.error for one in row.tries)
+
+
 async def test_redirects_are_not_followed(store: Store, receiver: Receiver, deliver: Deliver) -> None:
     job = await run_job(store, to(receiver.url("/moved"), "job.completed"))
     deliver(pauses=[])

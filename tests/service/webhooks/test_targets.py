@@ -26,8 +26,8 @@ HERE = read_networks(["127.0.0.0/8", "::1/128"])
     [
         "127.0.0.1", "127.8.9.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
         "224.0.0.1", "255.255.255.255", "192.0.2.7", "240.0.0.1", "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254",
-        "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-        "2002:7f00:1::", "2002:0a00:0001::1", "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:0a00:0001::1", "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )  # fmt: skip
 def test_addresses_that_only_this_machine_may_reach_are_refused(address: str) -> None:
@@ -69,6 +69,13 @@ def test_an_operator_allows_networks() -> None:
         ("https://127.1/", "no public address"),
         ("https://2130706433/", "no public address"),
         ("https://0x7f000001/", "no public address"),
+        ("https://a..b/x", "between the dots"),
+        ("https://.example.com/", "between the dots"),
+        ("https://example.com../", "between the dots"),
+        ("https://./", "between the dots"),
+        (f"https://{'a' * 64}.example.com/", "between the dots"),
+        (f"https://example.{'a' * 64}/", "between the dots"),
+        ("https://[fec0::1]/x", "no public address"),
         ("https://[::ffff:169.254.169.254]/latest", "no public address"),
     ],
 )
@@ -80,6 +87,7 @@ def test_a_url_that_is_wrong_by_itself_is_refused(url: str, told: str) -> None:
 def test_urls_that_are_right() -> None:
     check_url("https://hooks.example.com:8443/in?token=x", NONE)
     check_url("http://127.0.0.1:9/in", HERE)
+    check_url(f"https://{'a' * 63}.my_hooks-1.example.com./", NONE)
     assert origin_of("https://hooks.example.com:8443/in?token=x") == "https://hooks.example.com:8443"
 
 

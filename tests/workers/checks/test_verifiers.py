@@ -200,6 +200,10 @@ def test_policies_may_name_these_verifiers_and_no_other() -> None:
         ("python-tests", {"tests": []}, "the python-tests verifier cannot be used: its spec has no tests"),
         ("python-score", {}, "the spec of a python-score verifier needs 'code'"),
         ("json-schema", {"schema": {"type": 3}}, "the json-schema verifier cannot be used: 3 is not valid under"),
+        ("json-schema", {"schema": {"$schema": 5}}, "the json-schema verifier cannot be used:"),
+        ("json-schema", {"schema": {"pattern": r"^\p{L}+$"}}, "the json-schema verifier cannot be used: '^\\\\p{L}+$'"),
+        ("json-schema", {"schema": {"pattern": "a{99999999999999999999}"}}, "the json-schema verifier cannot be used:"),
+        ("json-schema", {"schema": {"pattern": "(" * 3000}}, "the json-schema verifier cannot be used:"),
     ],
 )  # fmt: skip
 def test_a_verifier_that_cannot_be_used_says_so_and_stops_no_job(

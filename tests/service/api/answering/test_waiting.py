@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from anabranch.service.store.errors import StoreAway
 
 
 class Client:
-    """A request of somebody who is there, or is not."""
+    """A request of somebody who is there, or is not; `ended`: its key has ended, and so its answer."""
 
-    def __init__(self, *, there: bool = True) -> None:
+    def __init__(self, *, there: bool = True, ended: bool = False) -> None:
         self.there = there
+        self.state = SimpleNamespace(call=SimpleNamespace(ended=ended))
 
     async def is_disconnected(self) -> bool:
         return not self.there
@@ -59,6 +61,23 @@ async def test_a_client_that_goes_cancels_its_job_unless_it_may_ask_again(
     assert not (await deps.store.jobs.get(JobId(job))).cancel_requested
     assert await Waiting(deps, row, findable=False).await_end(request) is None
     assert (await deps.store.jobs.get(JobId(job))).cancel_requested
+
+
+async def test_a_stream_that_is_cut_off_cancels_its_job_if_its_client_went_and_not_if_its_key_ended(
+    app: FastAPI, job: str
+) -> None:
+    """To a request that the server has ended, its client seems to have gone as well."""
+    deps: Dependencies = app.state.deps
+    row = await deps.store.jobs.get(JobId(job))
+    for request, cancels in (
+        (Client(), False),
+        (Client(there=False, ended=True), False),
+        (Client(there=False), True),
+    ):
+        asked: Any = request
+        Waiting(deps, row, findable=False).leave_apart(asked)
+        await asyncio.gather(*waiting._ERRANDS)
+        assert ((await deps.store.jobs.get(row.id)).cancel_requested is not None) is cancels
 
 
 async def test_a_client_that_goes_while_its_job_is_submitted_cancels_it_also_where_it_streams(

@@ -188,6 +188,17 @@ async def test_a_job_that_failed_by_what_was_asked_is_the_clients_mistake(
     assert len((await store.jobs.list_page()).items) == 1
 
 
+async def test_an_upstream_that_sends_the_service_away_is_no_mistake_of_the_clients(
+    client: openai.AsyncOpenAI, answering: Any
+) -> None:
+    failed = e.JobFailed(type="upstream-denied", title="No", detail="HTTP 401: no such key")
+    answering.append([e.BranchFailed(cause="upstream-denied"), failed])
+    with pytest.raises(openai.InternalServerError) as raised:
+        await client.with_options(max_retries=0).chat.completions.create(model=MODEL, messages=ASK)
+    assert raised.value.status_code == 502
+    assert (raised.value.code, raised.value.type) == ("upstream_denied", "server_error")
+
+
 async def test_a_cancelled_job_is_no_fault_of_the_service(
     client: openai.AsyncOpenAI, store: Store, answering: Any
 ) -> None:

@@ -93,7 +93,11 @@ NAMED = {"type": "json_schema", "json_schema": {"name": "person", "schema": PERS
 @pytest.mark.parametrize(
     ("fields", "asked_for"),
     [
-        ({"response_format": NAMED}, SentAnswerFormat(json_schema=PERSON, stop=[])),
+        ({"response_format": NAMED}, SentAnswerFormat(json_schema=PERSON, strict=True, stop=[])),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": PERSON}}},
+            SentAnswerFormat(json_schema=PERSON, stop=[]),
+        ),
         (
             {"response_format": {"type": "json_object"}},
             SentAnswerFormat(json_schema={"type": "object"}, stop=[]),
@@ -189,7 +193,10 @@ async def test_a_jobs_answer_format_is_kept_and_told(client: httpx.AsyncClient, 
     asked_for = {"json_schema": PERSON, "stop": ["}\n"], "max_tokens": 50}
     body = {"question": "Who?", "policy": {"name": "sequential"}, "answer_format": asked_for}
     told = (await client.post("/v1/jobs", json=body)).json()
-    assert told["answer_format"] == {"regex": None, "choice": None, "logprobs": None} | asked_for
+    assert (
+        told["answer_format"]
+        == {"regex": None, "choice": None, "strict": False, "logprobs": None} | asked_for
+    )
     spec = (await store.jobs.get(told["id"])).spec.answer_format
     assert spec == AnswerFormat(structure=Structure(json_schema=PERSON), stop=("}\n",), max_tokens=50)
     plain = (await client.post("/v1/jobs", json={"question": "Who?"})).json()

@@ -15,6 +15,8 @@ from anabranch.service.settings import Price
 from anabranch.service.store.store import Store
 
 QUESTION = {"question": "What is six times seven?"}
+IN_NO_YEAR = ("9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+14:00")
+"""Moments that have no name in UTC."""
 
 
 async def submitted(client: httpx.AsyncClient, **more: Any) -> dict[str, Any]:
@@ -291,7 +293,12 @@ async def test_ended_jobs_are_sorted_by_the_service_and_errors_are_counted(
     assert (await client.get("/v1/jobs?sort=cost&cursor=W10=")).status_code == 400
     later = (await client.get("/v1/jobs", params={"since": "2999-01-01T00:00:00Z"})).json()
     assert later["items"] == []
-    for wrong in ("0.5", "1700000000", "2026-01-01T00:00:00", "yesterday"):
-        assert (await client.get("/v1/jobs", params={"since": wrong})).status_code == 422, wrong
+    for wrong in ("0.5", "1700000000", "2026-01-01T00:00:00", "yesterday", *IN_NO_YEAR):
+        for path in ("/v1/jobs", "/v1/jobs/errors"):
+            refused = await client.get(path, params={"since": wrong})
+            assert refused.status_code == 422, wrong
+            assert refused.json()["errors"][0]["path"] == "since"
+    for right in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59+14:00"):
+        assert (await client.get("/v1/jobs", params={"since": right})).status_code == 200, right
     errors = (await client.get("/v1/jobs/errors", params={"policy": "sequential"})).json()
     assert errors == {"items": [], "complete": True}

@@ -53,3 +53,5 @@ def test_a_question_comes_from_an_argument_a_file_or_standard_input(
     with file.open("rb") as said:
         monkeypatch.setattr("sys.stdin", TextIOWrapper(said))
         assert read_question("-", None) == "Why?\nWhat for?"
+    file.write_text("Why?", encoding="utf-8-sig")
+    assert read_question(None, file) == "Why?", "a mark of the encoding is none of the text"

@@ -1,7 +1,8 @@
 """The journal is the truth: tampering shows, and what the tables say can always be folded from it again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.service.store.scenes import answered, claimed, finished, forked, new_
 
 from anabranch.dag import events as e
 from anabranch.dag.ids import BranchId, JobId
+from anabranch.dag.job import Budget
 from anabranch.dag.journal.chain import Break, Reason
 from anabranch.service.store.errors import NotFound
 from anabranch.service.store.maintenance.audits import Audit, Difference
@@ -110,6 +112,35 @@ async def test_an_audit_finds_what_was_done_to_the_tables(store: Store) -> None:
         table="jobs", key=(claim.job,), column="completion_tokens", stored=4, folded=5
     )
     assert (finish.column, finish.stored, finish.folded) == ("finish", "length", "eos")
+
+
+NUMBERS = [1e22, 1e23, 1.7e25, 1e308, 10**23, 123456789012345680000.0, 0.1, 1e-320, -0.0, 1, 2**53 + 1, True]
+"""Also those that PostgreSQL gives back in another form than Python has."""
+
+
+async def with_metadata(store: Store, metadata: Mapping[str, Any]) -> JobId:
+    new = new_job()
+    spec = replace(new.spec, metadata=metadata, budget=Budget(cost=1e308))
+    return (await store.jobs.submit(replace(new, spec=spec))).job.id
+
+
+async def test_numbers_are_sound_in_whichever_form_a_database_gives_them_back(store: Store) -> None:
+    job = await with_metadata(store, {"a": NUMBERS, "in": {"b": NUMBERS}})
+    assert (await store.maintenance.audit(job)).sound
+    await store.maintenance.rebuild_projections(job)
+    assert (await store.maintenance.audit(job)).sound
+
+
+@pytest.mark.parametrize(
+    ("told", "changed"),
+    [(1e23, "100000000000000000000001"), (1e23, '"1e23"'), (2**53 + 1, "9007199254740992"), (1, "true"), (1, "2"),
+     (0.1, "0.10000000000000002"), (True, "1")],
+)  # fmt: skip
+async def test_a_number_that_was_changed_is_found(store: Store, told: float, changed: str) -> None:
+    job = await with_metadata(store, {"a": told})
+    postgres, sqlite = "jsonb_set(spec, '{metadata,a}', '%s')", "json_set(spec, '$.metadata.a', json('%s'))"
+    await tamper(store, f"UPDATE jobs SET spec = {(sqlite if store.database.sqlite else postgres) % changed}")
+    assert [one.column for one in (await store.maintenance.audit(job)).differences] == ["spec"]
 
 
 async def test_an_audit_tells_what_a_row_held_and_what_it_should_hold(store: Store) -> None:

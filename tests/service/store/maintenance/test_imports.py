@@ -147,6 +147,11 @@ def older(lines: Lines) -> Lines:
     return [json.dumps({**first, "at": "2020-01-01T00:00:00.000000Z"}), *lines[1:]]
 
 
+def out_of_time(lines: Lines) -> Lines:
+    first = json.loads(lines[0])
+    return [json.dumps({**first, "at": "9999-12-31T23:59:59-14:00"}), *lines[1:]]
+
+
 def with_something_else(lines: Lines) -> Lines:
     return [*lines, "so long\n"]
 
@@ -175,6 +180,7 @@ def nothing(_: Lines) -> Lines:
         swapped,
         edited,
         older,
+        out_of_time,
         with_something_else,
         without_hashes,
         nested_deeply,
