@@ -14,7 +14,7 @@ from anabranch.dag.errors import UnknownPolicy
 from anabranch.dag.policy import policy_named
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import BadSettings, Settings
-from anabranch.service.store.errors import SchemaBehind, StoreAway
+from anabranch.service.store.errors import SchemaBehind, StoreAway, StoreRefuses
 from anabranch.workers.engines.scripted import ScriptedSettings
 
 AGAIN_SECONDS = 1.0
@@ -24,7 +24,8 @@ async def await_schema(database: str, report: Callable[[str], None]) -> None:
     """Returns when the database answers and this program can use its schema. Until then `report` hears what is missing.
 
     A process that ended for it would be started again after longer and longer pauses by Kubernetes, and after the third
-    time not at all by Ray Serve, not even for the same config put anew. Raises SchemaAhead: waiting mends nothing then.
+    time not at all by Ray Serve, not even for the same config put anew. Raises SchemaAhead and StoreRefuses: waiting
+    mends nothing then.
     """
     # Loaded late: settings are checked by commands that read no store.
     from anabranch.service.store.sql import schema
@@ -33,6 +34,8 @@ async def await_schema(database: str, report: Callable[[str], None]) -> None:
     while True:
         try:
             await schema.check(database)
+        except StoreRefuses:
+            raise
         except (StoreAway, SchemaBehind) as error:
             if str(error) != told:
                 told = str(error)

@@ -97,6 +97,14 @@ def _is_cut_before_a_word(branch: BranchState) -> bool:
     return branch.cut and not branch.own.strip()
 
 
+def _cut_before_a_word(state: JobState) -> tuple[BranchId, ...]:
+    """The trunk, or all of its children, where the limit fell into what they thought; of some children, nothing."""
+    if _is_cut_before_a_word(state.branches[TRUNK]):
+        return (TRUNK,)
+    children = [branch for branch in state.branches.values() if parent_of(branch.id) == TRUNK]
+    return tuple(branch.id for branch in children) if all(map(_is_cut_before_a_word, children)) else ()
+
+
 def fail(run: Run, routine: Routine, error: Exception) -> None:
     """A routine raised. Its branch has failed; the trunk's failure is the job's, unless there is something to say
     for a job that is being wound down, or a limit left no room for a word: then the answer is empty, and cut. Where a
@@ -107,8 +115,8 @@ def fail(run: Run, routine: Routine, error: Exception) -> None:
         if forced is not None:
             commit(run, forced, forced=True)
             return
-        if isinstance(error, NoAnswer) and _is_cut_before_a_word(run.state.branches[TRUNK]):
-            commit(run, Answer(text="", sources=(TRUNK,)))
+        if isinstance(error, NoAnswer) and (cut := _cut_before_a_word(run.state)):
+            commit(run, Answer(text="", sources=cut))
             return
     _cancel_below(run, branch, "its parent has failed", e.CancelledBy.PARENT)
     decodes.abort(run, routine)

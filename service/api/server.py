@@ -1,11 +1,13 @@
 """Serves the REST surface from a thread of this process; meanwhile it purges jobs, packs journals, sends webhooks."""
 
 import asyncio
+import logging
 import math
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -32,7 +34,12 @@ from anabranch.service.webhooks.targets import read_networks
 
 LAST_SECONDS = 2.0
 """How long those who wait for a job, and streams, then have to come to an end."""
+BEGIN_AGAIN_SECONDS = 5.0
+"""After which a work beside answering that broke is begun again."""
 FREE_LOOPBACK_PORT = ("127.0.0.1", 0)
+logger = logging.getLogger(__name__)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class CannotListen(Exception):
@@ -150,7 +157,7 @@ class _Server:
                     create_app(deps), log_level="warning", timeout_graceful_shutdown=patience
                 )
                 self._uvicorn = _Uvicorn(config, feed, settings.stop_seconds)
-                beside = [asyncio.create_task(work) for work in _works(deps)]
+                beside = [asyncio.create_task(_keep_at(name, work), name=name) for name, work in _works(deps)]
                 self._started.set()  # the socket listens: whoever is early waits in its queue
                 await self._uvicorn.serve([listener])
                 for work in beside:
@@ -173,15 +180,27 @@ class _Server:
             self._uvicorn.should_exit = True
 
 
-def _works(deps: Dependencies) -> Iterator[Coroutine[Any, Any, None]]:
-    """What is done beside answering, as long as this process serves."""
+def _works(deps: Dependencies) -> Iterator[tuple[str, Work]]:
+    """What is done beside answering, as long as this process serves, by name."""
     settings, store = deps.settings, deps.store
-    yield BatchRunner(deps).run()
-    yield store.programs.keep(this_program(Role.API))
-    yield keep_purging(store.maintenance, settings.retention_days)
-    yield keep_packing(store.maintenance, settings.pack_after_days)
+    yield "batches", BatchRunner(deps).run
+    yield "sign of life", partial(store.programs.keep, this_program(Role.API))
+    yield "purging", partial(keep_purging, store.maintenance, settings.retention_days)
+    yield "packing", partial(keep_packing, store.maintenance, settings.pack_after_days)
     if settings.deliver_webhooks:
-        yield Deliverer(store.webhooks, read_networks(settings.webhook_networks)).run()
+        yield "webhooks", Deliverer(store.webhooks, read_networks(settings.webhook_networks)).run
+
+
+async def _keep_at(name: str, work: Work) -> None:
+    """Does a work until it is done. One that breaks is begun again: nobody else would notice that it has ended."""
+    while True:
+        try:
+            return await work()
+        except Exception:
+            logger.exception("work beside answering broke (%s)", name)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # it broke as it was stopped
+        await asyncio.sleep(BEGIN_AGAIN_SECONDS)
 
 
 def _keyring(settings: Settings, store: Store) -> Keyring:

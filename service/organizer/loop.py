@@ -93,15 +93,7 @@ class Organizer:
         self._left = LeftJobs(store.programs)
         self.live = Live(store.told_texts, self, link_secret)
         self._taking = Taking(
-            store,
-            pool,
-            checks,
-            self.live,
-            self._left,
-            traces,
-            name=name,
-            now=now,
-            mark=self._mark,
+            store, pool, checks, self.live, self._left, traces, name=name, now=now, mark=self._mark
         )
         self._bells = (*(asyncio.Event() for _ in range(4)), self.live.text_came, asyncio.Event())
         """One for each errand of `run`, in its order."""
@@ -147,9 +139,11 @@ class Organizer:
                 for (errand, every), bell in zip(errands, self._bells, strict=True):
                     group.create_task(self._repeat(errand, every, bell))
         finally:
-            await self._hand_over()
-            await self._traces.keep_ended()
-            self._stopped.set()
+            try:
+                await self._hand_over()
+                await self._keep_last_traces()
+            finally:
+                self._stopped.set()
 
     async def drain(self) -> None:
         """Hand over: text is checkpointed, decodes are stopped, leases are given back, so others go on at once."""
@@ -176,6 +170,12 @@ class Organizer:
         await self._let_go()
         with suppress(StoreAway):  # or it is believed to live until its lease ends
             await self._store.organizers.remove(self._name)
+
+    async def _keep_last_traces(self) -> None:
+        try:
+            await self._traces.keep_ended()
+        except StoreAway as error:
+            logger.warning("the last traces are not kept; the journals still tell all: %s", error)
 
     async def _let_go(self) -> None:
         """Gives all jobs back, with what they have written until now."""

@@ -1,5 +1,5 @@
-"""Draws the trace of an ended job from its journal, keeps it in the store, and sends it to a collector where one is
-named.
+"""Draws the trace of an ended job from its journal, keeps it in the store, and hands it on to be sent to a collector
+where one is named.
 """
 
 import asyncio
@@ -7,14 +7,17 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from anabranch.dag.events import Record
 from anabranch.dag.ids import JobId
+from anabranch.service.store.errors import StoreAway
 from anabranch.service.store.rows import Claim
 from anabranch.service.store.store import Store
 from anabranch.service.telemetry.capture import NOTHING, read_capture
 from anabranch.service.telemetry.export import Exporter, wanted
 from anabranch.service.telemetry.ids import TraceOrigin, read_traceparent
+from anabranch.service.telemetry.sending import Sending, Waiting
 from anabranch.service.telemetry.span import Span
 from anabranch.service.telemetry.spans import Trace
 
@@ -46,9 +49,9 @@ class Traces:
         """`model` is the pool's own, for decodes that name none."""
         self._store = store
         self._model = model
-        self._exporter = Exporter() if wanted() else None
-        self._capture = read_capture() if self._exporter else NOTHING
+        self._capture = read_capture() if wanted() else NOTHING
         """The store holds no content among its spans: the journal has it."""
+        self._sending = Sending(Exporter(), self._capture) if wanted() else None
         self._ended: deque[JobId] = deque()
         self._whole: dict[JobId, _Whole] = {}
         self._kept = 0
@@ -78,18 +81,22 @@ class Traces:
         self._ended.append(job)
 
     async def keep_ended(self) -> None:
-        """Keeps the traces of the jobs that were added. What goes wrong here touches no job, and is logged."""
+        """Keeps the traces of the jobs that were added. What goes wrong here touches no job, and is logged. Raises
+        StoreAway; they are kept later then."""
         while self._ended:
-            jobs = [self._ended.popleft() for _ in range(min(TOGETHER, len(self._ended)))]
+            jobs = list(islice(self._ended, TOGETHER))
             try:
                 await self.keep(jobs)
+            except StoreAway:
+                raise
             except Exception:
                 told = "the spans of jobs %s were not kept; their journals still tell all"
                 logger.exception(told, ", ".join(jobs))
+            for _ in jobs:
+                self._ended.popleft()
 
     async def keep(self, jobs: Sequence[JobId]) -> None:
-        """Keeps the traces of ended jobs, in one transaction. Raises StoreAway. A collector that does not answer is
-        logged, and nothing else."""
+        """Keeps the traces of ended jobs, in one transaction; the collector is sent them later. Raises StoreAway."""
         wholes = {job: self._whole.get(job) for job in jobs}
         for job in jobs:
             self.forget(job)
@@ -103,10 +110,11 @@ class Traces:
                 _add(traces[job][0], whole.records if whole else ())
             return {job: trace.spans(origin) for job, (trace, origin) in traces.items()}
 
-        await self._store.spans.save(await asyncio.to_thread(draw))
-        if self._exporter is not None:
+        spans = await asyncio.to_thread(draw)
+        await self._store.spans.save(spans)
+        if self._sending is not None:
             for job, (trace, origin) in traces.items():
-                await self._export(self._exporter, job, trace, origin)
+                self._sending.add(Waiting(job, trace, origin, len(spans[job])))
 
     async def _read(self, job: JobId) -> tuple[Trace, TraceOrigin]:
         row = await self._store.jobs.get(job)
@@ -118,17 +126,9 @@ class Traces:
                 break
         return trace, _origin(row.trace_id, row.traceparent)
 
-    async def _export(self, exporter: Exporter, job: JobId, trace: Trace, origin: TraceOrigin) -> None:
-        spans = await asyncio.to_thread(trace.spans, origin, content=self._capture.on_spans)
-        if not await exporter.export(spans):
-            logger.warning("the spans of job %s did not reach the collector; the store has them", job)
-        events = await asyncio.to_thread(trace.events, origin)
-        if not await exporter.export_events(events):
-            logger.warning("the events of job %s did not reach the collector; the journal has them", job)
-
     async def close(self) -> None:
-        if self._exporter is not None:
-            await self._exporter.close()
+        if self._sending is not None:
+            await self._sending.close()
 
 
 def _origin(trace_id: str, traceparent: str | None) -> TraceOrigin:

@@ -24,13 +24,18 @@ class DriverMissing(StoreError):
         super().__init__("PostgreSQL's driver is not installed: pip install 'anabranch[postgres]'")
 
 
-class StoreRefuses(StoreError):
-    """What is at the database's URL is no database, or lets this program not in: another try cures nothing."""
+class StoreRefuses(StoreAway):
+    """What is at the database's URL is no database, or lets this program not in.
+
+    At the start another try cures nothing. To a process that runs the database is away: it let it in before, and will
+    again when the password that is being changed, or the database that is being restored, is there.
+    """
 
     def __init__(self, cause: BaseException) -> None:
-        super().__init__(
+        StoreError.__init__(
+            self,
             f"The database cannot be used ({cause}). Nothing was written; look what ANABRANCH_DATABASE, or --database, "
-            "names."
+            "names.",
         )
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,7 +75,8 @@ class Programs(Repository):
                     logger.error("this program cannot go on: %s", error)  # noqa: TRY400 - no trace is needed
                 await asyncio.sleep(RENEW_SECONDS)
         finally:
-            await self.remove(program.name)
+            with suppress(StoreAway):  # or it is believed to live until its row expires
+                await self.remove(program.name)
 
     async def remove(self, name: str) -> None:
         """Deletes the row of a program that ends, and of those that ended long ago. Raises StoreAway."""

@@ -4,8 +4,12 @@ Where to, with which headers and under which service name is said by the standar
 """
 
 import asyncio
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -43,6 +47,8 @@ CHARACTERS_AT_ONCE = 2_000_000
 """Of texts in one request: collectors refuse bodies of more than a few megabytes."""
 
 T = TypeVar("T", Span, Event)
+
+logger = logging.getLogger(__name__)
 
 
 def wanted(environment: Mapping[str, str] = os.environ) -> bool:
@@ -87,7 +93,30 @@ class Exporter:
 
 async def _all_sent(told: Sequence[T], send: Callable[[Sequence[T]], bool]) -> bool:
     """In requests that a collector takes. What one could not take does not keep the others back."""
-    return all([await asyncio.to_thread(send, batch) for batch in batches(told)])
+    return all([await _in_a_thread(partial(send, batch)) for batch in batches(told)])
+
+
+async def _in_a_thread(send: Callable[[], bool]) -> bool:
+    """Whether it was sent. Its thread is a daemon: those of asyncio's own pool are waited for at the end of a process,
+    and a collector may keep one for as long as it likes to say nothing."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def tell(sent: bool) -> None:
+        if not done.done():
+            done.set_result(sent)
+
+    def run() -> None:
+        try:
+            sent = send()
+        except Exception:
+            logger.exception("what a collector is to be told could not be written")
+            sent = False
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, sent)
+
+    threading.Thread(target=run, name="collector", daemon=True).start()
+    return await done
 
 
 def batches(told: Sequence[T]) -> Iterator[list[T]]:

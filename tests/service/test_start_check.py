@@ -7,7 +7,7 @@ import pytest
 
 from anabranch.service import start_check
 from anabranch.service.start_check import await_schema
-from anabranch.service.store.errors import SchemaAhead, StoreAway
+from anabranch.service.store.errors import SchemaAhead, StoreAway, StoreRefuses
 from anabranch.service.store.sql import schema
 
 
@@ -48,4 +48,15 @@ async def test_a_schema_that_is_too_new_is_not_waited_for(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(schema, "check", look)
     with pytest.raises(SchemaAhead):
+        await await_schema("postgresql://db/x", pytest.fail)
+
+
+async def test_a_database_that_refuses_at_the_start_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def look(_: str) -> None:
+        raise StoreRefuses(OSError('password authentication failed for user "ada"'))
+
+    monkeypatch.setattr(schema, "check", look)
+    with pytest.raises(StoreRefuses, match=r"password authentication failed.*ANABRANCH_DATABASE"):
         await await_schema("postgresql://db/x", pytest.fail)

@@ -37,9 +37,12 @@ class Meters:
             "anabranch_open_requests", "Answers still being sent: mostly streams.", registry=registry
         )
         self.ended = EndedJobs(registry)
+        self.store_up = Gauge(
+            "anabranch_store_up", "1 where the store answers this process, 0 where not.", registry=registry
+        )
         self.jobs = Gauge(
             "anabranch_jobs",
-            "Jobs that have not ended; every process tells the same.",
+            "Jobs that have not ended; every process tells the same. None while the store is away.",
             ("status",),
             registry=registry,
         )

@@ -5,6 +5,8 @@ accepted without them, as is promised, and if all REST processes left their load
 away, no job could be submitted, and none be read.
 """
 
+import asyncio
+
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
@@ -16,9 +18,13 @@ from anabranch.service.api.live.queueing import describe_pool
 from anabranch.service.api.metrics.http import Meters
 from anabranch.service.api.problems import problems
 from anabranch.service.instance import INSTANCE
+from anabranch.service.store.errors import StoreAway
+from anabranch.service.store.store import Store
 from anabranch.workers.pool.protocol import PoolLoad
 
 OPERATORS = Depends(require_operator)
+STORE_SECONDS = 4.0
+"""After which a store that says nothing counts as away: Prometheus waits for ten seconds."""
 
 router = APIRouter(tags=["service"])
 
@@ -76,11 +82,10 @@ def _state(name: str, load: PoolLoad) -> PoolState:
 
 @router.get("/metrics", response_class=Response, dependencies=[OPERATORS], responses=problems(403))
 async def metrics(request: Request, deps: Injected) -> Response:
-    """For Prometheus."""
+    """For Prometheus. While the store is away, `anabranch_store_up` is 0, what is read from the store is left out, and
+    what this process counts itself is told as ever."""
     meters: Meters = request.app.state.meters
-    for status, count in (await deps.store.jobs.count_live()).items():
-        meters.jobs.labels(status.value).set(count)
-    await meters.ended.count(deps.store)
+    meters.store_up.set(await _read_store(meters, deps.store))
     meters.organizers.set(deps.organizers.count())
     pool = deps.organizers.load()
     meters.replicas.set(pool.replicas if pool else 0)
@@ -88,3 +93,17 @@ async def metrics(request: Request, deps: Injected) -> Response:
     meters.capacity.set(pool.capacity if pool else 0)
     meters.pools.set(pool.pools if pool else {})
     return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _read_store(meters: Meters, store: Store) -> bool:
+    """Whether it answers."""
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            live = await store.jobs.count_live()
+        await meters.ended.count(store)
+    except (StoreAway, TimeoutError):
+        meters.jobs.clear()
+        return False
+    for status, count in live.items():
+        meters.jobs.labels(status.value).set(count)
+    return True

@@ -55,7 +55,7 @@ def waited_for_lock(error: StoreAway) -> bool:
 @contextmanager
 def raise_store_away() -> Iterator[None]:
     """Turns whatever a driver says when it cannot reach its database into StoreAway; when that is none, or lets nobody
-    in, into StoreRefuses."""
+    in, into StoreRefuses, which is one, too."""
     try:
         yield
     except Exception as error:

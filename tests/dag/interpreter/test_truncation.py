@@ -144,6 +144,22 @@ def test_the_best_sample_is_cut_where_it_was_before_its_first_word(simulate: Sim
     assert (answer.text.strip(), answer.truncated) == ("", True)
 
 
+@pytest.mark.parametrize("stop", ["all", "quorum"])
+def test_samples_that_were_all_cut_before_a_word_make_an_empty_answer_that_was_cut(
+    simulate: Simulate, stop: str
+) -> None:
+    samples = {f"0.{n}": SILENCE for n in (1, 2, 3)}
+    simulation = simulate("self-consistency", samples, params={"n": 3, "stop": stop}, max_tokens=1)
+    answer = committed(simulation)
+    assert (answer.text, answer.truncated, answer.sources) == ("", True, ("0.1", "0.2", "0.3"))
+
+
+def test_but_not_where_one_of_them_has_written(simulate: Simulate) -> None:
+    samples = {"0.1": SILENCE, "0.2": SILENCE, "0.3": "so:\nseven"}
+    simulation = simulate("self-consistency", samples, params={"n": 3}, max_tokens=2)
+    assert of_kind(simulation, e.JobFailed)[0].type == "no-answer"
+
+
 def test_an_empty_answer_of_a_sample_that_ended_by_itself_is_whole(simulate: Simulate) -> None:
     samples = {"0.1": SILENCE, "0.2": words(3), "0.3": "10", "0.4": "0"}
     answer = committed(simulate("best-of-n", samples, params={"n": 2}, max_tokens=2))

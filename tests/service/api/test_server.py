@@ -16,6 +16,8 @@ import pytest
 from anabranch.dag import events as e
 from anabranch.dag.ids import TRUNK, JobId
 from anabranch.service import app
+from anabranch.service.api import server
+from anabranch.service.api.batches.runner import BatchRunner
 from anabranch.service.api.live.feed import Feed
 from anabranch.service.api.live.follower import Follower
 from anabranch.service.api.server import CannotListen, bind, serve_api
@@ -154,6 +156,30 @@ async def cancel(settings: Settings, job: JobId) -> None:
             e.JobCancelled(reason="asked"),
         )
         await store.journal.append(job, claim.epoch, [e.JobClaimed(owner="organizer-1", attempt=1), *ended])
+
+
+def test_a_work_beside_answering_that_breaks_is_told_and_begun_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It breaks once more as it is stopped, and is not begun again for that."""
+    begun: list[int] = []
+    again = threading.Event()
+
+    async def breaks(_runner: BatchRunner) -> None:
+        begun.append(len(begun))
+        try:
+            if len(begun) > 1:
+                again.set()
+                await asyncio.Event().wait()
+        finally:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(server, "BEGIN_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(BatchRunner, "run", breaks)
+    with serve_api(settings):
+        assert again.wait(30)
+    assert begun == [0, 1]
+    assert caplog.text.count("work beside answering broke (batches)") == 2
 
 
 def test_a_port_that_is_taken_is_noticed_before_ray_starts(

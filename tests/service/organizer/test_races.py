@@ -1,6 +1,7 @@
 """Organizers that are paused, drained, cut off from their store, or broken by a job: who writes, and who goes on."""
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from anabranch.dag.ids import TRUNK, BranchId, JobId
 from anabranch.dag.job import Budget
 from anabranch.dag.journal.replay import replay
 from anabranch.service.organizer.job.resume import BROKEN_BEFORE_PARKING, LOST_BEFORE_PARKING
-from anabranch.service.store.errors import Fenced, StoreAway
+from anabranch.service.store.errors import Fenced, StoreAway, StoreRefuses
 from anabranch.service.store.rows import Claim, JobRow
 from anabranch.workers.engines.script import Line
 from anabranch.workers.messages import DecodeRequest
@@ -264,3 +265,17 @@ async def test_two_organizers_share_the_jobs_and_each_is_claimed_once(house: Hou
     for job in jobs:
         events = await house.events(job)
         assert sum(isinstance(event, e.JobClaimed) for event in events) == 1
+
+
+@pytest.mark.parametrize("fault", [away(), StoreRefuses(OSError("no such login")), RuntimeError("a bug")])
+async def test_who_waits_for_the_end_is_told_of_it_whatever_goes_wrong_at_the_hand_over(
+    fault: Exception, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(_name: str) -> None:
+        raise fault
+
+    monkeypatch.setattr(house.store.organizers, "remove", breaks)
+    broken = pytest.raises(RuntimeError) if isinstance(fault, RuntimeError) else nullcontext()
+    with broken:
+        async with asyncio.timeout(10), house.organizer(answers):
+            await house.ended(await house.submit("sequential"))

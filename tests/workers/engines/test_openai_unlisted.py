@@ -83,3 +83,18 @@ def test_an_upstream_that_repeats_the_key_is_told_without_it(status: int) -> Non
     upstream = Upstream(listed=Answer(status=status, pieces=(json.dumps(said).encode(),)))
     told = refusal(upstream, "small", api_key="sk-secret")
     assert "[key]" in told and "sk-secret" not in told
+
+
+def test_an_upstream_that_is_away_is_told_without_the_password_of_its_url() -> None:
+    settings = OpenAISettings(base_url="http://anabranch:Hunter2@127.0.0.1:9/v1", model="small")
+    with pytest.raises(ModelUnavailable) as told:
+        build_engine(settings)
+    assert "http://anabranch:[password]@127.0.0.1:9/v1 does not answer" in str(told.value)
+    assert "Hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize("address", ["Hunter2/x@host/v1", "Hunter2\uff0fx@host/v1", "[Hunter2@host/v1"])
+def test_an_address_that_cannot_be_read_is_refused_without_its_password(address: str) -> None:
+    with pytest.raises(ValueError, match="begins with http:// or https://") as refused:
+        OpenAISettings(base_url=f"http://anabranch:{address}")
+    assert "Hunter2" not in str(refused.value)

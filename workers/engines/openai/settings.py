@@ -38,9 +38,15 @@ class OpenAISettings:
     def __post_init__(self) -> None:
         if not self.base_url:
             raise ValueError(f"engine openai needs the upstream's base URL, {EXAMPLE}")
-        url = urlsplit(self.base_url)
-        if url.scheme not in {"http", "https"} or not url.hostname:
-            raise ValueError(f"the upstream's base URL begins with http:// or https:// and a host, {EXAMPLE}")
+        try:
+            url = urlsplit(self.base_url)
+            whole = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        except ValueError:  # its text repeats the address, and a password with it
+            whole = False
+        if not whole:
+            raise ValueError(
+                f"the upstream's base URL begins with http:// or https:// and a host, whose port is a number, {EXAMPLE}"
+            )
 
     def on_gpus(self, gpus: float) -> "OpenAISettings":
         """These settings, for a replica without GPUs. Raises ValueError for one with some."""

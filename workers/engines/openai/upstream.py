@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,7 +36,7 @@ class Upstream:
 
 def look_up(client: httpx.Client, settings: OpenAISettings) -> Upstream:
     """Blocks. Raises ModelUnavailable when the upstream is away, serves nothing, or not this."""
-    with _without_key(settings.api_key):
+    with _without_secrets(settings):
         try:
             card = _card(client, settings)
             model = str(card["id"])
@@ -65,19 +66,22 @@ def served_by(base_url: str, *, vllm: bool) -> Served:
 
 def list_models(client: httpx.Client, settings: OpenAISettings) -> list[str]:
     """The models that the upstream lists. Blocks. Raises ModelUnavailable, and httpx's errors."""
-    with _without_key(settings.api_key):
+    with _without_secrets(settings):
         return [str(card["id"]) for card in _listed(client, settings)]
 
 
 @contextmanager
-def _without_key(key: str | None) -> Iterator[None]:
-    """Hides the key in what an upstream says: it may repeat it, and whoever starts the service reads that."""
+def _without_secrets(settings: OpenAISettings) -> Iterator[None]:
+    """Hides the key, and the URL's password, in what is told of an upstream: it may repeat them, and whoever starts the
+    service reads that."""
+    secrets = {settings.api_key: "[key]", urlsplit(settings.base_url).password: "[password]"}
     try:
         yield
     except ModelUnavailable as error:
-        if not key or key not in str(error):
-            raise
-        raise ModelUnavailable(str(error).replace(key, "[key]")) from None
+        told = str(error)
+        for secret, name in secrets.items():
+            told = told.replace(secret, name) if secret else told
+        raise ModelUnavailable(told) from None
 
 
 def root_of(base_url: str) -> str:
