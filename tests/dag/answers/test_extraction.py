@@ -162,6 +162,8 @@ def test_what_is_announced_is_taken_whole_however_long_it_is(mark: str, end: str
         ("The answer is (n + 1)!.", "(n + 1)!"),
         ("The answer is 5! = 120", "120"),
         ("The answer is 42! This is great.", "42"),
+        ("The answer is 42!", "42"),
+        ("The answer is $5!$", "5!"),
         ("The answer is Paris!", "Paris"),
         ("The answer is (B)!", "(B)"),
         ("The answer is > 5", "> 5"),
