@@ -79,6 +79,11 @@ class BranchState:
         return self.ended is None
 
     @property
+    def cut_before_a_word(self) -> bool:
+        """Whether the limit fell into what it thought before it would have written."""
+        return self.cut and not self.own.strip()
+
+    @property
     def status(self) -> BranchStatus:
         begun = BranchStatus.OPEN if self.segment or self.children else BranchStatus.QUEUED
         return branch_status(self.ended or begun, len(self.undecided), int(self.open is not None))

@@ -83,7 +83,7 @@ def is_cut(state: JobState, answer: Answer) -> bool:
     sources = [state.branches[source] for source in answer.sources if source in state.branches]
     if not text:
         silent = any(source.cut and not source.value.strip() for source in sources if source is not trunk)
-        return not answer.calls and (silent or _is_cut_before_a_word(trunk))
+        return not answer.calls and (silent or trunk.cut_before_a_word)
     if trunk.cut and trunk.own.rstrip().endswith(text[-TAIL:]):
         return True
     values = [source.value.strip() for source in sources if source.cut]
@@ -92,17 +92,16 @@ def is_cut(state: JobState, answer: Answer) -> bool:
     return bool(values) and all(source.cut and source.own.rstrip().endswith(text) for source in sources)
 
 
-def _is_cut_before_a_word(branch: BranchState) -> bool:
-    """Whether the limit fell into what it thought before it would have written."""
-    return branch.cut and not branch.own.strip()
-
-
 def _cut_before_a_word(state: JobState) -> tuple[BranchId, ...]:
     """The trunk, or all of its children, where the limit fell into what they thought; of some children, nothing."""
-    if _is_cut_before_a_word(state.branches[TRUNK]):
+    if state.branches[TRUNK].cut_before_a_word:
         return (TRUNK,)
     children = [branch for branch in state.branches.values() if parent_of(branch.id) == TRUNK]
-    return tuple(branch.id for branch in children) if all(map(_is_cut_before_a_word, children)) else ()
+    return (
+        tuple(branch.id for branch in children)
+        if all(branch.cut_before_a_word for branch in children)
+        else ()
+    )
 
 
 def fail(run: Run, routine: Routine, error: Exception) -> None:

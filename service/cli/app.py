@@ -18,10 +18,12 @@ from anabranch.service.cli.jobs import commands as jobs
 from anabranch.service.cli.output import tell
 from anabranch.service.cli.running import api, mcp, up
 from anabranch.service.cli.simulation.commands import app as simulate
+from anabranch.service.cli.streams import ready_streams
 from anabranch.service.evaluation.errors import BadTasks, GraderFailed
 from anabranch.service.settings import BadSettings
 from anabranch.service.simulation.reading import BadDescription
 from anabranch.service.store.errors import StoreError
+from anabranch.service.store.keys import BadKey
 from anabranch.service.tenants.file import BadTenants
 
 BAD_USAGE = 2
@@ -79,13 +81,14 @@ app.add_typer(simulate, name="simulate")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process. Errors are one line on stderr: what happened, what to do."""
+    ready_streams()
     asked = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code = app(args=asked, prog_name="anabranch", standalone_mode=False)
     except TyperException as error:
         told = error.format_message().replace("Value error, ", "")
         _leave(f"{told} (anabranch {asked[0]} --help)", BAD_USAGE)
-    except (BadDescription, BadSettings, BadTenants, BadTasks) as error:
+    except (BadDescription, BadKey, BadSettings, BadTenants, BadTasks) as error:
         _leave(str(error), BAD_USAGE)
     except BadJson as error:
         _leave(f"{error.where or 'the request'}: {error}", BAD_USAGE)

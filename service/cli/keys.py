@@ -26,6 +26,8 @@ OF_FILE = "sha256:"
 """How the name of a key of the tenants file begins, of which nothing but the digest is known."""
 DIGITS = 12
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+LONGEST_SPAN = 36_525 * UNITS["d"]
+"""A hundred years: databases count no farther than to the year 9999."""
 T = TypeVar("T")
 
 app = typer.Typer(help="Who may call the service.", no_args_is_help=True, rich_markup_mode=None)
@@ -40,10 +42,13 @@ class Place(StrEnum):
 
 def read_span(told: str) -> float:
     """Seconds of a span such as 90d, 12h, 30m or 0."""
-    found = re.fullmatch(r"(\d{1,9})([smhdw]?)", told)
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", told)
     if found is None or (not found[2] and found[1] != "0"):
         raise typer.BadParameter(f"{told[:40]!r} is no span of time: write 90d, 12h or 30m")
-    return float(found[1]) * UNITS[found[2] or "s"]
+    seconds = float(found[1]) * UNITS[found[2] or "s"]
+    if seconds > LONGEST_SPAN:
+        raise typer.BadParameter(f"{told} is longer than a hundred years")
+    return seconds
 
 
 Named = Annotated[

@@ -12,7 +12,11 @@ from rich.text import Text
 
 from anabranch.client import Answer, Citation, Job, Metrics
 
-CUT = "This answer was cut: a limit of tokens ended its text. Allow more (sampling.max_tokens, ANABRANCH_MAX_TOKENS).\n"
+CUT = "This answer was cut: a limit of tokens ended its text. Allow more ({more}).\n"
+MORE_TOKENS, MORE_MONEY = "--budget-tokens, budget.tokens", "--budget-cost, budget.cost"
+MORE_OF_ONE = "sampling.max_tokens, ANABRANCH_MAX_TOKENS"
+SPENT = 0.99
+"""So much of a budget is all of it: what is left of money may buy no token."""
 AsJson = Annotated[bool, typer.Option("--json", help="Tell the result as JSON.")]
 
 
@@ -50,7 +54,7 @@ def tell_outcome(job: Job, link: str) -> None:
         for citation in job.answer.citations:
             out.print(Text(printable(_cited(citation)), style="dim"), soft_wrap=True)
         if job.answer.truncated:
-            out.print(Text(CUT, style="yellow"))
+            out.print(Text(CUT.format(more=_more(job)), style="yellow"))
     elif job.error is not None:
         out.print(Text(_lines(f"\nfailed: {job.error.title}. {job.error.detail}\n"), style="red"))
     else:
@@ -67,6 +71,17 @@ def format_metrics(metrics: Metrics) -> str:
         f"parallelism P {metrics.parallelism:.2f} · waste {metrics.waste_tokens} tokens · "
         f"{metrics.wall_seconds:.1f} s · {metrics.branches} branches"
     )
+
+
+def _more(job: Job) -> str:
+    """Which limit has to grow. Where no decode has a limit of its own, each gets a share of the budget."""
+    budget, usage, form = job.budget, job.usage, job.answer_format
+    shared = job.sampling.max_tokens is None and (form is None or form.max_tokens is None)
+    if budget.tokens is not None and (shared or usage.completion_tokens >= SPENT * budget.tokens):
+        return MORE_TOKENS
+    if budget.cost is not None and (shared or usage.cost >= SPENT * budget.cost):
+        return MORE_MONEY
+    return MORE_OF_ONE
 
 
 def _in_words(answer: Answer) -> str:

@@ -27,10 +27,7 @@ class UnreadableReply(ClientError):
     """What answers is not a service of Anabranch, or is one of a release that this client cannot read."""
 
     def __init__(self, path: str, cause: object) -> None:
-        told = " ".join(str(cause).split())[:200]
-        super().__init__(
-            f"the reply to {path} cannot be read ({told}); is this the address of an Anabranch service?"
-        )
+        super().__init__(_unreadable(path, cause))
 
 
 class JobNotEnded(ClientError, TimeoutError):
@@ -61,18 +58,19 @@ class Problem:
     detail: str = ""
     errors: tuple[Fault, ...] = ()
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """All of it, fields that this client does not know included."""
+    """All of it, fields that this client does not know included; empty where it was none."""
 
     @classmethod
-    def read(cls, status: int, body: bytes) -> Self:
-        """The document in a reply's body; of any other body its beginning, as the detail."""
+    def read(cls, path: str, status: int, body: bytes) -> Self:
+        """The document in a reply's body. Any other body is not the service's word, as the detail says."""
         try:
             found = json.loads(body)
         except (ValueError, RecursionError):
             found = None
-        if not isinstance(found, dict):
-            beginning = body[:200].decode(errors="replace")
-            return cls(status=status, detail=f"the service answered {status}: {beginning}")
+        if not isinstance(found, dict) or "title" not in found:
+            beginning = body[:200].decode(errors="replace").strip()
+            cause = f"{status}: {beginning}" if beginning else f"{status}, an empty body"
+            return cls(status=status, detail=_unreadable(path, cause))
         faults = found.get("errors")
         told = [one for one in faults if isinstance(one, dict)] if isinstance(faults, list) else []
         return cls(
@@ -138,10 +136,16 @@ _KINDS: dict[int, type[ServiceRefused]] = {
 }
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ServiceRefused:
+def refusal(path: str, status: int, headers: Mapping[str, str], body: bytes) -> ServiceRefused:
     """The error for a reply that is no success."""
     kind = _KINDS.get(status, ServiceRefused)
-    return kind(Problem.read(status, body), read_retry_after(headers.get("retry-after"), datetime.now(UTC)))
+    retry_after = read_retry_after(headers.get("retry-after"), datetime.now(UTC))
+    return kind(Problem.read(path, status, body), retry_after)
+
+
+def _unreadable(path: str, cause: object) -> str:
+    told = " ".join(str(cause).split())[:200]
+    return f"the reply to {path} cannot be read ({told}); is this the address of an Anabranch service?"
 
 
 def read_retry_after(told: str | None, now: datetime) -> float | None:

@@ -135,6 +135,8 @@ class AnswerFormat(Told):
     json_schema: Json | None = None
     regex: str | None = None
     choice: tuple[str, ...] | None = None
+    strict: bool = False
+    """Of a schema: an upstream is told to keep to all of it."""
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
     logprobs: int | None = None

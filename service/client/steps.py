@@ -183,7 +183,7 @@ class Wire:
         reply: Reply = yield effect
         self._met = True
         if not reply.good:
-            raise refusal(reply.status, reply.headers, reply.body)
+            raise refusal(effect.request.path, reply.status, reply.headers, reply.body)
         return reply
 
     def _read_stream(self, place: Place, tries: Tries) -> Steps[None]:

@@ -21,11 +21,20 @@ from anabranch.service.store.sql.tables import keys
 PREFIX = "ab-"
 NAME_BYTES = 4
 SECRET_BYTES = 32
+LONGEST_NAME = 100
+"""Of a tenant, in characters."""
+
+
+class BadKey(StoreError):
+    """No such key can be made: its tenant has no name, or it would have ended before it began."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}. Nothing was written.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """What a key is to open."""
+    """What a key is to open. Raises BadKey: a first key that opens nothing would lock a service for all."""
 
     tenant: str
     roles: Sequence[str]
@@ -33,6 +42,11 @@ class NewKey:
     """Sees all tenants."""
     seconds: float | None = None
     """Until it expires. None: never."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tenant", tenant_name(self.tenant))
+        if self.seconds is not None and not self.seconds > 0:
+            raise BadKey("A key that expires the moment it is made opens nothing: let it live, such as 90d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +156,14 @@ class Keys(Repository):
             return _make(connection, new)
 
         return await self._database.write(work)
+
+
+def tenant_name(told: str) -> str:
+    """A tenant's name without the blanks around it. Raises BadKey for what cannot be read in a list."""
+    name = told.strip()
+    if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise BadKey(f"A tenant's name is 1 to {LONGEST_NAME} printable characters")
+    return name
 
 
 def draw_key() -> str:

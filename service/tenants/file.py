@@ -19,7 +19,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from anabranch.service.store.jobs.quotas import Quota
-from anabranch.service.store.keys import KeyRow, digest, draw_key
+from anabranch.service.store.keys import KeyRow, digest, draw_key, tenant_name
 from anabranch.service.tenants.callers import Caller, Role
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,9 @@ def read(path: Path) -> dict[str, Tenant]:
 
 
 def add_key(path: Path, tenant: str, *, operator: bool = False) -> str:
-    """A new key, known only to whoever calls this; the file, made if need be, gets its digest. Raises BadTenants."""
+    """A new key, known only to whoever calls this; the file, made if need be, gets its digest. Raises BadTenants and
+    BadKey."""
+    tenant = tenant_name(tenant)
     tenants = read(path) if path.exists() else {}
     before = tenants.get(tenant, NOTHING_SAID)
     key = draw_key()

@@ -336,3 +336,21 @@ def test_an_unknown_job_is_told_and_leaves_the_stream_alone(visit: Open, url: st
     page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.locator(".connection")).to_contain_text("Live")
+
+
+@pytest.mark.parametrize("path", ["/jobs/nope", "/batches/nope", "/evaluations/nope"])
+def test_an_address_of_nothing_says_so(visit: Open, path: str) -> None:
+    expect(visit(path, may_miss=True).get_by_role("alert")).to_contain_text("No such thing")
+
+
+@pytest.mark.parametrize("path", ["/approvals/nope", "/submit/nope", "/compare/nope", "/jobs/nope/nope"])
+def test_an_address_below_a_page_that_has_none_is_no_page(visit: Open, path: str) -> None:
+    page = visit(path)
+    expect(page.locator("h1")).to_have_text("Nothing here")
+    expect(page.locator(".page")).to_contain_text(path)
+
+
+def test_a_policy_that_is_not_here_is_told(visit: Open) -> None:
+    page = visit("/policies/nope")
+    expect(page.locator(".page")).to_contain_text("There is no policy nope here")
+    expect(page.locator(".policy").first).to_be_visible()

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="window.owned=1"><script>window.owned=1</script> </textarea>'
 
+DEEP = f"{'* ' * 200}an item\n\n{'>' * 300} a quote\n\n**The end.**"
+
 HIDE = """hidden => {
     Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
     document.dispatchEvent(new Event("visibilitychange"));
@@ -26,7 +28,10 @@ HIDE = """hidden => {
 
 
 def script(request: DecodeRequest) -> Line:
-    """A sample each ends a little later than the one before it; where it is asked for, slowly and behind a thought."""
+    """A sample each ends a little later than the one before it; where it is asked for, slowly and behind a thought, or
+    in deeply nested Markdown."""
+    if "deeply" in request.context.messages[-1][1]:
+        return Line(text=f"{DEEP} \\boxed{{42}}")
     slowly = "slowly" in request.context.messages[-1][1]
     words = 240 if slowly else 40 * int(request.key.branch.rpartition(".")[2])
     text = " ".join(["word"] * words) + f" {HOSTILE} The answer is \\boxed{{42}}"
@@ -102,6 +107,23 @@ def test_what_a_model_wrote_is_text_and_nothing_else(visit: Open) -> None:
     assert page.evaluate("window.owned") is None
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_text_that_is_nested_without_end_stays_in_its_box(visit: Open, url: str, width: int) -> None:
+    with Client(url) as client:
+        policy = {"name": "self-consistency", "params": {"n": 1}}
+        job = client.wait(client.submit("Say it deeply.", policy=policy).id)
+    page = visit(f"/jobs/{job.id}?node=0.1/1", viewport={"width": width, "height": 860})
+    panel = page.locator(".panel")
+    expect(panel.locator(".markdown strong")).to_have_text("The end.")
+    assert panel.evaluate("panel => panel.scrollWidth - panel.clientWidth") == 0
+    for seen in ("Edit and re-run", "Copy output"):
+        box = panel.get_by_role("button", name=seen).bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
+    for written in ("an item", "a quote"):
+        expect(panel.locator(".markdown")).to_contain_text(written)
+    assert panel.locator(".markdown").evaluate("text => text.scrollWidth - text.clientWidth") == 0
+
+
 def test_a_person_approves_where_the_job_is_seen(visit: Open) -> None:
     page = visit("/submit?policy=self-consistency")
     page.get_by_text("Budget, sampling, seed, metadata, approvals").click()
@@ -173,6 +195,9 @@ def test_a_batch_is_followed_stopped_and_its_results_are_saved(visit: Open, url:
     slow.get_by_role("button", name="Cancel").click()
     slow.get_by_role("button", name="Yes, cancel").click()
     expect(slow).to_contain_text("cancelled", timeout=20_000)
+    page.goto(f"{url}/batches/{done.id}")
+    expect(page.locator(".batch")).to_have_count(1)
+    expect(quick).to_contain_text("completed")
     quick.get_by_role("link", name="Jobs").click()
     expect(page.locator(".job-row")).to_have_count(1)
 

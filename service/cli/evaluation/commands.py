@@ -17,6 +17,7 @@ from anabranch.dag.evaluation.design import Design, Task, TrialLimits, repeat_ta
 from anabranch.service.cli.connect import page_link, reading, running
 from anabranch.service.cli.evaluation.table import tell_evaluation
 from anabranch.service.cli.output import AsJson, tell_json, tell_table
+from anabranch.service.cli.writing import check_writable
 from anabranch.service.client.evaluations import Evaluation
 from anabranch.service.evaluation.arms import read_arms
 from anabranch.service.evaluation.built_in import make_tasks
@@ -85,6 +86,7 @@ def evaluate(
     )
     for file in plot or ():
         check_plot(file)
+        check_writable(file)
     at_once = at_once or (DEMO_AT_ONCE if demo else AT_ONCE)
     with running() as client:
         with _bar(len(design.tasks) * len(design.arms)) as tell:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from anabranch.client import Batch, Client
 from anabranch.service.cli.connect import running
 from anabranch.service.cli.output import AsJson, results, tell_json
+from anabranch.service.cli.writing import replacing
 
 LOOK_SECONDS = 0.5
 ID_PREFIX = "batch_"
@@ -39,14 +41,14 @@ def batch(
     A line is a job as POST /v1/jobs takes it, or a request of OpenAI's Batch API. Interrupted, the batch goes on:
     give its id in place of the file. The results are one line each; with --json, the batch itself is told instead.
     """
-    with running() as client:
+    with nullcontext() if output is None else replacing(output) as part, running() as client:
         made = _find(client, file, window, key, cancel=cancel)
         print(f"batch {made.id}: {made.request_counts.total} lines", file=sys.stderr, flush=True)
         ended = _follow(client, made)
         if as_json:
             tell_json(ended.model_dump(mode="json"))
-        if output is not None or not as_json:
-            _write(client, ended, output)
+        if part is not None or not as_json:
+            _write(client, ended, part)
     counts = ended.request_counts
     print(f"{ended.status}: {counts.completed} answered, {counts.failed} failed", file=sys.stderr, flush=True)
     return 0 if counts.completed == counts.total else 1
@@ -75,13 +77,11 @@ def _follow(client: Client, batch: Batch) -> Batch:
     return batch
 
 
-def _write(client: Client, batch: Batch, output: Path | None) -> None:
-    if output is None:
+def _write(client: Client, batch: Batch, part: Path | None) -> None:
+    if part is None:
         for piece in client.batch_results(batch.id):
             results().write(piece)
         results().flush()
         return
-    part = output.with_name(f"{output.name}.part")
     with part.open("w", encoding="utf-8") as file:
         file.writelines(client.batch_results(batch.id))
-    part.replace(output)

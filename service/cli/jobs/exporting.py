@@ -1,10 +1,9 @@
 """Implements the command export: of one job, or of all jobs that filters leave."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TextIO, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -13,6 +12,7 @@ from anabranch.service.cli.choices import FormatName, complete_job
 from anabranch.service.cli.connect import reading
 from anabranch.service.cli.errors import CannotStart
 from anabranch.service.cli.output import results
+from anabranch.service.cli.writing import replacing
 from anabranch.service.client.calls import JobFilters
 from anabranch.service.exports.parquet import NoParquet, write_parquet
 from anabranch.service.exports.registry import export_formats
@@ -56,19 +56,23 @@ def export(
     with reading() as client:
         ids = iter([job]) if job is not None else _ids(client, filters, begin, limit)
         pieces = (piece for each in ids for piece in client.export(each, form.value))
-        if output is not None and parquet:
-            try:
-                write_parquet(pieces, output)
-            except NoParquet as error:
-                raise CannotStart(str(error)) from error
+        if output is None:
+            results().writelines(pieces)
+            results().flush()
             return
-        opened = nullcontext(results()) if output is None else output.open("w", encoding="utf-8")
-        with opened as file:
-            _write(pieces, file)
+        with replacing(output) as part:
+            _write(pieces, part, parquet=parquet)
 
 
-def _write(pieces: Iterator[str], file: TextIO) -> None:
-    file.writelines(pieces)
+def _write(pieces: Iterator[str], part: Path, *, parquet: bool) -> None:
+    if parquet:
+        try:
+            write_parquet(pieces, part)
+        except NoParquet as error:
+            raise CannotStart(str(error)) from error
+        return
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
 
 
 def _ids(client: Client, filters: JobFilters, begin: datetime | None, limit: int | None) -> Iterator[str]:

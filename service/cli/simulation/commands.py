@@ -16,6 +16,7 @@ from anabranch.dag.simulation.workload import Recorded, Sweep
 from anabranch.service.cli.connect import reading
 from anabranch.service.cli.output import AsJson, tell, tell_json
 from anabranch.service.cli.simulation.table import tell_simulated
+from anabranch.service.cli.writing import check_writable
 from anabranch.service.policies import load_policies
 from anabranch.service.settings import read_settings
 from anabranch.service.simulation import plots
@@ -55,6 +56,7 @@ def run(
     load_policies(read_settings().policy_modules)
     for drawn in plot or ():
         plots.check_plot(drawn)
+        check_writable(drawn)
     described = _described(file, replicas, width, policy, seed)
     recorded: tuple[Recorded, ...] = ()
     if described.recorded:

@@ -5,7 +5,7 @@ import { JobPage } from "./pages/JobPage";
 import { KeySheet } from "./parts/KeySheet";
 import { Link } from "./parts/Link";
 import { Empty, Mark } from "./parts/small";
-import { navigate, usePlace } from "./router";
+import { decoded, navigate, usePlace } from "./router";
 import { toggleTheme, useTheme } from "./theme";
 
 // Each page is loaded when it is opened; a job is opened most.
@@ -69,19 +69,23 @@ function useFocusOnArrival(path: string) {
 }
 
 function Content({ path }: { path: string }) {
-  const [, page, id] = path.split("/");
+  const [, page = "", id = "", ...deeper] = path.split("/");
   const title = PAGES.find((one) => one.path === `/${page}`)?.name ?? (page === "submit" ? "Submit" : "Jobs");
   useEffect(() => {
     if ((page !== "jobs" && page !== "evaluations") || !id) document.title = `${title} · Anabranch`;
   }, [page, id, title]);
-  if (page === "" || (page === "jobs" && !id)) return <JobsPage />;
-  if (page === "jobs" && id) return <JobPage key={id} id={id} />;
-  if (page === "approvals") return <ApprovalsPage />;
-  if (page === "batches") return <BatchesPage />;
-  if (page === "compare") return <ComparePage />;
-  if (page === "evaluations") return <EvaluationsPage />;
-  if (page === "policies") return <PoliciesPage />;
-  if (page === "submit") return <SubmitPage />;
+  if (deeper.every((part) => part === "")) {
+    if (page === "jobs" && id) return <JobPage key={id} id={id} />;
+    if (page === "batches") return <BatchesPage id={id} />;
+    if (page === "evaluations") return <EvaluationsPage run={decoded(id)} />;
+    if (page === "policies") return <PoliciesPage named={id} />;
+    if (!id) {
+      if (page === "" || page === "jobs") return <JobsPage />;
+      if (page === "approvals") return <ApprovalsPage />;
+      if (page === "compare") return <ComparePage />;
+      if (page === "submit") return <SubmitPage />;
+    }
+  }
   return (
     <Empty>
       <h1>Nothing here</h1>

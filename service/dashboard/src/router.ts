@@ -32,6 +32,15 @@ export function usePlace(): Place {
   return { path, query: new URLSearchParams(search) };
 }
 
+/** A part of a path as it was before it was written into one; what cannot be read so stays as it is. */
+export function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Several values stand one after the other. */
 type Change = string | null | readonly string[];
 

@@ -61,6 +61,13 @@ def test_a_rotated_key_goes_on_as_long_as_was_said(anabranch: Any) -> None:
         (("rotate", "sha256:000000000000", "--grace", "1h"), 2, "has no end that could be set"),
         (("rotate", "ab-00000000"), 2, "--grace"),
         (("new", "acme", "--expires", "soon"), 2, "no span of time"),
+        (("new", "acme", "--expires", "999999999w"), 2, "longer than a hundred years"),
+        (("new", "acme", "--expires", "0d"), 2, "opens nothing"),
+        (("new", "acme", "--expires", "0"), 2, "opens nothing"),
+        (("new", ""), 2, "1 to 100 printable characters"),
+        (("new", " \t"), 2, "1 to 100 printable characters"),
+        (("new", "x\ny"), 2, "1 to 100 printable characters"),
+        (("new", "x" * 3000), 2, "1 to 100 printable characters"),
         (("new", "acme", "--role", "owner"), 2, "owner"),
     ],
 )
@@ -70,6 +77,14 @@ def test_what_cannot_be_is_refused_in_one_line(
     ran = anabranch("keys", *arguments)
     assert (ran.code, ran.err.count("\n")) == (code, 1), ran.err
     assert told in ran.err
+    assert shown(anabranch) == {}, "a key that nobody can use would lock the service"
+
+
+def test_a_key_is_not_rotated_into_one_that_has_ended(anabranch: Any) -> None:
+    name = json.loads(anabranch("keys", "new", "acme", "--json").out)["name"]
+    ran = anabranch("keys", "rotate", name, "--grace", "0", "--expires", "0d")
+    assert ran.code == 2 and "opens nothing" in ran.err
+    assert {key["state"] for key in shown(anabranch).values()} == {"valid"}
 
 
 def test_a_beginning_that_several_have_is_no_name(anabranch: Any) -> None:
@@ -95,6 +110,7 @@ class TestWithATenantsFile:
     def test_roles_and_expiry_are_for_the_store(self, anabranch: Any, path: Path) -> None:
         ran = anabranch("keys", "new", "acme", "--role", "read")
         assert ran.code == 2 and "--in store" in ran.err
+        assert anabranch("keys", "new", "").code == 2
         assert not path.exists()
         assert anabranch("keys", "new", "acme", "--role", "read", "--in", "store").code == 0
 

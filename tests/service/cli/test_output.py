@@ -1,10 +1,13 @@
 """How the end of a job is told to a person."""
 
+from typing import Any
+
 import pytest
 
 from anabranch.client import Answer, Citation, Job, Metrics, ToolCall
 from anabranch.dag.status import JobStatus
 from anabranch.service.cli import output
+from anabranch.service.client.results import AnswerFormat, Budget, Sampling, Usage
 
 METRICS = Metrics(
     critical_path_tokens=5,
@@ -17,18 +20,55 @@ METRICS = Metrics(
     branches=1,
 )
 
+LIMITED = Sampling(temperature=None, top_p=None, max_tokens=100)
+FREE = Sampling(temperature=None, top_p=None, max_tokens=None)
 
-@pytest.mark.parametrize(("truncated", "told"), [(True, True), (False, False)])
+
+def answered(*, truncated: bool, **said: Any) -> Job:
+    """A job whose answer took 300 tokens, and 3 of the operator's money."""
+    usage = Usage(prompt_tokens=9, cached_tokens=0, completion_tokens=300, cost=3.0)
+    known = {"budget": Budget(), "sampling": LIMITED, "answer_format": None, "usage": usage} | said
+    answer = Answer(text="forty", sources=(), truncated=truncated)
+    return Job.model_construct(
+        status=JobStatus.SUCCEEDED, answer=answer, error=None, metrics=METRICS, **known
+    )
+
+
+@pytest.mark.parametrize("truncated", [True, False])
 def test_a_cut_answer_is_told_as_cut(
-    truncated: bool, told: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    truncated: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.__stdout__", None)  # so that what is told reaches capsys
-    answer = Answer(text="forty", sources=(), truncated=truncated)
-    job = Job.model_construct(status=JobStatus.SUCCEEDED, answer=answer, error=None, metrics=METRICS)
-    output.tell_outcome(job, "http://here/jobs/1")
+    output.tell_outcome(answered(truncated=truncated), "http://here/jobs/1")
     shown = capsys.readouterr().out
     assert "forty" in shown
-    assert ("This answer was cut" in shown) is told
+    assert ("This answer was cut" in shown) is truncated
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ({}, "sampling.max_tokens, ANABRANCH_MAX_TOKENS"),
+        ({"budget": Budget(tokens=300)}, "--budget-tokens, budget.tokens"),
+        ({"budget": Budget(tokens=4000)}, "sampling.max_tokens, ANABRANCH_MAX_TOKENS"),
+        ({"budget": Budget(tokens=4000), "sampling": FREE}, "--budget-tokens, budget.tokens"),
+        (
+            {"budget": Budget(tokens=4000), "sampling": FREE, "answer_format": AnswerFormat(max_tokens=50)},
+            "sampling.max_tokens, ANABRANCH_MAX_TOKENS",
+        ),
+        ({"budget": Budget(cost=3.001)}, "--budget-cost, budget.cost"),
+        ({"budget": Budget(cost=9.0), "sampling": FREE}, "--budget-cost, budget.cost"),
+        ({"budget": Budget(cost=9.0, tokens=300)}, "--budget-tokens, budget.tokens"),
+        ({"budget": Budget(cost=9.0)}, "sampling.max_tokens, ANABRANCH_MAX_TOKENS"),
+    ],
+)
+def test_a_cut_answer_names_the_limit_that_cut_it(
+    said: dict[str, Any], more: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.__stdout__", None)
+    output.tell_outcome(answered(truncated=True, **said), "http://here/jobs/1")
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"This answer was cut: a limit of tokens ended its text. Allow more ({more})." in told
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ def told(ran: Any, code: int) -> str:
         (("db", "purge", "--days", "1e300"), "--days"),
         (("db", "purge", "--days", "nan"), "--days"),
         (("db", "check", "--database", "foo"), "sqlite:///FILE"),
-        (("db", "upgrade", "--database", "postgresql://h:port/x"), "postgresql://HOST:PORT/NAME"),
+        (
+            ("db", "upgrade", "--database", "postgresql://h:port/x"),
+            "postgresql://USER:PASSWORD@HOST:PORT/NAME",
+        ),
         (("up", "--engine", "steam"), "'vllm', 'openai', 'scripted'"),
         (("up", "--port", "99999"), "ANABRANCH_PORT"),
         (("up", "--host", ""), "ANABRANCH_HOST"),

@@ -35,7 +35,7 @@ def test_each_status_has_its_kind(status: int, kind: type[ServiceRefused]) -> No
         b'{"type": "urn:anabranch:x", "title": "X", "detail": "Why.", "extra": 1, '
         b'"errors": [{"path": "policy.name", "message": "no"}]}'
     )
-    error = refusal(status, {"retry-after": "7"}, body)
+    error = refusal("/v1/jobs", status, {"retry-after": "7"}, body)
     assert type(error) is kind
     assert (error.status, error.retry_after, str(error)) == (status, 7.0, "Why.")
     assert error.problem.type == "urn:anabranch:x"
@@ -44,11 +44,31 @@ def test_each_status_has_its_kind(status: int, kind: type[ServiceRefused]) -> No
 
 
 @given(
-    st.binary(max_size=300) | st.sampled_from([b"[]", b'{"errors": 3}', b'{"errors": [3, {}]}', b"<html>"])
+    st.binary(max_size=300)
+    | st.sampled_from([b"[]", b'{"title": "X", "errors": 3}', b'{"title": 5, "errors": [3, {}]}', b"<html>"])
 )
 def test_any_body_of_a_refusal_is_read(body: bytes) -> None:
-    assert Problem.read(502, body).status == 502
-    assert str(refusal(502, {}, body))
+    assert Problem.read("/v1/jobs", 502, body).status == 502
+    assert str(refusal("/v1/jobs", 502, {}, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "404, an empty body"),
+        (b" \n", "404, an empty body"),
+        (b"<h1>Not\nFound</h1>", "404: <h1>Not Found</h1>"),
+        (b'{"detail":"Not Found"}', '404: {"detail":"Not Found"}'),
+        (b'{"error": {"message": "no"}}', '404: {"error": {"message": "no"}}'),
+        (b'["title"]', '404: ["title"]'),
+    ],
+)
+def test_what_is_no_problem_document_comes_from_somebody_else(body: bytes, told: str) -> None:
+    error = refusal("/v1/jobs", 404, {}, body)
+    assert type(error) is NotFound and error.problem.document == {}
+    assert str(error) == (
+        f"the reply to /v1/jobs cannot be read ({told}); is this the address of an Anabranch service?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,8 @@ class TestTries:
         self, status: int, world: World
     ) -> None:
         foreign = Reply(status, {}, b"<h1>Bad Gateway</h1>")
-        assert world.run(world.wire().call(calls.get("j")), foreign, foreign, ok()).id == "j"
+        in_json = Reply(status, {}, b'{"message": "no backend"}')
+        assert world.run(world.wire().call(calls.get("j")), foreign, in_json, foreign, ok()).id == "j"
         with pytest.raises(ServiceRefused, match=str(status)):
             world.run(world.wire().call(calls.replay("j", "0.1", "42")), foreign)
 
@@ -160,6 +161,14 @@ class TestTries:
     def test_a_refusal_that_stays_is_told_at_once(self, status: int, world: World) -> None:
         with pytest.raises(Exception, match=r"No\."):
             world.run(world.wire().call(calls.get("j")), no(status))
+        assert not world.paused
+
+    @pytest.mark.parametrize("body", [b"", b"<h1>Not Found</h1>"])
+    def test_another_server_is_told_from_a_service_that_lacks_something(
+        self, body: bytes, world: World
+    ) -> None:
+        with pytest.raises(NotFound, match=r"reply to /v1/jobs/j cannot be read \(404.*Anabranch service\?"):
+            world.run(world.wire().call(calls.get("j")), Reply(404, {}, body))
         assert not world.paused
 
     def test_what_cannot_be_read_is_no_service_of_ours(self, world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from anabranch.service.store.errors import NotFound
-from anabranch.service.store.keys import KeyEnded, NewKey, NotOneKey, digest, name_of
+from anabranch.service.store.keys import BadKey, KeyEnded, NewKey, NotOneKey, digest, name_of
 from anabranch.service.store.store import Store
 
 READER = NewKey(tenant="acme", roles=["read"])
@@ -42,9 +42,31 @@ def test_a_key_is_named_by_its_beginning_which_tells_nothing_of_its_secret() -> 
 
 async def test_a_key_expires(store: Store) -> None:
     alive = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=3600))
-    over = await store.keys.make(NewKey(tenant="acme", roles=["read"], seconds=-1))
+    over = await store.keys.make(READER)
+    await store.keys.rotate(over.row.name, 0)
     assert (await counts(store, alive.key), await counts(store, over.key)) == (True, False)
-    assert len(await store.keys.list()) == 2, "its row stays"
+    assert len(await store.keys.list()) == 3, "its row stays, beside the one that replaced it"
+
+
+@pytest.mark.parametrize("tenant", ["", "  ", "x\ny", "x\u202ey", "\udcff", "x" * 101])
+def test_a_tenant_has_a_name_that_can_be_read(tenant: str) -> None:
+    with pytest.raises(BadKey, match="1 to 100 printable characters"):
+        NewKey(tenant=tenant, roles=["read"])
+
+
+def test_blanks_around_a_name_are_none_of_it() -> None:
+    assert NewKey(tenant=" Müller & Co \n", roles=["read"]).tenant == "Müller & Co"
+    assert NewKey(tenant="x" * 100, roles=["read"]).tenant == "x" * 100
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+async def test_no_key_is_made_that_would_have_ended_already(seconds: float, store: Store) -> None:
+    with pytest.raises(BadKey, match="Nothing was written"):
+        NewKey(tenant="acme", roles=["read"], seconds=seconds)
+    made = await store.keys.make(READER)
+    with pytest.raises(BadKey):
+        await store.keys.rotate(made.row.name, 0, seconds)
+    assert await counts(store, made.key), "the old one goes on"
 
 
 async def test_revoking_ends_it_once_and_keeps_the_moment(store: Store) -> None:

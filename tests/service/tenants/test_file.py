@@ -8,7 +8,7 @@ import pytest
 
 from anabranch.dag.job import Budget
 from anabranch.service.store.jobs.quotas import Quota
-from anabranch.service.store.keys import digest
+from anabranch.service.store.keys import BadKey, digest
 from anabranch.service.tenants.callers import Caller
 from anabranch.service.tenants.file import BadTenants, Tenants, add_key, read
 
@@ -19,6 +19,16 @@ def test_the_file_holds_digests_for_its_owners_eyes_only(tmp_path: Path) -> None
     assert key not in path.read_text()
     assert json.loads(path.read_text()) == {"acme": {"keys": [digest(key)]}}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_tenant_without_a_name_gets_no_key_and_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "tenants.json"
+    for name in ("", " ", "x\ny", "x" * 101):
+        with pytest.raises(BadKey, match="1 to 100 printable characters"):
+            add_key(path, name)
+    assert not path.exists()
+    add_key(path, " acme ")
+    assert list(read(path)) == ["acme"]
 
 
 def test_another_key_leaves_the_first_and_the_quota(tmp_path: Path) -> None:

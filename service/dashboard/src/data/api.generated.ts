@@ -10,6 +10,7 @@ export interface AnswerFormatView {
   json_schema: Record<string, unknown> | null;
   regex: string | null;
   choice: string[] | null;
+  strict?: boolean;
   stop: string[];
   max_tokens: number | null;
   logprobs: number | null;
@@ -665,9 +666,10 @@ export interface NamedChoice {
   function: Named;
 }
 
-/** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
+/** Name and description are taken, and change nothing. `strict` is told to an upstream; engines of our own always keep to the schema. */
 export interface NamedSchema {
   schema: Record<string, unknown>;
+  strict?: boolean | null;
 }
 
 export interface NamedTool {
@@ -888,6 +890,8 @@ export interface SentAnswerFormat {
   json_schema?: Record<string, unknown> | null;
   regex?: string | null;
   choice?: string[] | null;
+  /** Of json_schema: an upstream keeps to all of it. */
+  strict?: boolean;
   /** The answer ends before the first of these. */
   stop?: string[];
   /** Tokens the answer may have. */
@@ -1065,7 +1069,7 @@ export interface anabranch__service__api__responses__request__JsonObjectFormat {
   type: "json_object";
 }
 
-/** Name, description and `strict` are taken, and change nothing: the schema is always kept to. */
+/** Name and description are taken, and change nothing; `strict` is that of chat completions. */
 export interface anabranch__service__api__responses__request__JsonSchemaFormat {
   type: "json_schema";
   schema: Record<string, unknown>;

@@ -20,8 +20,31 @@ const STATES: Record<string, string> = {
   expired: "failed",
 };
 
-/** Files of jobs that may take their time: how far each is, its jobs, its results. */
-export default function BatchesPage() {
+/** Files of jobs that may take their time: how far each is, its jobs, its results; all of them, or the one of an id. */
+export default function BatchesPage({ id }: { id: string }) {
+  return id ? <OneBatch key={id} id={id} /> : <Batches />;
+}
+
+function OneBatch({ id }: { id: string }) {
+  const rounds = useRounds(true);
+  const { value, problem, again } = useFetched<Batch>(`/v1/batches/${id}`, rounds);
+  return (
+    <div className="stack">
+      <p className="small">
+        <Link href="/batches">All batches</Link>
+      </p>
+      <h1>Batch</h1>
+      {problem && <ProblemNote problem={problem} retry={again} />}
+      {value && (
+        <ul className="batches" aria-label="The batch">
+          <BatchRow batch={value} changed={again} />
+        </ul>
+      )}
+    </div>
+  );
+}
+
+function Batches() {
   const { query } = usePlace();
   const after = query.get("after");
   const rounds = useRounds(true);

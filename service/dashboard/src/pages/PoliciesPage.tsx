@@ -3,13 +3,10 @@ import type { Page, PolicyInfo } from "../data/types";
 import { useFetched } from "../live";
 import { fieldsOf } from "../model/params";
 import { Link } from "../parts/Link";
-import { ProblemNote } from "../parts/small";
-import { usePlace } from "../router";
+import { Empty, ProblemNote } from "../parts/small";
 
 /** What each policy does, what it takes, and the way to try it. */
-export default function PoliciesPage() {
-  const { path } = usePlace();
-  const named = path.split("/")[2];
+export default function PoliciesPage({ named }: { named: string }) {
   const { value, problem, again } = useFetched<Page<PolicyInfo>>("/v1/policies");
   useEffect(() => {
     if (named && value) document.getElementById(named)?.scrollIntoView();
@@ -22,6 +19,11 @@ export default function PoliciesPage() {
         the same journal, so that you can compare them.
       </p>
       {problem && <ProblemNote problem={problem} retry={again} />}
+      {named && value && !value.items.some((policy) => policy.name === named) && (
+        <Empty>
+          There is no policy <code>{named}</code> here. These there are:
+        </Empty>
+      )}
       <div className="policies">
         {value?.items.map((policy) => (
           <Policy key={policy.name} policy={policy} chosen={policy.name === named} />

@@ -72,6 +72,28 @@ it.each(["\\(", "$ $", "\\[\n", "$a ", "[", "![", "*a_", "`", "> ", "- ", "$$", 
   (piece) => expect(parse(piece.repeat(20_000)).length).toBeGreaterThan(0),
 );
 
+describe("what is nested without end", () => {
+  const depth = (nodes: readonly Node[]): number =>
+    nodes.reduce((most, node) => Math.max(most, "children" in node ? 1 + depth(node.children) : 0), 0);
+
+  it.each(["* ", "> ", ">", "1. ", "> * "])("ends as text: %j", (mark) => {
+    const tree = parse(`${mark.repeat(300)}deep\n\n**After** it.`);
+    expect(depth(tree)).toBeLessThan(20);
+    expect(short(tree)).toMatch(/deep<\/(p|li)>/);
+    expect(short(tree)).toMatch(/<p><strong>After<\/strong> it\.<\/p>$/);
+  });
+
+  it("is drawn as deep as anybody nests", () => {
+    const list = ["- a", "  - b", "    - c", "      - d", "        - e", "- f"].join("\n");
+    expect(short(parse(list))).not.toContain("- ");
+  });
+
+  it("ends where its item does", () => {
+    const lines = `${"- ".repeat(6)}a\n${"  ".repeat(5)}- b\n- c`;
+    expect(short(parse(lines))).toMatch(/<li>c<\/li><\/ul>$/);
+  });
+});
+
 it("knows what needs no drawing, and cuts between paragraphs", () => {
   expect(isMarked("plain words, 3.5 of them; and a dash - here")).toBe(false);
   expect(isMarked("1. first")).toBe(true);

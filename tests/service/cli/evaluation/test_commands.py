@@ -71,3 +71,14 @@ def test_what_cannot_be_compared_is_refused_before_anything_starts(
     assert (ran.code, ran.out) == (2, "")
     assert why in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_a_plot_at_a_place_that_is_none_is_refused_before_a_job_is_paid_for(
+    anabranch: Run, tmp_path: Path
+) -> None:
+    ran = anabranch("eval", "--demo", "--plot", "/proc/nowhere/x.svg")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        "anabranch: /proc/nowhere/x.svg: No such file or directory; name a place that can be read and written\n"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -44,6 +44,21 @@ def test_lines_go_and_results_come_back(url: str, anabranch: Callable[..., Any],
     assert anabranch("batch", str(file), "--cancel").code == 2
 
 
+def test_a_place_that_is_none_is_refused_before_a_job_is_submitted(
+    url: str, anabranch: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "jobs.jsonl"
+    file.write_text('{"question": "Paid for in vain?"}\n')
+    ran = anabranch("batch", str(file), "-o", "/proc/nowhere/o")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        "anabranch: /proc/nowhere/o: No such file or directory; name a place that can be read and written\n"
+    )
+    assert json.loads(anabranch("jobs", "--json").out) == []
+    assert anabranch("batch", "batch_0190", "-o", str(tmp_path / "o")).code == 1
+    assert not list(tmp_path.glob("o*")), "of what was not begun nothing is left"
+
+
 def test_what_the_page_shows_works(
     url: str, anabranch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

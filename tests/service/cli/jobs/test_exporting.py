@@ -50,6 +50,17 @@ def test_parquet_has_the_same_rows(anabranch: Run, jobs: list[str], tmp_path: Pa
     assert pq.read_table(file).to_pylist() == lines(anabranch("export", jobs[0], "--format", "sft").out)
 
 
+@pytest.mark.parametrize("name", ["raw.jsonl", "sft.parquet"])
+def test_an_export_that_fails_leaves_the_file_that_was_there(
+    name: str, anabranch: Run, jobs: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_text("yesterday's")
+    assert anabranch("export", "no-such-job", "--format", "sft", "-o", str(file)).code == 1
+    assert file.read_text() == "yesterday's"
+    assert not list(tmp_path.glob("*.part"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [

@@ -118,6 +118,8 @@ def test_options_are_refused_before_anything_is_simulated(
         ran = anabranch("simulate", "small.yaml", *arguments)
         assert (ran.code, ran.out) == (2, "")
         assert told in ran.err
+    ran = anabranch("simulate", "small.yaml", "--plot", "/proc/nowhere/x.svg")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
 
 
 def test_recorded_jobs_are_asked_again_with_what_they_wrote(

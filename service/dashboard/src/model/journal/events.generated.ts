@@ -458,11 +458,12 @@ export interface Served {
   model?: string;
 }
 
-/** A form that the decoded text must have, by structured decoding. Exactly one field is set. */
+/** A form that the decoded text must have, by structured decoding. Exactly one of the first three fields is set. */
 export interface Structure {
   json_schema?: Record<string, unknown> | null;
   regex?: string | null;
   choice?: string[] | null;
+  strict?: boolean;
 }
 
 /** One tag that a grammar's parser found in decoded text. */

@@ -4,15 +4,12 @@ import { shown } from "../../model/text/unseen";
 import { ago, counted } from "../../model/words";
 import { Link } from "../../parts/Link";
 import { Empty, ProblemNote } from "../../parts/small";
-import { usePlace } from "../../router";
 import { Evaluation } from "./Evaluation";
 import { useRounds } from "./rounds";
 
 /** The evaluations, or one of them. */
-export default function EvaluationsPage() {
-  const { path } = usePlace();
-  const run = path.split("/")[2];
-  return run ? <Evaluation key={run} run={decodeURIComponent(run)} /> : <Evaluations />;
+export default function EvaluationsPage({ run }: { run: string }) {
+  return run ? <Evaluation key={run} run={run} /> : <Evaluations />;
 }
 
 function Evaluations() {

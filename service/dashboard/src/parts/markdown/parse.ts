@@ -3,7 +3,7 @@
  * no image is fetched, and a link leads to the web or a mailbox or is none.
  */
 
-import MarkdownIt, { type Token } from "markdown-it";
+import MarkdownIt, { type StateBlock, type Token } from "markdown-it";
 import { addMath, BLOCK_MATH, INLINE_MATH } from "./mathRules";
 
 export type Node =
@@ -36,13 +36,30 @@ const TAGS = [
 
 export type Tag = (typeof TAGS)[number];
 
+/** Elements around a text: five lists, or ten quotes. Deeper is no outline, and a panel has no room for it. */
+const DEEPEST = 10;
+
 const known: ReadonlySet<string> = new Set(TAGS);
 const markdown = new MarkdownIt({ html: false, linkify: false, typographer: false, breaks: true });
 addMath(markdown);
+markdown.block.ruler.before("table", "deepest", deepest);
 
 /** The text as a tree. */
 export function parse(text: string): Node[] {
   return read(markdown.parse(text, {}));
+}
+
+/** Takes what stands too deep as text, marks and all; markdown-it itself would drop it, and all that follows. */
+function deepest(state: StateBlock, start: number, end: number, silent: boolean): boolean {
+  if (silent || state.level < DEEPEST) return false;
+  let next = start + 1;
+  while (next < end && !state.isEmpty(next) && state.sCount[next]! >= state.blkIndent) next++;
+  const written = state.getLines(start, next, state.blkIndent, false).trim();
+  state.line = next;
+  state.push("paragraph_open", "p", 1);
+  Object.assign(state.push("inline", "", 0), { content: written, children: [] });
+  state.push("paragraph_close", "p", -1);
+  return true;
 }
 
 function read(tokens: readonly Token[]): Node[] {
