@@ -96,12 +96,8 @@ def _cut_before_a_word(state: JobState) -> tuple[BranchId, ...]:
     """The trunk, or all of its children, where the limit fell into what they thought; of some children, nothing."""
     if state.branches[TRUNK].cut_before_a_word:
         return (TRUNK,)
-    children = [branch for branch in state.branches.values() if parent_of(branch.id) == TRUNK]
-    return (
-        tuple(branch.id for branch in children)
-        if all(branch.cut_before_a_word for branch in children)
-        else ()
-    )
+    children = [each for each in state.branches.values() if parent_of(each.id) == TRUNK]
+    return tuple(each.id for each in children) if all(each.cut_before_a_word for each in children) else ()
 
 
 def fail(run: Run, routine: Routine, error: Exception) -> None:
