@@ -1,6 +1,6 @@
 """How long the dashboard takes to show a large job, and how smoothly it pans: in Chromium, before the real service.
 
-    PYTHONPATH=.dev:. python benchmarks/dashboard.py
+    python benchmarks/dashboard.py
 
 First paint is counted from the navigation, and beside it from the last byte of the journal: the rest is the service's.
 At the end stands how long an answer of 300 KB Markdown with 500 formulas takes: from the navigation until its first
@@ -20,6 +20,9 @@ from statistics import median
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from tests.browser.conftest import FLAGS
 from tests.browser.house import house
 from tests.browser.journals import journal
