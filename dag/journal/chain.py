@@ -88,7 +88,7 @@ def link_hash(link: Link) -> str:
     return hashlib.sha256(link.prev_hash.encode() + content(link)).hexdigest()
 
 
-def close(link: Link) -> Link:
+def seal(link: Link) -> Link:
     """The same record with its hash. Each commit does this for each event: `replace` would take three times as long."""
     return Link(
         job=link.job,

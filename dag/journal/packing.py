@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from anabranch.dag.journal.chain import Link, close, link_hash
+from anabranch.dag.journal.chain import Link, link_hash, seal
 
 FORMAT = 1
 
@@ -58,7 +58,7 @@ def unpack(job: str, data: bytes) -> list[Link]:
                 payload=payload,
                 prev_hash=prev_hash,
             )
-            links.append(close(link))
+            links.append(seal(link))
             seq, prev_hash = seq + 1, links[-1].hash
     except (zlib.error, ValueError, TypeError, AttributeError) as error:
         raise BadPack(f"bytes that are no pack ({error})") from error

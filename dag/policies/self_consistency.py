@@ -59,8 +59,9 @@ def self_consistency(
     winning ones is given. A sample that calls tools votes for its calls: the same functions with arguments that are
     the same JSON are one. When the time of a window is up, those that have ended decide. Whatever `stop` says but
     `all`, nobody waits once no other answer can win; each rule is asked whenever a sample ends, which for `posterior`
-    is as after windows of one. With `as_room` each window asks the pool how many samples it has room for: the busier it
-    is, the fewer are drawn before the rule is asked. What a window saved is told with the reason.
+    is as after windows of one. With `all` the samples of a window are joined and counted once. With `as_room` each
+    window asks the pool how many samples it has room for: the busier it is, the fewer are drawn before the rule is
+    asked. What a window saved is told with the reason.
     """
     if stop == "unanimous" and window < 2:
         raise BadParameters("stop='unanimous' asks whether a window agrees: window must be 2 or more")
@@ -75,8 +76,8 @@ def self_consistency(
             left = 0 if forked.rejected or forked.winding_down else left - len(forked.ids)
             pending = drawn = forked.branches
             continue
-        wait = (Mode.FIRST_K, len(pending)) if stop == "all" else (Mode.FIRST, 0)
-        joined: Joined = yield Join(targets=pending, mode=wait[0], count=wait[1], seconds=within)
+        mode, count = (Mode.FIRST_K, len(pending)) if stop == "all" else (Mode.FIRST, 0)
+        joined: Joined = yield Join(targets=pending, mode=mode, count=count, seconds=within)
         pending, left = joined.pending, 0 if joined.winding_down else left
         if joined.expired and not joined.results:
             break

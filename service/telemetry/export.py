@@ -6,9 +6,7 @@ Where to, with which headers and under which service name is said by the standar
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -35,6 +33,7 @@ from opentelemetry.trace import Status as OtelStatus
 from anabranch.service.telemetry import names
 from anabranch.service.telemetry.resource import service_resource
 from anabranch.service.telemetry.span import Event, Kind, Span, Status
+from anabranch.workers.daemon_threads import run_in_daemon
 
 _KINDS = {Kind.INTERNAL: SpanKind.INTERNAL, Kind.SERVER: SpanKind.SERVER, Kind.CLIENT: SpanKind.CLIENT}
 _STATUSES = {Status.UNSET: StatusCode.UNSET, Status.OK: StatusCode.OK, Status.ERROR: StatusCode.ERROR}
@@ -93,30 +92,16 @@ class Exporter:
 
 async def _all_sent(told: Sequence[T], send: Callable[[Sequence[T]], bool]) -> bool:
     """In requests that a collector takes. What one could not take does not keep the others back."""
-    return all([await _in_a_thread(partial(send, batch)) for batch in batches(told)])
+    return all([await _is_sent(partial(send, batch)) for batch in batches(told)])
 
 
-async def _in_a_thread(send: Callable[[], bool]) -> bool:
-    """Whether it was sent. Its thread is a daemon: those of asyncio's own pool are waited for at the end of a process,
-    and a collector may keep one for as long as it likes to say nothing."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[bool] = loop.create_future()
-
-    def tell(sent: bool) -> None:
-        if not done.done():
-            done.set_result(sent)
-
-    def run() -> None:
-        try:
-            sent = send()
-        except Exception:
-            logger.exception("what a collector is to be told could not be written")
-            sent = False
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(tell, sent)
-
-    threading.Thread(target=run, name="collector", daemon=True).start()
-    return await done
+async def _is_sent(send: Callable[[], bool]) -> bool:
+    """Whether it was sent. A collector may say nothing for ever: no process waits for that at its end."""
+    try:
+        return await run_in_daemon("collector", send)
+    except Exception:
+        logger.exception("what a collector is to be told could not be written")
+        return False
 
 
 def batches(told: Sequence[T]) -> Iterator[list[T]]:

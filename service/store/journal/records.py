@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, insert
 
 from anabranch.dag.events import Event, Record
 from anabranch.dag.ids import JobId
-from anabranch.dag.journal.chain import GENESIS, Link, close
+from anabranch.dag.journal.chain import GENESIS, Link, seal
 from anabranch.service.store.codec import Encoded, decode, decode_known
 from anabranch.service.store.sql.prepared import Prepared
 from anabranch.service.store.sql.tables import events as events_of_jobs
@@ -51,7 +51,7 @@ def chain_events(
             payload=encoded.payload,
             prev_hash=prev_hash,
         )
-        link = close(open_link)
+        link = seal(open_link)
         links.append(link)
         records.append(
             Record(job=job, seq=seq, epoch=epoch, at=at, event=event, prev_hash=prev_hash, hash=link.hash)
